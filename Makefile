@@ -1,0 +1,36 @@
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := contracts shared services/ordering services/serving services/query deploy/local
+INSTALLED := .venv/.installed
+
+.PHONY: up demo test check lock clean
+.DEFAULT_GOAL := up
+
+up: $(INSTALLED)  ## start everything and stay up until Ctrl-C
+	@$(BIN)/comanda up
+
+demo: $(INSTALLED)  ## an evening at the restaurant, on a stack of its own
+	@$(BIN)/comanda demo
+
+test: $(INSTALLED)  ## every test, on real servers
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+check: $(INSTALLED)  ## lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: $(INSTALLED)  ## renew requirements.lock from requirements.in
+	$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-header \
+		--universal --python-version 3.11 requirements.in -o requirements.lock
+
+$(INSTALLED): requirements.lock $(PACKAGES:%=%/pyproject.toml)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Comanda needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps $(PACKAGES:%=-e ./%)
+	@touch $@
+
+clean:  ## remove the environment and the embedded servers' data
+	rm -rf .venv .data

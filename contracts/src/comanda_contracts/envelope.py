@@ -1,0 +1,101 @@
+"""How an event travels: CloudEvents 1.0 in NATS binary mode, the body plain JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+Version = Annotated[int, Field(ge=1)]
+"""1, 2, 3, … per aggregate, without gaps."""
+
+Money = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""An amount in minor units (cents, pence) of the restaurant's currency."""
+
+
+class Unreadable(ValueError):
+    """A message that is not one of the published events; its text says why."""
+
+
+class Published(BaseModel):
+    """Ground of every published model: immutable, tolerant of fields that later versions add."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class State(Published):
+    """The whole state of one aggregate after an event."""
+
+    restaurant: str
+    """Slug of the venue, such as `la-piazza`."""
+    version: Version
+
+
+class Event(Published):
+    """Something that happened, together with the whole state after it."""
+
+    TYPE: ClassVar[str]
+    """CloudEvents type, such as `comanda.order.placed.v1`."""
+    SOURCE: ClassVar[str]
+    """CloudEvents source: the service that owns the aggregate."""
+
+    at: AwareDatetime
+    """When it happened: UTC, to the millisecond."""
+    actor: str | None = None
+    """Who did it, where known."""
+
+    @property
+    def state(self) -> State:
+        """The whole state of the aggregate after this event."""
+        raise NotImplementedError
+
+    @property
+    def key(self) -> str:
+        """What the event is about, unique in its restaurant; the CloudEvents subject."""
+        raise NotImplementedError
+
+    @property
+    def subject(self) -> str:
+        """The NATS subject it is published to."""
+        raise NotImplementedError
+
+    @property
+    def name(self) -> str:
+        """The event's name as in its subject and type, such as `items-added`."""
+        return self.TYPE.split(".")[-2]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An event ready to be published: the subject, headers and body that NATS carries."""
+
+    subject: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def seal(event: Event, *, event_id: UUID, trace: Mapping[str, str] | None = None) -> Message:
+    """Wrap an event for the wire.
+
+    `event_id` (a UUIDv7) identifies this event for ever: JetStream drops a second copy within the
+    stream's duplicate window, and a subscriber may do so for longer. `trace` holds the W3C trace
+    context headers, if there are any.
+    """
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-id": str(event_id),
+        "ce-type": event.TYPE,
+        "ce-source": event.SOURCE,
+        "ce-subject": event.key,
+        "ce-time": _rfc3339(event.at),
+        "content-type": "application/json",
+        "Nats-Msg-Id": str(event_id),
+        **(trace or {}),
+    }
+    return Message(event.subject, headers, event.model_dump_json().encode())
+
+
+def _rfc3339(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

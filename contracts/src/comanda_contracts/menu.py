@@ -1,0 +1,51 @@
+"""Menu items: what a restaurant offers, and at what price."""
+
+from typing import ClassVar
+
+from comanda_contracts import subjects
+from comanda_contracts.envelope import Event, Money, State
+
+
+class MenuItem(State):
+    """One dish or drink of a restaurant."""
+
+    sku: str
+    name: str
+    category: str
+    price: Money
+    available: bool
+    """False while the kitchen is out of it."""
+    withdrawn: bool = False
+    """True once it has left the menu for good; its sku is not used again."""
+
+
+class MenuEvent(Event):
+    """Something happened to a menu item."""
+
+    SOURCE: ClassVar[str] = "/comanda/ordering"
+
+    item: MenuItem
+
+    @property
+    def state(self) -> MenuItem:
+        return self.item
+
+    @property
+    def key(self) -> str:
+        return self.item.sku
+
+    @property
+    def subject(self) -> str:
+        return subjects.menu_item(self.item.restaurant, self.item.sku, self.name)
+
+
+class MenuItemSet(MenuEvent):
+    """An item was put on the menu, or its name, category, price or availability changed."""
+
+    TYPE: ClassVar[str] = "comanda.menu.item-set.v1"
+
+
+class MenuItemWithdrawn(MenuEvent):
+    """An item left the menu for good."""
+
+    TYPE: ClassVar[str] = "comanda.menu.item-withdrawn.v1"

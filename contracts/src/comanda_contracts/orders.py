@@ -1,0 +1,150 @@
+"""Orders: what guests asked for. Owned by ordering."""
+
+from datetime import date
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from comanda_contracts import subjects
+from comanda_contracts.envelope import Event, Money, Published, State
+
+
+class Channel(StrEnum):
+    """How the order reaches the guest."""
+
+    DINE_IN = "dine_in"
+    TAKEAWAY = "takeaway"
+
+
+class OrderStatus(StrEnum):
+    """The order as ordering sees it; the kitchen's part is in the tickets."""
+
+    OPEN = "open"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    CLOSED = "closed"
+
+
+class Line(Published):
+    """Some of one menu item, with its name and price as they were when it was ordered."""
+
+    sku: str
+    name: str
+    unit_price: Money
+    quantity: int
+    note: str | None = None
+
+
+class Round(Published):
+    """The lines that were ordered together; the kitchen works on a round as one ticket."""
+
+    round: int
+    """1, 2, 3, … in its order."""
+    lines: tuple[Line, ...]
+    ordered_at: AwareDatetime
+    voided: bool = False
+    """True once the kitchen agreed not to make it; its lines are no part of the total."""
+
+
+class Cancellation(Published):
+    """A request to cancel that the kitchen has not settled yet."""
+
+    rounds: tuple[int, ...]
+    reason: str
+    requested_at: AwareDatetime
+
+
+class Order(State):
+    """The whole order: `table` and `guests` if dine-in, `customer` and `phone` if takeaway."""
+
+    order_id: UUID
+    number: str
+    """What people call it, such as `A-017`: unique per restaurant and business day."""
+    business_day: date
+    """The local date at the restaurant when the order was placed."""
+    channel: Channel
+    table: str | None = None
+    guests: int | None = None
+    customer: str | None = None
+    phone: str | None = None
+    currency: str
+    status: OrderStatus
+    rounds: tuple[Round, ...]
+    total: Money
+    """Sum of `unit_price * quantity` over the rounds that are not voided."""
+    placed_at: AwareDatetime
+    cancellation: Cancellation | None = None
+
+
+class OrderEvent(Event):
+    """Something happened to an order."""
+
+    SOURCE: ClassVar[str] = "/comanda/ordering"
+
+    order: Order
+
+    @property
+    def state(self) -> Order:
+        return self.order
+
+    @property
+    def key(self) -> str:
+        return str(self.order.order_id)
+
+    @property
+    def subject(self) -> str:
+        return subjects.order(self.order.restaurant, self.order.order_id, self.name)
+
+
+class OrderPlaced(OrderEvent):
+    """A guest ordered; round 1 is for the kitchen."""
+
+    TYPE: ClassVar[str] = "comanda.order.placed.v1"
+
+
+class ItemsAdded(OrderEvent):
+    """A further round was ordered; `round` is for the kitchen."""
+
+    TYPE: ClassVar[str] = "comanda.order.items-added.v1"
+
+    round: int
+
+
+class CancellationRequested(OrderEvent):
+    """Somebody wants `order.cancellation.rounds` cancelled; the kitchen has the last word."""
+
+    TYPE: ClassVar[str] = "comanda.order.cancellation-requested.v1"
+
+
+class CancellationRefused(OrderEvent):
+    """The kitchen had started `refused`, so the order stays open with what is not voided."""
+
+    TYPE: ClassVar[str] = "comanda.order.cancellation-refused.v1"
+
+    refused: tuple[int, ...]
+    voided: tuple[int, ...]
+
+
+class ItemsCancelled(OrderEvent):
+    """The kitchen makes nothing of `rounds`; the order stays open with the others."""
+
+    TYPE: ClassVar[str] = "comanda.order.items-cancelled.v1"
+
+    rounds: tuple[int, ...]
+    reason: str
+
+
+class OrderCancelled(OrderEvent):
+    """The kitchen makes nothing of this order; it is over."""
+
+    TYPE: ClassVar[str] = "comanda.order.cancelled.v1"
+
+    reason: str
+
+
+class OrderClosed(OrderEvent):
+    """Everything was served and the order is over."""
+
+    TYPE: ClassVar[str] = "comanda.order.closed.v1"

@@ -1,0 +1,57 @@
+"""How a subscriber reads a message of any stream."""
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from comanda_contracts import menu, orders, restaurants, tickets
+from comanda_contracts.envelope import Event, Unreadable
+
+EVENTS: dict[str, type[Event]] = {
+    event.TYPE: event
+    for event in (
+        orders.OrderPlaced,
+        orders.ItemsAdded,
+        orders.CancellationRequested,
+        orders.CancellationRefused,
+        orders.ItemsCancelled,
+        orders.OrderCancelled,
+        orders.OrderClosed,
+        tickets.TicketQueued,
+        tickets.TicketStarted,
+        tickets.TicketReady,
+        tickets.TicketRecalled,
+        tickets.TicketServed,
+        tickets.TicketVoided,
+        tickets.TicketVoidRefused,
+        menu.MenuItemSet,
+        menu.MenuItemWithdrawn,
+        restaurants.RestaurantSet,
+    )
+}
+"""Every published event by its CloudEvents type."""
+
+
+def read(headers: Mapping[str, str] | None, body: bytes) -> Event:
+    """Read one message.
+
+    Raises Unreadable, with a reason for a person, if it is not a published event or not valid.
+    """
+    event_type = (headers or {}).get("ce-type")
+    if event_type is None:
+        raise Unreadable("header ce-type is missing")
+    model = EVENTS.get(event_type)
+    if model is None:
+        raise Unreadable(f"ce-type {event_type!r} is not known")
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise Unreadable(_in_words(error)) from error
+
+
+def _in_words(error: ValidationError) -> str:
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: {problem['msg']}"
+        for problem in problems
+    )

@@ -1,0 +1,30 @@
+"""The JetStream streams: who owns them, what they hold and how long."""
+
+from dataclasses import dataclass
+
+from comanda_contracts import subjects
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stream. Its owner sets it up; everybody else only reads.
+
+    Durations are in seconds; a `max_age` of 0 keeps messages for ever, so that any subscriber can
+    catch up from the beginning and every view can be rebuilt. A work queue is the exception: there
+    a message goes once it is done.
+    """
+
+    name: str
+    owner: str
+    subject: str
+    max_age: float = 0
+    duplicate_window: float = 120
+    work_queue: bool = False
+
+
+ORDERS = Stream("ORDERS", "ordering", subjects.ALL_ORDERS)
+RESTAURANTS = Stream("RESTAURANTS", "ordering", subjects.ALL_RESTAURANTS)
+MENU = Stream("MENU", "ordering", subjects.ALL_MENUS)
+TICKETS = Stream("TICKETS", "serving", subjects.ALL_TICKETS)
+COMMANDS = Stream("COMMANDS", "ordering", subjects.ALL_COMMANDS, work_queue=True)
+DEAD_LETTERS = Stream("DEAD_LETTERS", "every service", subjects.ALL_DEAD_LETTERS)

@@ -1,0 +1,112 @@
+"""Tickets: the kitchen's work for one round of an order. Owned by serving."""
+
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from comanda_contracts import subjects
+from comanda_contracts.envelope import Event, Published, State
+from comanda_contracts.orders import Channel
+
+
+class TicketStatus(StrEnum):
+    """Where the round is on its way from the till to the guest."""
+
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    READY = "ready"
+    SERVED = "served"
+    VOIDED = "voided"
+
+
+class TicketLine(Published):
+    """How much of what to make."""
+
+    sku: str
+    name: str
+    quantity: int
+    note: str | None = None
+
+
+class Ticket(State):
+    """The whole ticket. A time is that of the latest such change, None if there was none."""
+
+    order_id: UUID
+    round: int
+    number: str
+    """The order's human number, such as `A-017`."""
+    channel: Channel
+    table: str | None = None
+    customer: str | None = None
+    lines: tuple[TicketLine, ...]
+    status: TicketStatus
+    ordered_at: AwareDatetime
+    """When the guest ordered the round, which decides its place in the queue."""
+    started_at: AwareDatetime | None = None
+    ready_at: AwareDatetime | None = None
+    served_at: AwareDatetime | None = None
+
+
+class TicketEvent(Event):
+    """Something happened to a ticket."""
+
+    SOURCE: ClassVar[str] = "/comanda/serving"
+
+    ticket: Ticket
+
+    @property
+    def state(self) -> Ticket:
+        return self.ticket
+
+    @property
+    def key(self) -> str:
+        return f"{self.ticket.order_id}/{self.ticket.round}"
+
+    @property
+    def subject(self) -> str:
+        ticket = self.ticket
+        return subjects.ticket(ticket.restaurant, ticket.order_id, ticket.round, self.name)
+
+
+class TicketQueued(TicketEvent):
+    """The kitchen knows of the round and has not begun."""
+
+    TYPE: ClassVar[str] = "comanda.ticket.queued.v1"
+
+
+class TicketStarted(TicketEvent):
+    """A cook began; the round can't be voided any more."""
+
+    TYPE: ClassVar[str] = "comanda.ticket.started.v1"
+
+
+class TicketReady(TicketEvent):
+    """The round waits on the pass."""
+
+    TYPE: ClassVar[str] = "comanda.ticket.ready.v1"
+
+
+class TicketRecalled(TicketEvent):
+    """It was not ready after all; the kitchen works on it again."""
+
+    TYPE: ClassVar[str] = "comanda.ticket.recalled.v1"
+
+
+class TicketServed(TicketEvent):
+    """It was carried to the table, or handed over."""
+
+    TYPE: ClassVar[str] = "comanda.ticket.served.v1"
+
+
+class TicketVoided(TicketEvent):
+    """The kitchen agreed not to make it."""
+
+    TYPE: ClassVar[str] = "comanda.ticket.voided.v1"
+
+
+class TicketVoidRefused(TicketEvent):
+    """The kitchen was asked not to make it, and had already begun."""
+
+    TYPE: ClassVar[str] = "comanda.ticket.void-refused.v1"

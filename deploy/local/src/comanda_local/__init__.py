@@ -1,0 +1,1 @@
+"""Comanda on one machine: the embedded servers, the services, the command line."""

@@ -1,0 +1,179 @@
+"""The three services over HTTP, as a restaurant's own programs would use them.
+
+What is safe to repeat is repeated a few times when the connection fails: reading, and moves of a
+ticket, where a refusal shows that it was already done. Orders are never sent twice.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import httpx
+from comanda_contracts import MenuItem, Order, Ticket, TicketStatus
+
+Json = dict[str, Any]
+Move = Literal["start", "ready", "serve"]
+
+TRIES = 4
+PAUSE = 0.25
+"""Seconds before the first repetition; it doubles."""
+CONNECTIONS = 64
+LONGEST_ANSWER = 30.0
+"""Seconds that a request may take."""
+
+PROGRESS = (
+    TicketStatus.QUEUED,
+    TicketStatus.PREPARING,
+    TicketStatus.READY,
+    TicketStatus.SERVED,
+)
+AFTER: dict[Move, TicketStatus] = {
+    "start": TicketStatus.PREPARING,
+    "ready": TicketStatus.READY,
+    "serve": TicketStatus.SERVED,
+}
+
+
+class Refusal(Exception):
+    """A service said no; the text is its reason."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.status = answer.status_code
+        self.problem = _problem(answer)
+        self.code = str(self.problem.get("code", ""))
+        detail = self.problem.get("detail") or answer.text[:200] or answer.reason_phrase
+        super().__init__(
+            f"{answer.request.method} {answer.request.url.path}: {self.status} {detail}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Base URLs of the services."""
+
+    ordering: str
+    serving: str
+    query: str
+
+
+class Api:
+    """The services at some addresses. Every method raises Refusal or httpx.TransportError."""
+
+    def __init__(self, client: httpx.AsyncClient, addresses: Addresses) -> None:
+        self._client = client
+        self._to = addresses
+
+    async def set_restaurant(self, restaurant: str, **fields: Any) -> None:
+        await self._repeat("PUT", f"{self._to.ordering}/v1/restaurants/{restaurant}", json=fields)
+
+    async def set_item(self, restaurant: str, sku: str, **fields: Any) -> None:
+        url = f"{self._to.ordering}/v1/restaurants/{restaurant}/menu/{sku}"
+        await self._repeat("PUT", url, json=fields)
+
+    async def menu(self, restaurant: str) -> list[MenuItem]:
+        """What ordering has on the restaurant's menu; nothing if there is no such restaurant."""
+        try:
+            answer = await self._repeat(
+                "GET", f"{self._to.ordering}/v1/restaurants/{restaurant}/menu"
+            )
+        except Refusal as refusal:
+            if refusal.status == httpx.codes.NOT_FOUND:
+                return []
+            raise
+        return [MenuItem.model_validate(item) for item in answer.json()["items"]]
+
+    async def place(self, restaurant: str, order: Mapping[str, Any]) -> Order:
+        return await self._order(f"{restaurant}/orders", order)
+
+    async def add_round(self, order: Order, lines: Sequence[Json]) -> Order:
+        return await self._order(
+            f"{order.restaurant}/orders/{order.order_id}/rounds", {"lines": list(lines)}
+        )
+
+    async def close(self, order: Order) -> Order:
+        return await self._order(f"{order.restaurant}/orders/{order.order_id}/close")
+
+    async def queue(self, restaurant: str) -> list[Ticket]:
+        answer = await self._repeat("GET", f"{self._to.serving}/v1/restaurants/{restaurant}/queue")
+        return [Ticket.model_validate(ticket) for ticket in answer.json()["tickets"]]
+
+    async def move(self, ticket: Ticket, move: Move) -> None:
+        """Move a ticket on. Already done, by this very request or somebody else, is done."""
+        at = f"{ticket.restaurant}/orders/{ticket.order_id}/rounds/{ticket.round}"
+        try:
+            await self._repeat("POST", f"{self._to.serving}/v1/restaurants/{at}/{move}")
+        except Refusal as refusal:
+            if not _is_past(refusal.problem, AFTER[move]):
+                raise
+
+    async def order_view(
+        self, restaurant: str, order_id: object, *, min_version: int | None = None
+    ) -> Json | None:
+        """What query shows of an order, in `min_version` or a later one; None if it shows none.
+
+        Raises Refusal with status 503 if that version does not come within query's own bound.
+        """
+        try:
+            answer = await self._repeat(
+                "GET",
+                f"{self._to.query}/v1/restaurants/{restaurant}/orders/{order_id}",
+                params={} if min_version is None else {"min_version": min_version},
+            )
+        except Refusal as refusal:
+            if refusal.status == httpx.codes.NOT_FOUND:
+                return None
+            raise
+        view: Json = answer.json()
+        return view
+
+    async def order_views(self, restaurant: str) -> list[Json]:
+        """The newest orders that query lists."""
+        answer = await self._repeat("GET", f"{self._to.query}/v1/restaurants/{restaurant}/orders")
+        views: list[Json] = answer.json()["orders"]
+        return views
+
+    async def _order(self, path: str, body: Mapping[str, Any] | None = None) -> Order:
+        url = f"{self._to.ordering}/v1/restaurants/{path}"
+        answer = await self._client.post(url, json=body)
+        if answer.is_error:
+            raise Refusal(answer)
+        return Order.model_validate_json(answer.content)
+
+    async def _repeat(self, method: str, url: str, **request: Any) -> httpx.Response:
+        """Send what is safe to send again."""
+        for attempt in range(TRIES):
+            try:
+                answer = await self._client.request(method, url, **request)
+            except httpx.TransportError:
+                if attempt == TRIES - 1:
+                    raise
+                await asyncio.sleep(PAUSE * 2**attempt)
+                continue
+            if answer.is_error:
+                raise Refusal(answer)
+            return answer
+        raise AssertionError("unreachable")
+
+
+@contextlib.asynccontextmanager
+async def connected(addresses: Addresses) -> AsyncIterator[Api]:
+    """The services at these addresses, over connections that are kept open."""
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    async with httpx.AsyncClient(limits=limits, timeout=LONGEST_ANSWER, trust_env=False) as client:
+        yield Api(client, addresses)
+
+
+def _problem(answer: httpx.Response) -> Json:
+    with contextlib.suppress(ValueError):
+        problem = answer.json()
+        if isinstance(problem, dict):
+            return problem
+    return {}
+
+
+def _is_past(problem: Json, status: TicketStatus) -> bool:
+    """Whether the ticket that the refusal shows has, or once had, this status."""
+    shown = problem.get("ticket", {}).get("status")
+    return shown in PROGRESS[PROGRESS.index(status) :]

@@ -1,0 +1,46 @@
+"""What follows from an order and its tickets, worked out here anew rather than taken over."""
+
+from collections.abc import Mapping
+
+from comanda_contracts import Order, OrderStatus, Round, Ticket, TicketStatus
+
+Tickets = Mapping[int, Ticket]
+"""An order's tickets by their round."""
+
+
+def round_total(ordered: Round) -> int:
+    """Sum of its lines, in minor units."""
+    return sum(line.unit_price * line.quantity for line in ordered.lines)
+
+
+def total(order: Order) -> int:
+    """Sum of the rounds that are not voided, in minor units."""
+    return sum(round_total(each) for each in order.rounds if not each.voided)
+
+
+def everything_served(order: Order, tickets: Tickets) -> bool:
+    """Whether no round that is not voided is still to be served."""
+    return not _statuses_to_serve(order, tickets)
+
+
+def derived_status(order: Order, tickets: Tickets) -> str:
+    """The status that a guest is shown, from both sides of the kitchen's pass."""
+    if order.status is not OrderStatus.OPEN:
+        return order.status.value
+    waiting = _statuses_to_serve(order, tickets)
+    if not waiting:
+        return "served"
+    if waiting == {TicketStatus.READY}:
+        return "ready"
+    if waiting & {TicketStatus.PREPARING, TicketStatus.READY}:
+        return "preparing"
+    return "placed"
+
+
+def _statuses_to_serve(order: Order, tickets: Tickets) -> set[TicketStatus]:
+    statuses = (
+        tickets[each.round].status if each.round in tickets else TicketStatus.QUEUED
+        for each in order.rounds
+        if not each.voided
+    )
+    return {status for status in statuses if status is not TicketStatus.SERVED}

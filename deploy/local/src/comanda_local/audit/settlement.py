@@ -1,0 +1,45 @@
+"""Whether ordering and serving agree with each other, once nothing is on its way any more."""
+
+from collections.abc import Iterator
+
+from comanda_contracts import Channel, Order, OrderStatus, Round, Ticket, TicketStatus
+
+from comanda_local.audit.derived import Tickets, everything_served, total
+
+Disagreement = tuple[str, object, object]
+"""What it is about, what ordering says, and what should be or what serving says."""
+
+
+def unsettled(order: Order, tickets: Tickets) -> Iterator[Disagreement]:
+    """What ordering and serving do not agree on, and what ordering should have settled by now."""
+    if order.total != total(order):
+        yield "total as stored", order.total, total(order)
+    rounds = {each.round: each for each in order.rounds}
+    for number in sorted(rounds.keys() | tickets.keys()):
+        yield from _unlike_ticket(number, rounds.get(number), tickets.get(number))
+    yield from _unsettled_status(order, tickets)
+
+
+def _unlike_ticket(
+    number: int, ordered: Round | None, ticket: Ticket | None
+) -> Iterator[Disagreement]:
+    about = f"kitchen.{number}"
+    if ordered is None or ticket is None:
+        yield about, ordered and "a round", ticket and ticket.status.value
+        return
+    if ordered.voided != (ticket.status is TicketStatus.VOIDED):
+        yield f"{about}.voided", ordered.voided, ticket.status.value
+    wanted = [(line.sku, line.name, line.quantity, line.note) for line in ordered.lines]
+    made = [(line.sku, line.name, line.quantity, line.note) for line in ticket.lines]
+    if wanted != made:
+        yield f"{about}.lines", wanted, made
+
+
+def _unsettled_status(order: Order, tickets: Tickets) -> Iterator[Disagreement]:
+    served = everything_served(order, tickets)
+    if order.status is OrderStatus.CANCELLING:
+        yield "status as stored", "cancelling", "cancelled or open"
+    if order.status is OrderStatus.CLOSED and not served:
+        yield "status as stored", "closed", "open, for not everything is served"
+    if order.status is OrderStatus.OPEN and order.channel is Channel.TAKEAWAY and served:
+        yield "status as stored", "open", "closed, for everything is served"

@@ -1,0 +1,150 @@
+"""Where the audit gets its values: ordering's tables, the streams, and query over HTTP."""
+
+import asyncio
+import contextlib
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Iterable
+from uuid import UUID
+
+import asyncpg
+import nats
+from comanda_contracts import Order, Ticket, TicketEvent, read, streams, subjects
+from comanda_contracts.streams import Stream
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext, api
+
+from comanda_local.api import Api, Json
+from comanda_local.running import Running
+
+AT_ONCE = 24
+"""Views that are fetched at a time."""
+BATCH = 500
+FETCH_TIMEOUT = 10.0
+KEPT = 300.0
+"""Seconds after which the server forgets a consumer of ours that reads no more."""
+
+COLUMNS = (
+    *("id", "restaurant", "number", "business_day", "version", "status", "channel", '"table"'),
+    *("guests", "customer", "phone", "currency", "rounds", "total", "placed_at"),
+)
+
+
+class WriteSide:
+    """Orders as ordering's database has them, and tickets as serving's stream has them."""
+
+    def __init__(
+        self, database: "asyncpg.Connection[asyncpg.Record]", js: JetStreamContext
+    ) -> None:
+        self._database = database
+        self._js = js
+
+    async def restaurants(self) -> list[str]:
+        rows = await self._database.fetch("SELECT DISTINCT restaurant FROM orders ORDER BY 1")
+        return [row["restaurant"] for row in rows]
+
+    async def order_ids(self, restaurant: str) -> set[UUID]:
+        rows = await self._database.fetch("SELECT id FROM orders WHERE restaurant = $1", restaurant)
+        return {row["id"] for row in rows}
+
+    async def orders(self, restaurant: str, order_ids: Collection[UUID]) -> dict[UUID, Order]:
+        rows = await self._database.fetch(
+            f"SELECT {', '.join(COLUMNS)} FROM orders"  # noqa: S608 - constants
+            " WHERE restaurant = $1 AND id = ANY($2)",
+            restaurant,
+            list(order_ids),
+        )
+        return {row["id"]: _order(row) for row in rows}
+
+    async def follow_tickets(self, restaurant: str) -> "TicketsSoFar":
+        subject = subjects.ticket(restaurant, "*", "*", "*")
+        return TicketsSoFar(await _Reader.open(self._js, streams.TICKETS, subject))
+
+    async def follow_order_ids(self, restaurant: str) -> "OrderIdsSoFar":
+        subject = subjects.order(restaurant, "*", "*")
+        return OrderIdsSoFar(
+            await _Reader.open(self._js, streams.ORDERS, subject, headers_only=True)
+        )
+
+
+class TicketsSoFar:
+    """The newest ticket of each round, as of the last `catch_up`."""
+
+    def __init__(self, reader: "_Reader") -> None:
+        self._reader = reader
+        self.by_order: defaultdict[UUID, dict[int, Ticket]] = defaultdict(dict)
+
+    async def catch_up(self) -> None:
+        async for message in self._reader.new():
+            event = read(message.headers, message.data)
+            if isinstance(event, TicketEvent):
+                self.by_order[event.ticket.order_id][event.ticket.round] = event.ticket
+
+
+class OrderIdsSoFar:
+    """The ids of the orders that were published, as of the last `catch_up`."""
+
+    def __init__(self, reader: "_Reader") -> None:
+        self._reader = reader
+        self.ids: set[UUID] = set()
+
+    async def catch_up(self) -> None:
+        async for message in self._reader.new():
+            self.ids.add(UUID(message.subject.split(".")[3]))
+
+
+class _Reader:
+    """Reads a subject of a stream from its beginning, each message once."""
+
+    def __init__(self, subscription: JetStreamContext.PullSubscription) -> None:
+        self._subscription = subscription
+
+    @classmethod
+    async def open(
+        cls, js: JetStreamContext, stream: Stream, subject: str, *, headers_only: bool = False
+    ) -> "_Reader":
+        config = api.ConsumerConfig(
+            ack_policy=api.AckPolicy.NONE,
+            inactive_threshold=KEPT,
+            headers_only=headers_only,
+            mem_storage=True,
+        )
+        return cls(await js.pull_subscribe(subject, stream=stream.name, config=config))
+
+    async def new(self) -> AsyncIterator[Msg]:
+        """What came since the last time."""
+        pending = (await self._subscription.consumer_info()).num_pending or 0
+        while pending > 0:
+            batch = await self._subscription.fetch(min(pending, BATCH), timeout=FETCH_TIMEOUT)
+            pending -= len(batch)
+            for message in batch:
+                yield message
+
+
+async def views(query: Api, restaurant: str, order_ids: Iterable[UUID]) -> dict[UUID, Json | None]:
+    """What query shows of each order; None for what it does not have."""
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def view(order_id: UUID) -> tuple[UUID, Json | None]:
+        async with turn:
+            return order_id, await query.order_view(restaurant, order_id)
+
+    return dict(await asyncio.gather(*(view(order_id) for order_id in order_ids)))
+
+
+@contextlib.asynccontextmanager
+async def write_side(running: Running) -> AsyncIterator[WriteSide]:
+    """Connections to ordering's database and to NATS."""
+    database = await asyncpg.connect(running.database.replace("+asyncpg", "", 1))
+    try:
+        async with await nats.connect(running.nats.split(","), max_reconnect_attempts=5) as client:
+            yield WriteSide(database, client.jetstream())
+    finally:
+        await database.close()
+
+
+def _order(row: asyncpg.Record) -> Order:
+    fields = dict(row)
+    fields["order_id"] = fields.pop("id")
+    fields["rounds"] = json.loads(fields["rounds"])
+    return Order.model_validate(fields)

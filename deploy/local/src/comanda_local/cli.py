@@ -1,0 +1,147 @@
+"""The command line: `comanda up`, `demo`, `audit` and `replay`."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import asyncpg
+import httpx
+import nats.errors
+import typer
+from rich.console import Console
+
+from comanda_local import session
+from comanda_local.api import Refusal
+from comanda_local.audit import PATIENCE
+from comanda_local.demo import demo as hold_demo
+from comanda_local.pos_export import NotAnExport
+from comanda_local.processes import CannotStart
+from comanda_local.replay import Replay
+from comanda_local.replay import replay as run_replay
+from comanda_local.running import NATS_PORT, PORTS, Running
+from comanda_local.stack import DATABASE_URL, NATS_URL, Ports
+from comanda_local.up import up as stay_up
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Comanda on one machine: the services on real, embedded servers.",
+)
+console = Console()
+
+Data = Annotated[Path, typer.Option("--data", envvar="COMANDA_DATA", help="Folder of the data.")]
+DEFAULT_DATA = Path(".data")
+
+FAILURES = (CannotStart, NotAnExport, Refusal, OSError, asyncpg.PostgresError, nats.errors.Error)
+"""What a user can do something about, and so needs no traceback."""
+
+OrderingUrl = Annotated[str | None, typer.Option("--ordering", envvar="COMANDA_ORDERING_URL")]
+ServingUrl = Annotated[str | None, typer.Option("--serving", envvar="COMANDA_SERVING_URL")]
+QueryUrl = Annotated[str | None, typer.Option("--query", envvar="COMANDA_QUERY_URL")]
+NatsUrl = Annotated[str | None, typer.Option("--nats", envvar=NATS_URL)]
+DatabaseUrl = Annotated[str | None, typer.Option("--database", envvar=DATABASE_URL)]
+
+
+@app.command()
+def up(
+    data: Data = DEFAULT_DATA,
+    ordering_port: Annotated[int, typer.Option(envvar="COMANDA_ORDERING_PORT")] = PORTS["ordering"],
+    serving_port: Annotated[int, typer.Option(envvar="COMANDA_SERVING_PORT")] = PORTS["serving"],
+    query_port: Annotated[int, typer.Option(envvar="COMANDA_QUERY_PORT")] = PORTS["query"],
+    nats_port: Annotated[int, typer.Option(envvar="COMANDA_NATS_PORT")] = NATS_PORT,
+) -> None:
+    """Start everything and stay up until Ctrl-C."""
+    ports = Ports(ordering_port, serving_port, query_port, nats_port)
+    with _in_plain_words():
+        raise typer.Exit(stay_up(data, ports, console))
+
+
+@app.command()
+def demo(
+    orders: Annotated[int, typer.Option(min=1, max=100_000)] = 300,
+    guests: Annotated[int, typer.Option(min=1, max=500, help="Guests at once.")] = 24,
+    seed: Annotated[int, typer.Option(help="Another one makes another evening.")] = 1,
+) -> None:
+    """An evening at the restaurant, on a system of its own that is gone afterwards."""
+    with _in_plain_words():
+        _exit(hold_demo(orders, at_once=guests, seed=seed, console=console))
+
+
+@app.command()
+def audit(
+    *,
+    restaurant: Annotated[str | None, typer.Option(help="Only this one.")] = None,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds that what is on its way is given to arrive.")
+    ] = PATIENCE,
+    data: Data = DEFAULT_DATA,
+    ordering: OrderingUrl = None,
+    serving: ServingUrl = None,
+    query: QueryUrl = None,
+    nats_url: NatsUrl = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Compare what is written with what is shown, order by order."""
+    with _in_plain_words():
+        running = _find(data, ordering, serving, query, nats_url, database)
+        _exit(asyncio.run(session.look_around(running, restaurant, patience, console)))
+
+
+@app.command()
+def replay(
+    *,
+    orders: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    prices: Annotated[Path, typer.Option(exists=True, dir_okay=False)],
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first orders.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.01, help="Orders a second at most.")] = None,
+    guests: Annotated[int, typer.Option(min=1, max=500, help="Guests at once.")] = 32,
+    restaurant: str = "takeaway-replay",
+    data: Data = DEFAULT_DATA,
+    ordering: OrderingUrl = None,
+    serving: ServingUrl = None,
+    query: QueryUrl = None,
+    nats_url: NatsUrl = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Place the orders of a point-of-sale export once more, through the running system."""
+    with _in_plain_words():
+        running = _find(data, ordering, serving, query, nats_url, database)
+        wanted = Replay(orders, prices, restaurant, limit, rate, guests)
+        _exit(run_replay(wanted, running, console))
+
+
+def _find(data: Path, *urls: str | None) -> Running:
+    names = ("ordering", "serving", "query", "nats", "database")
+    return Running.find(data, dict(zip(names, urls, strict=True)))
+
+
+def _exit(went_well: bool) -> None:
+    raise typer.Exit(0 if went_well else 1)
+
+
+@contextlib.contextmanager
+def _in_plain_words() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal end us as Ctrl-C does; say what is wrong in a line."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    except FAILURES as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(1) from error
+    except httpx.TransportError as error:
+        address = error.request.url.copy_with(path="/")
+        typer.secho(f"{address} can't be reached ({error}). Is it up?", fg="red", err=True)
+        raise typer.Exit(1) from error
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """End in order, once: what comes while everything is being stopped is ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt

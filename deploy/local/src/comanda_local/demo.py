@@ -1,0 +1,34 @@
+"""`comanda demo`: an evening on a system of its own, which is gone afterwards."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from comanda_local import session
+from comanda_local.menus import la_piazza
+from comanda_local.places import temporary_folder
+from comanda_local.running import Running
+from comanda_local.stack import Stack
+from comanda_local.visits import an_evening
+
+
+def demo(orders: int, *, at_once: int, seed: int, console: Console) -> bool:
+    """Returns whether every visit went well and the audit is clean. Raises CannotStart."""
+    venue = la_piazza()
+    visits = an_evening(orders, venue.skus, seed=seed)
+    with temporary_folder() as folder, _started(folder, console) as stack:
+        return asyncio.run(
+            session.hold(
+                Running.of(stack), venue, visits, at_once=at_once, rate=None, console=console
+            )
+        )
+
+
+@contextlib.contextmanager
+def _started(folder: Path, console: Console) -> Iterator[Stack]:
+    with console.status("starting …") as status, Stack(folder) as stack:
+        status.stop()
+        yield stack

@@ -1,0 +1,37 @@
+"""Commands to try the running system with, for pasting into a shell."""
+
+from comanda_local.api import Addresses
+
+TEXT = """\
+# Order for table 7. The answer holds the order's id.
+ORDER=$(curl -sS {ordering}/v1/restaurants/la-piazza/orders \\
+  -H 'Content-Type: application/json' \\
+  -d '{{"channel": "dine_in", "table": "7", "guests": 2,
+       "lines": [{{"sku": "margherita", "quantity": 2}}, {{"sku": "tiramisu", "quantity": 1}}]}}' \\
+  | sed 's/.*"order_id": *"\\([^"]*\\)".*/\\1/')
+
+# Where is my food? The answer waits until the read side has version 1 of the order.
+curl -sS "{query}/v1/restaurants/la-piazza/orders/$ORDER?min_version=1"; echo
+
+# In the kitchen: the queue, then start, ready and serve.
+curl -sS {serving}/v1/restaurants/la-piazza/queue; echo
+for MOVE in start ready serve; do
+  curl -sS --retry 5 --retry-all-errors --fail -X POST \\
+    {serving}/v1/restaurants/la-piazza/orders/$ORDER/rounds/1/$MOVE; echo
+done
+
+# The board that guests see, and the menu.
+curl -sS {query}/v1/restaurants/la-piazza/board; echo
+curl -sS {query}/v1/restaurants/la-piazza/menu; echo
+
+# The bill: close the order.
+curl -sS --retry 5 --retry-all-errors --fail -X POST \\
+  {ordering}/v1/restaurants/la-piazza/orders/$ORDER/close; echo
+"""
+
+
+def examples(addresses: Addresses) -> str:
+    """Commands that place an order, carry it through, and show it."""
+    return TEXT.format(
+        ordering=addresses.ordering, serving=addresses.serving, query=addresses.query
+    )

@@ -1,0 +1,68 @@
+"""Where a running system is: written down by `comanda up`, found by the other commands."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from comanda_local.api import Addresses
+from comanda_local.places import LOOPBACK
+from comanda_local.processes import CannotStart
+from comanda_local.stack import DATABASE_URL, NATS_URL, Stack
+
+FILE = "stack.json"
+
+PORTS = {"ordering": 8001, "serving": 8002, "query": 8003}
+"""Where `comanda up` has the services, unless told otherwise."""
+NATS_PORT = 4222
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """URLs of the services and of the two servers that the audit reads."""
+
+    ordering: str
+    serving: str
+    query: str
+    nats: str
+    database: str
+
+    @classmethod
+    def of(cls, stack: Stack) -> Self:
+        services = {name: service.url for name, service in stack.services.items()}
+        return cls(**services, nats=stack.urls[NATS_URL], database=stack.urls[DATABASE_URL])
+
+    @classmethod
+    def find(cls, folder: Path, given: Mapping[str, str | None]) -> Self:
+        """What is given, else what was written down in the folder, else the usual ports.
+
+        Raises CannotStart if the database is not known by either.
+        """
+        usual = {name: f"http://{LOOPBACK}:{port}" for name, port in PORTS.items()}
+        usual["nats"] = f"nats://{LOOPBACK}:{NATS_PORT}"
+        file = folder / FILE
+        written = json.loads(file.read_text()) if file.exists() else {}
+        urls = usual | written | {name: url for name, url in given.items() if url}
+        if "database" not in urls:
+            raise CannotStart(
+                f"There is no running Comanda on {folder}: start it with `comanda up`, "
+                f"give its folder with --data, or set {DATABASE_URL} and the other URLs."
+            )
+        return cls(**urls)
+
+    @property
+    def services(self) -> dict[str, str]:
+        """The services' URLs by their names."""
+        return {"ordering": self.ordering, "serving": self.serving, "query": self.query}
+
+    @property
+    def addresses(self) -> Addresses:
+        return Addresses(**self.services)
+
+    def write_down(self, folder: Path) -> Path:
+        """Write it to the folder, for its owner only: a URL may hold a password."""
+        file = folder / FILE
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(asdict(self), indent=2))
+        return file

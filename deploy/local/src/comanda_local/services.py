@@ -1,0 +1,76 @@
+"""The three services, each as a process of its own."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from comanda_local.places import LOOPBACK, require_free
+from comanda_local.processes import Child
+
+NAMES = ("ordering", "serving", "query")
+
+PATIENCE = 60.0
+"""Seconds in which a service must be ready."""
+
+
+class Service:
+    """One replica of a service, listening on loopback. Its methods raise CannotStart."""
+
+    def __init__(self, name: str, port: int, folder: Path, urls: Mapping[str, str]) -> None:
+        """`urls` holds the environment variables of the servers that this service uses."""
+        self.name = name
+        self.port = port
+        self.process = Child(
+            name, command(name), folder, env=environment(urls) | _http_environment(port)
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def start(self) -> None:
+        """Start it, without waiting until it is ready."""
+        require_free(self.port, self.name, f"Stop it, or give {self.name} another port.")
+        self.process.start()
+
+    def wait_until_ready(self) -> None:
+        with httpx.Client(timeout=2, trust_env=False) as client:
+            self.process.wait_until(lambda: self._is_ready(client), within=PATIENCE)
+
+    def stop(self) -> int | None:
+        """End it in order. Returns its exit code; None if it did not run."""
+        return self.process.stop()
+
+    def kill(self) -> None:
+        """End it as a crash would, by SIGKILL."""
+        self.process.kill()
+
+    def _is_ready(self, client: httpx.Client) -> bool:
+        if not self.process.listens_on(self.port):
+            return False
+        try:
+            return client.get(f"{self.url}/health/ready").is_success
+        except httpx.TransportError:
+            return False
+
+
+def command(service: str, *arguments: str) -> list[str]:
+    """How to run a service; `-P` keeps the current folder out of the import path."""
+    return [sys.executable, "-P", "-m", service, *arguments]
+
+
+def environment(urls: Mapping[str, str]) -> dict[str, str]:
+    """Our environment with the given servers' URLs, and no other server's."""
+    inherited = {name: value for name, value in os.environ.items() if not _is_server_url(name)}
+    return {**inherited, **urls, "PYTHONUNBUFFERED": "1"}
+
+
+def _is_server_url(variable: str) -> bool:
+    return variable.startswith("COMANDA_") and variable.endswith("_URL")
+
+
+def _http_environment(port: int) -> dict[str, str]:
+    return {"COMANDA_HTTP_HOST": LOOPBACK, "COMANDA_HTTP_PORT": str(port)}

@@ -1,0 +1,176 @@
+"""The whole system on one machine: the servers, then the services, as real processes."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from comanda_local import services
+from comanda_local.places import free_port, held
+from comanda_local.processes import RECORD, CannotStart, Child, end_leftover
+from comanda_local.servers import MongoDB, Nats, Postgres
+from comanda_local.services import Service
+
+NATS_URL = "COMANDA_NATS_URL"
+DATABASE_URL = "COMANDA_DATABASE_URL"
+MONGODB_URL = "COMANDA_MONGODB_URL"
+
+USES = {
+    "ordering": (NATS_URL, DATABASE_URL),
+    "serving": (NATS_URL,),
+    "query": (NATS_URL, MONGODB_URL),
+}
+"""The servers that each service is told of, and no other."""
+
+
+class Server(Protocol):
+    """What the embedded servers have in common."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def process(self) -> Child: ...
+    def start(self) -> None: ...
+    def stop(self) -> int | None: ...
+    def kill(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where to listen; None stands for any free port."""
+
+    ordering: int | None = None
+    serving: int | None = None
+    query: int | None = None
+    nats: int | None = None
+
+
+FREE_PORTS = Ports()
+
+_KINDS: dict[str, Callable[[Path, Ports], Server]] = {
+    NATS_URL: lambda folder, ports: Nats(folder / "nats", ports.nats),
+    DATABASE_URL: lambda folder, _: Postgres(folder / "postgres"),
+    MONGODB_URL: lambda folder, _: MongoDB(folder / "mongodb"),
+}
+
+
+class Stack:
+    """Servers and services with their data and logs in one folder, which one Stack at a time holds.
+
+    A server whose URL is in the environment is used instead of an embedded one. Use it as a context
+    manager: entering starts everything and waits until it is ready, leaving stops it in order.
+    Parts can be stopped, killed and started one by one through `servers`, `services` and `replica`.
+    """
+
+    def __init__(
+        self, folder: Path, ports: Ports = FREE_PORTS, environment: Mapping[str, str] = os.environ
+    ) -> None:
+        self.folder = folder.resolve()
+        self.servers: dict[str, Server] = {}
+        """The embedded servers by the name of their environment variable."""
+        self.services: dict[str, Service] = {}
+        """The first replica of each service by its name."""
+        self.killed: list[str] = []
+        """Names of the processes that did not end in time when everything was stopped."""
+        self._ports = ports
+        self._given = {name: environment[name] for name in _KINDS if environment.get(name)}
+        self._replicas: list[Service] = []
+        self._leaving = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._leaving.enter_context(held(self.folder))
+            self._leaving.callback(self._stop)
+            self._end_leftovers()
+            self._start_servers()
+            self._migrate()
+            self._start_services()
+        except BaseException:
+            self._leaving.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._leaving.close()
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The servers' URLs by the name of their environment variable."""
+        return {name: server.url for name, server in self.servers.items()} | self._given
+
+    @property
+    def processes(self) -> list[Child]:
+        """Every process that should be running."""
+        servers = [server.process for server in self.servers.values()]
+        replicas = [replica.process for replica in (*self.services.values(), *self._replicas)]
+        return servers + replicas
+
+    def replica(self, name: str) -> Service:
+        """Start one more replica of a service on a port of its own and wait until it is ready."""
+        service = self._service(name, f"{name}-{len(self._replicas) + 2}", free_port())
+        self._replicas.append(service)
+        service.start()
+        service.wait_until_ready()
+        return service
+
+    def _end_leftovers(self) -> None:
+        """End what a Stack that was killed left behind: its services first, as at every end."""
+        left = set(self.folder.glob(f"*/{RECORD}"))
+        servers = {self.folder / name / RECORD for name in ("nats", "postgres", "mongodb")}
+        for records in (left - servers, left & servers):
+            with ThreadPoolExecutor(max_workers=8) as together:
+                list(together.map(end_leftover, records))
+
+    def _start_servers(self) -> None:
+        for variable, kind in _KINDS.items():
+            if variable not in self._given:
+                self.servers[variable] = kind(self.folder, self._ports)
+        with ThreadPoolExecutor(max_workers=len(_KINDS)) as together:
+            for started in [together.submit(server.start) for server in self.servers.values()]:
+                started.result()
+
+    def _migrate(self) -> None:
+        """Bring the database to the schema that ordering needs."""
+        migration = Child(
+            "migration",
+            services.command("ordering", "migrate"),
+            self.folder / "migration",
+            env=services.environment(self._urls_for("ordering")),
+        )
+        if migration.run() != 0:
+            raise CannotStart(f"The database could not be migrated.\n{migration.tail()}")
+
+    def _start_services(self) -> None:
+        for name in services.NAMES:
+            port = getattr(self._ports, name) or free_port()
+            self.services[name] = self._service(name, name, port)
+            self.services[name].start()
+        for service in self.services.values():
+            service.wait_until_ready()
+
+    def _service(self, name: str, folder: str, port: int) -> Service:
+        return Service(name, port, self.folder / folder, self._urls_for(name))
+
+    def _urls_for(self, service: str) -> dict[str, str]:
+        return {variable: self.urls[variable] for variable in USES[service]}
+
+    def _stop(self) -> None:
+        """Stop the services, then the servers, those of each kind at the same time."""
+        for parts in ([*self._replicas, *self.services.values()], list(self.servers.values())):
+            with ThreadPoolExecutor(max_workers=8) as together:
+                codes = list(together.map(lambda part: part.stop(), parts))
+            self.killed += [
+                part.process.name
+                for part, code in zip(parts, codes, strict=True)
+                if code == -signal.SIGKILL
+            ]

@@ -1,0 +1,87 @@
+"""`comanda up`: everything on this machine, until it is told to stop."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from comanda_local import api
+from comanda_local.examples import examples
+from comanda_local.menus import la_piazza, put_up
+from comanda_local.processes import Child
+from comanda_local.running import Running
+from comanda_local.stack import Ports, Stack
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at whether all processes are still there."""
+
+
+def up(folder: Path, ports: Ports, console: Console) -> int:
+    """Start everything, stay up until interrupted, stop everything. Returns the exit code.
+
+    Raises CannotStart.
+    """
+    stack = Stack(folder, ports)
+    try:
+        with console.status("starting …") as status, stack, _written_down(stack) as running:
+            status.stop()
+            _introduce(running, stack, console)
+            try:
+                code = _stay(stack, console)
+            finally:
+                console.print("stopping …")
+    except KeyboardInterrupt:
+        code = 0
+    for name in stack.killed:
+        console.print(f"{name} did not end in time and was killed.")
+    return code
+
+
+@contextlib.contextmanager
+def _written_down(stack: Stack) -> Iterator[Running]:
+    """Open for business, and let the other commands know where."""
+    running = Running.of(stack)
+    asyncio.run(_open_la_piazza(running))
+    file = running.write_down(stack.folder)
+    try:
+        yield running
+    finally:
+        file.unlink(missing_ok=True)
+
+
+async def _open_la_piazza(running: Running) -> None:
+    """Put the sample menu up, unless the restaurant has one."""
+    venue = la_piazza()
+    async with api.connected(running.addresses) as services:
+        if not await services.menu(venue.slug):
+            await put_up(services, venue)
+
+
+def _introduce(running: Running, stack: Stack, console: Console) -> None:
+    console.print("[bold green]Comanda is up.[/bold green] Ctrl-C stops it.\n")
+    for name, url in running.services.items():
+        console.print(f"  {name:<9} {url}/docs", highlight=False)
+    console.print(f"  {'nats':<9} {running.nats}", highlight=False)
+    console.print(f"  {'data':<9} {stack.folder}\n", highlight=False)
+    print(examples(running.addresses), flush=True)
+
+
+def _stay(stack: Stack, console: Console) -> int:
+    """Stay until interrupted. Returns 1 if a process ended by itself, with a word on it."""
+    while True:
+        for process in stack.processes:
+            if not process.alive:
+                _mourn(process, console)
+                return 1
+        time.sleep(LOOK_EVERY)
+
+
+def _mourn(process: Child, console: Console) -> None:
+    console.print(
+        f"[bold red]{process.name} ended by itself[/bold red] (exit code {process.exit_code}). "
+        f"The end of {process.log}:"
+    )
+    console.print(process.tail(), markup=False, highlight=False, soft_wrap=True)

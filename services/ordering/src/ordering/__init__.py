@@ -1,0 +1,1 @@
+"""Takes orders and decides on every change to them."""

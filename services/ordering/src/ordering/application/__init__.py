@@ -1,0 +1,1 @@
+"""One file per use case: load, ask the domain, record."""

@@ -1,0 +1,34 @@
+"""Cancel an order, or some of its rounds."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from ordering.application.loading import known
+from ordering.application.transaction import Transaction
+from ordering.domain.order import Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder:
+    """Somebody wants it cancelled. `rounds` of None stands for all, `expected_version` for any."""
+
+    order_id: UUID
+    restaurant: str
+    reason: str
+    rounds: frozenset[int] | None = None
+    expected_version: int | None = None
+    actor: str | None = None
+
+
+async def cancel_order(command: CancelOrder, *, transaction: Transaction, at: datetime) -> Order:
+    """Ask the kitchen; until it has answered, the order can't be changed.
+
+    Raises UnknownOrder, VersionMismatch, OrderNotOpen, UnknownRound, TooLateToCancel.
+    """
+    asked = transaction.order_to_change(command.order_id)
+    order = await known(asked, command.restaurant, command.order_id)
+    order.expect(command.expected_version)
+    event = order.cancel(command.rounds, reason=command.reason, at=at, actor=command.actor)
+    transaction.record(event)
+    return event.order

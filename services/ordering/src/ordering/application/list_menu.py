@@ -1,0 +1,15 @@
+"""List a restaurant's menu."""
+
+from collections.abc import Sequence
+
+from ordering.application.transaction import Transaction
+from ordering.domain.menu import MenuItem
+from ordering.domain.refusals import UnknownRestaurant
+
+
+async def list_menu(restaurant: str, *, transaction: Transaction) -> Sequence[MenuItem]:
+    """What the restaurant offers, by category and name. Raises UnknownRestaurant."""
+    known = transaction.restaurant(restaurant)
+    if await known is None:
+        raise UnknownRestaurant(restaurant)
+    return await transaction.whole_menu(restaurant)

@@ -1,0 +1,130 @@
+"""Why ordering says no; each refusal has a code for programs and a text for people."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+
+class Refusal(Exception):
+    """A command can't be carried out; nothing was changed."""
+
+    code: str
+
+
+class UnknownRestaurant(Refusal):
+    """There is no such restaurant."""
+
+    code = "unknown-restaurant"
+
+    def __init__(self, restaurant: str) -> None:
+        super().__init__(f"There is no restaurant {restaurant!r}.")
+
+
+class UnknownMenuItem(Refusal):
+    """The restaurant has no such item."""
+
+    code = "unknown-item"
+
+    def __init__(self, sku: str) -> None:
+        super().__init__(f"There is no item {sku!r} on the menu.")
+
+
+class WithdrawnMenuItem(Refusal):
+    """The item has left the menu for good."""
+
+    code = "withdrawn-item"
+
+    def __init__(self, sku: str) -> None:
+        super().__init__(f"Item {sku!r} was withdrawn; its sku is not used again.")
+
+
+class CurrencyIsFixed(Refusal):
+    """Prices and orders are in the restaurant's currency already."""
+
+    code = "currency-is-fixed"
+
+    def __init__(self, currency: str) -> None:
+        super().__init__(f"The currency is {currency} and can't change: prices are in it.")
+
+
+class UnknownOrder(Refusal):
+    """The restaurant has no such order."""
+
+    code = "unknown-order"
+
+    def __init__(self, order_id: UUID) -> None:
+        super().__init__(f"There is no order {order_id}.")
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """What is wrong with the line at `index`, counted from 0."""
+
+    index: int
+    detail: str
+
+
+class CannotOrder(Refusal):
+    """Some lines ask for what the menu does not offer now."""
+
+    code = "cannot-order"
+
+    def __init__(self, lines: Sequence[BadLine]) -> None:
+        super().__init__(" ".join(line.detail for line in lines))
+        self.lines = tuple(lines)
+
+
+class OrderTooLarge(Refusal):
+    """The order would have more lines than one order may have."""
+
+    code = "order-too-large"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"An order has at most {most} lines; open another one.")
+
+
+class OrderNotOpen(Refusal):
+    """The order is over, or being cancelled."""
+
+    code = "order-not-open"
+
+    def __init__(self, number: str, status: str) -> None:
+        super().__init__(f"Order {number} is {status}, so it can't change any more.")
+
+
+class StillInTheKitchen(Refusal):
+    """Not every round was served yet."""
+
+    code = "still-in-the-kitchen"
+
+    def __init__(self, number: str, rounds: Sequence[int]) -> None:
+        names = ", ".join(str(each) for each in rounds)
+        super().__init__(f"Order {number} can't close: not served yet: round {names}.")
+
+
+class UnknownRound(Refusal):
+    """The order has no such round, or it is cancelled already."""
+
+    code = "unknown-round"
+
+    def __init__(self, number: str, rounds: Sequence[int]) -> None:
+        names = ", ".join(str(each) for each in rounds)
+        super().__init__(f"Order {number} has nothing to cancel in round {names}.")
+
+
+class TooLateToCancel(Refusal):
+    """The kitchen has begun all of it, as ordering knows already."""
+
+    code = "too-late-to-cancel"
+
+    def __init__(self, number: str) -> None:
+        super().__init__(f"It is too late to cancel that of order {number}: it is being made.")
+
+
+class VersionMismatch(Refusal):
+    """Somebody changed the order after the version that the command was meant for."""
+
+    code = "version-mismatch"
+
+    def __init__(self, *, expected: int, actual: int) -> None:
+        super().__init__(f"The order is at version {actual}, not {expected}.")

@@ -1,0 +1,1 @@
+"""Ordering over HTTP: commands in, the changed state or a refusal out."""

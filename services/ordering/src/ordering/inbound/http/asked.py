@@ -1,0 +1,49 @@
+"""What every change of an order comes with, beside its body."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi import Request as HttpRequest
+from pydantic import BaseModel
+
+from ordering.application.once import Request
+from ordering.inbound.http.answers import Actor, IdempotencyKey, IfMatch, Slug
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The restaurant that is asked, by whom, and on what conditions."""
+
+    restaurant: str
+    path: str
+    actor: str | None
+    key: str | None
+    if_match: str | None
+
+    @property
+    def expected_version(self) -> int | None:
+        """The version that the change is meant for; None stands for any."""
+        return int(self.if_match.strip('"')) if self.if_match else None
+
+    def request(self, body: BaseModel | None) -> Request | None:
+        """The request by its key; None if it has none."""
+        if self.key is None:
+            return None
+        content = body.model_dump_json() if body else ""
+        whole = f"{self.path}\n{self.if_match}\n{content}"
+        return Request(self.restaurant, self.key, hashlib.sha256(whole.encode()).hexdigest())
+
+
+def _asked(
+    restaurant: Slug,
+    request: HttpRequest,
+    actor: Actor = None,
+    idempotency_key: IdempotencyKey = None,
+    if_match: IfMatch = None,
+) -> Asked:
+    return Asked(restaurant, request.url.path, actor, idempotency_key, if_match)
+
+
+Change = Annotated[Asked, Depends(_asked)]

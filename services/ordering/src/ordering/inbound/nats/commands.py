@@ -1,0 +1,185 @@
+"""Commands over NATS, for tills that speak no HTTP: the same use cases from a work queue.
+
+A command is a message on `commands.v1.<restaurant>.<command>` whose body is that of the HTTP route,
+with `order_id` and `expected_version` in it where the route has them in its path and `If-Match`.
+Header `Nats-Msg-Id` names the request: sent again, it has no second effect. `Comanda-Reply-To`
+names the subject of the answer, which is that of HTTP: the order, or problem details; its header
+`Comanda-Status` holds the status. `Comanda-Actor` says who asks.
+"""
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from comanda_contracts import Unreadable
+from comanda_contracts.streams import COMMANDS
+from comanda_contracts.subjects import SLUG_PATTERN
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from pydantic import Field, TypeAdapter, ValidationError
+from service_kit.consuming import Consumer, Received
+from service_kit.problems import Refused, invalid_request
+from service_kit.tracing import following
+
+from ordering.application.add_items import AddItems, add_items
+from ordering.application.cancel_order import CancelOrder, cancel_order
+from ordering.application.close_order import CloseOrder, close_order
+from ordering.application.once import Request
+from ordering.application.place_order import PlaceOrder, place_order
+from ordering.domain.refusals import Refusal
+from ordering.inbound.answering import ChangeOrder, Store, answer
+from ordering.inbound.bodies import ACTOR_PATTERN, Body, CancelBody, LinesBody, OrderBody
+from ordering.inbound.refusals import problem
+
+ACCEPTED, CREATED, OK = 202, 201, 200
+
+
+class ToOrder(Body):
+    """Names the order that a command is about, and the version it is meant for, if any."""
+
+    order_id: UUID
+    expected_version: int | None = Field(default=None, ge=1)
+
+
+class AddItemsBody(ToOrder, LinesBody):
+    """`add-items`."""
+
+
+class CancelOrderBody(ToOrder, CancelBody):
+    """`cancel-order`."""
+
+
+BODIES: dict[str, TypeAdapter[Any]] = {
+    "place-order": TypeAdapter(OrderBody),
+    "add-items": TypeAdapter(AddItemsBody),
+    "cancel-order": TypeAdapter(CancelOrderBody),
+    "close-order": TypeAdapter(ToOrder),
+}
+"""Every command by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Till:
+    """A till's message: which command it is, for which restaurant, and its body as JSON."""
+
+    restaurant: str
+    command: str
+    body: dict[str, Any]
+    actor: str | None
+
+
+def commands_consumer(
+    client: Client, store: Store, *, clock: Callable[[], datetime], new_id: Callable[[], UUID]
+) -> Consumer[Till]:
+    """The consumer that carries commands out."""
+
+    async def carry_out(received: Received[Till]) -> None:
+        with following(received.message.headers):
+            status, content_type, body = await _answer(received, store, clock, new_id)
+        reply_to = (received.message.headers or {}).get("Comanda-Reply-To")
+        if reply_to:
+            headers = {"Comanda-Status": str(status), "content-type": content_type}
+            await client.publish(reply_to, body.encode(), headers=headers)
+        await received.message.ack()
+
+    async def handle(batch: list[Received[Till]]) -> None:
+        """Safe to repeat; a command that could not be stored is not settled, and comes again."""
+        async with asyncio.TaskGroup() as tasks:
+            for received in batch:
+                tasks.create_task(carry_out(received))
+
+    return Consumer(COMMANDS, "ordering", (COMMANDS.subject,), handle, read_command)
+
+
+def read_command(message: Msg) -> Till:
+    """The command in a message. Raises Unreadable if it is none, or its body no JSON object."""
+    match message.subject.split("."):
+        case ["commands", "v1", restaurant, command] if command in BODIES:
+            pass
+        case _:
+            raise Unreadable(f"{message.subject} is not the subject of a command")
+    if not re.fullmatch(SLUG_PATTERN, restaurant):
+        raise Unreadable(f"{restaurant!r} is not the slug of a restaurant")
+    actor = (message.headers or {}).get("Comanda-Actor")
+    if actor is not None and not re.fullmatch(ACTOR_PATTERN, actor):
+        raise Unreadable("header Comanda-Actor is not a name")
+    try:
+        body = json.loads(message.data)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"body: not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise Unreadable("body: not a JSON object")
+    return Till(restaurant, command, body, actor)
+
+
+async def _answer(
+    received: Received[Till],
+    store: Store,
+    clock: Callable[[], datetime],
+    new_id: Callable[[], UUID],
+) -> tuple[int, str, str]:
+    """Status, content type and body of the answer. Raises StoreUnavailable."""
+    till = received.event
+    try:
+        body = BODIES[till.command].validate_json(received.message.data)
+        status, change = _change(till, body, clock, new_id)
+        answered = await answer(store, _request(received), status, change)
+    except ValidationError as error:
+        problems = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        return _refused(invalid_request(problems, till.body))
+    except Refusal as refusal:
+        return _refused(problem(refusal))
+    return answered.status, "application/json", answered.body
+
+
+def _refused(refused: Refused) -> tuple[int, str, str]:
+    return refused.status, "application/problem+json", json.dumps(refused.problem())
+
+
+def _change(
+    till: Till, body: Any, clock: Callable[[], datetime], new_id: Callable[[], UUID]
+) -> tuple[int, ChangeOrder]:
+    """The use case with the status that it is answered with."""
+    match till.command:
+        case "place-order":
+            place = PlaceOrder(
+                order_id=new_id(),
+                restaurant=till.restaurant,
+                party=body.party(),
+                wishes=body.wishes(),
+                actor=till.actor,
+            )
+            return CREATED, lambda tx: place_order(place, transaction=tx, at=clock())
+        case "add-items":
+            add = AddItems(wishes=body.wishes(), **_to_order(till, body))
+            return CREATED, lambda tx: add_items(add, transaction=tx, at=clock())
+        case "cancel-order":
+            cancel = CancelOrder(reason=body.reason, rounds=body.only(), **_to_order(till, body))
+            return ACCEPTED, lambda tx: cancel_order(cancel, transaction=tx, at=clock())
+        case _:
+            close = CloseOrder(**_to_order(till, body))
+            return OK, lambda tx: close_order(close, transaction=tx, at=clock())
+
+
+def _to_order(till: Till, body: ToOrder) -> dict[str, Any]:
+    return {
+        "order_id": body.order_id,
+        "restaurant": till.restaurant,
+        "expected_version": body.expected_version,
+        "actor": till.actor,
+    }
+
+
+def _request(received: Received[Till]) -> Request:
+    """The request by its message id; a message without one is at least redelivered as itself."""
+    message = received.message
+    sequence = f"sequence-{message.metadata.sequence.stream}"
+    name = (message.headers or {}).get("Nats-Msg-Id", sequence)
+    whole = message.subject.encode() + b"\n" + message.data
+    return Request(received.event.restaurant, f"message/{name}", hashlib.sha256(whole).hexdigest())

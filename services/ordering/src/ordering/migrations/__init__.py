@@ -1,0 +1,1 @@
+"""The history of ordering's schema."""

@@ -1,0 +1,1 @@
+"""How ordering keeps its state and tells others."""

@@ -1,0 +1,68 @@
+"""The connection to PostgreSQL, and the schema in it."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+from alembic import command
+from alembic.config import Config
+from service_kit.components import Ready
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+PROBE_EVERY = 1.0
+"""Seconds between two looks at whether PostgreSQL answers."""
+
+STATEMENT_TIMEOUT = 10.0
+"""Seconds after which a statement is given up."""
+
+
+def connect(url: str) -> AsyncEngine:
+    """An engine for this URL; connections are made when they are needed."""
+    return create_async_engine(
+        url,
+        pool_size=5,
+        max_overflow=5,
+        pool_timeout=5,
+        json_serializer=_to_json,
+        json_deserializer=orjson.loads,
+        connect_args={"command_timeout": STATEMENT_TIMEOUT, "timeout": 5},
+    )
+
+
+async def watch(engine: AsyncEngine, ready: Ready) -> None:
+    """Say that ordering is ready while PostgreSQL answers; raises when it doesn't."""
+    while True:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+        ready()
+        await asyncio.sleep(PROBE_EVERY)
+
+
+def migrate(url: str) -> None:
+    """Bring the schema to the newest revision. Safe to repeat, and to run from many at once."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
+    config.attributes["url"] = url
+    command.upgrade(config, "head")
+
+
+def is_connection_loss(error: BaseException) -> bool:
+    """Whether PostgreSQL was not there, went away, or is stopping or starting."""
+    if isinstance(error, DBAPIError):
+        cause = error.orig.__cause__ if error.orig else None
+        return error.connection_invalidated or is_connection_loss(cause or ValueError())
+    return isinstance(
+        error,
+        OSError
+        | TimeoutError
+        | asyncpg.PostgresConnectionError
+        | asyncpg.OperatorInterventionError,
+    )
+
+
+def _to_json(value: Any) -> str:
+    return orjson.dumps(value).decode()

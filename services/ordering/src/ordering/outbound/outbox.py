@@ -1,0 +1,125 @@
+"""The outbox: events in the transaction that makes them true, spread over partitions."""
+
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from comanda_contracts import Event, seal
+from nats.js.api import PubAck
+from sqlalchemy import (
+    BigInteger,
+    SmallInteger,
+    String,
+    bindparam,
+    func,
+    null,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ordering.outbound.tables import OutboxRow, table
+
+PARTITIONS = 16
+"""How far relaying can be spread over replicas; fixed, since committed rows carry their number."""
+
+CHANNEL = "outbox"
+"""What PostgreSQL notifies when a transaction with events commits."""
+
+KEPT_FOR = 300
+"""Seconds that an event stays after its stream has acknowledged it.
+
+A broker that loses power may lose what it acknowledged and had not synced to disk; what it lost is
+then published again from here.
+"""
+
+OUTBOX = table(OutboxRow)
+
+WAITING = (
+    select(OUTBOX.c.id, OUTBOX.c.aggregate, OUTBOX.c.subject, OUTBOX.c.headers, OUTBOX.c.body)
+    .where(
+        OUTBOX.c.partition == bindparam("held", type_=ARRAY(SmallInteger)).any_(),
+        OUTBOX.c.sequence.is_(None),
+    )
+    .order_by(OUTBOX.c.id)
+    .limit(bindparam("most"))
+)
+_STORED = (
+    func.unnest(
+        bindparam("ids", type_=ARRAY(BigInteger)),
+        bindparam("streams", type_=ARRAY(String)),
+        bindparam("sequences", type_=ARRAY(BigInteger)),
+    )
+    .table_valued("id", "stream", "sequence")
+    .render_derived("stored")
+)
+PUBLISHED = (
+    update(OUTBOX)
+    .where(OUTBOX.c.id == _STORED.c.id)
+    .values(stream=_STORED.c.stream, sequence=_STORED.c.sequence, published_at=func.now())
+)
+LOST = (
+    update(OUTBOX)
+    .where(OUTBOX.c.stream == bindparam("of"), OUTBOX.c.sequence > bindparam("last"))
+    .values(stream=null(), sequence=null(), published_at=null())
+)
+FORGET = text("""
+    DELETE FROM outbox WHERE published_at < now() - make_interval(secs => :kept_for)
+""").bindparams(kept_for=KEPT_FOR)
+
+
+async def waiting(connection: AsyncConnection, held: Collection[int], most: int) -> Sequence[Any]:
+    """The events of these partitions that are to be published, oldest first."""
+    found = await connection.execute(WAITING, {"held": sorted(held), "most": most})
+    return found.all()
+
+
+async def mark_published(connection: AsyncConnection, stored: Mapping[int, PubAck]) -> None:
+    """Note where the events with these ids are stored."""
+    parameters = {
+        "ids": list(stored),
+        "streams": [acknowledgement.stream for acknowledgement in stored.values()],
+        "sequences": [acknowledgement.seq for acknowledgement in stored.values()],
+    }
+    await connection.execute(PUBLISHED, parameters)
+
+
+async def publish_again_after(connection: AsyncConnection, stream: str, last: int) -> int:
+    """Have what the stream acknowledged beyond its last sequence published again.
+
+    Returns how many events that are.
+    """
+    return (await connection.execute(LOST, {"of": stream, "last": last})).rowcount
+
+
+def outbox_row(event: Event, *, event_id: UUID, trace: dict[str, str]) -> dict[str, Any]:
+    """The row that publishes this event. Events of one aggregate share a partition."""
+    message = seal(event, event_id=event_id, trace=trace)
+    aggregate = message.subject.rpartition(".")[0]
+    return {
+        "partition": zlib.crc32(aggregate.encode()) % PARTITIONS,
+        "aggregate": aggregate,
+        "subject": message.subject,
+        "headers": dict(message.headers),
+        "body": message.body,
+    }
+
+
+def waves(aggregates: Sequence[str]) -> list[list[int]]:
+    """Positions of outbox rows, in groups that may be in flight together.
+
+    The n-th event of each aggregate is in the n-th group, so that a group holds no two events of
+    one aggregate, and an event goes only after the one before it was acknowledged.
+    """
+    seen: dict[str, int] = {}
+    groups: list[list[int]] = []
+    for position, aggregate in enumerate(aggregates):
+        turn = seen.get(aggregate, 0)
+        seen[aggregate] = turn + 1
+        if turn == len(groups):
+            groups.append([])
+        groups[turn].append(position)
+    return groups

@@ -1,0 +1,130 @@
+"""The tables: an aggregate a row, what it consists of in one JSON column, and the outbox."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+
+class RestaurantRow(SQLModel, table=True):
+    """A restaurant."""
+
+    __tablename__ = "restaurants"
+
+    restaurant: str = Field(primary_key=True)
+    name: str
+    currency: str
+    time_zone: str
+    version: int
+
+
+class MenuItemRow(SQLModel, table=True):
+    """A menu item; `price` in minor units."""
+
+    __tablename__ = "menu_items"
+
+    restaurant: str = Field(primary_key=True, foreign_key="restaurants.restaurant")
+    sku: str = Field(primary_key=True)
+    name: str
+    category: str
+    price: int = Field(sa_type=BigInteger)
+    available: bool
+    withdrawn: bool
+    version: int
+
+
+class OrderRow(SQLModel, table=True):
+    """An order; `rounds` and `cancellation` as in the published one, `total` in minor units."""
+
+    __tablename__ = "orders"
+    __table_args__ = (Index("orders_number", "restaurant", "business_day", "number", unique=True),)
+
+    id: UUID = Field(primary_key=True)
+    restaurant: str = Field(foreign_key="restaurants.restaurant")
+    number: str
+    business_day: date
+    channel: str
+    table: str | None
+    guests: int | None
+    customer: str | None
+    phone: str | None
+    currency: str
+    status: str
+    rounds: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
+    total: int = Field(sa_type=BigInteger)
+    placed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    cancellation: dict[str, Any] | None = Field(sa_column=Column(JSONB(none_as_null=True)))
+    kitchen: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
+    version: int
+
+
+class DayRow(SQLModel, table=True):
+    """How many orders a restaurant's business day has had so far."""
+
+    __tablename__ = "days"
+
+    restaurant: str = Field(primary_key=True, foreign_key="restaurants.restaurant")
+    day: date = Field(primary_key=True)
+    orders: int
+
+
+class AnswerRow(SQLModel, table=True):
+    """An answer to a request with a key, kept with the request's effect until it expires."""
+
+    __tablename__ = "answers"
+
+    restaurant: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    fingerprint: str
+    status: int
+    version: int
+    location: str | None
+    body: str
+    at: datetime = Field(
+        sa_column=Column(
+            DateTime(timezone=True), server_default=func.now(), nullable=False, index=True
+        )
+    )
+
+
+class OutboxRow(SQLModel, table=True):
+    """An event that is committed: to be published, or published a short while ago.
+
+    `id` gives the order within an aggregate, not across: transactions may commit out of its order.
+    `stream` and `sequence` tell where it was stored, once its stream has acknowledged it.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("outbox_waiting", "partition", "id", postgresql_where=text("sequence IS NULL")),
+        Index("outbox_published", "published_at"),
+    )
+
+    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    partition: int = Field(sa_type=SmallInteger)
+    aggregate: str
+    subject: str
+    headers: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    stream: str | None
+    sequence: int | None = Field(sa_type=BigInteger)
+    published_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+
+
+def table(row: type[SQLModel]) -> Table:
+    """The Core table behind a SQLModel class, for statements over many rows."""
+    return row.__table__  # type: ignore[attr-defined, no-any-return]  # set by the metaclass

@@ -1,0 +1,21 @@
+"""Ordering's settings, from the environment."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from service_kit.settings import PREFIX, ServiceSettings, with_scheme
+
+DatabaseUrl = Annotated[SecretStr, with_scheme("postgresql+asyncpg")]
+
+
+class DatabaseSettings(BaseSettings):
+    """Where ordering keeps its state."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    database_url: DatabaseUrl = Field(description="PostgreSQL, as postgresql+asyncpg://…")
+
+
+class Settings(ServiceSettings, DatabaseSettings):
+    """What ordering needs to run."""

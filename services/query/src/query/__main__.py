@@ -1,0 +1,18 @@
+"""`python -m query`: run the service until SIGTERM."""
+
+from service_kit import http, logs
+from service_kit.settings import load
+
+from query.bootstrap import bootstrap
+from query.settings import Settings
+
+
+def main() -> None:
+    """Read the settings, then serve."""
+    settings = load(Settings)
+    logs.configure("query", settings.log_level)
+    http.serve(bootstrap(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

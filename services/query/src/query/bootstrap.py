@@ -1,0 +1,78 @@
+"""The only wiring: every part of query, made and joined here."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+from comanda_contracts.streams import DEAD_LETTERS, MENU, ORDERS, RESTAURANTS, TICKETS, Stream
+from fastapi import FastAPI
+from service_kit.components import Component, Ready
+from service_kit.consuming import Consumer, consume
+from service_kit.http import application
+from service_kit.jetstream import connected, set_up_stream
+
+from query.inbound.http import menu_routes, order_routes
+from query.inbound.projector import SERVICE, projector
+from query.outbound.arrivals import Arrivals
+from query.outbound.menus import MongoMenus
+from query.outbound.mongo import connect, keep_watch
+from query.outbound.orders import MongoOrders
+from query.settings import Settings
+from query.views.store import Menus, Orders
+
+DESCRIPTION = "Answers every question about orders, from views that are filled by events alone."
+
+
+def bootstrap(settings: Settings) -> FastAPI:
+    """The service, not connected to anything yet.
+
+    It is ready once MongoDB is. Without NATS, or without a stream because its owner never ran, the
+    views grow old, but they are answered from.
+    """
+    client, database = connect(settings.mongodb_url.get_secret_value())
+    orders, menus = MongoOrders(database), MongoMenus(database)
+    arrivals = Arrivals(orders.collection)
+    app = application(
+        "Comanda query",
+        DESCRIPTION,
+        [
+            Component("mongodb", partial(keep_watch, client, [orders.set_up, menus.set_up])),
+            Component("arrivals", arrivals.follow, required=False),
+            *(
+                _projection(stream, orders, menus, settings)
+                for stream in (ORDERS, TICKETS, MENU, RESTAURANTS)
+            ),
+        ],
+    )
+    app.include_router(
+        order_routes(orders, menus, arrivals, min_version_wait=settings.min_version_wait)
+    )
+    app.include_router(menu_routes(menus))
+    _close_in_the_end(app, client)
+    return app
+
+
+def _projection(stream: Stream, orders: Orders, menus: Menus, settings: Settings) -> Component:
+    """Each stream has a component of its own, so that one that is missing stops no other."""
+
+    async def run(ready: Ready) -> None:
+        async with connected(settings.nats_servers, SERVICE) as nats:
+            await set_up_stream(nats.jetstream(), DEAD_LETTERS, replicas=settings.stream_replicas)
+            handler = projector(stream, orders, menus, nats)
+            consumer = Consumer(stream, SERVICE, (stream.subject,), handler)
+            await consume(nats, SERVICE, [consumer], ready)
+
+    return Component(f"projector-{stream.name.lower()}", run, required=False)
+
+
+def _close_in_the_end(app: FastAPI, client: contextlib.AbstractAsyncContextManager[object]) -> None:
+    """Close the client after the components that use it have ended."""
+    components = app.router.lifespan_context
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Any]:
+        async with client, components(app) as state:
+            yield state
+
+    app.router.lifespan_context = lifespan

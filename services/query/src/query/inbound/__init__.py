@@ -1,0 +1,1 @@
+"""What comes in: events from the streams, questions over HTTP."""

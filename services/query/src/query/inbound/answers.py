@@ -1,0 +1,72 @@
+"""Answers over HTTP: JSON bytes straight from what the store gave, and the refusals."""
+
+import hashlib
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+from uuid import UUID
+
+import orjson
+from fastapi import Response
+from service_kit.problems import Refused
+
+from query.views.store import StoreAway
+
+RETRY_AFTER = {"Retry-After": "1"}
+"""Seconds: the view is usually there by then."""
+
+Given = TypeVar("Given")
+
+JSON = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+
+
+def answer(content: Any) -> Response:
+    """A JSON answer."""
+    return Response(orjson.dumps(content, option=JSON), media_type="application/json")
+
+
+def tagged_answer(content: Any, if_none_match: str | None) -> Response:
+    """A JSON answer with an ETag over all of it; 304 without a body if the client has it."""
+    body = orjson.dumps(content, option=JSON)
+    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if if_none_match and _names(if_none_match, tag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _names(if_none_match: str, tag: str) -> bool:
+    """Whether the header has the tag, by weak comparison (RFC 9110, section 13.1.2)."""
+    tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return tag in tags or tags == ["*"]
+
+
+def unknown_restaurant(restaurant: str) -> Refused:
+    """There is no such restaurant, or no news of it came yet."""
+    return Refused(404, "unknown-restaurant", f"There is no restaurant {restaurant!r}.")
+
+
+def unknown_order(restaurant: str, order_id: UUID) -> Refused:
+    """The restaurant has no such order, or no news of it came yet."""
+    detail = f"Restaurant {restaurant!r} has no order {order_id}."
+    return Refused(404, "unknown-order", detail)
+
+
+def behind(version: int, min_version: int) -> Refused:
+    """The view has not caught up with what the client knows."""
+    return Refused(
+        503,
+        "behind",
+        f"The order is at version {version} here, {min_version} was asked for. Try again.",
+        headers=RETRY_AFTER,
+        version=version,
+        min_version=min_version,
+    )
+
+
+async def asked(answer: Awaitable[Given]) -> Given:
+    """What the store answers; refused with 503 while it can't."""
+    try:
+        return await answer
+    except StoreAway as error:
+        detail = "The views can't be read at the moment. Try again."
+        raise Refused(503, "store-unavailable", detail, headers=RETRY_AFTER) from error

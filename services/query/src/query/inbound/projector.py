@@ -1,0 +1,80 @@
+"""Projects the streams: each batch of events becomes one write to each store."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from comanda_contracts import Event, MenuEvent, OrderEvent, RestaurantEvent, TicketEvent
+from comanda_contracts.streams import Stream
+from nats.aio.client import Client
+from prometheus_client import Counter, Histogram
+from service_kit.consuming import Handler, Received
+from service_kit.dead_letters import DeadLetter, set_aside
+
+from query.views import menu, order
+from query.views.joining import joined
+from query.views.store import Menus, Orders, Unstorable
+
+SERVICE = "query"
+"""Its name: of its consumers, its connections and its dead letters."""
+
+EVENTS = Counter("comanda_query_events_projected", "Events whose effect is stored", ["stream"])
+LAG = Histogram(
+    "comanda_query_projection_lag_seconds",
+    "From when an event happened until its effect was stored",
+    ["stream"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600),
+)
+BATCH = Histogram(
+    "comanda_query_batch_events",
+    "Events that were written together",
+    ["stream"],
+    buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500),
+)
+
+
+def projector(stream: Stream, orders: Orders, menus: Menus, nats: Client) -> Handler:
+    """The handler of a stream's batches.
+
+    A message is acknowledged once its effect is stored, so it may be projected more than once;
+    that changes nothing, nor does the order. If the store is away nothing is acknowledged and the
+    batch comes again. An event that can't be stored is set aside with its reason.
+    """
+
+    async def project(batch: list[Received]) -> None:
+        try:
+            await _store([received.event for received in batch], orders, menus)
+        except (Unstorable, OverflowError) as error:
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                await project(batch[:middle])
+                await project(batch[middle:])
+            else:
+                await set_aside(nats, SERVICE, [DeadLetter(batch[0].message, str(error))])
+        else:
+            await _acknowledge(batch)
+            _measure(stream.name, batch)
+
+    return project
+
+
+async def _store(events: Sequence[Event], orders: Orders, menus: Menus) -> None:
+    """Join what the events say, one view per document, into the stores they belong to."""
+    about_orders = [order.of(each) for each in events if isinstance(each, OrderEvent | TicketEvent)]
+    await orders.merge(joined(about_orders, lambda view: view.order_id, order.join))
+    items = [menu.of(each) for each in events if isinstance(each, MenuEvent)]
+    await menus.merge_items(joined(items, lambda view: view.key, menu.join))
+    restaurants = [menu.of(each) for each in events if isinstance(each, RestaurantEvent)]
+    await menus.merge_restaurants(joined(restaurants, lambda view: view.key, menu.join))
+
+
+async def _acknowledge(batch: Sequence[Received]) -> None:
+    for received in batch:
+        await received.message.ack()  # puts it in the connection's buffer: no round trip to gather
+
+
+def _measure(stream: str, batch: Sequence[Received]) -> None:
+    now, lag = datetime.now(UTC), LAG.labels(stream)
+    for received in batch:
+        lag.observe((now - received.event.at).total_seconds())
+    EVENTS.labels(stream).inc(len(batch))
+    BATCH.labels(stream).observe(len(batch))

@@ -1,0 +1,99 @@
+"""The connection to MongoDB: how long anything may take, and what its failures mean."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+from bson.errors import BSONError
+from pymongo import AsyncMongoClient, UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError, ConnectionFailure
+from service_kit.components import Ready
+
+from query.views.store import Document, StoreAway, Unstorable
+
+Client = AsyncMongoClient[Document]
+Database = AsyncDatabase[Document]
+Collection = AsyncCollection[Document]
+
+FIND_SERVER_WITHIN = 2.0
+"""Seconds to find a server to talk to."""
+READ_WITHIN = 2.0
+"""Seconds for one question."""
+WRITE_WITHIN = 10.0
+"""Seconds for one batch: less than JetStream waits for its acknowledgement."""
+PROBE_EVERY = 2.0
+"""Seconds between two looks at whether the server is still there."""
+
+TOO_LARGE = frozenset({10334, 17419, 17420})
+"""Codes of MongoDB for a document beyond 16 MiB."""
+
+
+def connect(url: str) -> tuple[Client, Database]:
+    """A client that connects when first used, and the database that the URL names."""
+    client = Client(
+        url,
+        appname="query",
+        serverSelectionTimeoutMS=int(FIND_SERVER_WITHIN * 1000),
+        connectTimeoutMS=int(FIND_SERVER_WITHIN * 1000),
+    )
+    return client, client.get_default_database("comanda")
+
+
+async def keep_watch(
+    client: Client, set_up: Sequence[Callable[[], Awaitable[None]]], ready: Ready
+) -> None:
+    """Set the indexes up, then say `ready` for as long as the server answers; else raise."""
+    for step in set_up:
+        await step()
+    while True:
+        async with answering():
+            await client.admin.command("ping")
+        ready()
+        await asyncio.sleep(PROBE_EVERY)
+
+
+@contextlib.asynccontextmanager
+async def answering(within: float = READ_WITHIN) -> AsyncIterator[None]:
+    """Bound, in seconds, what is asked of the server; raises StoreAway if it is away or too slow.
+
+    The driver's own time-outs do the same for a third more CPU a question.
+    """
+    try:
+        async with asyncio.timeout(within):
+            yield
+    except (ConnectionFailure, TimeoutError) as error:
+        raise StoreAway(_brief(error)) from error
+
+
+async def write(collection: Collection, operations: Sequence[UpdateOne]) -> None:
+    """Do all of the operations, in any order.
+
+    Each is an upsert that names nothing but `_id`: if two make the same new document at once, the
+    server itself repeats the one that came second (SERVER-37124), so there is no duplicate key to
+    handle. Raises Unstorable, StoreAway or RuntimeError, which do not repeat the batch in their
+    text: it is full of guests' names.
+    """
+    if not operations:
+        return
+    try:
+        async with answering(WRITE_WITHIN):
+            await collection.bulk_write(operations, ordered=False)
+    except (BSONError, OverflowError) as error:
+        raise Unstorable(_brief(error)) from None
+    except BulkWriteError as error:
+        raise _failed(error.details) from None
+
+
+def _failed(details: Any) -> Exception:
+    """A bulk write's error names all of its operations; keep what went wrong first."""
+    errors = details["writeErrors"] or details["writeConcernErrors"]
+    first = f"{len(errors)} failed, the first with {errors[0]['code']}: {errors[0]['errmsg'][:200]}"
+    too_large = any(each["code"] in TOO_LARGE for each in errors)
+    return Unstorable(first) if too_large else RuntimeError(first)
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:300]

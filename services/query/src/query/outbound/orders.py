@@ -1,0 +1,97 @@
+"""The order views in MongoDB: joined there as `views/order.py` joins them, and read back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, UpdateOne
+
+from query.outbound.derived import DERIVE
+from query.outbound.mongo import Collection, Database, answering, write
+from query.views.joining import State
+from query.views.order import OrderView
+from query.views.status import ViewStatus
+from query.views.store import Document
+
+LISTED = [("restaurant", ASCENDING), ("order.active", ASCENDING), ("order.placed_at", ASCENDING)]
+"""The index behind every list."""
+
+
+class MongoOrders:
+    """The store `Orders`, in the collection `orders`."""
+
+    def __init__(self, database: Database) -> None:
+        self.collection: Collection = database["orders"]
+
+    async def set_up(self) -> None:
+        """Make the index that serves every list, if it is not there."""
+        await self.collection.create_index(LISTED)
+
+    async def merge(self, views: Sequence[OrderView]) -> None:
+        await write(self.collection, [_joining(view) for view in views])
+
+    async def one(self, order_id: str) -> Document | None:
+        async with answering():
+            return await self.collection.find_one({"_id": order_id})
+
+    async def newest(self, restaurant: str, *, active: bool | None, limit: int) -> list[Document]:
+        found = self.collection.find(
+            {"restaurant": restaurant, "order.active": {"$in": _either(active)}},
+            sort=[("order.placed_at", DESCENDING)],
+            limit=limit,
+        )
+        async with answering():
+            return await found.to_list()
+
+    async def board(self, restaurant: str) -> dict[str, list[str]]:
+        async with answering():
+            columns = await (await self.collection.aggregate(_board(restaurant))).to_list()
+        numbers = {column["_id"]: column["numbers"] for column in columns}
+        return {name: numbers.get(name, []) for name in ("preparing", "ready")}
+
+
+def _joining(view: OrderView) -> UpdateOne:
+    """The join of a view into its document, as one update.
+
+    `$max` compares sub-documents key by key and their version comes first, so the newer one stays;
+    data is `$literal`, or a text such as `$5 off` would be read as the name of a field.
+    """
+    joined: dict[str, Any] = {
+        "restaurant": {"$literal": view.restaurant},
+        "timeline": {"$mergeObjects": ["$timeline", {"$literal": view.timeline}]},
+    }
+    if view.order:
+        joined["order"] = _newest("order", view.order)
+    for number, ticket in view.tickets.items():
+        joined[f"tickets.{number}"] = _newest(f"tickets.{number}", ticket)
+    return UpdateOne({"_id": view.order_id}, [{"$set": joined}, DERIVE], upsert=True)
+
+
+def _newest(path: str, state: State) -> dict[str, Any]:
+    return {"$max": [f"${path}", {"$literal": state}]}
+
+
+def _either(active: bool | None) -> list[bool]:
+    """What `active` may be; an order of which only tickets are known has neither."""
+    return [True, False] if active is None else [active]
+
+
+def _board(restaurant: str) -> list[dict[str, Any]]:
+    """Grouped by the server: two lists of numbers to decode instead of every order."""
+    shown = [ViewStatus.PLACED, ViewStatus.PREPARING, ViewStatus.READY]
+    is_ready = {"$eq": ["$status", ViewStatus.READY]}
+    return [
+        {
+            "$match": {
+                "restaurant": restaurant,
+                "order.active": True,
+                "status": {"$in": shown},
+            }
+        },
+        {"$sort": {"order.placed_at": ASCENDING}},
+        {
+            "$group": {
+                "_id": {"$cond": [is_ready, "ready", "preparing"]},
+                "numbers": {"$push": "$order.number"},
+            }
+        },
+    ]

@@ -1,0 +1,1 @@
+"""What is shown, how events fold into it, and what is derived: pure functions."""

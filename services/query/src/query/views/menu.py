@@ -1,0 +1,29 @@
+"""Menu items and restaurants: of each the newest state, by the same join as the order view's."""
+
+from dataclasses import dataclass
+
+from comanda_contracts import MenuEvent, RestaurantEvent
+
+from query.views.joining import State, newer
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest known state of one menu item or restaurant."""
+
+    key: str
+    """`<restaurant>/<sku>`, or the restaurant's slug."""
+    restaurant: str
+    state: State
+
+
+def of(event: MenuEvent | RestaurantEvent) -> Newest:
+    """The view that knows this event alone."""
+    state, restaurant = event.state, event.state.restaurant
+    key = f"{restaurant}/{event.key}" if isinstance(event, MenuEvent) else restaurant
+    return Newest(key, restaurant, {"version": state.version, **state.model_dump(mode="json")})
+
+
+def join(one: Newest, other: Newest) -> Newest:
+    """The newer of two views of one item or restaurant."""
+    return Newest(one.key, one.restaurant, newer(one.state, other.state))

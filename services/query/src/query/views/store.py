@@ -1,0 +1,72 @@
+"""The views' store by its role: what inbound asks of it, and what outbound does."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from query.views.menu import Newest
+from query.views.order import OrderView
+
+Document = dict[str, Any]
+"""An order view as `views/order.document` gives it."""
+
+
+class StoreAway(Exception):
+    """The store can't be reached, or does not answer in time."""
+
+
+class Unstorable(ValueError):
+    """An event that the store can't hold, such as one with a number beyond 64 bits."""
+
+
+class Orders(Protocol):
+    """The order views. Each method raises StoreAway if it can't be done now."""
+
+    async def merge(self, views: Sequence[OrderView]) -> None:
+        """Join each view, one per order, into what is stored. Safe to repeat and to run at once.
+
+        Raises Unstorable if one of them can't be stored; the others may be or not.
+        """
+
+    async def one(self, order_id: str) -> Document | None:
+        """What is stored of one order; None if nothing is."""
+
+    async def newest(self, restaurant: str, *, active: bool | None, limit: int) -> list[Document]:
+        """The restaurant's latest orders, newest first: all, the active or the others."""
+
+    async def board(self, restaurant: str) -> dict[str, list[str]]:
+        """The numbers of active orders by `preparing` and `ready`, oldest first."""
+
+
+class Menus(Protocol):
+    """Restaurants and what they offer. Each method raises StoreAway if it can't be done now."""
+
+    async def merge_items(self, items: Sequence[Newest]) -> None:
+        """Store each item unless a newer version is stored; as safe as `Orders.merge`."""
+
+    async def merge_restaurants(self, restaurants: Sequence[Newest]) -> None:
+        """Store each restaurant unless a newer version is stored; as safe as `Orders.merge`."""
+
+    async def restaurant(self, slug: str) -> Document | None:
+        """The restaurant's state; None if it is not known."""
+
+    async def items(self, slug: str) -> list[Document]:
+        """The states of the items that are not withdrawn, by category and name."""
+
+
+Seen = TypeVar("Seen")
+
+
+class Arrivals(Protocol):
+    """News of orders whose view has changed."""
+
+    async def look_until(
+        self,
+        order_id: str,
+        look: Callable[[], Awaitable[Seen]],
+        enough: Callable[[Seen], bool],
+        within: float,
+    ) -> Seen:
+        """Look at an order whenever it changes until that is `enough`, or `within` seconds passed.
+
+        Returns what was seen last; what `look` raises ends the wait.
+        """

@@ -1,0 +1,1 @@
+"""Serving: carries each order's tickets through the kitchen to the guest."""

@@ -1,0 +1,17 @@
+"""A round waits on the pass."""
+
+from serving.application.change_ticket import ChangeTicket, Clock, NewId, change_ticket
+from serving.application.tickets import Tickets
+from serving.domain.ticket import Ticket
+
+
+async def mark_ready(
+    command: ChangeTicket, *, tickets: Tickets, clock: Clock, new_id: NewId
+) -> Ticket:
+    """Mark a ticket ready that is being prepared.
+
+    Raises UnknownTicket, VersionMismatch, WrongStatus, Unavailable.
+    """
+    return await change_ticket(
+        command, "ready", Ticket.ready, tickets=tickets, clock=clock, new_id=new_id
+    )

@@ -1,0 +1,32 @@
+"""A round was ordered: the kitchen gets a ticket for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from serving.application.change_ticket import Clock, NewId
+from serving.application.tickets import NewTicket, Tickets, Unavailable
+from serving.domain.ticket import Ticket, TicketQueued
+
+
+@dataclass(frozen=True, slots=True)
+class QueueTicket:
+    """A new ticket to be queued. `trace` holds the trace context headers of what caused it."""
+
+    ticket: Ticket
+    trace: Mapping[str, str]
+
+
+async def queue_tickets(
+    commands: Sequence[QueueTicket], *, tickets: Tickets, clock: Clock, new_id: NewId
+) -> list[Unavailable | None]:
+    """Queue many tickets at once. Safe to repeat: a round has one ticket, whatever is heard twice.
+
+    Returns, in the order of `commands`, None for each ticket that is stored now.
+    """
+    at = clock()
+    return await tickets.add(
+        [
+            NewTicket(TicketQueued(ticket=command.ticket, at=at), new_id(), command.trace)
+            for command in commands
+        ]
+    )

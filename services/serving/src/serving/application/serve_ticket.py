@@ -1,0 +1,17 @@
+"""A round reaches the guest."""
+
+from serving.application.change_ticket import ChangeTicket, Clock, NewId, change_ticket
+from serving.application.tickets import Tickets
+from serving.domain.ticket import Ticket
+
+
+async def serve_ticket(
+    command: ChangeTicket, *, tickets: Tickets, clock: Clock, new_id: NewId
+) -> Ticket:
+    """Serve a ticket that is ready.
+
+    Raises UnknownTicket, VersionMismatch, WrongStatus, Unavailable.
+    """
+    return await change_ticket(
+        command, "serve", Ticket.serve, tickets=tickets, clock=clock, new_id=new_id
+    )

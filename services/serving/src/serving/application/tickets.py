@@ -1,0 +1,57 @@
+"""What the use cases need of the store that keeps the tickets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
+
+from serving.domain.ticket import Ticket, TicketEvent, TicketId
+
+
+class Overtaken(Exception):
+    """Another change of the ticket was stored first."""
+
+
+class Unavailable(Exception):
+    """The store can't be reached, or did not answer: a change may or may not have been stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A ticket as it is, with the id and the place in the store of the event that made it so."""
+
+    ticket: Ticket
+    event_id: UUID
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewTicket:
+    """The first event of a ticket. `trace` holds the trace context headers of what caused it."""
+
+    event: TicketEvent
+    event_id: UUID
+    trace: Mapping[str, str] = field(default_factory=dict)
+
+
+class Tickets(Protocol):
+    """Keeps every ticket as its events, the last of which is the ticket."""
+
+    async def load(self, ticket_id: TicketId) -> Stored | None:
+        """The ticket as it is now; None if there is none. Raises Unavailable."""
+        ...
+
+    async def append(self, event: TicketEvent, *, event_id: UUID, after: int) -> None:
+        """Store an event that was decided on the ticket as it was at sequence `after`.
+
+        Safe to repeat with the same `event_id`. Raises Overtaken if the ticket has changed since
+        then, Unavailable.
+        """
+        ...
+
+    async def add(self, new: Sequence[NewTicket]) -> list[Unavailable | None]:
+        """Store new tickets, each unless there is that ticket already.
+
+        Returns, in the order of `new`, None for each ticket that is there now.
+        """
+        ...

@@ -1,0 +1,67 @@
+"""The only wiring: every part of serving, made and joined here."""
+
+from functools import partial
+
+from comanda_contracts.streams import DEAD_LETTERS, TICKETS
+from fastapi import FastAPI
+from service_kit.clock import utc_now
+from service_kit.components import Component, Ready
+from service_kit.consuming import consume
+from service_kit.http import application
+from service_kit.jetstream import connected, set_up_stream
+from uuid_utils.compat import uuid7
+
+from serving.inbound.http import routes
+from serving.inbound.nats import SERVICE, orders_consumer
+from serving.inbound.signals import told_to_end
+from serving.outbound.link import Link
+from serving.outbound.queue import Queue, measure
+from serving.outbound.ticket_stream import TicketStream
+from serving.settings import Settings
+
+DESCRIPTION = "Carries each order's tickets through the kitchen to the guest."
+
+
+def bootstrap(settings: Settings) -> FastAPI:
+    """The service: its HTTP side, and beside it the queue and the consumer of orders.
+
+    Without ordering there is no stream of orders; the kitchen works on with what it has, so the
+    service is ready without that consumer.
+    """
+    link = Link()
+    queue = Queue(link)
+    measure(queue)
+    app = application(
+        "Comanda serving",
+        DESCRIPTION,
+        [
+            Component("queue", partial(_keep_queue, settings, link, queue)),
+            Component("orders", partial(_hear_orders, settings), required=False),
+        ],
+    )
+    app.include_router(
+        routes(
+            tickets=TicketStream(link.client),
+            queue=queue.of,
+            live=queue.live,
+            clock=utc_now,
+            new_id=uuid7,
+        )
+    )
+    return app
+
+
+async def _keep_queue(settings: Settings, link: Link, queue: Queue, ready: Ready) -> None:
+    async with connected(settings.nats_servers, SERVICE) as client:
+        js = client.jetstream()
+        for stream in (TICKETS, DEAD_LETTERS):
+            await set_up_stream(js, stream, replicas=settings.stream_replicas)
+        with link.over(client), told_to_end(queue.close):
+            await queue.follow(client, ready)
+
+
+async def _hear_orders(settings: Settings, ready: Ready) -> None:
+    async with connected(settings.nats_servers, SERVICE) as client:
+        tickets = TicketStream(lambda: client)
+        consumer = orders_consumer(client, tickets=tickets, clock=utc_now, new_id=uuid7)
+        await consume(client, SERVICE, [consumer], ready)

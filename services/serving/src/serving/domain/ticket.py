@@ -1,0 +1,199 @@
+"""A ticket: the kitchen's work for one round of an order, and what may happen to it.
+
+Every decision returns an event that carries the whole ticket after it; nothing is changed in place.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class Channel(StrEnum):
+    """How the round reaches the guest."""
+
+    DINE_IN = "dine_in"
+    TAKEAWAY = "takeaway"
+
+
+class TicketStatus(StrEnum):
+    """Where the round is on its way from the till to the guest."""
+
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    READY = "ready"
+    SERVED = "served"
+    VOIDED = "voided"
+
+
+@dataclass(frozen=True, slots=True)
+class TicketId:
+    """Names one ticket."""
+
+    restaurant: str
+    order_id: UUID
+    round: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketLine:
+    """How much of what to make."""
+
+    sku: str
+    name: str
+    quantity: int
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """The whole ticket; a new one is queued. `version` counts its events.
+
+    `started_at`, `ready_at` and `served_at` are the times of the latest such change: a recall
+    leaves them as they are.
+    """
+
+    restaurant: str
+    order_id: UUID
+    round: int
+    number: str
+    channel: Channel
+    table: str | None = None
+    customer: str | None = None
+    lines: tuple[TicketLine, ...]
+    ordered_at: datetime
+    version: int = 1
+    status: TicketStatus = TicketStatus.QUEUED
+    started_at: datetime | None = None
+    ready_at: datetime | None = None
+    served_at: datetime | None = None
+
+    @property
+    def id(self) -> TicketId:
+        return TicketId(self.restaurant, self.order_id, self.round)
+
+    def expect(self, version: int | None) -> None:
+        """Raise VersionMismatch unless the ticket is at this version; None stands for any."""
+        if version is not None and version != self.version:
+            raise VersionMismatch(self, version)
+
+    def start(self, *, at: datetime, actor: str | None = None) -> "TicketStarted":
+        """Begin to make it; from now on it can't be voided. Raises WrongStatus unless queued."""
+        self._require(TicketStatus.QUEUED, "start")
+        after = self._next(status=TicketStatus.PREPARING, started_at=at)
+        return TicketStarted(ticket=after, at=at, actor=actor)
+
+    def ready(self, *, at: datetime, actor: str | None = None) -> "TicketReady":
+        """Put it on the pass. Raises WrongStatus unless it is being prepared."""
+        self._require(TicketStatus.PREPARING, "finish")
+        after = self._next(status=TicketStatus.READY, ready_at=at)
+        return TicketReady(ticket=after, at=at, actor=actor)
+
+    def recall(self, *, at: datetime, actor: str | None = None) -> "TicketRecalled":
+        """Take it back from the pass to work on it again. Raises WrongStatus unless ready."""
+        self._require(TicketStatus.READY, "recall")
+        after = self._next(status=TicketStatus.PREPARING)
+        return TicketRecalled(ticket=after, at=at, actor=actor)
+
+    def serve(self, *, at: datetime, actor: str | None = None) -> "TicketServed":
+        """Carry it to the table, or hand it over. Raises WrongStatus unless ready."""
+        self._require(TicketStatus.READY, "serve")
+        after = self._next(status=TicketStatus.SERVED, served_at=at)
+        return TicketServed(ticket=after, at=at, actor=actor)
+
+    def void(self, *, at: datetime, actor: str | None = None) -> "TicketVoided | TicketVoidRefused":
+        """Agree not to make it, or refuse to because it was started already.
+
+        A refusal is news too: it makes a new version and leaves the status as it is. Raises
+        WrongStatus if it is voided already.
+        """
+        if self.status is TicketStatus.VOIDED:
+            raise WrongStatus(self, "void")
+        if self.status is TicketStatus.QUEUED:
+            return TicketVoided(ticket=self._next(status=TicketStatus.VOIDED), at=at, actor=actor)
+        return TicketVoidRefused(ticket=self._next(), at=at, actor=actor)
+
+    def _require(self, status: TicketStatus, command: str) -> None:
+        if self.status is not status:
+            raise WrongStatus(self, command)
+
+    def _next(self, **changes: Any) -> "Ticket":
+        return replace(self, version=self.version + 1, **changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketEvent:
+    """Something happened to a ticket; `ticket` is the whole of it afterwards."""
+
+    ticket: Ticket
+    at: datetime
+    actor: str | None = None
+
+
+class TicketQueued(TicketEvent):
+    """The kitchen knows of the round and has not begun."""
+
+
+class TicketStarted(TicketEvent):
+    """A cook began."""
+
+
+class TicketReady(TicketEvent):
+    """The round waits on the pass."""
+
+
+class TicketRecalled(TicketEvent):
+    """It was not ready after all."""
+
+
+class TicketServed(TicketEvent):
+    """It was carried to the table, or handed over."""
+
+
+class TicketVoided(TicketEvent):
+    """The kitchen agreed not to make it."""
+
+
+class TicketVoidRefused(TicketEvent):
+    """The kitchen was asked not to make it, and had already begun."""
+
+
+class Refusal(Exception):
+    """A command can't be carried out; nothing was changed."""
+
+    code: str
+
+
+class UnknownTicket(Refusal):
+    """The kitchen does not know of such a round."""
+
+    code = "unknown-ticket"
+
+    def __init__(self, ticket_id: TicketId) -> None:
+        super().__init__(
+            f"There is no ticket for round {ticket_id.round} of order {ticket_id.order_id}."
+        )
+
+
+class WrongStatus(Refusal):
+    """The ticket is not where the command needs it to be."""
+
+    code = "wrong-status"
+
+    def __init__(self, ticket: Ticket, command: str) -> None:
+        super().__init__(
+            f"Round {ticket.round} of order {ticket.number} is {ticket.status}, "
+            f"so you can't {command} it."
+        )
+        self.ticket = ticket
+
+
+class VersionMismatch(Refusal):
+    """Somebody changed the ticket after the version that the command was meant for."""
+
+    code = "version-mismatch"
+
+    def __init__(self, ticket: Ticket, expected: int) -> None:
+        super().__init__(f"The ticket is at version {ticket.version}, not {expected}.")
+        self.ticket = ticket

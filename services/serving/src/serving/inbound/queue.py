@@ -1,0 +1,123 @@
+"""A restaurant's queue over HTTP: as it is, and live for the kitchen's screen."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Annotated, Any, Literal
+
+import comanda_contracts as contracts
+from comanda_contracts.subjects import SLUG_PATTERN
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi.responses import StreamingResponse
+from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticCustomError
+
+from serving.inbound.problems import refusals_as_problems
+from serving.published import Changed, News, Snapshot
+
+LAST_SEQUENCE = 2**63 - 1
+
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Server-Sent Events",
+        "content": {EventSourceResponse.media_type: {"schema": {"type": "string"}}},
+    }
+}
+UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+"""Nothing between us and the screen may keep events back."""
+
+Slug = Annotated[str, Path(pattern=SLUG_PATTERN, examples=["la-piazza"])]
+
+
+def _named_whole(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """A value is wrong under the parameter's name: a query knows no positions in it."""
+    try:
+        return check(value)
+    except ValidationError as error:
+        raise PydanticCustomError("unknown_status", "{why}", {"why": _why(error)}) from None
+
+
+def _why(error: ValidationError) -> str:
+    return error.errors()[0]["msg"]
+
+
+Status = Literal["queued", "preparing", "ready"]
+Statuses = Annotated[
+    Annotated[list[Status], WrapValidator(_named_whole)],
+    Query(alias="status", description="only tickets with this status; repeat it for more than one"),
+]
+LastEventId = Annotated[
+    Annotated[int, Field(ge=0, le=LAST_SEQUENCE)] | None,
+    Header(alias="Last-Event-ID", description="the `id` of the last event that was received"),
+]
+
+Queue = Callable[[str], list[contracts.Ticket]]
+"""The tickets of a restaurant that are neither served nor voided. Raises Unavailable."""
+
+Live = Callable[[str, int | None], AbstractContextManager[AsyncIterator[News | None]]]
+"""The news of a restaurant's queue, after a sequence if one is given; None while nothing happens.
+
+Raises Unavailable.
+"""
+
+
+class QueueView(BaseModel):
+    """What a kitchen has to do, oldest first."""
+
+    tickets: list[contracts.Ticket]
+
+
+def queue_routes(queue: Queue, live: Live) -> APIRouter:
+    """The routes of the queue, below a restaurant."""
+    router = APIRouter()
+
+    async def news_of(
+        restaurant: Slug, last_event_id: LastEventId = None
+    ) -> AsyncIterator[AsyncIterator[News | None]]:
+        """The news for as long as they are read: a refusal comes before the answer begins."""
+        with contextlib.ExitStack() as reading:
+            with refusals_as_problems():
+                news = reading.enter_context(live(restaurant, last_event_id))
+            yield news
+
+    @router.get("/queue", response_model=QueueView)
+    async def get_queue(restaurant: Slug, statuses: Statuses = []) -> Response:  # noqa: B006 - FastAPI copies it
+        """The tickets that are neither served nor voided."""
+        with refusals_as_problems():
+            tickets = queue(restaurant)
+        wanted = [each for each in tickets if not statuses or each.status in statuses]
+        return Response(_json(wanted), media_type="application/json")
+
+    @router.get("/queue/live", response_class=StreamingResponse, responses=EVENTS)
+    async def get_live_queue(
+        news: Annotated[AsyncIterator[News | None], Depends(news_of)],
+    ) -> Response:
+        """The queue as it is (`snapshot`), then each ticket that changes (`ticket`).
+
+        An event's `id` is where in the stream of tickets it stands. A client that comes back with
+        it as `Last-Event-ID` is sent what it missed, or a `snapshot` if that is too much.
+        """
+        return EventSourceResponse((_event(each) async for each in news), headers=UNBUFFERED)
+
+    return router
+
+
+def _event(news: News | None) -> bytes:
+    """The event on the wire.
+
+    Not by FastAPI's own streaming of what a route yields: there a client that goes away before it
+    has read everything is an error, logged as ours.
+    """
+    match news:
+        case Snapshot(sequence, tickets):
+            return format_sse_event(event="snapshot", data_str=_json(tickets), id=str(sequence))
+        case Changed(sequence, ticket):
+            data = ticket.model_dump_json()
+            return format_sse_event(event="ticket", data_str=data, id=str(sequence))
+        case None:
+            return KEEPALIVE_COMMENT
+
+
+def _json(tickets: Sequence[contracts.Ticket]) -> str:
+    return QueueView.model_construct(tickets=list(tickets)).model_dump_json()

@@ -1,0 +1,1 @@
+"""The stream that serving keeps its tickets in."""

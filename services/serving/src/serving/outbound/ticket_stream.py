@@ -1,0 +1,121 @@
+"""The store of tickets: the stream TICKETS, where a ticket's last message is the ticket."""
+
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
+
+from comanda_contracts import Ticket as PublishedTicket
+from comanda_contracts import TicketEvent as PublishedEvent
+from comanda_contracts import Unreadable, read, seal, subjects
+from comanda_contracts.envelope import Message
+from comanda_contracts.streams import TICKETS
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import api
+from nats.js.errors import APIError
+from prometheus_client import Counter
+from service_kit.jetstream import Outcome, publish_all
+from service_kit.tracing import current_trace
+
+from serving.application.tickets import NewTicket, Overtaken, Stored, Unavailable
+from serving.domain.ticket import TicketEvent, TicketId
+from serving.published import published_event, ticket_from
+
+NO_MESSAGE = 10037
+WRONG_LAST_SEQUENCE = 10071
+OTHER_IN_FLIGHT = 10164
+SAME_IN_FLIGHT = 10158
+"""Error codes of JetStream; those in flight come from a cluster, where storing takes a while."""
+
+CHANGES = Counter("comanda_serving_ticket_changes", "Changes of tickets stored", ["change"])
+
+
+class TicketStream:
+    """`Tickets` on JetStream; `client` gives the connection to use, or raises Unavailable."""
+
+    def __init__(self, client: Callable[[], Client]) -> None:
+        self._client = client
+
+    async def load(self, ticket_id: TicketId) -> Stored | None:
+        last = await self._last(ticket_id)
+        if last is None:
+            return None
+        event = read(last.headers, last.data or b"")
+        if not isinstance(event, PublishedEvent):
+            raise Unreadable(f"{event.TYPE} is not an event of a ticket")
+        return Stored(ticket_from(event.ticket), _event_id(last), last.seq or 0)
+
+    async def append(self, event: TicketEvent, *, event_id: UUID, after: int) -> None:
+        published = published_event(event)
+        message = _sealed(published, event_id, after, current_trace())
+        try:
+            js = self._client().jetstream()
+            await js.publish(message.subject, message.body, headers=dict(message.headers))
+        except NatsError as error:
+            if not _has_code(error, WRONG_LAST_SEQUENCE, OTHER_IN_FLIGHT, SAME_IN_FLIGHT):
+                raise _unavailable(error) from error
+            if not await self._is_last(event.ticket.id, event_id):
+                raise Overtaken from error
+        CHANGES.labels(published.name).inc()
+
+    async def add(self, new: Sequence[NewTicket]) -> list[Unavailable | None]:
+        messages = [
+            _sealed(published_event(each.event), each.event_id, 0, each.trace) for each in new
+        ]
+        outcomes = await publish_all(self._client(), messages)
+        stored = sum(isinstance(outcome, api.PubAck) for outcome in outcomes)
+        CHANGES.labels("queued").inc(stored)
+        return [_failure(outcome) for outcome in outcomes]
+
+    async def _last(self, ticket_id: TicketId) -> api.RawStreamMsg | None:
+        """The ticket's last message, asked of the stream's leader.
+
+        A direct get is a little faster (0.2 ms against 0.25 ms, 0.5 ms in a cluster), but there a
+        follower that lags may answer it: a cook would be refused what is allowed by now.
+        """
+        try:
+            js = self._client().jetstream()
+            return await js.get_last_msg(TICKETS.name, _every_event_of(ticket_id))
+        except NatsError as error:
+            if _has_code(error, NO_MESSAGE):
+                return None
+            raise _unavailable(error) from error
+
+    async def _is_last(self, ticket_id: TicketId, event_id: UUID) -> bool:
+        """Whether an event that was refused as late is stored: by a first try of ours.
+
+        The server compares the sequence before it looks for duplicates.
+        """
+        last = await self._last(ticket_id)
+        return last is not None and _event_id(last) == event_id
+
+
+def _sealed(event: PublishedEvent, event_id: UUID, after: int, trace: Mapping[str, str]) -> Message:
+    """The event's message, to be stored only if the ticket's last sequence is `after`."""
+    message = seal(event, event_id=event_id, trace=trace)
+    condition = {
+        api.Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(after),
+        "Nats-Expected-Last-Subject-Sequence-Subject": _every_event_of(event.ticket),
+    }
+    return Message(message.subject, {**message.headers, **condition}, message.body)
+
+
+def _every_event_of(ticket: TicketId | PublishedTicket) -> str:
+    return subjects.every_event_of_ticket(ticket.restaurant, ticket.order_id, ticket.round)
+
+
+def _event_id(message: api.RawStreamMsg) -> UUID:
+    return UUID((message.headers or {})[api.Header.MSG_ID.value])
+
+
+def _failure(outcome: Outcome) -> Unavailable | None:
+    if isinstance(outcome, api.PubAck) or _has_code(outcome, WRONG_LAST_SEQUENCE):
+        return None  # stored now, or there already
+    return _unavailable(outcome)
+
+
+def _has_code(error: Exception, *codes: int) -> bool:
+    return isinstance(error, APIError) and error.err_code in codes
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    return Unavailable(f"{type(error).__name__}: {error}")

@@ -1,0 +1,138 @@
+"""Consuming streams in batches: large when there is a backlog, at once when there is none."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic
+
+import structlog
+from comanda_contracts import Event, Unreadable, read
+from comanda_contracts.streams import Stream
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from typing_extensions import TypeVar
+
+from service_kit.components import Ready
+from service_kit.dead_letters import DeadLetter, set_aside
+from service_kit.jetstream import set_up_consumer
+
+log = structlog.get_logger()
+
+BATCH = 500
+PULL_EXPIRES = 2.0
+"""Seconds that a pull waits for a first message; it is handed over at once, with what is behind it.
+
+It is also how long a consumer takes at most to pull again after the broker was away.
+"""
+PROBE_EVERY = 2.0
+"""Seconds between two looks at whether the consumers are still there."""
+REDELIVER_AFTER = 1.0
+"""Seconds after which a batch that failed is tried again."""
+
+
+Content = TypeVar("Content", default=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[Content]):
+    """One message and what it says. Settle it by `message.ack()` once its effect is stored."""
+
+    event: Content
+    message: Msg
+
+
+Handler = Callable[[list[Received[Content]]], Awaitable[None]]
+"""Takes a batch and settles each message whose effect is stored; the others come again."""
+
+
+def read_event(message: Msg) -> Event:
+    """The event in a message. Raises Unreadable."""
+    return read(message.headers, message.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer(Generic[Content]):
+    """A durable consumer of some of a stream's subjects; `read` may raise Unreadable."""
+
+    stream: Stream
+    durable: str
+    subjects: tuple[str, ...]
+    handler: Handler[Content]
+    read: Callable[[Msg], Content] = read_event  # type: ignore[assignment]  # the default content
+
+
+async def consume(
+    client: Client, service: str, consumers: Sequence[Consumer[Any]], ready: Ready
+) -> None:
+    """Set the consumers up and run them until cancelled.
+
+    What can't be read is set aside on the dead-letter stream. A handler that fails is reported, and
+    its batch is tried again. Raises if a stream or a consumer is missing, or the connection is
+    lost: start it again.
+    """
+    js = client.jetstream()
+    for consumer in consumers:
+        await set_up_consumer(js, consumer.stream, consumer.durable, consumer.subjects)
+    failing: dict[str, str] = {}
+    async with asyncio.TaskGroup() as tasks:
+        for consumer in consumers:
+            tasks.create_task(_pull(client, service, consumer, failing))
+        while True:
+            await _check(js, consumers)
+            ready(failing="; ".join(failing.values()) or None)
+            await asyncio.sleep(PROBE_EVERY)
+
+
+async def _check(js: JetStreamContext, consumers: Sequence[Consumer[Any]]) -> None:
+    """Raise unless each consumer is there: one that was deleted would else be silent for ever."""
+    await asyncio.gather(
+        *(js.consumer_info(consumer.stream.name, consumer.durable) for consumer in consumers)
+    )
+
+
+async def _pull(
+    client: Client, service: str, consumer: Consumer[Any], failing: dict[str, str]
+) -> None:
+    stream = consumer.stream.name
+    subscription = await client.jetstream().pull_subscribe_bind(consumer.durable, stream)
+    task = asyncio.current_task()
+    while task and not task.cancelling():  # the client may swallow it: a message came as well
+        with contextlib.suppress(TimeoutError):  # nothing came
+            messages = await subscription.fetch(BATCH, PULL_EXPIRES)
+            try:
+                # a task of its own: on Python 3.11 a TaskGroup that fails leaves its task marked as
+                # being cancelled, and this one would end
+                await asyncio.create_task(_handle(client, service, consumer, messages))
+                failing.pop(stream, None)
+            except asyncio.CancelledError:
+                await _redeliver(messages, after=0)  # to a replica that goes on
+                raise
+            except Exception as error:  # whatever it is, nothing is lost: the batch comes again
+                failing[stream] = f"{type(error).__name__}: {error}"
+                log.warning("batch failed", stream=stream, reason=failing[stream])
+                await _redeliver(messages, after=REDELIVER_AFTER)
+
+
+async def _handle(
+    client: Client, service: str, consumer: Consumer[Any], messages: Sequence[Msg]
+) -> None:
+    received, unreadable = [], []
+    for message in messages:
+        try:
+            received.append(Received(consumer.read(message), message))
+        except Unreadable as error:
+            unreadable.append(DeadLetter(message, str(error)))
+    if unreadable:
+        await set_aside(client, service, unreadable)
+    if received:
+        await consumer.handler(received)
+
+
+async def _redeliver(messages: Sequence[Msg], *, after: float) -> None:
+    """Ask for what was not settled again soon, rather than after the acknowledgement's time."""
+    for message in messages:
+        if not message.is_acked:
+            with contextlib.suppress(Exception):  # without a connection it comes again by itself
+                await message.nak(delay=after)

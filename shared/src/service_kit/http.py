@@ -1,0 +1,60 @@
+"""The HTTP side of a service: one application, its probes, its problems, its server."""
+
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Sequence
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+
+from service_kit.components import Component, running
+from service_kit.health import health_routes
+from service_kit.problems import DeclaredBodyLimit, answer_with_problems
+from service_kit.settings import ServiceSettings
+from service_kit.tracing import TraceContext
+
+LONGEST_BODY = 256 * 1024
+"""Bytes; a longer request is refused with 413 before it is read."""
+
+GRACE = 10
+"""Seconds that requests in flight are given to end when the service is told to stop."""
+
+
+def application(title: str, description: str, components: Sequence[Component]) -> FastAPI:
+    """An application that runs `components` for as long as it is up."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with running(components):
+            yield
+
+    app = FastAPI(
+        title=title,
+        description=description,
+        version="1.0.0",
+        lifespan=lifespan,
+    )
+    app.add_middleware(TraceContext)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=LONGEST_BODY)
+    app.add_middleware(DeclaredBodyLimit, longest=LONGEST_BODY)
+    app.include_router(health_routes(components))
+    answer_with_problems(app)
+    return app
+
+
+def serve(app: FastAPI, settings: ServiceSettings) -> None:
+    """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # uvicorn raises it again after a clean end
+    uvicorn.run(
+        app,
+        host=settings.http_host,
+        port=settings.http_port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=GRACE,
+    )

@@ -1,0 +1,151 @@
+"""JetStream for services: connect, set up streams and consumers, publish many at once."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Sequence
+
+import nats
+import nats.errors
+import structlog
+from comanda_contracts.envelope import Message
+from comanda_contracts.streams import Stream
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext, api
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+
+log = structlog.get_logger()
+
+NO_RESPONDERS = "503"
+
+Outcome = api.PubAck | Exception
+"""What became of a published message."""
+
+ACK_WAIT = 30.0
+"""Seconds after which a message that was delivered and not settled is delivered again."""
+
+
+@contextlib.asynccontextmanager
+async def connected(servers: Sequence[str], name: str) -> AsyncIterator[Client]:
+    """A connection that waits for the servers, and reconnects, for as long as it takes.
+
+    Nothing is buffered while it is disconnected: a publish then fails at once, so that no message
+    is sent late, behind the back of whoever gave it up.
+    """
+    client = await nats.connect(
+        list(servers),
+        name=name,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.25,  # seconds
+        pending_size=0,
+        error_cb=_report,
+    )
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def _report(error: Exception) -> None:
+    log.warning("nats", reason=f"{type(error).__name__}: {error}")
+
+
+async def set_up_stream(js: JetStreamContext, stream: Stream, *, replicas: int) -> None:
+    """Create the stream, or bring an existing one to this configuration."""
+    config = api.StreamConfig(
+        name=stream.name,
+        subjects=[stream.subject],
+        retention=(
+            api.RetentionPolicy.WORK_QUEUE if stream.work_queue else api.RetentionPolicy.LIMITS
+        ),
+        storage=api.StorageType.FILE,
+        num_replicas=replicas,
+        max_age=stream.max_age,
+        duplicate_window=stream.duplicate_window,
+        allow_direct=True,
+        discard=api.DiscardPolicy.NEW,
+    )
+    try:
+        await js.stream_info(stream.name)
+    except NotFoundError:
+        await js.add_stream(config)
+    else:
+        await js.update_stream(config)
+
+
+async def set_up_consumer(
+    js: JetStreamContext, stream: Stream, durable: str, subjects: Sequence[str]
+) -> None:
+    """Create or update a durable pull consumer that starts at the stream's beginning.
+
+    A message is delivered until it is settled, however often that takes.
+    """
+    await js.add_consumer(
+        stream.name,
+        api.ConsumerConfig(
+            durable_name=durable,
+            deliver_policy=api.DeliverPolicy.ALL,
+            ack_policy=api.AckPolicy.EXPLICIT,
+            ack_wait=ACK_WAIT,
+            max_deliver=-1,
+            max_ack_pending=10_000,
+            filter_subjects=list(subjects),
+        ),
+    )
+
+
+async def publish_all(
+    client: Client, messages: Sequence[Message], *, timeout: float = 5.0
+) -> list[Outcome]:
+    """Publish many at once and wait, `timeout` seconds at most, for their acknowledgements.
+
+    Returns, in the order of `messages`, each one's acknowledgement or what went wrong; after a
+    TimeoutError the message may yet have been stored. The client library's own `publish_async`
+    does not serve here: it loses a slot for good with every message that it could not send.
+    """
+    outcomes: list[Outcome] = [TimeoutError("not acknowledged in time")] * len(messages)
+    waiting = set(range(len(messages)))
+    all_settled = asyncio.Event()
+
+    def settle(position: int, outcome: Outcome) -> None:
+        outcomes[position] = outcome
+        waiting.discard(position)
+        if not waiting:
+            all_settled.set()
+
+    async def hear(reply: Msg) -> None:
+        settle(int(reply.subject.rpartition(".")[2]), _outcome(reply))
+
+    if not messages:
+        return outcomes
+    inbox = client.new_inbox()
+    subscription = await client.subscribe(f"{inbox}.*", cb=hear)
+    try:
+        for position, message in enumerate(messages):
+            try:
+                await client.publish(
+                    message.subject, message.body, f"{inbox}.{position}", dict(message.headers)
+                )
+            except Exception as error:  # told to the caller, as each message's outcome
+                settle(position, error)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await all_settled.wait()
+    finally:
+        with contextlib.suppress(nats.errors.Error):  # a lost connection has no subscriptions
+            await subscription.unsubscribe()
+    return outcomes
+
+
+def _outcome(reply: Msg) -> Outcome:
+    """What the stream answered to a message."""
+    if (reply.headers or {}).get(api.Header.STATUS) == NO_RESPONDERS:
+        return NoStreamResponseError()
+    answer = json.loads(reply.data)
+    if "error" not in answer:
+        return api.PubAck.from_response(answer)
+    try:
+        raise APIError.from_error(answer["error"])
+    except APIError as error:
+        return error

@@ -1,0 +1,63 @@
+"""Settings of a service: from the environment and nowhere else."""
+
+import sys
+from typing import Annotated, NoReturn, TypeVar
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "COMANDA_"
+
+
+def with_scheme(*schemes: str, several: bool = False) -> AfterValidator:
+    """A secret URL, or several with commas between, has one of these schemes."""
+
+    def check(secret: SecretStr) -> SecretStr:
+        whole = secret.get_secret_value()
+        for url in whole.split(",") if several else [whole]:
+            if not url.strip().startswith(tuple(f"{scheme}://" for scheme in schemes)):
+                raise ValueError(f"is not a URL that starts with {schemes[0]}://")
+        return secret
+
+    return AfterValidator(check)
+
+
+NatsUrl = Annotated[SecretStr, with_scheme("nats", "tls", "ws", "wss", several=True)]
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs. Each name is prefixed with `COMANDA_` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    nats_url: NatsUrl = Field(description="NATS servers, comma-separated, with credentials if any")
+    http_host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - a container's only address
+    http_port: int = Field(default=8000, ge=1, le=65535, description="port to listen on")
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    stream_replicas: int = Field(
+        default=1, ge=1, le=5, description="copies of each stream: 3 in production"
+    )
+
+    @property
+    def nats_servers(self) -> list[str]:
+        """The NATS servers' URLs."""
+        return [url.strip() for url in self.nats_url.get_secret_value().split(",")]
+
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+def load(settings: type[Settings]) -> Settings:
+    """Read the settings; end the process with a line for each variable that is missing or wrong."""
+    try:
+        return settings()
+    except ValidationError as error:
+        _stop(error)
+
+
+def _stop(error: ValidationError) -> NoReturn:
+    for problem in error.errors(include_input=False, include_url=False):
+        name = "".join(str(part) for part in problem["loc"])
+        variable = name if name.upper().startswith(PREFIX) else PREFIX + name
+        print(f"{variable.upper()}: {problem['msg']}", file=sys.stderr)
+    raise SystemExit(2)

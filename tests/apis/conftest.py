@@ -1,0 +1,13 @@
+"""The services as real processes on real servers: one stack for all tests of this folder."""
+
+from collections.abc import Iterator
+
+import pytest
+from comanda_local.places import temporary_folder
+from comanda_local.stack import Stack
+
+
+@pytest.fixture(scope="package")
+def stack() -> Iterator[Stack]:
+    with temporary_folder() as folder, Stack(folder, environment={}) as stack:
+        yield stack

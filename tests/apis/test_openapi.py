@@ -1,0 +1,115 @@
+"""The write services hold to their own OpenAPI, whatever they are asked."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import schemathesis
+from comanda_local.stack import Stack
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import APIOperation, Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.apis.venue import Names, open_venue
+
+pytestmark = pytest.mark.xdist_group("apis")  # they share a stack
+
+Operation = APIOperation[Any, Any, Any, Any]
+Request = Case[Any]
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+ENDLESS = {"GET /v1/restaurants/{restaurant}/queue/live"}
+"""Answers that do not end by themselves: they have tests of their own."""
+
+EXAMPLES = settings(
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+)
+FEWER_EXAMPLES = settings(EXAMPLES, max_examples=10)
+"""For each of the orders that exist."""
+
+
+@pytest.mark.parametrize("service", ["ordering", "serving"])
+def test_every_answer_is_one_that_is_documented(
+    stack: Stack, service: str, subtests: pytest.Subtests
+) -> None:
+    url = stack.services[service].url
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    for found in schema.get_all_operations():
+        assert isinstance(found, Ok), found
+        operation: Operation = found.ok()
+        if operation.label not in ENDLESS:
+            with subtests.test(operation.label):
+                answered = _ask(operation, open_venue(stack))
+
+                assert any(status < 300 for status in answered), answered
+
+
+def _ask(operation: Operation, venue: list[Names]) -> Counter[int]:
+    """Send valid and invalid requests. Returns how often each status was answered."""
+    answered: Counter[int] = Counter()
+
+    @EXAMPLES
+    @given(operation.as_strategy(GenerationMode.POSITIVE))
+    def valid(case: Request) -> None:
+        answered[_judge(case)] += 1
+
+    @EXAMPLES
+    @given(operation.as_strategy(GenerationMode.NEGATIVE))
+    def invalid(case: Request) -> None:
+        answered[_judge(case, negative_data_rejection)] += 1
+
+    for test in (valid, invalid):
+        test()
+    for known in venue:
+        _ask_about(known, operation, answered)
+    return answered
+
+
+def _ask_about(known: Names, operation: Operation, answered: Counter[int]) -> None:
+    """Send requests that name what exists."""
+
+    @FEWER_EXAMPLES
+    @given(
+        operation.as_strategy(GenerationMode.POSITIVE)
+        | operation.as_strategy(GenerationMode.NEGATIVE)
+    )
+    def about_what_exists(case: Request) -> None:
+        case.path_parameters = _aimed(case.path_parameters, known)
+        case.body = _aimed(case.body, known)
+        answered[_judge(case)] += 1
+
+    about_what_exists()
+
+
+def _judge(case: Request, *further: Any) -> int:
+    response = case.call()
+    case.validate_response(response, checks=[*CHECKS, *further])
+    return response.status_code
+
+
+def _aimed(value: Any, known: Names) -> Any:
+    """The value with the names of things that exist."""
+    if isinstance(value, dict):
+        return {name: known.get(name, _aimed(each, known)) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_aimed(each, known) for each in value]
+    return value

@@ -1,0 +1,88 @@
+"""The import rules catch what they are there to catch."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [
+    "contracts/src",
+    "shared/src",
+    "services/ordering/src",
+    "services/serving/src",
+    "services/query/src",
+    "deploy/local/src",
+]
+
+VIOLATIONS = {
+    "a service imports another": ("serving/inbound/planted.py", "import ordering.domain.order"),
+    "a service imports the local stack": ("query/inbound/planted.py", "import comanda_local"),
+    "the kit imports a service": ("service_kit/planted.py", "import query.views"),
+    "the contracts import the kit": ("comanda_contracts/planted.py", "import service_kit.health"),
+    "the contracts import a framework": ("comanda_contracts/planted.py", "import fastapi"),
+    "the local stack imports the kit": ("comanda_local/planted.py", "import service_kit.health"),
+    "the domain imports the application": (
+        "ordering/domain/planted.py",
+        "import ordering.application.place_order",
+    ),
+    "inbound imports outbound": ("ordering/inbound/planted.py", "import ordering.outbound.relay"),
+    "outbound imports inbound": ("serving/outbound/planted.py", "import serving.inbound.http"),
+    "the application imports a driver": ("ordering/application/planted.py", "import asyncpg"),
+    "the application imports the contracts": (
+        "serving/application/planted.py",
+        "import comanda_contracts",
+    ),
+    "the domain reads the clock": ("serving/domain/planted.py", "import time"),
+    "the domain logs": ("ordering/domain/planted.py", "import logging"),
+    "a view reads the store": ("query/views/planted.py", "import pymongo"),
+    "a view imports outbound": ("query/views/planted.py", "import query.outbound"),
+    "a file fits no layer of ordering": ("ordering/planted.py", ""),
+    "a file fits no layer of serving": ("serving/planted.py", ""),
+    "a file fits no layer of query": ("query/planted.py", ""),
+}
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sources and the rules, to plant violations in."""
+    folder = tmp_path_factory.mktemp("copy")
+    for source in SOURCES:
+        shutil.copytree(ROOT / source, folder, dirs_exist_ok=True)
+    shutil.copy(ROOT / ".importlinter", folder)
+    return folder
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_sources_keep_the_rules(copy: Path) -> None:
+    result = lint(copy)
+
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("violation", VIOLATIONS)
+def test_a_planted_violation_is_caught(copy: Path, violation: str) -> None:
+    place, code = VIOLATIONS[violation]
+    planted = copy / place
+    planted.write_text(code)
+
+    try:
+        result = lint(copy)
+    finally:
+        planted.unlink()
+
+    assert result.returncode == 1, result.stdout
+    assert "planted" in result.stdout

@@ -1,0 +1,90 @@
+"""Events on the wire: what goes out comes in, and what is no event is told apart."""
+
+import json
+import uuid
+
+import pytest
+from comanda_contracts import Event, Unreadable, read, seal, subjects
+from comanda_contracts.reading import EVENTS
+
+from tests.contracts.examples import EXAMPLES, ORDER_ID, TICKET
+
+every_event = pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.TYPE)
+
+
+def test_there_is_an_example_of_every_event() -> None:
+    assert {type(event) for event in EXAMPLES} == set(EVENTS.values())
+
+
+@every_event
+def test_what_is_sealed_is_read_again(event: Event) -> None:
+    message = seal(event, event_id=uuid.uuid4())
+
+    assert read(message.headers, message.body) == event
+
+
+@every_event
+def test_the_headers_are_cloudevents_in_binary_mode(event: Event) -> None:
+    event_id = uuid.uuid4()
+
+    headers = seal(event, event_id=event_id).headers
+
+    assert headers["ce-specversion"] == "1.0"
+    assert headers["ce-id"] == headers["Nats-Msg-Id"] == str(event_id)
+    assert headers["ce-type"] == event.TYPE
+    assert headers["ce-source"].startswith("/comanda/")
+    assert headers["ce-time"] == "2026-05-04T18:30:00.250Z"
+    assert headers["content-type"] == "application/json"
+
+
+@every_event
+def test_a_subject_ends_with_the_events_name_and_names_the_restaurant(event: Event) -> None:
+    parts = event.subject.split(".")
+
+    assert (parts[1], parts[2], parts[-1]) == ("v1", "la-piazza", event.name)
+    assert event.name in event.TYPE
+
+
+@every_event
+def test_a_field_that_a_later_version_adds_does_not_disturb(event: Event) -> None:
+    message = seal(event, event_id=uuid.uuid4())
+    body = json.loads(message.body) | {"added_later": 1}
+
+    assert read(message.headers, json.dumps(body).encode()) == event
+
+
+def test_the_subjects_are_those_of_the_contract() -> None:
+    found = {event.TYPE: event.subject for event in EXAMPLES}
+
+    assert found["comanda.order.placed.v1"] == f"orders.v1.la-piazza.{ORDER_ID}.placed"
+    assert found["comanda.restaurant.set.v1"] == "restaurants.v1.la-piazza.set"
+    assert found["comanda.menu.item-set.v1"] == "menu.v1.la-piazza.margherita.item-set"
+    assert found["comanda.ticket.void-refused.v1"] == (
+        f"tickets.v1.la-piazza.{ORDER_ID}.1.void-refused"
+    )
+    assert subjects.order("*", "*", "placed") == "orders.v1.*.*.placed"
+    assert subjects.every_event_of_ticket("la-piazza", ORDER_ID, TICKET.round) == (
+        f"tickets.v1.la-piazza.{ORDER_ID}.1.>"
+    )
+
+
+@pytest.mark.parametrize("part", ["", "a.b", ">", "a b", "a\n"])
+def test_what_would_break_a_subject_is_no_part_of_one(part: str) -> None:
+    with pytest.raises(ValueError, match="part of a subject"):
+        subjects.menu_item("la-piazza", part, "item-set")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "reason"),
+    [
+        (None, b"{}", "ce-type is missing"),
+        ({"ce-type": "comanda.order.eaten.v1"}, b"{}", "'comanda.order.eaten.v1' is not known"),
+        ({"ce-type": "comanda.order.placed.v1"}, b"{}", "order: Field required"),
+        ({"ce-type": "comanda.order.placed.v1"}, b"\xff", "body: Invalid JSON"),
+    ],
+)
+def test_what_is_no_event_is_unreadable_for_a_reason(
+    headers: dict[str, str] | None, body: bytes, reason: str
+) -> None:
+    with pytest.raises(Unreadable, match=reason):
+        read(headers, body)

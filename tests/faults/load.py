@@ -1,0 +1,162 @@
+"""A load as tills and cooks make it: each request has a key and is sent until it is answered."""
+
+import asyncio
+import contextlib
+import itertools
+import uuid
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+from comanda_contracts import Order
+from comanda_local.services import Service
+
+Json = dict[str, Any]
+
+TILLS = 24
+COOKS = 12
+PATIENCE = 60.0
+"""Seconds that a fault may add to the time of a load."""
+LONGEST_ORDER = 0.1
+"""Seconds that each order of a load may take on average, on a busy machine."""
+LONGEST_ANSWER = 5.0
+PAUSE = 0.1
+"""Seconds before a request that was not answered is repeated, to another replica if possible."""
+
+LINES = [{"sku": "margherita", "quantity": 2}, {"sku": "cola", "quantity": 1}]
+ITEMS = {"margherita": ("Pizza", 850), "cola": ("Drinks", 350)}
+
+
+class Load:
+    """So many orders of one new restaurant, each of a guest of its own."""
+
+    def __init__(self, http: httpx.AsyncClient, services: Sequence[Service], orders: int) -> None:
+        """`services` are replicas of ordering and of serving; requests go to them in turn."""
+        self.restaurant = f"r-{uuid.uuid4().hex[:12]}"
+        self.answers: defaultdict[str, list[Order]] = defaultdict(list)
+        """What each guest's till was told, command by command; the first is the order placed."""
+        self.placed = 0
+        self.repeated = 0
+        """Requests that were sent again, for want of an answer."""
+        self.orders = orders
+        self._http = http
+        self._services = services
+        self._turn = itertools.count()
+        self._progress = asyncio.Condition()
+        self._for_the_kitchen: asyncio.Queue[tuple[Order, int]] = asyncio.Queue()
+
+    async def run(self) -> None:
+        """Make the load. Raises TimeoutError if something is not answered in time."""
+        bound = PATIENCE + self.orders * LONGEST_ORDER
+        async with asyncio.timeout(bound), asyncio.TaskGroup() as working:
+            await self._open()
+            cooks = [working.create_task(self._cook()) for _ in range(COOKS)]
+            numbers = iter(range(self.orders))
+            async with asyncio.TaskGroup() as tills:
+                for _ in range(TILLS):
+                    tills.create_task(self._till(numbers))
+            await self._for_the_kitchen.join()
+            for cook in cooks:
+                cook.cancel()
+
+    async def reached(self, share: float) -> None:
+        """Wait until this share of the orders, and not yet all, is placed."""
+        async with self._progress:
+            await self._progress.wait_for(lambda: self.placed >= share * self.orders)
+        assert self.placed < self.orders, "the fault must come in the middle"
+
+    async def _open(self) -> None:
+        restaurant = {"name": "La Piazza", "currency": "EUR", "time_zone": "Europe/Rome"}
+        await self._ask("PUT", "ordering", "", restaurant)
+        for sku, (category, price) in ITEMS.items():
+            item = {"name": sku.title(), "category": category, "price": price}
+            await self._ask("PUT", "ordering", f"/menu/{sku}", item)
+
+    async def _till(self, numbers: Iterator[int]) -> None:
+        for number in numbers:
+            await self._visit(number)
+
+    async def _visit(self, number: int) -> None:
+        """One guest's evening; together they make every mixture of adding, cooking, cancelling."""
+        guest = f"guest {number}"
+        order = await self._order(guest, "/orders", _party(number, guest) | {"lines": LINES})
+        assert order is not None, "a refused order"
+        async with self._progress:
+            self.placed += 1
+            self._progress.notify_all()
+        path = f"/orders/{order.order_id}"
+        if number % 2:
+            order = await self._order(guest, f"{path}/rounds", {"lines": LINES}) or order
+        match number % 5:
+            case 0:  # the kitchen and the guest at the same time
+                self._for_the_kitchen.put_nowait((order, 1))
+                await self._order(guest, f"{path}/cancel", {"reason": "they left"})
+            case 1:
+                await self._order(guest, f"{path}/cancel", {"reason": "they left"})
+            case 2:
+                body = {"reason": "not so hungry", "rounds": [len(order.rounds)]}
+                await self._order(guest, f"{path}/cancel", body)
+            case 3:
+                for each in order.rounds:
+                    self._for_the_kitchen.put_nowait((order, each.round))
+
+    async def _order(self, guest: str, path: str, body: Json) -> Order | None:
+        """The order as it is then; None if that is refused, as a cancellation that comes late."""
+        answer = await self._ask("POST", "ordering", path, body)
+        if answer.is_client_error:
+            assert answer.status_code == HTTPStatus.CONFLICT, answer.text
+            return None
+        order = Order.model_validate_json(answer.content)
+        self.answers[guest].append(order)
+        return order
+
+    async def _cook(self) -> None:
+        while True:
+            order, number = await self._for_the_kitchen.get()
+            for move in ("start", "ready", "serve"):
+                path = f"/orders/{order.order_id}/rounds/{number}/{move}"
+                answer = await self._ask("POST", "serving", path, until_known=True)
+                assert answer.is_success or answer.status_code == HTTPStatus.CONFLICT, answer.text
+            self._for_the_kitchen.task_done()
+
+    async def _ask(
+        self, method: str, service: str, path: str, body: Json | None = None, **how: bool
+    ) -> httpx.Response:
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        while True:
+            url = f"{self._next(service)}/v1/restaurants/{self.restaurant}{path}"
+            with contextlib.suppress(httpx.TransportError):
+                answer = await self._http.request(method, url, json=body, headers=key)
+                if _is_answer(answer, **how):
+                    return answer
+            self.repeated += 1
+            await asyncio.sleep(PAUSE)
+
+    def _next(self, service: str) -> str:
+        replicas = [each for each in self._services if each.name == service]
+        return replicas[next(self._turn) % len(replicas)].url
+
+
+@contextlib.asynccontextmanager
+async def under_load(services: Sequence[Service], orders: int) -> AsyncIterator[Load]:
+    """A load that runs meanwhile, and is answered in full at the end."""
+    limits = httpx.Limits(max_connections=TILLS + COOKS)
+    async with httpx.AsyncClient(limits=limits, timeout=LONGEST_ANSWER, trust_env=False) as http:
+        load = Load(http, services, orders)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(load.run())
+            yield load
+
+
+def _party(number: int, guest: str) -> Json:
+    if number % 3:
+        return {"channel": "takeaway", "customer": guest}
+    return {"channel": "dine_in", "table": guest, "guests": 2}
+
+
+def _is_answer(answer: httpx.Response, *, until_known: bool = False) -> bool:
+    """Whether it settles the request: no failure, and not that the news are still on their way."""
+    waits = until_known and answer.status_code == HTTPStatus.NOT_FOUND
+    return not answer.is_server_error and not waits

@@ -1,0 +1,110 @@
+"""Nothing acknowledged is lost or doubled, whatever is killed during a load.
+
+By default a load has 200 orders; `COMANDA_FAULT_ORDERS=2000` makes it the full one. The counts are
+printed: `pytest tests/faults -rP` shows them.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+from comanda_local.places import temporary_folder
+from comanda_local.services import Service
+from comanda_local.stack import DATABASE_URL, NATS_URL, Server, Stack
+
+from tests.faults.checks import outcome_of
+from tests.faults.load import Load, under_load
+
+pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(400)]
+
+ORDERS = int(os.environ.get("COMANDA_FAULT_ORDERS", "200"))
+STOPPED = 10.0
+"""Seconds for which the broker hangs."""
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    with temporary_folder() as folder, Stack(folder, environment={}) as stack:
+        yield stack
+
+
+async def test_nothing_is_lost_when_ordering_is_killed(stack: Stack) -> None:
+    async with under_load(writers(stack), ORDERS) as load:
+        await load.reached(1 / 3)
+        await killed_and_started(stack.services["ordering"])
+
+    await nothing_is_lost_or_doubled("ordering killed", load, stack)
+
+
+async def test_nothing_is_lost_when_serving_is_killed(stack: Stack) -> None:
+    async with under_load(writers(stack), ORDERS) as load:
+        await load.reached(1 / 3)
+        await killed_and_started(stack.services["serving"])
+
+    await nothing_is_lost_or_doubled("serving killed", load, stack)
+
+
+async def test_nothing_is_lost_when_both_relays_are_killed_in_turn(stack: Stack) -> None:
+    second = await asyncio.to_thread(stack.replica, "ordering")
+
+    async with under_load([*writers(stack), second], ORDERS) as load:
+        await load.reached(1 / 4)
+        await killed_and_started(stack.services["ordering"])
+        await load.reached(1 / 2)
+        await killed_and_started(second)
+
+    await nothing_is_lost_or_doubled("both relays killed in turn", load, stack)
+
+
+async def test_nothing_is_lost_when_the_broker_is_killed(stack: Stack) -> None:
+    async with under_load(writers(stack), ORDERS) as load:
+        await load.reached(1 / 3)
+        await killed_and_started(stack.servers[NATS_URL])
+
+    await nothing_is_lost_or_doubled("nats-server killed", load, stack)
+
+
+async def test_nothing_is_lost_when_the_database_is_killed(stack: Stack) -> None:
+    async with under_load(writers(stack), ORDERS) as load:
+        await load.reached(1 / 3)
+        await killed_and_started(stack.servers[DATABASE_URL])
+
+    await nothing_is_lost_or_doubled("PostgreSQL killed", load, stack)
+
+
+async def test_nothing_is_lost_when_the_broker_hangs(stack: Stack) -> None:
+    broker = stack.servers[NATS_URL].process.pid
+
+    async with under_load(writers(stack), ORDERS) as load:
+        await load.reached(1 / 3)
+        os.kill(broker, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(STOPPED)
+        finally:
+            os.kill(broker, signal.SIGCONT)
+
+    await nothing_is_lost_or_doubled("nats-server hung", load, stack)
+
+
+def writers(stack: Stack) -> list[Service]:
+    return [stack.services["ordering"], stack.services["serving"]]
+
+
+async def killed_and_started(part: Service | Server) -> None:
+    await asyncio.to_thread(part.kill)
+    await asyncio.to_thread(part.start)
+    if isinstance(part, Service):
+        await asyncio.to_thread(part.wait_until_ready)
+
+
+async def nothing_is_lost_or_doubled(fault: str, load: Load, stack: Stack) -> None:
+    since = time.monotonic()
+    outcome = await outcome_of(load, stack)
+
+    quiet = time.monotonic() - since
+    print(f"{fault}: {outcome}; {load.repeated} requests repeated, quiet after {quiet:.1f} s")
+    assert outcome.complaints == []
+    assert outcome.acknowledged == ORDERS

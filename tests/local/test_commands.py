@@ -1,0 +1,145 @@
+"""`comanda demo`, `replay` and `audit`, as a user runs them."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import psutil
+import pytest
+from comanda_local.places import temporary_folder
+from comanda_local.running import Running
+from comanda_local.stack import Stack
+
+COMANDA = Path(sys.executable).with_name("comanda")
+PRICES = "Item Name,Product Price\nPilau Rice,2.95\nPlain Papadum,0.8\n"
+ORDERS = """\
+Order Number,Order Date,Item Name,Quantity
+7,3/8/2019 20:25,Pilau Rice,1
+8,3/8/2019 20:26,Pilau Rice,2
+7,3/8/2019 20:25,Lobster,1
+7,3/8/2019 20:25,Plain Papadum,3
+8,3/8/2019 20:26,Pilau Rice,2
+"""
+
+pytestmark = pytest.mark.xdist_group("commands")
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with temporary_folder() as folder, Stack(folder) as stack:
+        Running.of(stack).write_down(folder)
+        yield stack
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> tuple[Path, Path]:
+    orders, prices = tmp_path / "orders.csv", tmp_path / "prices.csv"
+    orders.write_text(ORDERS, encoding="utf-8-sig")
+    prices.write_text(PRICES, encoding="utf-8-sig")
+    return orders, prices
+
+
+def comanda(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [str(part) for part in (COMANDA, *arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def figure(output: str, name: str) -> str:
+    """The value beside a name in the table."""
+    [line] = [line for line in output.splitlines() if name in line and "│" in line]
+    return line.split("│")[2].strip()
+
+
+def test_a_demo_places_what_it_was_asked_for_and_finds_no_difference() -> None:
+    outcome = comanda("demo", "--orders", 30)
+
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert figure(outcome.stdout, "orders placed") == "30"
+    assert figure(outcome.stdout, "audit: orders compared") == "30"
+    assert figure(outcome.stdout, "audit: differences") == "0"
+
+
+def test_a_demo_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    tmp_path.chmod(0o755)
+    command = [str(COMANDA), "demo", "--orders", "5000"]
+    demo = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    root = psutil.Process(demo.pid)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("*/query/log")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    offspring = root.children(recursive=True)
+
+    demo.send_signal(signal.SIGINT)
+    demo.communicate(timeout=60)
+
+    assert demo.returncode != 0
+    assert len(offspring) >= 4
+    assert not any(process.is_running() for process in offspring)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_replay_places_every_order_and_names_the_rows_it_left_out(
+    stack: Stack, export: tuple[Path, Path]
+) -> None:
+    orders, prices = export
+
+    outcome = comanda("replay", orders, "--prices", prices, "--data", stack.folder)
+
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert "line 4: 'Lobster' is not in the price list" in outcome.stdout
+    assert figure(outcome.stdout, "orders placed") == "2"
+    assert figure(outcome.stdout, "audit: differences") == "0"
+
+
+def test_a_replay_can_be_repeated(stack: Stack, export: tuple[Path, Path]) -> None:
+    orders, prices = export
+    options = ("--prices", prices, "--data", stack.folder, "--restaurant", "twice")
+
+    outcomes = [comanda("replay", orders, *options) for _ in range(2)]
+
+    assert [outcome.returncode for outcome in outcomes] == [0, 0]
+    assert figure(outcomes[1].stdout, "audit: orders compared") == "4"
+
+
+def test_a_file_with_other_columns_is_refused_in_a_line(
+    stack: Stack, export: tuple[Path, Path]
+) -> None:
+    _, prices = export
+
+    outcome = comanda("replay", prices, "--prices", prices, "--data", stack.folder)
+
+    assert outcome.returncode == 1
+    assert "there is no column 'Order Number'" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+async def test_an_audit_finds_a_row_that_was_changed_behind_the_services_back(
+    stack: Stack, export: tuple[Path, Path]
+) -> None:
+    orders, prices = export
+    options = ("--data", stack.folder, "--restaurant", "tampered")
+    await asyncio.to_thread(comanda, "replay", orders, "--prices", prices, *options)
+    connection = await asyncpg.connect(Running.of(stack).database.replace("+asyncpg", ""))
+    await connection.execute("UPDATE orders SET customer = 'X' WHERE restaurant = 'tampered'")
+    await connection.close()
+
+    outcome = await asyncio.to_thread(comanda, "audit", *options, "--patience", 0.5)
+
+    assert outcome.returncode == 1
+    assert outcome.stdout.count("customer: written X, shown No. ") == 2
+
+
+def test_an_audit_without_a_running_system_says_so(tmp_path: Path) -> None:
+    outcome = comanda("audit", "--data", tmp_path)
+
+    assert outcome.returncode == 1
+    assert "There is no running Comanda" in outcome.stderr
+    assert "Traceback" not in outcome.stderr

@@ -1,0 +1,263 @@
+"""The whole system on this machine: it starts, survives what is done to its parts, and ends."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from comanda_local.examples import examples
+from comanda_local.menus import la_piazza
+from comanda_local.places import LOOPBACK, free_port, temporary_folder
+from comanda_local.processes import CannotStart
+from comanda_local.running import Running
+from comanda_local.stack import Stack
+from comanda_local.visits import an_evening
+
+COMANDA = Path(sys.executable).with_name("comanda")
+
+pytestmark = pytest.mark.xdist_group("stack")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with temporary_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with temporary_folder() as folder, Stack(folder) as stack:
+        yield stack
+
+
+def test_every_service_is_ready_once_the_stack_is_up(stack: Stack) -> None:
+    ready = {
+        name: httpx.get(f"{service.url}/health/ready").status_code
+        for name, service in stack.services.items()
+    }
+
+    assert ready == {"ordering": 200, "serving": 200, "query": 200}
+
+
+def test_a_service_is_told_of_no_other_server_than_its_own(stack: Stack) -> None:
+    told = {
+        name: {
+            variable
+            for variable in psutil.Process(service.process.pid).environ()
+            if variable.startswith("COMANDA_") and variable.endswith("_URL")
+        }
+        for name, service in stack.services.items()
+    }
+
+    assert told == {
+        "ordering": {"COMANDA_NATS_URL", "COMANDA_DATABASE_URL"},
+        "serving": {"COMANDA_NATS_URL"},
+        "query": {"COMANDA_NATS_URL", "COMANDA_MONGODB_URL"},
+    }
+
+
+def test_a_killed_service_comes_back_at_its_address(stack: Stack) -> None:
+    serving = stack.services["serving"]
+    serving.kill()
+
+    serving.start()
+    serving.wait_until_ready()
+
+    assert httpx.get(f"{serving.url}/health/ready").is_success
+
+
+def test_services_end_in_order_with_0(folder: Path) -> None:
+    with Stack(folder) as stack:
+        services = list(stack.services.values())
+
+        assert [service.stop() for service in services] == [0, 0, 0]
+
+
+def test_a_replica_runs_beside_the_first_one(stack: Stack) -> None:
+    replica = stack.replica("query")
+
+    assert replica.port != stack.services["query"].port
+    assert httpx.get(f"{replica.url}/health/ready").is_success
+    assert replica.process in stack.processes
+    replica.stop()
+
+
+def test_a_folder_that_is_in_use_is_said(stack: Stack) -> None:
+    with pytest.raises(CannotStart, match="already up"), Stack(stack.folder):
+        pass
+
+
+def test_a_database_that_is_not_there_is_said(folder: Path) -> None:
+    elsewhere = {"COMANDA_DATABASE_URL": f"postgresql+asyncpg://nobody@{LOOPBACK}:{free_port()}/x"}
+
+    with (
+        pytest.raises(CannotStart, match=r"could not be migrated(.|\n)*Connect call failed"),
+        Stack(folder, environment=elsewhere),
+    ):
+        pass
+
+
+def does_something(process: psutil.Process) -> bool:
+    """False too for a zombie, which nobody takes note of if its parent was killed."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+class Up:
+    """`comanda up` as a user starts it, on ports of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.out = folder / "out"
+        ports = {name: free_port() for name in ("ordering", "serving", "query", "nats")}
+        options = [part for name, port in ports.items() for part in (f"--{name}-port", str(port))]
+        with self.out.open("wb") as out:
+            self.process = subprocess.Popen(
+                [COMANDA, "up", "--data", folder / "data", *options],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+            )
+
+    def wait_until_up(self) -> Running:
+        deadline = time.monotonic() + 60
+        while "The bill" not in self.out.read_text():
+            assert self.process.poll() is None, self.out.read_text()
+            assert time.monotonic() < deadline, self.out.read_text()
+            time.sleep(0.05)
+        return Running.find(self.folder / "data", {})
+
+    def interrupt(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def up(folder: Path) -> Iterator[Up]:
+    up = Up(folder)
+    yield up
+    if up.process.poll() is None:
+        up.interrupt(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def shared_up() -> Iterator[Up]:
+    """For tests that leave it as it is."""
+    with temporary_folder() as folder:
+        up = Up(folder)
+        up.wait_until_up()
+        yield up
+        up.interrupt(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_up_ends_with_0_and_leaves_no_process(up: Up, number: signal.Signals) -> None:
+    up.wait_until_up()
+    offspring = psutil.Process(up.process.pid).children(recursive=True)
+
+    code = up.interrupt(number)
+
+    assert code == 0, up.out.read_text()
+    assert [line for line in up.out.read_text().splitlines() if "was killed" in line] == []
+    assert len(offspring) >= 6
+    assert not any(process.is_running() for process in offspring)
+    assert not (up.folder / "data" / "stack.json").exists()
+
+
+def test_what_up_prints_works_when_pasted(shared_up: Up) -> None:
+    running = Running.find(shared_up.folder / "data", {})
+    printed = shared_up.out.read_text()
+    commands = examples(running.addresses)
+
+    outcome = subprocess.run(
+        ["bash", "-eu"], input=commands, capture_output=True, text=True, check=False
+    )
+
+    assert commands in printed
+    assert outcome.returncode == 0, outcome.stderr
+    answers = [json.loads(line) for line in outcome.stdout.splitlines() if line]
+    view, queue, *_tickets, board, menu, order = answers
+    assert view["rounds"][0]["lines"][0]["sku"] == "margherita"
+    assert queue.keys() == {"tickets"}
+    assert board.keys() == {"preparing", "ready"}
+    assert len(menu["items"]) == len(la_piazza().items)
+    assert order["status"] == "closed"
+
+
+def test_a_second_up_says_that_there_is_one_and_leaves_it_alone(shared_up: Up) -> None:
+    data = shared_up.folder / "data"
+
+    second = subprocess.run(
+        [COMANDA, "up", "--data", data], capture_output=True, text=True, check=False
+    )
+
+    assert second.returncode == 1
+    assert f"already up on {data} (process {shared_up.process.pid})" in second.stderr
+    assert shared_up.process.poll() is None
+
+
+def test_a_service_that_dies_ends_up_with_its_log_and_1(up: Up) -> None:
+    up.wait_until_up()
+    record = json.loads((up.folder / "data" / "serving" / "process").read_text())
+
+    os.kill(record["pid"], signal.SIGKILL)
+
+    assert up.process.wait(60) == 1
+    said = " ".join(up.out.read_text().split())
+    assert "serving ended by itself (exit code -9)" in said
+    assert "was killed" not in said
+
+
+def test_what_an_up_that_was_killed_left_behind_is_ended_by_the_next(up: Up) -> None:
+    up.wait_until_up()
+    orphans = psutil.Process(up.process.pid).children(recursive=True)
+    up.process.kill()
+    up.process.wait()
+    assert all(does_something(process) for process in orphans)
+
+    second = Up(up.folder)
+    second.wait_until_up()
+
+    assert not any(does_something(process) for process in orphans)
+    assert second.interrupt(signal.SIGTERM) == 0
+
+
+def test_a_taken_port_is_said_in_a_line(folder: Path) -> None:
+    taken = free_port()
+    with socket.create_server((LOOPBACK, taken)):
+        outcome = subprocess.run(
+            [COMANDA, "up", "--data", folder, "--nats-port", str(taken)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert outcome.returncode == 1
+    assert f"Port {taken}, wanted for NATS, is taken" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_what_was_ordered_is_still_there_at_the_next_up(folder: Path) -> None:
+    first = Up(folder)
+    running = first.wait_until_up()
+    order = an_evening(1, la_piazza().skus, seed=1)[0].order
+    orders = "v1/restaurants/la-piazza/orders"
+    placed = httpx.post(f"{running.ordering}/{orders}", json=order).json()
+    first.interrupt(signal.SIGTERM)
+
+    second = Up(folder)
+    running = second.wait_until_up()
+    view = httpx.get(f"{running.query}/{orders}/{placed['order_id']}?min_version=1")
+
+    assert view.json()["number"] == placed["number"]
+    second.interrupt(signal.SIGTERM)

@@ -1,0 +1,76 @@
+"""Commands, ready to be run by a store."""
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from ordering.application.add_items import AddItems, add_items
+from ordering.application.cancel_order import CancelOrder, cancel_order
+from ordering.application.close_order import CloseOrder, close_order
+from ordering.application.hear_kitchen import KitchenNews, hear_kitchen
+from ordering.application.place_order import PlaceOrder, place_order
+from ordering.application.set_menu_item import set_menu_item
+from ordering.application.set_restaurant import set_restaurant
+from ordering.application.transaction import Transaction
+from ordering.application.withdraw_menu_item import withdraw_menu_item
+from ordering.domain.menu import MenuItem
+from ordering.domain.order import Heard, Order
+from ordering.domain.restaurant import Restaurant
+from ordering.outbound.group_commit import GroupCommit
+
+from tests.ordering.builders import NOON, a_place_order, a_restaurant, a_wish, an_item
+from tests.ordering.fakes import InMemoryStore
+
+Store = GroupCommit | InMemoryStore
+
+
+def setting(wanted: Restaurant) -> Callable[[Transaction], Awaitable[Restaurant]]:
+    return lambda tx: set_restaurant(wanted, transaction=tx, at=NOON, actor=None)
+
+
+def offering(wanted: MenuItem) -> Callable[[Transaction], Awaitable[MenuItem]]:
+    return lambda tx: set_menu_item(wanted, transaction=tx, at=NOON, actor=None)
+
+
+def withdrawing(sku: str) -> Callable[[Transaction], Awaitable[MenuItem]]:
+    return lambda tx: withdraw_menu_item("la-piazza", sku, transaction=tx, at=NOON, actor=None)
+
+
+def placing(command: PlaceOrder | None = None) -> Callable[[Transaction], Awaitable[Order]]:
+    wanted = command or a_place_order()
+    return lambda tx: place_order(wanted, transaction=tx, at=NOON)
+
+
+def adding(order_id: UUID, version: int | None = None) -> Callable[[Transaction], Awaitable[Order]]:
+    command = AddItems(
+        order_id=order_id, restaurant="la-piazza", wishes=(a_wish(),), expected_version=version
+    )
+    return lambda tx: add_items(command, transaction=tx, at=NOON)
+
+
+def hearing(
+    order_id: UUID, round_number: int, heard: Heard = Heard.SERVED
+) -> Callable[[Transaction], Awaitable[None]]:
+    news = KitchenNews(order_id=order_id, restaurant="la-piazza", round=round_number, heard=heard)
+    return lambda tx: hear_kitchen(news, transaction=tx, at=NOON)
+
+
+def cancelling(order_id: UUID, *rounds: int) -> Callable[[Transaction], Awaitable[Order]]:
+    command = CancelOrder(
+        order_id=order_id,
+        restaurant="la-piazza",
+        reason="the guests left",
+        rounds=frozenset(rounds) or None,
+    )
+    return lambda tx: cancel_order(command, transaction=tx, at=NOON)
+
+
+def closing(order_id: UUID) -> Callable[[Transaction], Awaitable[Order]]:
+    command = CloseOrder(order_id=order_id, restaurant="la-piazza")
+    return lambda tx: close_order(command, transaction=tx, at=NOON)
+
+
+async def open_la_piazza(store: Store) -> None:
+    """A restaurant with two items on its menu."""
+    await store.run(setting(a_restaurant()))
+    await store.run(offering(an_item("margherita")))
+    await store.run(offering(an_item("cola", category="Drinks", price=350)))

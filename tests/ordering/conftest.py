@@ -1,0 +1,52 @@
+"""Ordering's store on a real PostgreSQL."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from ordering.outbound.database import connect, migrate
+from ordering.outbound.group_commit import GroupCommit
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.ordering.commands import Store
+from tests.ordering.fakes import InMemoryStore
+
+
+@dataclass
+class Database:
+    """A migrated database of the test's own."""
+
+    url: str
+    engine: AsyncEngine
+    commits: int = field(default=0)
+
+    def replica(self) -> GroupCommit:
+        """What one ordering process has; `commits` counts the transactions of all."""
+        return GroupCommit(self.engine, new_id=uuid.uuid4, committed=self._count)
+
+    def _count(self) -> None:
+        self.commits += 1
+
+    async def rows(self, statement: str) -> list[tuple[object, ...]]:
+        async with self.engine.connect() as connection:
+            return [tuple(row) for row in await connection.execute(text(statement))]
+
+
+@pytest.fixture
+async def database(fresh_database: str) -> AsyncIterator[Database]:
+    await asyncio.to_thread(migrate, fresh_database)
+    engine = connect(fresh_database)
+    yield Database(fresh_database, engine)
+    await engine.dispose()
+
+
+@pytest.fixture(params=["postgres", "memory"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """Each of the stores: what they promise is the same."""
+    if request.param == "memory":
+        return InMemoryStore()
+    database: Database = request.getfixturevalue("database")
+    return database.replica()

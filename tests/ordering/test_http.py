@@ -1,0 +1,247 @@
+"""Ordering over HTTP, on a real PostgreSQL: what is answered, above all to bad input."""
+
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from ordering.inbound.http.menu import menu_routes
+from ordering.inbound.http.orders import order_routes
+from service_kit.http import application
+
+from tests.ordering.builders import NOON, an_item
+from tests.ordering.commands import hearing, offering, open_la_piazza, withdrawing
+from tests.ordering.conftest import Database
+
+HERE = "/v1/restaurants/la-piazza"
+A_LINE = {"sku": "margherita", "quantity": 1}
+DINE_IN = {"channel": "dine_in", "table": "12", "guests": 2, "lines": [A_LINE]}
+TAKEAWAY = {"channel": "takeaway", "customer": "Ada", "lines": [A_LINE]}
+
+
+@pytest.fixture
+async def http(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    store = database.replica()
+    await open_la_piazza(store)
+    app = application("ordering", "", [])
+    app.include_router(menu_routes(store.run, lambda: NOON))
+    app.include_router(order_routes(store, clock=lambda: NOON, new_id=uuid.uuid4))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://ordering") as client:
+        yield client
+
+
+def fields(answer: httpx.Response) -> list[str]:
+    """The fields that a problem names, once it is seen to be one."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    assert problem["code"]
+    assert problem["detail"]
+    return [error["field"] for error in problem["errors"]]
+
+
+async def test_a_placed_order_is_answered_whole_with_its_place_and_version(
+    http: httpx.AsyncClient,
+) -> None:
+    answer = await http.post(f"{HERE}/orders", json=DINE_IN, headers={"Comanda-Actor": "Luigi"})
+
+    order = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == f"{HERE}/orders/{order['order_id']}"
+    assert answer.headers["ETag"] == '"1"'
+    assert (order["number"], order["total"], order["status"]) == ("A-001", 850, "open")
+    assert (order["table"], order["guests"], order["customer"]) == ("12", 2, None)
+    assert order["rounds"][0]["lines"][0]["name"] == "Margherita"
+
+
+async def test_a_round_is_added_and_the_order_closed_once_served(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    order = (await http.post(f"{HERE}/orders", json=DINE_IN)).json()
+    path = f"{HERE}/orders/{order['order_id']}"
+
+    added = await http.post(f"{path}/rounds", json={"lines": [A_LINE]}, headers={"If-Match": '"1"'})
+    stale = await http.post(f"{path}/rounds", json={"lines": [A_LINE]}, headers={"If-Match": '"1"'})
+    early = await http.post(f"{path}/close")
+    for each in (1, 2):
+        await database.replica().run(hearing(uuid.UUID(order["order_id"]), each))
+    closed = await http.post(f"{path}/close")
+    late = await http.post(f"{path}/rounds", json={"lines": [A_LINE]})
+
+    assert (added.status_code, added.headers["ETag"], added.json()["total"]) == (201, '"2"', 1700)
+    assert (stale.status_code, fields(stale)) == (412, ["If-Match"])
+    assert (early.status_code, early.json()["code"]) == (409, "still-in-the-kitchen")
+    assert (closed.status_code, closed.json()["status"]) == (200, "closed")
+    assert (late.status_code, late.json()["code"]) == (409, "order-not-open")
+
+
+def line(**changes: Any) -> dict[str, Any]:
+    return TAKEAWAY | {"lines": [A_LINE | changes]}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        pytest.param(line(sku="sushi"), 422, "lines.0.sku", id="unknown sku"),
+        pytest.param(line(sku="lasagne"), 422, "lines.0.sku", id="withdrawn item"),
+        pytest.param(line(sku="a b"), 422, "lines.0.sku", id="a sku that can't be one"),
+        pytest.param(line(quantity=0), 422, "lines.0.quantity", id="quantity zero"),
+        pytest.param(line(quantity=10**6), 422, "lines.0.quantity", id="huge quantity"),
+        pytest.param(line(quantity=10**30), 422, "lines.0.quantity", id="absurd quantity"),
+        pytest.param(line(quantity="2"), 422, "lines.0.quantity", id="quantity as text"),
+        pytest.param(line(quantity=1.5), 422, "lines.0.quantity", id="half a pizza"),
+        pytest.param(line(quantity=True), 422, "lines.0.quantity", id="quantity true"),
+        pytest.param(line(price=1), 422, "lines.0.price", id="a price of one's own"),
+        pytest.param(line(note="a\x00b"), 422, "lines.0.note", id="a NUL character"),
+        pytest.param(TAKEAWAY | {"lines": []}, 422, "lines", id="empty order"),
+        pytest.param(TAKEAWAY | {"lines": [A_LINE] * 201}, 422, "lines", id="201 lines"),
+        pytest.param(TAKEAWAY | {"lines": "x"}, 422, "lines", id="lines of a wrong type"),
+        pytest.param(TAKEAWAY | {"lines": None}, 422, "lines", id="no lines"),
+        pytest.param(TAKEAWAY | {"table": "3"}, 422, "table", id="table on a takeaway"),
+        pytest.param(TAKEAWAY | {"customer": " "}, 422, "customer", id="blank customer"),
+        pytest.param(TAKEAWAY | {"phone": "call me"}, 422, "phone", id="phone without digits"),
+        pytest.param(DINE_IN | {"guests": 0}, 422, "guests", id="no guests"),
+        pytest.param({"channel": "takeaway", "lines": [A_LINE]}, 422, "customer", id="no customer"),
+        pytest.param(TAKEAWAY | {"channel": "drone"}, 422, "body", id="unknown channel"),
+        pytest.param({}, 422, "body", id="empty object"),
+        pytest.param([], 422, "body", id="a list"),
+        pytest.param("order", 422, "body", id="a string"),
+    ],
+)
+async def test_a_bad_order_is_refused_with_the_field_at_fault(
+    http: httpx.AsyncClient, database: Database, body: object, status: int, field: str
+) -> None:
+    await database.replica().run(offering(an_item("lasagne")))
+    await database.replica().run(withdrawing("lasagne"))
+
+    answer = await http.post(f"{HERE}/orders", json=body)
+
+    assert (answer.status_code, fields(answer)) == (status, [field])
+    assert await database.rows("SELECT count(*) FROM orders") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "field"),
+    [
+        ("POST", "/v1/restaurants/nowhere/orders", TAKEAWAY, 404, "restaurant"),
+        ("POST", "/v1/restaurants/No%20Where/orders", TAKEAWAY, 422, "restaurant"),
+        ("POST", f"{HERE}/orders/{uuid.UUID(int=0)}/close", None, 404, "order_id"),
+        ("POST", f"{HERE}/orders/{uuid.UUID(int=0)}/rounds", {"lines": [A_LINE]}, 404, "order_id"),
+        ("POST", f"{HERE}/orders/17/close", None, 422, "order_id"),
+        ("PUT", f"{HERE}/menu/tiramisu", {"name": "T", "category": "D"}, 422, "price"),
+        ("PUT", f"{HERE}/menu/t", {"name": "T", "category": "D", "price": -1}, 422, "price"),
+        ("PUT", "/v1/restaurants/nowhere/menu/t", None, 422, "body"),
+        ("DELETE", f"{HERE}/menu/sushi", None, 404, "sku"),
+        (
+            "PUT",
+            "/v1/restaurants/da-mario",
+            {"name": "Da Mario", "currency": "EUR", "time_zone": "Mars/Olympus"},
+            422,
+            "time_zone",
+        ),
+        (
+            "PUT",
+            HERE,
+            {"name": "La Piazza", "currency": "USD", "time_zone": "Europe/Rome"},
+            409,
+            "currency",
+        ),
+    ],
+)
+async def test_a_bad_request_is_refused_with_the_field_at_fault(
+    http: httpx.AsyncClient, method: str, path: str, body: object, status: int, field: str
+) -> None:
+    answer = await http.request(method, path, json=body)
+
+    assert (answer.status_code, fields(answer)) == (status, [field])
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        pytest.param(b'{"channel": "takeaw', 400, "malformed-json", id="cut off"),
+        pytest.param(b"\xff\xfe", 400, None, id="not UTF-8"),
+        pytest.param(b"[" * 100_000, 400, None, id="nested without end"),
+        pytest.param(b"9" * 10_000, 400, None, id="a number without end"),
+        pytest.param(b" " * 10_000_000, 413, "content-too-large", id="10 MB"),
+    ],
+)
+async def test_a_body_that_is_no_order_at_all_is_refused(
+    http: httpx.AsyncClient, content: bytes, status: int, code: str | None
+) -> None:
+    headers = {"content-type": "application/json"}
+
+    answer = await http.post(f"{HERE}/orders", content=content, headers=headers)
+
+    assert (answer.status_code, fields(answer)) == (status, [])
+    assert code in (None, answer.json()["code"])
+
+
+async def test_a_long_body_of_undeclared_length_is_refused(http: httpx.AsyncClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b" " * 100_000
+
+    answer = await http.post(f"{HERE}/orders", content=endless())
+
+    assert answer.status_code == 413
+    assert fields(answer) == []
+
+
+async def test_a_repeated_request_gets_the_first_answer_again(http: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "till-1/17"}
+
+    first = await http.post(f"{HERE}/orders", json=DINE_IN, headers=key)
+    again = await http.post(f"{HERE}/orders", json=DINE_IN, headers=key)
+    other = await http.post(f"{HERE}/orders", json=TAKEAWAY, headers=key)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.content == first.content
+    assert again.headers["Location"] == first.headers["Location"]
+    assert again.headers["ETag"] == first.headers["ETag"]
+    assert (other.status_code, fields(other)) == (422, ["Idempotency-Key"])
+
+
+async def test_a_cancellation_is_accepted_and_locks_the_order(http: httpx.AsyncClient) -> None:
+    order = (await http.post(f"{HERE}/orders", json=DINE_IN)).json()
+    path = f"{HERE}/orders/{order['order_id']}"
+
+    unknown = await http.post(f"{path}/cancel", json={"reason": "no", "rounds": [2]})
+    silent = await http.post(f"{path}/cancel", json={})
+    asked = await http.post(f"{path}/cancel", json={"reason": "the guests left"})
+    late = await http.post(f"{path}/rounds", json={"lines": [A_LINE]})
+
+    assert (unknown.status_code, fields(unknown)) == (422, ["rounds"])
+    assert (silent.status_code, fields(silent)) == (422, ["reason"])
+    assert (asked.status_code, asked.json()["status"]) == (202, "cancelling")
+    assert asked.json()["cancellation"]["reason"] == "the guests left"
+    assert (late.status_code, late.json()["code"]) == (409, "order-not-open")
+
+
+async def test_the_menu_is_set_listed_and_withdrawn(http: httpx.AsyncClient) -> None:
+    tiramisu = {"name": "Tiramisù", "category": "Dolci", "price": 600, "available": False}
+
+    created = await http.put(f"{HERE}/menu/tiramisu", json=tiramisu)
+    again = await http.put(f"{HERE}/menu/tiramisu", json=tiramisu)
+    withdrawn = await http.delete(f"{HERE}/menu/cola")
+    menu = (await http.get(f"{HERE}/menu")).json()
+
+    assert [each.headers["ETag"] for each in (created, again, withdrawn)] == ['"1"', '"1"', '"2"']
+    assert [item["sku"] for item in menu["items"]] == ["tiramisu", "margherita"]
+    unavailable = TAKEAWAY | {"lines": [{"sku": "tiramisu", "quantity": 1}]}
+    refused = await http.post(f"{HERE}/orders", json=unavailable)
+    assert (refused.status_code, fields(refused)) == (422, ["lines.0.sku"])
+
+
+async def test_the_trace_of_a_request_travels_with_its_event(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    await http.post(f"{HERE}/orders", json=TAKEAWAY, headers={"traceparent": trace})
+    await http.post(f"{HERE}/orders", json=TAKEAWAY)
+
+    sent = "SELECT headers->>'traceparent' FROM outbox WHERE aggregate LIKE 'orders.%' ORDER BY id"
+    assert await database.rows(sent) == [(trace,), (None,)]

@@ -1,0 +1,50 @@
+import pytest
+from ordering.domain.menu import price, set_menu_item
+from ordering.domain.refusals import CannotOrder, CurrencyIsFixed, WithdrawnMenuItem
+from ordering.domain.restaurant import set_restaurant
+
+from tests.ordering.builders import NOON, a_restaurant, a_wish, an_item
+
+
+def test_a_line_takes_name_and_price_from_the_menu() -> None:
+    (line,) = price([a_wish("margherita", 3)], {"margherita": an_item(price=900)})
+
+    assert (line.name, line.unit_price, line.quantity) == ("Margherita", 900, 3)
+
+
+def test_every_line_that_is_not_on_offer_is_named() -> None:
+    menu = {
+        "margherita": an_item(),
+        "cola": an_item("cola", available=False),
+        "lasagne": an_item("lasagne", withdrawn=True),
+    }
+
+    with pytest.raises(CannotOrder) as refusal:
+        price([a_wish("cola"), a_wish("margherita"), a_wish("lasagne"), a_wish("sushi")], menu)
+
+    assert [line.index for line in refusal.value.lines] == [0, 2, 3]
+
+
+def test_setting_an_item_to_what_it_is_makes_no_event() -> None:
+    assert set_menu_item(an_item(version=4), an_item(), at=NOON, actor=None) is None
+
+
+def test_a_changed_item_has_the_next_version() -> None:
+    event = set_menu_item(an_item(version=4), an_item(price=900), at=NOON, actor=None)
+
+    assert event is not None
+    assert (event.item.version, event.item.price) == (5, 900)
+
+
+def test_a_withdrawn_item_can_not_come_back() -> None:
+    withdrawn = an_item().withdraw(at=NOON, actor=None)
+    assert withdrawn is not None
+
+    assert withdrawn.item.withdraw(at=NOON, actor=None) is None
+    with pytest.raises(WithdrawnMenuItem):
+        set_menu_item(withdrawn.item, an_item(), at=NOON, actor=None)
+
+
+def test_a_restaurant_keeps_its_currency() -> None:
+    with pytest.raises(CurrencyIsFixed):
+        set_restaurant(a_restaurant(), a_restaurant(currency="USD"), at=NOON, actor=None)

@@ -1,0 +1,194 @@
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ordering.domain.order import (
+    MOST_LINES,
+    CancellationRefused,
+    Heard,
+    ItemsCancelled,
+    Order,
+    OrderCancelled,
+    OrderClosed,
+    OrderStatus,
+    order_number,
+)
+from ordering.domain.refusals import (
+    OrderNotOpen,
+    OrderTooLarge,
+    StillInTheKitchen,
+    TooLateToCancel,
+    UnknownRound,
+    VersionMismatch,
+)
+
+from tests.ordering.builders import ADA, NOON, TABLE_12, a_line, a_restaurant, an_order
+
+
+def test_a_placed_order_is_open_and_in_the_kitchen() -> None:
+    order = an_order()
+
+    assert (order.status, order.version, order.number) == (OrderStatus.OPEN, 1, "A-001")
+    assert order.in_the_kitchen == (1,)
+    assert order.total == 850
+
+
+def test_a_further_round_is_numbered_and_adds_to_the_total() -> None:
+    event = an_order().add_items((a_line(quantity=2),), at=NOON, actor="Luigi")
+
+    assert (event.round, event.order.version, event.actor) == (2, 2, "Luigi")
+    assert event.order.total == 3 * 850
+
+
+def test_the_event_carries_the_order_after_it_and_leaves_the_order_before_it_alone() -> None:
+    before = an_order()
+
+    after = before.add_items((a_line(),), at=NOON, actor=None).order
+
+    assert (len(before.rounds), len(after.rounds)) == (1, 2)
+
+
+def test_a_dine_in_order_closes_once_everything_is_served() -> None:
+    order = an_order(TABLE_12, rounds=2).hear(1, Heard.SERVED).hear(2, Heard.SERVED)
+
+    event = order.close(at=NOON, actor=None)
+
+    assert isinstance(event, OrderClosed)
+    assert (event.order.status, event.order.version) == (OrderStatus.CLOSED, 3)
+
+
+def test_an_order_with_a_round_in_the_kitchen_stays_open() -> None:
+    order = an_order(rounds=3).hear(2, Heard.SERVED)
+
+    with pytest.raises(StillInTheKitchen, match="round 1, 3"):
+        order.close(at=NOON, actor=None)
+
+
+def test_a_closed_order_takes_no_more_items() -> None:
+    closed = an_order().hear(1, Heard.SERVED).close(at=NOON, actor=None).order
+
+    with pytest.raises(OrderNotOpen, match="A-001 is closed"):
+        closed.add_items((a_line(),), at=NOON, actor=None)
+
+
+def test_only_a_takeaway_order_closes_by_itself_and_only_with_its_last_round() -> None:
+    assert an_order(ADA).hear(1, Heard.SERVED).closes_by_itself
+    assert not an_order(ADA, rounds=2).hear(1, Heard.SERVED).closes_by_itself
+    assert not an_order(TABLE_12).hear(1, Heard.SERVED).closes_by_itself
+
+
+def test_hearing_twice_that_a_round_was_served_changes_nothing() -> None:
+    once = an_order().hear(1, Heard.SERVED)
+
+    assert once.hear(1, Heard.SERVED) == once
+    assert once.version == 1
+
+
+def cancelled(order: Order, *rounds: int) -> Order:
+    """The order, with a cancellation of these rounds (or of all) asked for."""
+    return order.cancel(rounds or None, reason="the guests left", at=NOON, actor="Luigi").order
+
+
+def test_an_order_that_is_being_cancelled_is_locked() -> None:
+    order = cancelled(an_order(rounds=2))
+
+    assert (order.status, order.version) == (OrderStatus.CANCELLING, 3)
+    assert order.cancellation is not None
+    assert order.cancellation.rounds == (1, 2)
+    with pytest.raises(OrderNotOpen):
+        order.add_items((a_line(),), at=NOON, actor=None)
+    with pytest.raises(OrderNotOpen):
+        order.close(at=NOON, actor=None)
+    with pytest.raises(OrderNotOpen):
+        cancelled(order)
+
+
+def test_a_cancellation_waits_for_the_kitchens_last_answer() -> None:
+    order = cancelled(an_order(rounds=2)).hear(1, Heard.VOIDED)
+
+    assert order.settle(at=NOON) is None
+
+
+def test_an_order_of_which_everything_is_voided_is_cancelled() -> None:
+    order = cancelled(an_order(rounds=2)).hear(2, Heard.VOIDED).hear(1, Heard.VOIDED)
+
+    event = order.settle(at=NOON)
+
+    assert isinstance(event, OrderCancelled)
+    assert (event.order.status, event.order.version, event.order.total) == ("cancelled", 4, 0)
+    assert event.reason == "the guests left"
+
+
+def test_what_the_kitchen_has_begun_stays_and_what_it_has_not_is_voided() -> None:
+    order = cancelled(an_order(rounds=3)).hear(1, Heard.BEGUN)
+    order = order.hear(2, Heard.VOIDED).hear(3, Heard.SERVED)
+
+    event = order.settle(at=NOON)
+
+    assert isinstance(event, CancellationRefused)
+    assert (event.refused, event.voided) == ((1, 3), (2,))
+    assert (event.order.status, event.order.total) == ("open", 2 * 850)
+    assert event.order.in_the_kitchen == (1,)
+    assert event.order.cancellation is None
+
+
+def test_named_rounds_are_cancelled_and_the_others_stay() -> None:
+    order = cancelled(an_order(rounds=2), 2).hear(2, Heard.VOIDED)
+
+    event = order.settle(at=NOON)
+
+    assert isinstance(event, ItemsCancelled)
+    assert (event.rounds, event.order.status, event.order.total) == ((2,), "open", 850)
+    with pytest.raises(UnknownRound, match="round 2"):
+        cancelled(event.order, 2)
+    with pytest.raises(UnknownRound, match="round 7"):
+        cancelled(event.order, 7)
+
+
+def test_what_is_known_to_be_begun_is_refused_at_once() -> None:
+    order = an_order(rounds=2).hear(1, Heard.BEGUN)
+
+    with pytest.raises(TooLateToCancel):
+        cancelled(order, 1)
+    assert cancelled(order).cancellation is not None
+
+
+def test_what_the_kitchen_said_last_of_a_round_is_not_undone_by_what_comes_late() -> None:
+    order = an_order(rounds=2).hear(1, Heard.SERVED).hear(2, Heard.VOIDED)
+
+    assert order.hear(1, Heard.BEGUN).hear(2, Heard.BEGUN) == order
+
+
+def test_a_change_meant_for_another_version_is_refused() -> None:
+    order = an_order(rounds=2)
+
+    order.expect(2)
+    order.expect(None)
+    with pytest.raises(VersionMismatch):
+        order.expect(1)
+
+
+def test_an_order_does_not_outgrow_a_message() -> None:
+    order = an_order()
+
+    with pytest.raises(OrderTooLarge):
+        order.add_items((a_line(),) * MOST_LINES, at=NOON, actor=None)
+
+
+def test_numbers_go_on_with_the_next_letter() -> None:
+    numbers = [order_number(n) for n in (1, 17, 999, 1000, 26 * 999, 26 * 999 + 1)]
+
+    assert numbers == ["A-001", "A-017", "A-999", "B-001", "Z-999", "AA-001"]
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6))
+def test_no_two_orders_of_a_day_have_the_same_number(one: int, other: int) -> None:
+    assert (order_number(one) == order_number(other)) == (one == other)
+
+
+def test_the_business_day_is_the_restaurants_own_date() -> None:
+    late = datetime(2026, 5, 4, 22, 30, tzinfo=UTC)
+
+    assert a_restaurant(time_zone="Europe/Rome").business_day(late).isoformat() == "2026-05-05"
+    assert a_restaurant(time_zone="Europe/London").business_day(late).isoformat() == "2026-05-04"

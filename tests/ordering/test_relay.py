@@ -1,0 +1,284 @@
+"""The relay between a real PostgreSQL and a real NATS."""
+
+import asyncio
+import contextlib
+import shutil
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from comanda_contracts import Message, subjects
+from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, Stream
+from comanda_local.places import temporary_folder
+from comanda_local.servers import Nats
+from hypothesis import given
+from hypothesis import strategies as st
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from ordering.outbound.outbox import PARTITIONS, waves
+from ordering.outbound.relay import Relay
+from service_kit.components import Component, running
+from service_kit.jetstream import connected, publish_all, set_up_stream
+from sqlalchemy import text
+
+from tests.conftest import NewNatsServer
+from tests.ordering.commands import adding, open_la_piazza, placing
+from tests.ordering.conftest import Database
+
+UNPUBLISHABLE = text("""
+    INSERT INTO outbox (partition, aggregate, subject, headers, body)
+    SELECT partition, aggregate, 'no.stream.takes.this', headers, body
+    FROM outbox WHERE sequence IS NULL ORDER BY id LIMIT 1
+""")
+
+
+@pytest.fixture
+def nats_server(new_nats_server: NewNatsServer) -> Nats:
+    """A server of the test's own: every test has the streams for itself."""
+    return new_nats_server()
+
+
+@pytest.fixture
+async def client(nats_server: Nats) -> AsyncIterator[Client]:
+    async with connected([nats_server.url], "test") as client:
+        yield client
+
+
+@pytest.fixture
+def js(client: Client) -> JetStreamContext:
+    return client.jetstream()
+
+
+def a_relay(database: Database, nats_server: Nats) -> Component:
+    return Component("relay", Relay(database.engine, [nats_server.url], 1).run)
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], within: float = 20) -> None:
+    async with asyncio.timeout(within):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+
+def outbox_is_empty(database: Database) -> Callable[[], Awaitable[bool]]:
+    async def is_empty() -> bool:
+        return await database.rows("SELECT count(*) FROM outbox WHERE sequence IS NULL") == [(0,)]
+
+    return is_empty
+
+
+async def messages(js: JetStreamContext, stream: Stream) -> list[Msg]:
+    """Everything on the stream, in its order."""
+    count = (await js.stream_info(stream.name)).state.messages
+    subscription = await js.subscribe(stream.subject, ordered_consumer=True)
+    found = [await subscription.next_msg(timeout=5) for _ in range(count)]
+    await subscription.unsubscribe()
+    return found
+
+
+async def versions(js: JetStreamContext) -> dict[str, list[str]]:
+    """Each order's events by name, in the stream's order."""
+    found = defaultdict(list)
+    for message in await messages(js, ORDERS):
+        aggregate, _, event = message.subject.rpartition(".")
+        found[aggregate].append(event)
+    return found
+
+
+async def test_every_event_reaches_its_stream_and_leaves_the_outbox(
+    database: Database, nats_server: Nats, js: JetStreamContext
+) -> None:
+    store = database.replica()
+    await open_la_piazza(store)
+    orders = await asyncio.gather(*(store.run(placing()) for _ in range(50)))
+    await asyncio.gather(*(store.run(adding(order.order_id)) for order in orders))
+
+    async with running([a_relay(database, nats_server)]):
+        await eventually(outbox_is_empty(database))
+
+    assert list((await versions(js)).values()) == [["placed", "items-added"]] * 50
+    assert len(await messages(js, MENU)) == 2
+    (restaurant,) = await messages(js, RESTAURANTS)
+    assert restaurant.subject == subjects.restaurant("la-piazza", "set")
+
+
+async def test_what_is_committed_while_the_broker_is_away_is_published_when_it_is_back(
+    database: Database, nats_server: Nats
+) -> None:
+    store = database.replica()
+    async with running([a_relay(database, nats_server)]):
+        await open_la_piazza(store)
+        await eventually(outbox_is_empty(database))
+
+        nats_server.kill()
+        orders = await asyncio.gather(*(store.run(placing()) for _ in range(20)))
+        await asyncio.gather(*(store.run(adding(order.order_id)) for order in orders))
+        nats_server.start()
+        await eventually(outbox_is_empty(database))
+
+    async with connected([nats_server.url], "test") as client:
+        found = await versions(client.jetstream())
+    assert list(found.values()) == [["placed", "items-added"]] * 20
+
+
+async def test_an_event_published_before_its_relay_died_is_on_the_stream_once(
+    database: Database, nats_server: Nats, client: Client, js: JetStreamContext
+) -> None:
+    store = database.replica()
+    await open_la_piazza(store)
+    await store.run(placing())
+    for stream in (ORDERS, MENU, RESTAURANTS):
+        await set_up_stream(js, stream, replicas=1)
+    rows = await database.rows("SELECT subject, headers, body FROM outbox ORDER BY id")
+    await publish_all(client, [Message(*row) for row in rows])  # type: ignore[arg-type]
+
+    async with running([a_relay(database, nats_server)]):
+        await eventually(outbox_is_empty(database))
+
+    assert [len(await messages(js, stream)) for stream in (RESTAURANTS, MENU, ORDERS)] == [1, 2, 1]
+
+
+async def test_nothing_overtakes_an_event_that_can_not_be_published(
+    database: Database, nats_server: Nats, js: JetStreamContext
+) -> None:
+    store = database.replica()
+    await open_la_piazza(store)
+    async with running([a_relay(database, nats_server)]):
+        await eventually(outbox_is_empty(database))
+    stuck = await store.run(placing())
+    async with database.engine.begin() as connection:
+        await connection.execute(UNPUBLISHABLE)
+    await store.run(adding(stuck.order_id))
+    free = await store.run(placing())
+
+    aggregate = f"orders.v1.la-piazza.{stuck.order_id}"
+
+    async def only_the_stuck_ones_wait() -> bool:
+        waiting = "SELECT subject FROM outbox WHERE sequence IS NULL ORDER BY id"
+        held_back = [("no.stream.takes.this",), (f"{aggregate}.items-added",)]
+        return await database.rows(waiting) == held_back
+
+    async with running([a_relay(database, nats_server)]):
+        await eventually(only_the_stuck_ones_wait)
+
+    found = await versions(js)
+    assert found[aggregate] == ["placed"]
+    assert found[f"orders.v1.la-piazza.{free.order_id}"] == ["placed"]
+
+
+async def test_what_the_broker_acknowledged_and_lost_is_published_again(database: Database) -> None:
+    store = database.replica()
+    with temporary_folder() as folder:
+        server, copy = Nats(folder / "nats"), folder / "copy"
+        server.start()
+        async with running([a_relay(database, server)]):
+            await open_la_piazza(store)
+            kept = await store.run(placing())
+            await eventually(outbox_is_empty(database))
+            server.stop()
+            shutil.copytree(folder / "nats", copy)
+            server.start()
+            lost = [await store.run(placing()) for _ in range(3)]
+            await store.run(adding(kept.order_id))
+            await eventually(outbox_is_empty(database))
+
+            server.kill()
+            shutil.rmtree(folder / "nats")
+            shutil.copytree(copy, folder / "nats")
+            server.start()
+
+            async def all_is_there() -> bool:
+                async with connected([server.url], "test") as client:
+                    return (await client.jetstream().stream_info("ORDERS")).state.messages == 5
+
+            await eventually(all_is_there)
+
+        async with connected([server.url], "test") as client:
+            found = await versions(client.jetstream())
+        server.stop()
+    assert found == {f"orders.v1.la-piazza.{kept.order_id}": ["placed", "items-added"]} | {
+        f"orders.v1.la-piazza.{order.order_id}": ["placed"] for order in lost
+    }
+
+
+async def test_what_was_published_is_forgotten_after_a_while(
+    database: Database, nats_server: Nats
+) -> None:
+    store = database.replica()
+    async with running([a_relay(database, nats_server)]):
+        await open_la_piazza(store)
+        await eventually(outbox_is_empty(database))
+        async with database.engine.begin() as connection:
+            await connection.execute(
+                text("UPDATE outbox SET published_at = now() - interval '1 hour' WHERE id < 3")
+            )
+
+        async def is_forgotten() -> bool:
+            return await database.rows("SELECT id FROM outbox ORDER BY id") == [(3,)]
+
+        await eventually(is_forgotten)
+
+
+async def test_relays_share_the_partitions_and_take_over_those_of_a_dead_one(
+    database: Database, nats_server: Nats, js: JetStreamContext
+) -> None:
+    async def locks() -> list[int]:
+        per_session = await database.rows(f"""
+            SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid < {PARTITIONS}
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            GROUP BY pid ORDER BY pid
+        """)
+        return [int(str(count)) for (count,) in per_session]
+
+    async def share(*shares: int) -> None:
+        async def is_shared() -> bool:
+            return await locks() == list(shares)
+
+        await eventually(is_shared)
+
+    store = database.replica()
+    await open_la_piazza(store)
+    async with running([a_relay(database, nats_server)]):
+        await share(PARTITIONS)
+        async with running([a_relay(database, nats_server)]):
+            await share(PARTITIONS // 2, PARTITIONS // 2)
+            orders = await asyncio.gather(*(store.run(placing()) for _ in range(40)))
+            await eventually(outbox_is_empty(database))
+        await share(PARTITIONS)
+        await asyncio.gather(*(store.run(adding(order.order_id)) for order in orders))
+        await eventually(outbox_is_empty(database))
+
+    assert list((await versions(js)).values()) == [["placed", "items-added"]] * 40
+
+
+async def test_a_commit_wakes_the_relay_of_another_replica(
+    database: Database, nats_server: Nats, js: JetStreamContext
+) -> None:
+    store = database.replica()
+    await open_la_piazza(store)
+    relay = Relay(database.engine, [nats_server.url], 1)
+    woken = asyncio.Event()
+    relay.wake = woken.set  # type: ignore[method-assign]
+
+    async with running([Component("relay", relay.run)]):
+        await eventually(outbox_is_empty(database))
+        woken.clear()
+        await store.run(placing())
+
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(woken.wait(), 5)
+
+    assert woken.is_set()
+
+
+@given(st.lists(st.sampled_from("abcde")))
+def test_a_wave_holds_one_event_of_an_aggregate_at_most_and_waves_keep_its_order(
+    aggregates: list[str],
+) -> None:
+    groups = waves(aggregates)
+
+    for group in groups:
+        assert len({aggregates[position] for position in group}) == len(group)
+    for aggregate in set(aggregates):
+        sent = [n for group in groups for n in group if aggregates[n] == aggregate]
+        assert sent == [n for n, each in enumerate(aggregates) if each == aggregate]

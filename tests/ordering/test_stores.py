@@ -1,0 +1,254 @@
+"""What every store of ordering promises, on the real one and on the fake."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import pytest
+from ordering.application.list_menu import list_menu
+from ordering.application.once import Answer, KeyReused, Request
+from ordering.application.place_order import PlaceOrder, place_order
+from ordering.application.transaction import Transaction
+from ordering.domain.order import Heard, OrderStatus
+from ordering.domain.refusals import (
+    CannotOrder,
+    StillInTheKitchen,
+    UnknownOrder,
+    UnknownRestaurant,
+    VersionMismatch,
+)
+
+from tests.ordering.builders import (
+    ADA,
+    TABLE_12,
+    a_place_order,
+    a_restaurant,
+    a_wish,
+    an_item,
+)
+from tests.ordering.commands import (
+    Store,
+    adding,
+    cancelling,
+    closing,
+    hearing,
+    offering,
+    open_la_piazza,
+    placing,
+    setting,
+    withdrawing,
+)
+
+
+async def test_an_order_is_found_again_as_it_was_placed(store: Store) -> None:
+    await open_la_piazza(store)
+
+    for party in (ADA, TABLE_12):
+        placed = await store.run(placing(a_place_order(party=party)))
+        found = await store.run(lambda tx, placed=placed: tx.order_to_change(placed.order_id))  # type: ignore[misc]
+
+        assert found == placed
+
+
+async def test_a_refused_command_leaves_nothing_behind(store: Store) -> None:
+    await open_la_piazza(store)
+    command = a_place_order("la-piazza", a_wish("sushi"))
+
+    with pytest.raises(CannotOrder):
+        await store.run(placing(command))
+
+    assert await store.run(lambda tx: tx.order_to_change(command.order_id)) is None
+    assert (await store.run(placing())).number == "A-001"
+
+
+async def test_orders_are_numbered_per_restaurant_and_business_day(store: Store) -> None:
+    await open_la_piazza(store)
+    await store.run(setting(a_restaurant(restaurant="da-mario")))
+    await store.run(offering(an_item(restaurant="da-mario")))
+    tomorrow = datetime(2026, 5, 5, 12, 0, tzinfo=UTC)
+
+    first, second = [await store.run(placing()) for _ in range(2)]
+    elsewhere = await store.run(placing(a_place_order("da-mario")))
+    next_day = await store.run(lambda tx: place_order(a_place_order(), transaction=tx, at=tomorrow))
+
+    numbers = [order.number for order in (first, second, elsewhere, next_day)]
+    assert numbers == ["A-001", "A-002", "A-001", "A-001"]
+
+
+async def test_the_price_is_that_of_the_moment_of_ordering(store: Store) -> None:
+    await open_la_piazza(store)
+
+    before = await store.run(placing())
+    await store.run(offering(an_item("margherita", price=990)))
+    after = await store.run(placing())
+
+    assert (before.total, after.total) == (850, 990)
+    found = await store.run(lambda tx: tx.order_to_change(before.order_id))
+    assert found is not None
+    assert found.total == 850
+
+
+async def test_an_order_is_unknown_at_another_restaurant(store: Store) -> None:
+    await open_la_piazza(store)
+    await store.run(setting(a_restaurant(restaurant="da-mario")))
+    await store.run(offering(an_item(restaurant="da-mario")))
+    elsewhere = await store.run(placing(a_place_order("da-mario")))
+
+    with pytest.raises(UnknownOrder):
+        await store.run(adding(elsewhere.order_id))
+    with pytest.raises(UnknownOrder):
+        await store.run(closing(uuid.uuid4()))
+    with pytest.raises(UnknownRestaurant):
+        await store.run(placing(a_place_order("nowhere")))
+
+
+async def test_of_two_changes_meant_for_one_version_one_is_refused(store: Store) -> None:
+    await open_la_piazza(store)
+    order = await store.run(placing())
+
+    outcomes = await asyncio.gather(
+        *(store.run(adding(order.order_id, version=1)) for _ in range(2)), return_exceptions=True
+    )
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Order", "VersionMismatch"]
+    with pytest.raises(VersionMismatch):
+        await store.run(adding(order.order_id, version=1))
+
+
+async def test_no_change_is_lost_when_many_come_at_once(store: Store) -> None:
+    await open_la_piazza(store)
+    order = await store.run(placing())
+
+    changed = await asyncio.gather(*(store.run(adding(order.order_id)) for _ in range(20)))
+
+    assert sorted(each.version for each in changed) == list(range(2, 22))
+    found = await store.run(lambda tx: tx.order_to_change(order.order_id))
+    assert found is not None
+    assert [each.round for each in found.rounds] == list(range(1, 22))
+
+
+async def test_a_takeaway_order_closes_with_its_last_round(store: Store) -> None:
+    await open_la_piazza(store)
+    order = await store.run(placing(a_place_order(party=ADA)))
+    await store.run(adding(order.order_id))
+
+    await store.run(hearing(order.order_id, 2))
+    half_way = await store.run(lambda tx: tx.order_to_change(order.order_id))
+    await asyncio.gather(*(store.run(hearing(order.order_id, 1)) for _ in range(3)))
+    served = await store.run(lambda tx: tx.order_to_change(order.order_id))
+
+    assert half_way is not None
+    assert served is not None
+    assert (half_way.status, half_way.version) == (OrderStatus.OPEN, 2)
+    assert (served.status, served.version) == (OrderStatus.CLOSED, 3)
+
+
+async def test_a_dine_in_order_closes_when_it_is_told_to(store: Store) -> None:
+    await open_la_piazza(store)
+    order = await store.run(placing(a_place_order(party=TABLE_12)))
+    with pytest.raises(StillInTheKitchen):
+        await store.run(closing(order.order_id))
+
+    await store.run(hearing(order.order_id, 1))
+    closed = await store.run(closing(order.order_id))
+
+    assert (closed.status, closed.version) == (OrderStatus.CLOSED, 2)
+
+
+async def test_a_cancellation_is_settled_by_the_kitchens_last_answer(store: Store) -> None:
+    await open_la_piazza(store)
+    order = await store.run(placing(a_place_order(party=TABLE_12)))
+    await store.run(adding(order.order_id))
+    locked = await store.run(cancelling(order.order_id))
+
+    await store.run(hearing(order.order_id, 2, Heard.VOIDED))
+    waiting = await store.run(lambda tx: tx.order_to_change(order.order_id))
+    answers = [store.run(hearing(order.order_id, n, Heard.VOIDED)) for n in (1, 2, 1)]
+    await asyncio.gather(*answers)
+    settled = await store.run(lambda tx: tx.order_to_change(order.order_id))
+
+    assert waiting is not None
+    assert settled is not None
+    assert waiting.cancellation == locked.cancellation
+    assert (locked.version, waiting.version, settled.version) == (3, 3, 4)
+    assert (settled.status, settled.total) == (OrderStatus.CANCELLED, 0)
+
+
+async def test_a_takeaway_order_closes_when_all_that_was_not_cancelled_is_served(
+    store: Store,
+) -> None:
+    await open_la_piazza(store)
+    order = await store.run(placing(a_place_order(party=ADA)))
+    await store.run(adding(order.order_id))
+    await store.run(cancelling(order.order_id))
+
+    await store.run(hearing(order.order_id, 1, Heard.SERVED))
+    await store.run(hearing(order.order_id, 2, Heard.VOIDED))
+    over = await store.run(lambda tx: tx.order_to_change(order.order_id))
+
+    assert over is not None
+    assert (over.status, over.version, over.total) == (OrderStatus.CLOSED, 5, 850)
+
+
+async def test_the_menu_lists_what_is_not_withdrawn_by_category_and_name(store: Store) -> None:
+    await open_la_piazza(store)
+    await store.run(offering(an_item("calzone")))
+    await store.run(offering(an_item("lasagne")))
+    await store.run(withdrawing("lasagne"))
+
+    items = await store.run(lambda tx: list_menu("la-piazza", transaction=tx))
+
+    assert [item.sku for item in items] == ["cola", "calzone", "margherita"]
+
+
+async def test_an_item_set_by_many_at_once_has_versions_without_gaps(store: Store) -> None:
+    await open_la_piazza(store)
+
+    prices = range(1000, 1010)
+    items = await asyncio.gather(
+        *(store.run(offering(an_item("tiramisu", price=price))) for price in prices)
+    )
+
+    assert sorted(item.version for item in items) == list(range(1, 11))
+
+
+def answering(command: PlaceOrder) -> Callable[[Transaction], Awaitable[Answer]]:
+    async def place(transaction: Transaction) -> Answer:
+        order = await placing(command)(transaction)
+        return Answer(status=201, version=order.version, location=None, body=order.number)
+
+    return place
+
+
+async def test_a_request_that_is_repeated_is_answered_again(store: Store) -> None:
+    await open_la_piazza(store)
+    request = Request("la-piazza", "till-1/17", "fingerprint")
+
+    first = await store.run_once(request, answering(a_place_order()))
+    again = await store.run_once(request, answering(a_place_order()))
+
+    assert again == first
+    assert (await store.run(placing())).number == "A-002"
+
+
+async def test_a_key_names_one_request_of_one_restaurant(store: Store) -> None:
+    await open_la_piazza(store)
+    await store.run_once(Request("la-piazza", "key", "one"), answering(a_place_order()))
+
+    with pytest.raises(KeyReused):
+        await store.run_once(Request("la-piazza", "key", "other"), answering(a_place_order()))
+    elsewhere = Request("da-mario", "key", "other")
+    assert (await store.run_once(elsewhere, answering(a_place_order()))).body == "A-002"
+
+
+async def test_a_refused_request_may_be_tried_again_with_its_key(store: Store) -> None:
+    await open_la_piazza(store)
+    request = Request("la-piazza", "key", "fingerprint")
+    with pytest.raises(CannotOrder):
+        await store.run_once(request, answering(a_place_order("la-piazza", a_wish("sushi"))))
+
+    await store.run(offering(an_item("sushi")))
+    answer = await store.run_once(request, answering(a_place_order("la-piazza", a_wish("sushi"))))
+
+    assert answer.body == "A-001"

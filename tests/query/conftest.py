@@ -1,0 +1,101 @@
+"""Query's parts on a real MongoDB."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+
+import httpx
+import pytest
+from comanda_contracts import OrderEvent, TicketEvent
+from comanda_local.places import LOOPBACK, free_port, temporary_folder
+from comanda_local.servers import MongoDB
+from fastapi import FastAPI
+from query.inbound.http import menu_routes, order_routes
+from query.outbound.arrivals import Arrivals
+from query.outbound.menus import MongoMenus
+from query.outbound.mongo import Database, connect, keep_watch
+from query.outbound.orders import MongoOrders
+from query.views.joining import joined
+from query.views.order import join, of
+from service_kit.components import Component
+from service_kit.http import application
+
+from tests.query.builders import a_restaurant
+
+
+async def store(orders: MongoOrders, *events: OrderEvent | TicketEvent) -> None:
+    """Write a batch as the projector does."""
+    await orders.merge(joined(map(of, events), lambda view: view.order_id, join))
+
+
+@contextlib.asynccontextmanager
+async def answering(
+    mongodb_url: str, min_version_wait: float = 5.0
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service without its projectors: it answers from what tests store."""
+    client, database = connect(mongodb_url)
+    orders, menus = MongoOrders(database), MongoMenus(database)
+    arrivals = Arrivals(orders.collection)
+    watch = partial(keep_watch, client, [orders.set_up, menus.set_up])
+    components = [Component("mongodb", watch), Component("arrivals", arrivals.follow)]
+    app = application("query", "under test", components)
+    app.include_router(order_routes(orders, menus, arrivals, min_version_wait=min_version_wait))
+    app.include_router(menu_routes(menus))
+    async with client, app.router.lifespan_context(app), in_process(app) as questions:
+        yield questions
+
+
+def in_process(app: FastAPI) -> httpx.AsyncClient:
+    """A client of the application, without a socket between."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://query", timeout=30)
+
+
+@pytest.fixture
+def restaurant() -> str:
+    """A restaurant of the test's own."""
+    return a_restaurant()
+
+
+@pytest.fixture
+def own_mongodb() -> Iterator[MongoDB]:
+    """A server of the test's own, to be killed."""
+    with temporary_folder() as folder:
+        server = MongoDB(folder)
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def no_mongodb() -> str:
+    """The URL of a server that is not there."""
+    return f"mongodb://{LOOPBACK}:{free_port()}/comanda?replicaSet=rs0"
+
+
+@pytest.fixture
+async def database(fresh_mongodb_url: str) -> AsyncIterator[Database]:
+    client, database = connect(fresh_mongodb_url)
+    async with client:
+        yield database
+
+
+@pytest.fixture
+async def orders(database: Database) -> MongoOrders:
+    orders = MongoOrders(database)
+    await orders.set_up()
+    return orders
+
+
+@pytest.fixture
+async def menus(database: Database) -> MongoMenus:
+    menus = MongoMenus(database)
+    await menus.set_up()
+    return menus
+
+
+@pytest.fixture
+async def query(fresh_mongodb_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """The service without its projectors: it answers from what `orders` and `menus` have."""
+    async with answering(fresh_mongodb_url) as client:
+        yield client

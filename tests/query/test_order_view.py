@@ -1,0 +1,180 @@
+"""The fold of an order and its tickets: the same whatever came twice, late or out of order."""
+
+import functools
+
+import pytest
+from comanda_contracts import ItemsAdded, Order, OrderEvent, OrderStatus, TicketEvent, TicketStatus
+from hypothesis import given
+from hypothesis import strategies as st
+from query.views.order import OrderView, document, join, of
+from query.views.shown import is_known, shown_order
+
+from tests.query.builders import a_round, after, an_order, closed, its_ticket, news_of, placed
+from tests.query.histories import History, deliveries, histories
+
+VOIDED = TicketStatus.VOIDED
+QUEUED = TicketStatus.QUEUED
+PREPARING = TicketStatus.PREPARING
+READY = TicketStatus.READY
+SERVED = TicketStatus.SERVED
+
+
+def fold(*events: OrderEvent | TicketEvent) -> OrderView:
+    return functools.reduce(join, map(of, events))
+
+
+@given(st.data())
+def test_any_order_and_repetition_of_its_events_gives_the_same_view(data: st.DataObject) -> None:
+    history = data.draw(histories())
+    delivered = data.draw(deliveries(history))
+
+    assert document(fold(*delivered)) == document(fold(*history))
+
+
+@given(st.data())
+def test_views_join_in_any_grouping(data: st.DataObject) -> None:
+    history = data.draw(histories())
+    parts = st.lists(st.sampled_from(history), min_size=1)
+    one, two, three = (fold(*data.draw(parts)) for _ in range(3))
+
+    assert join(one, join(two, three)) == join(join(one, two), three)
+    assert join(one, two) == join(two, one)
+    assert join(one, one) == one
+
+
+@given(st.data())
+def test_the_highest_version_of_the_order_and_of_each_ticket_stays(data: st.DataObject) -> None:
+    history = data.draw(histories())
+    newest = {type(each.state): each.state.version for each in history}
+
+    view = fold(*data.draw(deliveries(history)))
+
+    assert view.order is not None
+    assert view.order["version"] == newest[Order]
+    assert {number: each["version"] for number, each in view.tickets.items()} == {
+        str(each.ticket.round): each.ticket.version
+        for each in history
+        if isinstance(each, TicketEvent)
+    }
+
+
+@given(histories())
+def test_a_view_tells_of_every_event_once(history: History) -> None:
+    view = fold(*history)
+
+    assert len(view.timeline) == len(history)
+
+
+@pytest.mark.parametrize(
+    ("tickets", "status"),
+    [
+        ([None], "placed"),
+        ([QUEUED], "placed"),
+        ([PREPARING], "preparing"),
+        ([READY], "ready"),
+        ([SERVED], "served"),
+        ([VOIDED], "placed"),
+        ([READY, None], "preparing"),
+        ([READY, QUEUED], "preparing"),
+        ([READY, PREPARING], "preparing"),
+        ([READY, READY], "ready"),
+        ([SERVED, READY], "ready"),
+        ([SERVED, QUEUED], "placed"),
+        ([SERVED, None], "placed"),
+        ([SERVED, PREPARING], "preparing"),
+        ([SERVED, SERVED], "served"),
+    ],
+)
+def test_an_open_order_is_as_far_as_its_rounds(
+    tickets: list[TicketStatus | None], status: str
+) -> None:
+    order = an_order(rounds=tuple(a_round(number + 1) for number in range(len(tickets))))
+    news = [
+        news_of(its_ticket(order, round=number, status=each))
+        for number, each in enumerate(tickets, start=1)
+        if each
+    ]
+
+    assert document(fold(placed(order), *news))["status"] == status
+
+
+@pytest.mark.parametrize("voided", [None, QUEUED, PREPARING, READY, VOIDED])
+def test_a_voided_round_holds_nothing_up(voided: TicketStatus | None) -> None:
+    order = an_order(rounds=(a_round(1), a_round(2, voided=True)))
+    news = [news_of(its_ticket(order, round=1, status=SERVED))]
+    if voided:
+        news.append(news_of(its_ticket(order, round=2, status=voided)))
+
+    assert document(fold(placed(order), *news))["status"] == "served"
+
+
+@pytest.mark.parametrize("status", [each for each in OrderStatus if each is not OrderStatus.OPEN])
+@pytest.mark.parametrize("kitchen", TicketStatus)
+def test_what_ordering_decided_wins(status: OrderStatus, kitchen: TicketStatus) -> None:
+    order = an_order(status=status)
+
+    view = fold(placed(order), news_of(its_ticket(order, status=kitchen)))
+
+    assert document(view)["status"] == status
+
+
+def test_a_ticket_ahead_of_its_order_is_stored_and_not_shown() -> None:
+    ahead = document(fold(news_of(its_ticket(an_order(), status=READY))))
+
+    assert not is_known(ahead)
+    assert ahead["status"] is None
+
+
+def test_a_round_that_only_the_kitchen_knows_of_keeps_an_order_from_being_served() -> None:
+    order = an_order()
+
+    view = fold(
+        placed(order),
+        news_of(its_ticket(order, status=SERVED)),
+        news_of(its_ticket(order, round=2)),
+    )
+
+    assert document(view)["status"] == "placed"
+
+
+def test_the_timeline_is_shown_by_time_and_only_then_by_source() -> None:
+    order = an_order()
+    told = fold(
+        closed(order, at=after(9)),
+        news_of(its_ticket(order, version=2, status=PREPARING), at=after(1.5)),
+        news_of(its_ticket(order), at=after(1)),
+        placed(order, at=after(1)),
+    )
+
+    timeline = shown_order(document(told))["timeline"]
+
+    assert [each["event"] for each in timeline] == ["placed", "queued", "started", "closed"]
+
+
+def test_an_added_round_is_told_of_by_its_number() -> None:
+    order = an_order(version=2, rounds=(a_round(1), a_round(2)))
+
+    view = fold(ItemsAdded(order=order, round=2, at=after(60)))
+
+    assert view.timeline["ordering-2"] == {
+        "at": "2026-11-23T12:01:00Z",
+        "event": "items-added",
+        "source": "ordering",
+        "round": 2,
+        "version": 2,
+        "actor": None,
+    }
+
+
+def test_each_round_is_shown_with_its_total_and_its_ticket() -> None:
+    order = an_order(rounds=(a_round(1), a_round(2, voided=True)))
+
+    shown = shown_order(document(fold(placed(order), news_of(its_ticket(order, version=1)))))
+
+    assert [(each["total"], each["voided"]) for each in shown["rounds"]] == [
+        (1700, False),
+        (3400, True),
+    ]
+    assert shown["rounds"][0]["ticket"]["status"] == "queued"
+    assert shown["rounds"][1]["ticket"] is None
+    assert shown["total"] == 1700

@@ -1,0 +1,180 @@
+"""Consuming a stream on a real NATS: nothing is lost, nothing stands in the way."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+from comanda_contracts import Event, MenuItemSet, Message, seal
+from comanda_contracts.streams import DEAD_LETTERS, MENU
+from comanda_local.servers import Nats
+from nats.aio.client import Client
+from service_kit.components import Component, Ready, running
+from service_kit.consuming import Consumer, Received, consume
+from service_kit.jetstream import connected, publish_all, set_up_stream
+
+from tests.conftest import NewNatsServer
+from tests.contracts.examples import AT, ITEM
+
+
+@pytest.fixture
+def nats_server(new_nats_server: NewNatsServer) -> Nats:
+    return new_nats_server()
+
+
+@pytest.fixture
+async def client(nats_server: Nats) -> AsyncIterator[Client]:
+    async with connected([nats_server.url], "test") as client:
+        for stream in (MENU, DEAD_LETTERS):
+            await set_up_stream(client.jetstream(), stream, replicas=1)
+        yield client
+
+
+def an_item_set(price: int) -> Message:
+    event = MenuItemSet(at=AT, item=ITEM.model_copy(update={"price": price}))
+    return seal(event, event_id=uuid.uuid4())
+
+
+def price(event: Event) -> int:
+    assert isinstance(event, MenuItemSet)
+    return event.item.price
+
+
+class Prices:
+    """A handler that keeps what it hears, once it is done with failing."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.heard: list[int] = []
+        self.failures = failures
+        self._changed = asyncio.Condition()
+
+    async def handle(self, batch: list[Received]) -> None:
+        if self.failures:
+            self.failures -= 1
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.fail())
+        for received in batch:
+            self.heard.append(price(received.event))
+            await received.message.ack()
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def fail(self) -> None:
+        raise ConnectionError("the store is away")
+
+    async def until(self, *prices: int) -> None:
+        async with self._changed:
+            heard = self._changed.wait_for(lambda: set(prices) <= set(self.heard))
+            await asyncio.wait_for(heard, 20)
+
+
+def a_consumer(server: Nats, prices: Prices) -> Component:
+    async def run(ready: Ready) -> None:
+        async with connected([server.url], "test") as client:
+            consumer = Consumer(MENU, "test", (MENU.subject,), prices.handle)
+            await consume(client, "test", [consumer], ready)
+
+    return Component("consumer", run)
+
+
+async def test_history_comes_first_and_then_what_is_new(nats_server: Nats, client: Client) -> None:
+    prices = Prices()
+    await publish_all(client, [an_item_set(n) for n in range(1000)])
+
+    async with running([a_consumer(nats_server, prices)]):
+        await prices.until(*range(1000))
+        await publish_all(client, [an_item_set(1000)])
+        await prices.until(1000)
+
+    assert prices.heard == list(range(1001))
+
+
+async def test_what_can_not_be_read_is_set_aside_and_does_not_stop_the_next(
+    nats_server: Nats, client: Client
+) -> None:
+    prices = Prices()
+    condition = {"Nats-Expected-Last-Sequence": "1"}  # which no other stream could meet
+    garbage = Message(
+        "menu.v1.la-piazza.x.item-set", {"ce-type": "unheard-of", **condition}, b"\x00garbage"
+    )
+    await publish_all(client, [an_item_set(1), garbage, an_item_set(2)])
+
+    async with running([a_consumer(nats_server, prices)]):
+        await prices.until(1, 2)
+
+    (letters,) = [(await client.jetstream().stream_info(DEAD_LETTERS.name)).state.messages]
+    letter = await client.jetstream().get_last_msg(DEAD_LETTERS.name, "dead-letters.v1.test.MENU")
+    assert letters == 1
+    assert letter.data == b"\x00garbage"
+    assert letter.headers is not None
+    assert letter.headers["Comanda-Reason"] == "ce-type 'unheard-of' is not known"
+    assert letter.headers["Comanda-Subject"] == "menu.v1.la-piazza.x.item-set"
+    assert letter.headers["Comanda-Sequence"] == "2"
+
+
+async def test_what_a_handler_could_not_store_comes_again(
+    nats_server: Nats, client: Client
+) -> None:
+    prices = Prices(failures=2)
+    await publish_all(client, [an_item_set(1), an_item_set(2)])
+
+    async with running([a_consumer(nats_server, prices)]):
+        await prices.until(1, 2)
+
+
+async def test_what_a_replica_had_in_hand_when_it_was_stopped_goes_to_another_at_once(
+    nats_server: Nats, client: Client
+) -> None:
+    class Slow(Prices):
+        taken = asyncio.Event()
+
+        async def handle(self, batch: list[Received]) -> None:
+            self.taken.set()
+            await asyncio.Event().wait()
+
+    slow, prices = Slow(), Prices()
+    async with running([a_consumer(nats_server, slow)]):
+        await publish_all(client, [an_item_set(1), an_item_set(2)])
+        await slow.taken.wait()
+    async with asyncio.timeout(10), running([a_consumer(nats_server, prices)]):
+        await prices.until(1, 2)
+
+
+async def test_it_goes_on_after_the_broker_was_killed(nats_server: Nats, client: Client) -> None:
+    prices = Prices()
+    async with running([a_consumer(nats_server, prices)]):
+        await publish_all(client, [an_item_set(1)])
+        await prices.until(1)
+
+        nats_server.kill()
+        nats_server.start()
+        async with connected([nats_server.url], "test") as new_client:
+            await publish_all(new_client, [an_item_set(2)])
+
+        await prices.until(2)
+
+
+async def test_a_consumer_deleted_under_way_is_set_up_again(
+    nats_server: Nats, client: Client
+) -> None:
+    prices = Prices()
+    async with running([a_consumer(nats_server, prices)]):
+        await publish_all(client, [an_item_set(1)])
+        await prices.until(1)
+
+        await client.jetstream().delete_consumer(MENU.name, "test")
+        await publish_all(client, [an_item_set(2)])
+
+        await prices.until(2)
+
+
+async def test_publishing_without_a_broker_fails_in_bounded_time(
+    nats_server: Nats, client: Client
+) -> None:
+    nats_server.kill()
+
+    async with asyncio.timeout(10):
+        outcomes = await publish_all(client, [an_item_set(n) for n in range(5000)], timeout=1)
+
+    assert all(isinstance(outcome, Exception) for outcome in outcomes)
+    nats_server.start()

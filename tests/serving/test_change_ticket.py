@@ -1,0 +1,153 @@
+"""A change of a ticket, on every store."""
+
+import asyncio
+from datetime import datetime
+from uuid import UUID
+
+import pytest
+from serving.application.change_ticket import PAUSES, ChangeTicket
+from serving.application.mark_ready import mark_ready
+from serving.application.recall_ticket import recall_ticket
+from serving.application.serve_ticket import serve_ticket
+from serving.application.start_ticket import start_ticket
+from serving.application.tickets import Overtaken, Tickets, Unavailable
+from serving.domain.ticket import (
+    Ticket,
+    TicketEvent,
+    TicketId,
+    TicketStatus,
+    UnknownTicket,
+    VersionMismatch,
+    WrongStatus,
+)
+from uuid_utils.compat import uuid7
+
+from tests.serving.builders import LATER, a_ticket, queued
+from tests.serving.fakes import InMemoryTickets
+
+
+def clock() -> datetime:
+    return LATER
+
+
+@pytest.fixture
+async def ticket(store: Tickets, restaurant: str) -> Ticket:
+    """A ticket that is queued in the store."""
+    ticket = a_ticket(restaurant=restaurant)
+    await store.append(queued(ticket), event_id=uuid7(), after=0)
+    return ticket
+
+
+async def start(store: Tickets, ticket: TicketId, **fields: object) -> Ticket:
+    command = ChangeTicket(ticket_id=ticket, **fields)  # type: ignore[arg-type]
+    return await start_ticket(command, tickets=store, clock=clock, new_id=uuid7)
+
+
+async def ready(store: Tickets, ticket: TicketId, **fields: object) -> Ticket:
+    command = ChangeTicket(ticket_id=ticket, **fields)  # type: ignore[arg-type]
+    return await mark_ready(command, tickets=store, clock=clock, new_id=uuid7)
+
+
+async def test_a_ticket_goes_the_whole_way(store: Tickets, ticket: Ticket) -> None:
+    command = ChangeTicket(ticket_id=ticket.id, actor="Luigi")
+
+    for use_case in (start_ticket, mark_ready, recall_ticket, mark_ready, serve_ticket):
+        last = await use_case(command, tickets=store, clock=clock, new_id=uuid7)
+
+    stored = await store.load(ticket.id)
+    assert stored is not None
+    assert stored.ticket == last
+    assert (last.status, last.version) == (TicketStatus.SERVED, 6)
+
+
+async def test_of_two_cooks_who_start_at_once_exactly_one_wins(
+    store: Tickets, ticket: Ticket
+) -> None:
+    outcomes = await asyncio.gather(
+        *(start(store, ticket.id, actor=cook) for cook in ("Luigi", "Maria")),
+        return_exceptions=True,
+    )
+
+    refused = [outcome for outcome in outcomes if isinstance(outcome, WrongStatus)]
+    started = [outcome for outcome in outcomes if isinstance(outcome, Ticket)]
+    assert len(refused) == len(started) == 1
+    assert refused[0].ticket == started[0]
+
+
+async def test_an_unknown_ticket_is_refused(store: Tickets, restaurant: str) -> None:
+    with pytest.raises(UnknownTicket):
+        await start(store, a_ticket(restaurant=restaurant).id)
+
+
+async def test_a_command_for_an_older_version_is_refused(store: Tickets, ticket: Ticket) -> None:
+    await start(store, ticket.id)
+
+    with pytest.raises(VersionMismatch) as refusal:
+        await ready(store, ticket.id, expected_version=1)
+
+    assert refusal.value.ticket.version == 2
+
+
+async def test_a_request_that_is_repeated_with_its_key_has_one_effect(
+    store: Tickets, ticket: Ticket
+) -> None:
+    first = await start(store, ticket.id, request_key="tablet-7/42")
+
+    again = await start(store, ticket.id, request_key="tablet-7/42")
+
+    assert again == first
+    assert again.version == 2
+
+
+async def test_a_request_that_is_sent_twice_at_once_has_one_effect(
+    store: Tickets, ticket: Ticket
+) -> None:
+    outcomes = await asyncio.gather(*(start(store, ticket.id, request_key="k") for _ in range(4)))
+
+    assert {outcome.version for outcome in outcomes} == {2}
+
+
+async def test_another_request_or_another_command_is_not_taken_for_a_repetition(
+    store: Tickets, ticket: Ticket
+) -> None:
+    await start(store, ticket.id, request_key="k")
+
+    with pytest.raises(WrongStatus):
+        await start(store, ticket.id, request_key="another")
+    assert (await ready(store, ticket.id, request_key="k")).status is TicketStatus.READY
+
+
+async def test_an_event_of_a_request_with_a_key_is_still_named_by_a_uuid_v7(
+    store: Tickets, ticket: Ticket
+) -> None:
+    await start(store, ticket.id, request_key="k")
+
+    stored = await store.load(ticket.id)
+
+    assert stored is not None
+    assert stored.event_id.version == 7
+
+
+class AlwaysOvertaken(InMemoryTickets):
+    """A store in which somebody else is always faster."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tries = 0
+
+    async def append(self, event: TicketEvent, *, event_id: UUID, after: int) -> None:
+        if after == 0:
+            await super().append(event, event_id=event_id, after=after)
+            return
+        self.tries += 1
+        raise Overtaken
+
+
+async def test_a_race_that_never_ends_is_given_up() -> None:
+    store, ticket = AlwaysOvertaken(), a_ticket()
+    await store.append(queued(ticket), event_id=uuid7(), after=0)
+
+    with pytest.raises(Unavailable):
+        await start(store, ticket.id)
+
+    assert store.tries == len(PAUSES)

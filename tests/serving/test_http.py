@@ -1,0 +1,287 @@
+"""The routes over a store in memory: what is answered to what."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from uuid import UUID
+
+import comanda_contracts as contracts
+import httpx
+import pytest
+from fastapi import FastAPI
+from service_kit.http import application
+from serving.application.tickets import Stored, Unavailable
+from serving.domain.ticket import Ticket, TicketId, TicketStatus
+from serving.inbound.http import routes
+from serving.published import News, published_ticket
+from uuid_utils.compat import uuid7
+
+from tests.serving.builders import LATER, a_ticket, queued
+from tests.serving.fakes import InMemoryTickets
+
+
+def an_app(store: InMemoryTickets) -> FastAPI:
+    def queue(restaurant: str) -> list[contracts.Ticket]:
+        latest = {event.ticket.id: event.ticket for event in store.events}
+        return [published_ticket(each) for each in latest.values() if each.restaurant == restaurant]
+
+    app = application("test", "", [])
+    app.include_router(
+        routes(tickets=store, queue=queue, live=nothing_live, clock=lambda: LATER, new_id=uuid7)
+    )
+    return app
+
+
+@contextlib.contextmanager
+def nothing_live(restaurant: str, after: int | None) -> Iterator[AsyncIterator[News | None]]:
+    raise Unavailable("not caught up")
+    yield  # as a context manager must
+
+
+def client_of(store: InMemoryTickets) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(an_app(store))
+    return httpx.AsyncClient(transport=transport, base_url="http://serving/v1/restaurants")
+
+
+@pytest.fixture
+async def ticket(memory: InMemoryTickets) -> Ticket:
+    ticket = a_ticket()
+    await memory.append(queued(ticket), event_id=uuid7(), after=0)
+    return ticket
+
+
+@pytest.fixture
+def memory() -> InMemoryTickets:
+    return InMemoryTickets()
+
+
+@pytest.fixture
+async def http(memory: InMemoryTickets) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(memory) as client:
+        yield client
+
+
+def path(ticket: Ticket | TicketId, command: str = "") -> str:
+    at = f"/{ticket.restaurant}/orders/{ticket.order_id}/rounds/{ticket.round}"
+    return f"{at}/{command}" if command else at
+
+
+async def test_a_started_ticket_is_answered_whole_with_its_version_as_etag(
+    http: httpx.AsyncClient, memory: InMemoryTickets, ticket: Ticket
+) -> None:
+    answer = await http.post(path(ticket, "start"), headers={"Comanda-Actor": "Luigi"})
+
+    started = ticket.start(at=LATER).ticket
+    assert answer.status_code == 200
+    assert answer.headers["etag"] == '"2"'
+    assert contracts.Ticket.model_validate_json(answer.content) == published_ticket(started)
+    assert memory.events[-1].actor == "Luigi"
+
+
+async def test_the_ticket_can_be_looked_at(http: httpx.AsyncClient, ticket: Ticket) -> None:
+    answer = await http.get(path(ticket))
+
+    assert answer.json()["status"] == "queued"
+    assert answer.headers["etag"] == '"1"'
+
+
+async def test_each_command_moves_the_ticket(http: httpx.AsyncClient, ticket: Ticket) -> None:
+    commands = ["start", "ready", "recall", "ready", "serve"]
+
+    answers = [await http.post(path(ticket, command)) for command in commands]
+
+    statuses = [answer.json()["status"] for answer in answers]
+    assert statuses == ["preparing", "ready", "preparing", "ready", "served"]
+
+
+@pytest.mark.parametrize("command", ["ready", "recall", "serve"])
+async def test_a_command_the_status_does_not_allow_is_refused_with_the_ticket_as_it_is(
+    http: httpx.AsyncClient, ticket: Ticket, command: str
+) -> None:
+    answer = await http.post(path(ticket, command))
+
+    problem = answer.json()
+    assert answer.status_code == 409
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert problem["code"] == "wrong-status"
+    assert "A-001 is queued" in problem["detail"]
+    assert contracts.Ticket.model_validate(problem["ticket"]) == published_ticket(ticket)
+
+
+async def test_a_change_meant_for_another_version_is_refused_with_the_ticket_as_it_is(
+    http: httpx.AsyncClient, ticket: Ticket
+) -> None:
+    answer = await http.post(path(ticket, "start"), headers={"If-Match": '"2"'})
+
+    assert answer.status_code == 412
+    assert answer.json()["errors"][0]["field"] == "If-Match"
+    assert answer.json()["ticket"]["version"] == 1
+
+
+async def test_a_request_repeated_with_its_key_is_answered_like_the_first(
+    http: httpx.AsyncClient, ticket: Ticket
+) -> None:
+    headers = {"Idempotency-Key": "tablet-7/42"}
+
+    answers = [await http.post(path(ticket, "start"), headers=headers) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_unknown_ticket_is_not_found(http: httpx.AsyncClient, method: str) -> None:
+    unknown = TicketId("la-piazza", UUID(int=1), 1)
+
+    answer = await http.request(method, path(unknown, "start" if method == "POST" else ""))
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown-ticket")
+
+
+@pytest.mark.parametrize(
+    ("at", "field"),
+    [
+        (f"/La Piazza/orders/{UUID(int=1)}/rounds/1", "restaurant"),
+        (f"/a.b/orders/{UUID(int=1)}/rounds/1", "restaurant"),
+        (f"/*/orders/{UUID(int=1)}/rounds/1", "restaurant"),
+        ("/la-piazza/orders/17/rounds/1", "order_id"),
+        ("/la-piazza/orders/>/rounds/1", "order_id"),
+        (f"/la-piazza/orders/{UUID(int=1)}/rounds/0", "round"),
+        (f"/la-piazza/orders/{UUID(int=1)}/rounds/1001", "round"),
+        (f"/la-piazza/orders/{UUID(int=1)}/rounds/first", "round"),
+    ],
+)
+async def test_a_path_that_can_name_no_ticket_is_refused_naming_the_field(
+    http: httpx.AsyncClient, at: str, field: str
+) -> None:
+    for answer in (await http.get(at), await http.post(f"{at}/start")):
+        assert answer.status_code == 422
+        assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"If-Match": "2"},
+        {"If-Match": 'W/"2"'},
+        {"If-Match": '"0"'},
+        {"Comanda-Actor": "x" * 81},
+        {"Comanda-Actor": "Luigi\x7f"},
+        {"Idempotency-Key": "x" * 256},
+        {"Idempotency-Key": ""},
+    ],
+)
+async def test_a_header_that_makes_no_sense_is_refused_and_nothing_is_changed(
+    http: httpx.AsyncClient, memory: InMemoryTickets, ticket: Ticket, headers: dict[str, str]
+) -> None:
+    answer = await http.post(path(ticket, "start"), headers=headers)
+
+    (field,) = headers
+    assert answer.status_code == 422
+    assert [error["field"].lower() for error in answer.json()["errors"]] == [field.lower()]
+    assert len(memory.events) == 1
+
+
+async def test_the_queue_is_answered_in_its_order(
+    http: httpx.AsyncClient, memory: InMemoryTickets, ticket: Ticket
+) -> None:
+    other = a_ticket()
+    await memory.append(queued(other), event_id=uuid7(), after=0)
+
+    answer = await http.get("/la-piazza/queue")
+
+    assert [each["order_id"] for each in answer.json()["tickets"]] == [
+        str(ticket.order_id),
+        str(other.order_id),
+    ]
+    assert (await http.get("/da-mario/queue")).json() == {"tickets": []}
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ("status=queued", ["queued"]),
+        ("status=queued&status=ready", ["queued", "ready"]),
+        ("status=ready&status=ready", ["ready"]),
+        ("", ["queued", "preparing", "ready"]),
+    ],
+)
+async def test_the_queue_is_filtered_by_status(
+    http: httpx.AsyncClient, memory: InMemoryTickets, asked: str, answered: list[str]
+) -> None:
+    for status in ("queued", "preparing", "ready"):
+        ticket = a_ticket(status=TicketStatus(status))
+        await memory.append(queued(ticket), event_id=uuid7(), after=0)
+
+    answer = await http.get(f"/la-piazza/queue?{asked}")
+
+    assert [each["status"] for each in answer.json()["tickets"]] == answered
+
+
+@pytest.mark.parametrize("asked", ["done", "", "QUEUED", "served", "queued,ready"])
+async def test_a_status_that_no_ticket_in_a_queue_has_is_refused(
+    http: httpx.AsyncClient, asked: str
+) -> None:
+    answer = await http.get(f"/la-piazza/queue?status=queued&status={asked}")
+
+    (error,) = answer.json()["errors"]
+    assert answer.status_code == 422
+    assert error["field"] == "status"
+    assert error["detail"] == "Input should be 'queued', 'preparing' or 'ready'"
+
+
+@pytest.mark.parametrize("last", ["-1", "abc", "1.5", "9223372036854775808"])
+async def test_a_last_event_id_that_makes_no_sense_is_refused(
+    http: httpx.AsyncClient, last: str
+) -> None:
+    answer = await http.get("/la-piazza/queue/live", headers={"Last-Event-ID": last})
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["Last-Event-ID"]
+
+
+async def test_nothing_is_live_until_the_queue_has_caught_up(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/la-piazza/queue/live")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "store-unavailable")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["retry-after"] == "1"
+
+
+async def test_a_queue_of_no_restaurant_is_refused(http: httpx.AsyncClient) -> None:
+    for queue in ("queue", "queue/live"):
+        answer = await http.get(f"/La Piazza/{queue}")
+
+        assert answer.json()["errors"][0]["field"] == "restaurant"
+
+
+class Unreachable(InMemoryTickets):
+    """A store that does not answer."""
+
+    async def load(self, ticket_id: TicketId) -> Stored | None:
+        raise Unavailable(f"no answer about {ticket_id}")
+
+
+async def test_while_the_store_can_not_be_reached_the_client_is_told_to_come_again() -> None:
+    async with client_of(Unreachable()) as http:
+        answer = await http.post(path(a_ticket(), "start"))
+
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert answer.json()["code"] == "store-unavailable"
+
+
+def test_every_route_documents_its_answer_and_its_refusals() -> None:
+    schema = an_app(InMemoryTickets()).openapi()
+
+    ticket = "/v1/restaurants/{restaurant}/orders/{order_id}/rounds/{round}"
+    start = schema["paths"][f"{ticket}/start"]["post"]["responses"]
+    look = schema["paths"][ticket]["get"]["responses"]
+    queue = schema["paths"]["/v1/restaurants/{restaurant}/queue"]["get"]["responses"]
+    assert set(start) == {"200", "404", "409", "412", "413", "422", "503"}
+    assert set(look) == {"200", "404", "413", "422", "503"}
+    live = schema["paths"]["/v1/restaurants/{restaurant}/queue/live"]["get"]["responses"]
+    assert set(queue) == set(live) == {"200", "413", "422", "503"}
+    assert set(live["200"]["content"]) == {"text/event-stream"}
+    for answer in (start["200"], look["200"]):
+        answered = answer["content"]["application/json"]["schema"]
+        assert answered == {"$ref": "#/components/schemas/Ticket"}

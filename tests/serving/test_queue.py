@@ -1,0 +1,219 @@
+"""The queue in memory, following a real stream."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from comanda_contracts import TicketStatus
+from comanda_contracts.streams import TICKETS
+from comanda_local.servers import Nats
+from nats.aio.client import Client
+from service_kit.components import Component, Ready, running
+from service_kit.jetstream import connected, set_up_stream
+from serving.application.tickets import NewTicket, Unavailable
+from serving.domain.ticket import Ticket
+from serving.outbound.following import MessagesMissed
+from serving.outbound.link import Link
+from serving.outbound.queue import Queue
+from serving.outbound.ticket_stream import TicketStream
+from serving.published import published_ticket
+from uuid_utils.compat import uuid7
+
+from tests.serving.builders import NOON, a_restaurant, a_ticket, queued
+from tests.serving.waiting import eventually
+
+
+@contextlib.asynccontextmanager
+async def following(url: str) -> AsyncIterator[tuple[Queue, Component]]:
+    """A queue that is kept up to date, as one replica of the service does it."""
+    link = Link()
+    queue = Queue(link)
+
+    async def keep(ready: Ready) -> None:
+        async with connected([url], "test") as client:
+            await set_up_stream(client.jetstream(), TICKETS, replicas=1)
+            with link.over(client):
+                await queue.follow(client, ready)
+
+    component = Component("queue", keep)
+    async with running([component]):
+        yield queue, component
+
+
+async def shown(queue: Queue, restaurant: str, *tickets: Ticket) -> None:
+    """Wait until the queue shows these tickets."""
+
+    async def same() -> bool:
+        with contextlib.suppress(Unavailable):
+            return queue.of(restaurant) == [published_ticket(ticket) for ticket in tickets]
+        return False
+
+    await eventually(same)
+
+
+async def is_ready(component: Component) -> None:
+    async def look() -> bool:
+        return component.ready
+
+    await eventually(look)
+
+
+async def add(client: Client, *tickets: Ticket) -> None:
+    new = [NewTicket(queued(ticket), uuid7()) for ticket in tickets]
+    assert set(await TicketStream(lambda: client).add(new)) == {None}
+
+
+async def move(client: Client, ticket: Ticket, *commands: str) -> Ticket:
+    stream = TicketStream(lambda: client)
+    for command in commands:
+        stored = await stream.load(ticket.id)
+        assert stored is not None
+        event = getattr(stored.ticket, command)(at=NOON)
+        await stream.append(event, event_id=uuid7(), after=stored.sequence)
+        ticket = event.ticket
+    return ticket
+
+
+async def test_what_is_queued_and_changed_is_shown(
+    nats_url: str, client: Client, restaurant: str
+) -> None:
+    ticket = a_ticket(restaurant=restaurant)
+    async with following(nats_url) as (queue, _):
+        await add(client, ticket)
+        await shown(queue, restaurant, ticket)
+
+        started = await move(client, ticket, "start")
+        await shown(queue, restaurant, started)
+
+        await move(client, started, "ready", "serve")
+        await shown(queue, restaurant)
+
+
+async def test_an_empty_stream_is_caught_up_with_at_once(
+    new_nats_server: Callable[[], Nats],
+) -> None:
+    server = new_nats_server()
+
+    async with following(server.url) as (queue, component):
+        await is_ready(component)
+
+        assert queue.of("la-piazza") == []
+
+
+async def test_a_new_replica_is_ready_only_with_the_whole_backlog(
+    nats_url: str, client: Client, restaurant: str
+) -> None:
+    tickets = [a_ticket(restaurant=restaurant) for _ in range(2000)]
+    await add(client, *tickets)
+    await move(client, tickets[0], "start", "ready", "serve")
+    last = await move(client, tickets[-1], "start")
+
+    async with following(nats_url) as (queue, component):
+        await is_ready(component)
+
+        assert queue.of(restaurant) == [
+            published_ticket(ticket) for ticket in [*tickets[1:-1], last]
+        ]
+        assert queue.length(TicketStatus.QUEUED) >= 1998
+
+
+async def test_every_replica_shows_the_same(nats_url: str, client: Client, restaurant: str) -> None:
+    tickets = [a_ticket(restaurant=restaurant) for _ in range(10)]
+    async with following(nats_url) as (one, _), following(nats_url) as (other, _):
+        await add(client, *tickets)
+
+        await shown(one, restaurant, *tickets)
+        await shown(other, restaurant, *tickets)
+
+
+async def test_while_the_server_is_gone_the_queue_says_so_and_then_catches_up(
+    new_nats_server: Callable[[], Nats],
+) -> None:
+    server = new_nats_server()
+    first, second = a_ticket(), a_ticket()
+    async with following(server.url) as (queue, component):
+        async with connected([server.url], "test") as client:
+            await is_ready(component)
+            await add(client, first)
+        await shown(queue, "la-piazza", first)
+
+        await asyncio.to_thread(server.kill)
+        await eventually(lambda: _not_ready(component))
+        with pytest.raises(Unavailable):
+            queue.of("la-piazza")
+
+        await asyncio.to_thread(server.start)
+        async with connected([server.url], "test") as client:
+            await add(client, second)
+        await shown(queue, "la-piazza", first, second)
+        await is_ready(component)
+
+
+async def _not_ready(component: Component) -> bool:
+    return not component.ready
+
+
+async def test_the_queue_is_unavailable_the_moment_the_connection_is_lost(
+    new_nats_server: Callable[[], Nats],
+) -> None:
+    server = new_nats_server()
+    async with following(server.url) as (queue, component):
+        await is_ready(component)
+        await asyncio.to_thread(server.kill)
+
+        async def unavailable() -> bool:
+            try:
+                queue.of("la-piazza")
+            except Unavailable:
+                return True
+            return False
+
+        await eventually(unavailable, within=0.5)
+
+
+async def test_a_queue_that_missed_a_message_is_built_anew(
+    new_nats_server: Callable[[], Nats],
+) -> None:
+    server = new_nats_server()
+    queue = Queue(Link())
+    caught_up = asyncio.Event()
+
+    def ready(failing: str | None = None) -> None:
+        caught_up.set()
+
+    async with connected([server.url], "test") as client:
+        await set_up_stream(client.jetstream(), TICKETS, replicas=1)
+        following = asyncio.create_task(queue.follow(client, ready))
+        await caught_up.wait()
+
+        await _say_that_messages_were_sent(client, 1)
+
+        with pytest.raises(MessagesMissed, match="0 messages came of 1"):
+            await asyncio.wait_for(following, 10)
+
+
+async def test_following_ends_when_it_is_told_to_even_while_messages_arrive(
+    new_nats_server: Callable[[], Nats],
+) -> None:
+    url = new_nats_server().url
+    async with connected([url], "test") as client:
+        for _ in range(20):
+            restaurant = a_restaurant()
+            async with following(url) as (queue, component):
+                await is_ready(component)
+                tickets = [a_ticket(restaurant=restaurant) for _ in range(100)]
+                adding = asyncio.create_task(add(client, *tickets))
+                while not queue.of(restaurant):
+                    await asyncio.sleep(0)
+                # here the queue is told to end
+            await adding
+
+
+async def _say_that_messages_were_sent(client: Client, sent: int) -> None:
+    """Tell the queue what the server would after a message was lost on the way."""
+    (consumer,) = await client.jetstream().consumers_info(TICKETS.name)
+    inbox = consumer.config.deliver_subject
+    assert inbox is not None
+    headers = {"Status": "100", "Description": "Idle Heartbeat", "Nats-Last-Consumer": str(sent)}
+    await client.publish(inbox, headers=headers)

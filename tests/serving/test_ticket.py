@@ -1,0 +1,119 @@
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from serving.domain.ticket import (
+    Ticket,
+    TicketEvent,
+    TicketStatus,
+    TicketVoided,
+    TicketVoidRefused,
+    VersionMismatch,
+    WrongStatus,
+)
+
+from tests.serving.builders import LATER, NOON, a_ticket
+
+Decide = Callable[[Ticket], TicketEvent]
+
+COMMANDS: dict[str, Decide] = {
+    "start": lambda ticket: ticket.start(at=LATER, actor="Luigi"),
+    "ready": lambda ticket: ticket.ready(at=LATER, actor="Luigi"),
+    "recall": lambda ticket: ticket.recall(at=LATER, actor="Luigi"),
+    "serve": lambda ticket: ticket.serve(at=LATER, actor="Luigi"),
+    "void": lambda ticket: ticket.void(at=LATER, actor="Luigi"),
+}
+
+LEGAL = {
+    ("queued", "start"): "preparing",
+    ("preparing", "ready"): "ready",
+    ("ready", "recall"): "preparing",
+    ("ready", "serve"): "served",
+    ("queued", "void"): "voided",
+    ("preparing", "void"): "preparing",
+    ("ready", "void"): "ready",
+    ("served", "void"): "served",
+}
+
+
+@pytest.mark.parametrize(("status", "command"), LEGAL)
+def test_a_legal_command_leads_to_the_next_status(status: str, command: str) -> None:
+    before = a_ticket(status=TicketStatus(status), version=7)
+
+    event = COMMANDS[command](before)
+
+    assert event.ticket.status == LEGAL[status, command]
+    assert (event.ticket.version, event.at, event.actor) == (8, LATER, "Luigi")
+
+
+@pytest.mark.parametrize(
+    ("status", "command"),
+    [(s.value, c) for s in TicketStatus for c in COMMANDS if (s.value, c) not in LEGAL],
+)
+def test_any_other_command_is_refused_with_the_ticket_and_its_status(
+    status: str, command: str
+) -> None:
+    ticket = a_ticket(status=TicketStatus(status))
+
+    with pytest.raises(WrongStatus, match=f"order A-001 is {status}") as refusal:
+        COMMANDS[command](ticket)
+
+    assert refusal.value.ticket is ticket
+
+
+def test_the_times_of_start_ready_and_serve_are_kept() -> None:
+    started = a_ticket().start(at=NOON).ticket
+    ready = started.ready(at=LATER).ticket
+    served = ready.serve(at=LATER).ticket
+
+    assert (served.started_at, served.ready_at, served.served_at) == (NOON, LATER, LATER)
+
+
+def test_a_recall_keeps_the_time_of_the_last_start_and_ready() -> None:
+    ready = a_ticket().start(at=NOON).ticket.ready(at=NOON).ticket
+
+    recalled = ready.recall(at=LATER).ticket
+
+    assert (recalled.started_at, recalled.ready_at) == (NOON, NOON)
+
+
+def test_a_queued_ticket_is_voided_and_a_started_one_is_not() -> None:
+    ticket = a_ticket()
+
+    assert isinstance(ticket.void(at=NOON), TicketVoided)
+    assert isinstance(ticket.start(at=NOON).ticket.void(at=NOON), TicketVoidRefused)
+
+
+def test_a_decision_leaves_the_ticket_it_was_made_on_alone() -> None:
+    ticket = a_ticket()
+
+    ticket.start(at=NOON)
+
+    assert (ticket.status, ticket.version) == (TicketStatus.QUEUED, 1)
+
+
+def test_a_command_meant_for_another_version_is_refused() -> None:
+    with pytest.raises(VersionMismatch, match="at version 1, not 2"):
+        a_ticket().expect(2)
+
+
+@given(st.lists(st.sampled_from(sorted(COMMANDS)), max_size=30))
+def test_whatever_is_commanded_versions_count_events_and_transitions_are_legal(
+    commands: list[str],
+) -> None:
+    first = ticket = a_ticket()
+    events = 1
+
+    for command in commands:
+        before = ticket
+        try:
+            ticket = COMMANDS[command](ticket).ticket
+        except WrongStatus:
+            assert (before.status.value, command) not in LEGAL
+        else:
+            events += 1
+            assert ticket.status == LEGAL[before.status.value, command]
+
+    assert ticket.version == events
+    assert (ticket.id, ticket.lines, ticket.ordered_at) == (first.id, first.lines, NOON)

@@ -1,0 +1,190 @@
+"""One order between ordering and serving: the real use cases on stores in memory, and the mail."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from comanda_contracts import Event, Message, read, seal
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from ordering import published as ordering_published
+from ordering.application.transaction import OrderEvent, Transaction
+from ordering.domain.order import Order, Party
+from ordering.domain.refusals import Refusal
+from ordering.inbound.nats.kitchen import kitchen_news
+from service_kit.consuming import Consumer, Received
+from serving import published as serving_published
+from serving.application.change_ticket import ChangeTicket, NewId
+from serving.application.mark_ready import mark_ready
+from serving.application.recall_ticket import recall_ticket
+from serving.application.serve_ticket import serve_ticket
+from serving.application.start_ticket import start_ticket
+from serving.domain import ticket as kitchen
+from serving.domain.ticket import Ticket, TicketId
+from serving.inbound.nats import orders_consumer
+from uuid_utils.compat import uuid7
+
+from tests.ordering.builders import NOON, a_place_order
+from tests.ordering.commands import open_la_piazza, placing
+from tests.ordering.fakes import InMemoryStore
+from tests.serving.fakes import InMemoryTickets
+
+MOVES = {
+    "start": start_ticket,
+    "ready": mark_ready,
+    "recall": recall_ticket,
+    "serve": serve_ticket,
+}
+
+Command = Callable[[Transaction], Awaitable[Order]]
+
+
+@dataclass
+class Delivery(Msg):
+    """A message that is acknowledged without a connection."""
+
+    async def ack(self) -> None:
+        self._ackd = True
+
+
+class Mail:
+    """What one service has told the other: to be heard late, twice, or in any order."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self._names = {subject.rpartition(".")[2] for subject in consumer.subjects}
+        self.sent: list[Message] = []
+        self.unheard: set[int] = set()
+
+    def send(self, event: Event) -> None:
+        if event.name in self._names:
+            self.unheard.add(len(self.sent))
+            self.sent.append(seal(event, event_id=uuid7()))
+
+    async def deliver(self, positions: Iterable[int], *, lose_track: bool = False) -> None:
+        """Hand over a batch; one that is lost track of comes again, as after a crash."""
+        batch = [position % len(self.sent) for position in positions if self.sent]
+        messages = [_received(self.sent[position]) for position in batch]
+        if messages:
+            await self._consumer.handler(messages)
+        assert all(each.message.is_acked for each in messages)
+        if not lose_track:
+            self.unheard -= set(batch)
+
+
+class Conversation:
+    """An order at a table or to take away, its tickets, and the mail between the two services."""
+
+    def __init__(self) -> None:
+        self._store = InMemoryStore()
+        self._tickets = InMemoryTickets()
+        new_id: NewId = uuid7
+        self.to_kitchen = Mail(
+            orders_consumer(Client(), tickets=self._tickets, clock=lambda: NOON, new_id=new_id)
+        )
+        self.to_ordering = Mail(kitchen_news(self._store.run, lambda: NOON))
+        self._order_events_sent = 0
+        self._ticket_events_sent = 0
+
+    async def begin(self, party: Party) -> None:
+        await open_la_piazza(self._store)
+        self._order_events_sent = len(self._store.events)
+        self._before = len(self._store.events)
+        await self._store.run(placing(a_place_order(party=party)))
+        self._send()
+
+    @property
+    def order_events(self) -> list[OrderEvent]:
+        return self._store.events[self._before :]  # type: ignore[return-value]
+
+    @property
+    def order(self) -> Order:
+        [order] = self._store.orders.values()
+        return order
+
+    @property
+    def ticket_histories(self) -> dict[int, list[Ticket]]:
+        """Every version of each ticket, by round."""
+        histories: dict[int, list[Ticket]] = {}
+        for event in self._tickets.events:
+            histories.setdefault(event.ticket.round, []).append(event.ticket)
+        return histories
+
+    @property
+    def tickets(self) -> dict[int, Ticket]:
+        return {number: history[-1] for number, history in self.ticket_histories.items()}
+
+    async def ask(self, command: Command) -> None:
+        """Have ordering do something, and check that it tells the truth about it."""
+        order, count = self.order, len(self.order_events)
+        try:
+            answer = await self._store.run(command)
+        except Refusal:
+            assert (self.order, len(self.order_events)) == (order, count)
+        else:
+            assert answer == self.order == self.order_events[-1].order
+            assert (answer.version, len(self.order_events)) == (order.version + 1, count + 1)
+        self._send()
+
+    async def cook(self, number: int, *moves: str, meanwhile: Iterable[int] = ()) -> None:
+        """Move a ticket, some moves and some deliveries to the kitchen at the same time."""
+        before = len(self._tickets.events)
+        outcomes = await asyncio.gather(
+            *(self._move(number, move) for move in moves), self.to_kitchen.deliver(meanwhile)
+        )
+        answers = [answer for answer in outcomes if answer is not None]
+        new = [event.ticket for event in self._tickets.events[before:]]
+        assert all(new.count(answer) == 1 for answer in answers), "an answer that never was true"
+        assert len({answer.version for answer in answers}) == len(answers), "one change, two cooks"
+        self._send()
+
+    async def deliver(self, mail: Mail, positions: Sequence[int], *, lose_track: bool) -> None:
+        await mail.deliver(positions, lose_track=lose_track)
+        self._send()
+
+    async def drain(self, chance: random.Random) -> None:
+        """Deliver whatever was not heard, in random order, until there is nothing."""
+        while waiting := [mail for mail in self._mails if mail.unheard]:
+            mail = chance.choice(waiting)
+            await self.deliver(mail, [chance.choice(sorted(mail.unheard))], lose_track=False)
+
+    async def repeat_everything(self, chance: random.Random) -> None:
+        """Deliver all that was ever said once more."""
+        for mail in self._mails:
+            mail.unheard = set(range(len(mail.sent)))
+        await self.drain(chance)
+
+    @property
+    def _mails(self) -> tuple[Mail, Mail]:
+        return self.to_kitchen, self.to_ordering
+
+    async def _move(self, number: int, move: str) -> Ticket | None:
+        """The ticket that the cook is shown; None if the move is refused."""
+        ticket_id = TicketId(self.order.restaurant, self.order.order_id, number)
+        command = ChangeTicket(ticket_id=ticket_id)
+        shown: Ticket | None = None
+        try:
+            return await MOVES[move](
+                command, tickets=self._tickets, clock=lambda: NOON, new_id=uuid7
+            )
+        except kitchen.WrongStatus as refusal:
+            shown = refusal.ticket
+        except kitchen.UnknownTicket:
+            assert number not in self.tickets
+        assert shown is None or shown in self.ticket_histories[number], "a ticket that never was"
+        return None
+
+    def _send(self) -> None:
+        """Put what has happened since the last time into the mail."""
+        for event in self._store.events[self._order_events_sent :]:
+            self.to_kitchen.send(ordering_published.published_event(event))
+        for ticket_event in self._tickets.events[self._ticket_events_sent :]:
+            self.to_ordering.send(serving_published.published_event(ticket_event))
+        self._order_events_sent = len(self._store.events)
+        self._ticket_events_sent = len(self._tickets.events)
+
+
+def _received(message: Message) -> Received:
+    delivery = Delivery(Client(), message.subject, "", message.body, dict(message.headers))
+    return Received(read(delivery.headers, delivery.data), delivery)
