@@ -12,6 +12,7 @@ from comanda_local.servers import MongoDB
 from fastapi import FastAPI
 from query.inbound.http import menu_routes, order_routes
 from query.outbound.arrivals import Arrivals
+from query.outbound.generations import Generations
 from query.outbound.menus import MongoMenus
 from query.outbound.mongo import Database, connect, keep_watch
 from query.outbound.orders import MongoOrders
@@ -34,8 +35,9 @@ async def answering(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service without its projectors: it answers from what tests store."""
     client, database = connect(mongodb_url)
-    orders, menus = MongoOrders(database), MongoMenus(database)
-    arrivals = Arrivals(orders.collection)
+    generations = Generations(database)
+    orders, menus = MongoOrders(generations), MongoMenus(generations)
+    arrivals = Arrivals(generations)
     watch = partial(keep_watch, client, [orders.set_up, menus.set_up])
     components = [Component("mongodb", watch), Component("arrivals", arrivals.follow)]
     app = application("query", "under test", components)
@@ -82,14 +84,14 @@ async def database(fresh_mongodb_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def orders(database: Database) -> MongoOrders:
-    orders = MongoOrders(database)
+    orders = MongoOrders(Generations(database))
     await orders.set_up()
     return orders
 
 
 @pytest.fixture
 async def menus(database: Database) -> MongoMenus:
-    menus = MongoMenus(database)
+    menus = MongoMenus(Generations(database))
     await menus.set_up()
     return menus
 

@@ -11,7 +11,8 @@ import pytest
 from comanda_contracts import OrderStatus, TicketStatus
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from query.outbound.mongo import connect
+from query.outbound.generations import Generations
+from query.outbound.mongo import Database, connect
 from query.outbound.orders import MongoOrders
 from query.views.order import OrderView, document, join, of
 from query.views.store import StoreAway, Unstorable
@@ -62,7 +63,7 @@ async def test_two_projectors_at_once_store_what_the_pure_fold_gives(
         client, database = connect(fresh_mongodb_url)
         async with client:
             for batch in batches:
-                await store(MongoOrders(database), *batch)
+                await store(MongoOrders(Generations(database)), *batch)
 
     await asyncio.gather(*map(project, deliveries_of_each))
 
@@ -70,7 +71,7 @@ async def test_two_projectors_at_once_store_what_the_pure_fold_gives(
     async with client:
         for history in told:
             expected = document(fold(history))
-            assert await MongoOrders(database).one(expected["_id"]) == expected
+            assert await MongoOrders(Generations(database)).one(expected["_id"]) == expected
 
 
 @on_a_real_store
@@ -110,7 +111,7 @@ async def test_projectors_that_race_for_the_same_new_orders_all_succeed(
         for _ in range(8):
             client, database = connect(fresh_mongodb_url)
             await open_clients.enter_async_context(client)
-            replicas.append(MongoOrders(database))
+            replicas.append(MongoOrders(Generations(database)))
 
         for _ in range(RACES):
             new = [an_order() for _ in range(50)]
@@ -122,7 +123,7 @@ async def test_projectors_that_race_for_the_same_new_orders_all_succeed(
                 *(store(replica, *each) for replica, each in zip(replicas, news, strict=True))
             )
 
-        stored = await replicas[0].collection.find().to_list()
+        stored = await Generations(database).live.orders.find().to_list()
     assert len(stored) == RACES * len(new)
     assert {len(each["timeline"]) for each in stored} == {len(replicas)}
 
@@ -192,9 +193,12 @@ async def test_an_event_beyond_what_the_store_can_hold_is_told_apart(orders: Mon
         await store(orders, placed(an_order()), placed(endless))
 
 
-async def test_a_failed_write_says_why_without_what_was_written(orders: MongoOrders) -> None:
+async def test_a_failed_write_says_why_without_what_was_written(
+    database: Database, orders: MongoOrders
+) -> None:
     order = an_order(customer="Ada Lovelace")
-    await orders.collection.insert_one({"_id": str(order.order_id), "tickets": "broken"})
+    broken = {"_id": str(order.order_id), "tickets": "broken"}
+    await Generations(database).live.orders.insert_one(broken)
 
     with pytest.raises(RuntimeError, match="1 failed") as failure:
         await store(orders, placed(order))
@@ -207,4 +211,4 @@ async def test_a_store_that_is_not_there_is_away(no_mongodb: str) -> None:
 
     async with client:
         with pytest.raises(StoreAway):
-            await MongoOrders(database).one(str(uuid.uuid4()))
+            await MongoOrders(Generations(database)).one(str(uuid.uuid4()))

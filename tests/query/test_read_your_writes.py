@@ -10,7 +10,8 @@ from comanda_local.servers import MongoDB
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 from query.outbound import arrivals as waiting
 from query.outbound.arrivals import Arrivals
-from query.outbound.mongo import Client, connect
+from query.outbound.generations import Generations
+from query.outbound.mongo import Client, Database, connect
 from query.outbound.orders import MongoOrders
 from query.views.shown import version_of
 from query.views.store import Document
@@ -32,8 +33,8 @@ def no_polling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def arrivals(orders: MongoOrders) -> AsyncIterator[Arrivals]:
-    arrivals = Arrivals(orders.collection)
+async def arrivals(database: Database) -> AsyncIterator[Arrivals]:
+    arrivals = Arrivals(Generations(database))
     async with running([Component("arrivals", arrivals.follow)]):
         yield arrivals
 
@@ -72,8 +73,9 @@ async def test_a_reader_is_woken_by_what_another_replica_writes(
 
     client, database = connect(fresh_mongodb_url)
     async with client:
-        await store(MongoOrders(database), placed(order))
-        await store(MongoOrders(database), closed(order))
+        replica = MongoOrders(Generations(database))
+        await store(replica, placed(order))
+        await store(replica, closed(order))
 
     assert await reading == 2
 
@@ -99,8 +101,8 @@ async def test_a_change_right_after_the_look_wakes_the_reader(
 @pytest.mark.usefixtures("no_polling")
 async def test_a_reader_is_still_woken_after_mongodb_was_killed(own_mongodb: MongoDB) -> None:
     client, database = connect(own_mongodb.url)
-    orders, order = MongoOrders(database), an_order()
-    arrivals = Arrivals(orders.collection)
+    generations, order = Generations(database), an_order()
+    orders, arrivals = MongoOrders(generations), Arrivals(generations)
     look, looked = looking_at(orders, order)
 
     async with client, running([Component("arrivals", arrivals.follow)]):
@@ -113,10 +115,12 @@ async def test_a_reader_is_still_woken_after_mongodb_was_killed(own_mongodb: Mon
         assert await reading == 2
 
 
-async def test_a_reader_looks_again_where_there_is_no_news(orders: MongoOrders) -> None:
+async def test_a_reader_looks_again_where_there_is_no_news(
+    database: Database, orders: MongoOrders
+) -> None:
     order = an_order()
     look, looked = looking_at(orders, order)
-    reading = asyncio.create_task(read(Arrivals(orders.collection), order, look))
+    reading = asyncio.create_task(read(Arrivals(Generations(database)), order, look))
     await looked.wait()
 
     await store(orders, closed(order))
@@ -150,8 +154,8 @@ class ChangeStreams(CommandListener):
 async def test_nothing_is_followed_until_somebody_has_to_wait(fresh_mongodb_url: str) -> None:
     streams, order = ChangeStreams(), an_order()
     client = Client(fresh_mongodb_url, event_listeners=[streams])
-    orders = MongoOrders(client.get_default_database())
-    arrivals = Arrivals(orders.collection)
+    generations = Generations(client.get_default_database())
+    orders, arrivals = MongoOrders(generations), Arrivals(generations)
     look, _ = looking_at(orders, order)
 
     async with client, running([Component("arrivals", arrivals.follow)]):

@@ -15,6 +15,7 @@ from service_kit.jetstream import connected, set_up_stream
 from query.inbound.http import menu_routes, order_routes
 from query.inbound.projector import SERVICE, projector
 from query.outbound.arrivals import Arrivals
+from query.outbound.generations import Generations
 from query.outbound.menus import MongoMenus
 from query.outbound.mongo import connect, keep_watch
 from query.outbound.orders import MongoOrders
@@ -31,8 +32,9 @@ def bootstrap(settings: Settings) -> FastAPI:
     views grow old, but they are answered from.
     """
     client, database = connect(settings.mongodb_url.get_secret_value())
-    orders, menus = MongoOrders(database), MongoMenus(database)
-    arrivals = Arrivals(orders.collection)
+    generations = Generations(database)
+    orders, menus = MongoOrders(generations), MongoMenus(generations)
+    arrivals = Arrivals(generations)
     app = application(
         "Comanda query",
         DESCRIPTION,

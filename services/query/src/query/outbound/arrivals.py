@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from service_kit.components import Ready
 
-from query.outbound.mongo import Collection
+from query.outbound.generations import Generations
 
 POLL = 0.5
 """Seconds after which one who waits looks again without news."""
@@ -29,8 +29,8 @@ class Arrivals:
     opened everybody looks again. While it can't be opened, readers look every `POLL` seconds.
     """
 
-    def __init__(self, orders: Collection) -> None:
-        self._orders = orders
+    def __init__(self, generations: Generations) -> None:
+        self._generations = generations
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._wanted = asyncio.Event()
         self._wanted_until = 0.0
@@ -72,7 +72,7 @@ class Arrivals:
 
     async def _changes(self, ready: Ready) -> AsyncIterator[str]:
         """The ids of orders that change, for as long as somebody wants to know."""
-        async with await self._orders.watch(
+        async with await self._generations.live.orders.watch(
             [{"$project": {"documentKey": 1}}], max_await_time_ms=PATROL_MS, batch_size=BATCH
         ) as stream:
             ready()

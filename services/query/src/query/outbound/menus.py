@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from pymongo import ASCENDING, UpdateOne
 
-from query.outbound.mongo import Collection, Database, answering, write
+from query.outbound.generations import Generations
+from query.outbound.mongo import answering, write
 from query.views.menu import Newest
 from query.views.store import Document
 
@@ -18,29 +19,33 @@ OFFERED = [
 
 
 class MongoMenus:
-    """The store `Menus`, in the collections `restaurants` and `menu`."""
+    """The store `Menus`, in the collections `restaurants` and `menu` of each generation."""
 
-    def __init__(self, database: Database) -> None:
-        self._restaurants: Collection = database["restaurants"]
-        self._items: Collection = database["menu"]
+    def __init__(self, generations: Generations) -> None:
+        self._generations = generations
 
     async def set_up(self) -> None:
         """Make the index, if it is not there."""
-        await self._items.create_index(OFFERED)
+        for generation in await self._generations.written():
+            await generation.menu.create_index(OFFERED)
 
     async def merge_items(self, items: Sequence[Newest]) -> None:
-        await write(self._items, [_joining(item) for item in items])
+        joins = [_joining(item) for item in items]
+        for generation in await self._generations.written():
+            await write(generation.menu, joins)
 
     async def merge_restaurants(self, restaurants: Sequence[Newest]) -> None:
-        await write(self._restaurants, [_joining(restaurant) for restaurant in restaurants])
+        joins = [_joining(restaurant) for restaurant in restaurants]
+        for generation in await self._generations.written():
+            await write(generation.restaurants, joins)
 
     async def restaurant(self, slug: str) -> Document | None:
         async with answering():
-            found = await self._restaurants.find_one({"_id": slug})
+            found = await self._generations.live.restaurants.find_one({"_id": slug})
         return found["state"] if found else None
 
     async def items(self, slug: str) -> list[Document]:
-        found = self._items.find(
+        found = self._generations.live.menu.find(
             {"restaurant": slug, "state.withdrawn": False},
             sort=[("state.category", ASCENDING), ("state.name", ASCENDING)],
         )

@@ -6,7 +6,8 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 
 from query.outbound.derived import DERIVE
-from query.outbound.mongo import Collection, Database, answering, write
+from query.outbound.generations import Generations
+from query.outbound.mongo import answering, write
 from query.views.joining import State
 from query.views.order import OrderView
 from query.views.status import ViewStatus
@@ -17,24 +18,27 @@ LISTED = [("restaurant", ASCENDING), ("order.active", ASCENDING), ("order.placed
 
 
 class MongoOrders:
-    """The store `Orders`, in the collection `orders`."""
+    """The store `Orders`, in the collection `orders` of each generation."""
 
-    def __init__(self, database: Database) -> None:
-        self.collection: Collection = database["orders"]
+    def __init__(self, generations: Generations) -> None:
+        self._generations = generations
 
     async def set_up(self) -> None:
         """Make the index that serves every list, if it is not there."""
-        await self.collection.create_index(LISTED)
+        for generation in await self._generations.written():
+            await generation.orders.create_index(LISTED)
 
     async def merge(self, views: Sequence[OrderView]) -> None:
-        await write(self.collection, [_joining(view) for view in views])
+        joins = [_joining(view) for view in views]
+        for generation in await self._generations.written():
+            await write(generation.orders, joins)
 
     async def one(self, order_id: str) -> Document | None:
         async with answering():
-            return await self.collection.find_one({"_id": order_id})
+            return await self._generations.live.orders.find_one({"_id": order_id})
 
     async def newest(self, restaurant: str, *, active: bool | None, limit: int) -> list[Document]:
-        found = self.collection.find(
+        found = self._generations.live.orders.find(
             {"restaurant": restaurant, "order.active": {"$in": _either(active)}},
             sort=[("order.placed_at", DESCENDING)],
             limit=limit,
@@ -44,7 +48,9 @@ class MongoOrders:
 
     async def board(self, restaurant: str) -> dict[str, list[str]]:
         async with answering():
-            columns = await (await self.collection.aggregate(_board(restaurant))).to_list()
+            columns = await (
+                await self._generations.live.orders.aggregate(_board(restaurant))
+            ).to_list()
         numbers = {column["_id"]: column["numbers"] for column in columns}
         return {name: numbers.get(name, []) for name in ("preparing", "ready")}
 
