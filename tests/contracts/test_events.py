@@ -4,10 +4,10 @@ import json
 import uuid
 
 import pytest
-from comanda_contracts import Event, Unreadable, read, seal, subjects
+from comanda_contracts import Event, Unreadable, read, seal
 from comanda_contracts.reading import EVENTS
 
-from tests.contracts.examples import EXAMPLES, ORDER_ID, TICKET
+from tests.contracts.examples import EXAMPLES
 
 every_event = pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.TYPE)
 
@@ -51,27 +51,6 @@ def test_a_field_that_a_later_version_adds_does_not_disturb(event: Event) -> Non
     body = json.loads(message.body) | {"added_later": 1}
 
     assert read(message.headers, json.dumps(body).encode()) == event
-
-
-def test_the_subjects_are_those_of_the_contract() -> None:
-    found = {event.TYPE: event.subject for event in EXAMPLES}
-
-    assert found["comanda.order.placed.v1"] == f"orders.v1.la-piazza.{ORDER_ID}.placed"
-    assert found["comanda.restaurant.set.v1"] == "restaurants.v1.la-piazza.set"
-    assert found["comanda.menu.item-set.v1"] == "menu.v1.la-piazza.margherita.item-set"
-    assert found["comanda.ticket.void-refused.v1"] == (
-        f"tickets.v1.la-piazza.{ORDER_ID}.1.void-refused"
-    )
-    assert subjects.order("*", "*", "placed") == "orders.v1.*.*.placed"
-    assert subjects.every_event_of_ticket("la-piazza", ORDER_ID, TICKET.round) == (
-        f"tickets.v1.la-piazza.{ORDER_ID}.1.>"
-    )
-
-
-@pytest.mark.parametrize("part", ["", "a.b", ">", "a b", "a\n"])
-def test_what_would_break_a_subject_is_no_part_of_one(part: str) -> None:
-    with pytest.raises(ValueError, match="part of a subject"):
-        subjects.menu_item("la-piazza", part, "item-set")
 
 
 @pytest.mark.parametrize(

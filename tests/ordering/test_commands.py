@@ -137,7 +137,7 @@ async def test_a_command_sent_again_has_one_effect_and_the_same_answer(
     [
         ("place-order", b"\xff no JSON", "body: not JSON"),
         ("place-order", b"[]", "body: not a JSON object"),
-        ("fly", b"{}", "is not the subject of a command"),
+        ("fly", b"{}", "'fly' is not a command"),
     ],
 )
 async def test_what_is_no_command_is_set_aside_and_the_next_is_carried_out(

@@ -1,10 +1,12 @@
 """Where events travel: every subject, built and taken apart here and nowhere else."""
 
 import re
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from pydantic import StringConstraints
+
+from comanda_contracts.envelope import Unreadable
 
 SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
 SKU_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -25,23 +27,77 @@ ALL_DEAD_LETTERS = "dead-letters.v1.>"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 
 
+class OrderSubject(NamedTuple):
+    """The parts of `orders.v1.<restaurant>.<order_id>.<event>`."""
+
+    restaurant: str
+    order_id: str
+    event: str
+
+
+class RestaurantSubject(NamedTuple):
+    """The parts of `restaurants.v1.<restaurant>.<event>`."""
+
+    restaurant: str
+    event: str
+
+
+class MenuSubject(NamedTuple):
+    """The parts of `menu.v1.<restaurant>.<sku>.<event>`."""
+
+    restaurant: str
+    sku: str
+    event: str
+
+
+class TicketSubject(NamedTuple):
+    """The parts of `tickets.v1.<restaurant>.<order_id>.<round>.<event>`."""
+
+    restaurant: str
+    order_id: str
+    round: str
+    event: str
+
+
+class CommandSubject(NamedTuple):
+    """The parts of `commands.v1.<restaurant>.<command>`."""
+
+    restaurant: str
+    command: str
+
+
 def order(restaurant: str, order_id: UUID | str, event: str) -> str:
-    """`orders.v1.<restaurant>.<order_id>.<event>`; `*` stands for any one of them."""
+    """The subject of an order's event; `*` stands for any one of them, here and below."""
     return _join("orders", restaurant, str(order_id), event)
 
 
+def parse_order(subject: str) -> OrderSubject:
+    """Take an order's subject apart. Raises Unreadable if it is none, here and below."""
+    return OrderSubject(*_split(subject, "orders", OrderSubject._fields))
+
+
 def restaurant(restaurant: str, event: str) -> str:
-    """`restaurants.v1.<restaurant>.<event>`."""
+    """The subject of a restaurant's event."""
     return _join("restaurants", restaurant, event)
 
 
+def parse_restaurant(subject: str) -> RestaurantSubject:
+    """Take a restaurant's subject apart."""
+    return RestaurantSubject(*_split(subject, "restaurants", RestaurantSubject._fields))
+
+
 def menu_item(restaurant: str, sku: str, event: str) -> str:
-    """`menu.v1.<restaurant>.<sku>.<event>`."""
+    """The subject of a menu item's event."""
     return _join("menu", restaurant, sku, event)
 
 
+def parse_menu_item(subject: str) -> MenuSubject:
+    """Take a menu item's subject apart."""
+    return MenuSubject(*_split(subject, "menu", MenuSubject._fields))
+
+
 def ticket(restaurant: str, order_id: UUID | str, round_number: int | str, event: str) -> str:
-    """`tickets.v1.<restaurant>.<order_id>.<round>.<event>`."""
+    """The subject of a ticket's event."""
     return _join("tickets", restaurant, str(order_id), str(round_number), event)
 
 
@@ -50,9 +106,19 @@ def every_event_of_ticket(restaurant: str, order_id: UUID | str, round_number: i
     return f"{_join('tickets', restaurant, str(order_id), str(round_number))}.>"
 
 
+def parse_ticket(subject: str) -> TicketSubject:
+    """Take a ticket's subject apart."""
+    return TicketSubject(*_split(subject, "tickets", TicketSubject._fields))
+
+
 def command(restaurant: str, command: str) -> str:
-    """`commands.v1.<restaurant>.<command>`: what a till asks of ordering."""
+    """The subject of a command: what a till asks of ordering."""
     return _join("commands", restaurant, command)
+
+
+def parse_command(subject: str) -> CommandSubject:
+    """Take a command's subject apart."""
+    return CommandSubject(*_split(subject, "commands", CommandSubject._fields))
 
 
 def dead_letter(service: str, stream: str) -> str:
@@ -60,8 +126,33 @@ def dead_letter(service: str, stream: str) -> str:
     return _join("dead-letters", service, stream)
 
 
+def aggregate(subject: str) -> str:
+    """What the subjects of all events of one order, ticket, item or restaurant begin with."""
+    return subject.rpartition(".")[0]
+
+
+def covers(pattern: str, subject: str) -> bool:
+    """Whether a filter such as `orders.v1.*.*.placed` or `orders.v1.>` takes the subject in."""
+    wanted, parts = pattern.split("."), subject.split(".")
+    if wanted[-1] == ">":
+        wanted.pop()
+        if len(parts) <= len(wanted):
+            return False
+        parts = parts[: len(wanted)]
+    return len(wanted) == len(parts) and all(
+        want in ("*", part) for want, part in zip(wanted, parts, strict=True)
+    )
+
+
 def _join(root: str, *parts: str) -> str:
     for part in parts:
         if part != "*" and not _TOKEN.fullmatch(part):
             raise ValueError(f"{part!r} can't be a part of a subject")
     return ".".join((root, "v1", *parts))
+
+
+def _split(subject: str, root: str, fields: tuple[str, ...]) -> list[str]:
+    parts = subject.split(".")
+    if parts[:2] != [root, "v1"] or len(parts) != 2 + len(fields):
+        raise Unreadable(f"{subject!r} is not {root}.v1.<{'>.<'.join(fields)}>")
+    return parts[2:]

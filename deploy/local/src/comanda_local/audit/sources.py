@@ -90,7 +90,7 @@ class OrderIdsSoFar:
 
     async def catch_up(self) -> None:
         async for message in self._reader.new():
-            self.ids.add(UUID(message.subject.split(".")[3]))
+            self.ids.add(UUID(subjects.parse_order(message.subject).order_id))
 
 
 class _Reader:

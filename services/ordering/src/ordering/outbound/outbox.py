@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from comanda_contracts import Event, seal
+from comanda_contracts import Event, seal, subjects
 from nats.js.api import PubAck
 from sqlalchemy import (
     BigInteger,
@@ -98,7 +98,7 @@ async def publish_again_after(connection: AsyncConnection, stream: str, last: in
 def outbox_row(event: Event, *, event_id: UUID, trace: dict[str, str]) -> dict[str, Any]:
     """The row that publishes this event. Events of one aggregate share a partition."""
     message = seal(event, event_id=event_id, trace=trace)
-    aggregate = message.subject.rpartition(".")[0]
+    aggregate = subjects.aggregate(message.subject)
     return {
         "partition": zlib.crc32(aggregate.encode()) % PARTITIONS,
         "aggregate": aggregate,

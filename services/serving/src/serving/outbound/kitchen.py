@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 import structlog
-from comanda_contracts import Ticket, TicketEvent, TicketStatus, Unreadable, read
+from comanda_contracts import Ticket, TicketEvent, TicketStatus, Unreadable, read, subjects
 
 log = structlog.get_logger()
 
@@ -53,7 +53,8 @@ class Kitchen:
         )
 
     def _apply(self, subject: str, headers: Mapping[str, str] | None, body: bytes) -> None:
-        restaurant, place, event = _parts(subject)
+        restaurant, order_id, round_number, event = subjects.parse_ticket(subject)
+        place = (order_id, round_number)
         if event in LAST_EVENTS:
             self._remove(restaurant, place)
             return
@@ -70,17 +71,9 @@ class Kitchen:
             self._tickets.pop(restaurant, None)
 
 
-def _parts(subject: str) -> tuple[str, Place, str]:
-    match subject.split("."):
-        case [_, _, restaurant, order_id, round_number, event]:
-            return restaurant, (order_id, round_number), event
-        case _:
-            raise Unreadable("the subject is not that of a ticket's event")
-
-
 def restaurant_of(subject: str) -> str:
     """Whose ticket the message is about. Raises Unreadable."""
-    return _parts(subject)[0]
+    return subjects.parse_ticket(subject).restaurant
 
 
 def ticket_of(headers: Mapping[str, str] | None, body: bytes) -> Ticket:

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from comanda_contracts import Unreadable
+from comanda_contracts import Unreadable, subjects
 from comanda_contracts.streams import COMMANDS
 from comanda_contracts.subjects import SLUG_PATTERN
 from nats.aio.client import Client
@@ -99,11 +99,9 @@ def commands_consumer(
 
 def read_command(message: Msg) -> Till:
     """The command in a message. Raises Unreadable if it is none, or its body no JSON object."""
-    match message.subject.split("."):
-        case ["commands", "v1", restaurant, command] if command in BODIES:
-            pass
-        case _:
-            raise Unreadable(f"{message.subject} is not the subject of a command")
+    restaurant, command = subjects.parse_command(message.subject)
+    if command not in BODIES:
+        raise Unreadable(f"{command!r} is not a command")
     if not re.fullmatch(SLUG_PATTERN, restaurant):
         raise Unreadable(f"{restaurant!r} is not the slug of a restaurant")
     actor = (message.headers or {}).get("Comanda-Actor")
