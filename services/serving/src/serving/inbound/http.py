@@ -43,14 +43,14 @@ RequestKey = Annotated[
 ]
 
 
-def _ticket_id(restaurant: Slug, order_id: UUID, round: RoundNumber) -> TicketId:  # noqa: A002 - as in the path
+async def _ticket_id(restaurant: Slug, order_id: UUID, round: RoundNumber) -> TicketId:  # noqa: A002 - as in the path
     return TicketId(restaurant, order_id, round)
 
 
 Id = Annotated[TicketId, Depends(_ticket_id)]
 
 
-def _command(
+async def _command(
     ticket_id: Id, actor: Actor = None, if_match: IfMatch = None, request_key: RequestKey = None
 ) -> ChangeTicket:
     return ChangeTicket(

@@ -36,7 +36,7 @@ class Asked:
         return Request(self.restaurant, self.key, hashlib.sha256(whole.encode()).hexdigest())
 
 
-def _asked(
+async def _asked(
     restaurant: Slug,
     request: HttpRequest,
     actor: Actor = None,
@@ -46,4 +46,4 @@ def _asked(
     return Asked(restaurant, request.url.path, actor, idempotency_key, if_match)
 
 
-Change = Annotated[Asked, Depends(_asked)]
+Change = Annotated[Asked, Depends(_asked)]  # async: FastAPI gives plain functions to a thread
