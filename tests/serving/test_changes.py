@@ -2,9 +2,10 @@
 
 import pytest
 from comanda_contracts import seal
+from service_kit import live
+from service_kit.live import Reader
 from serving.domain.ticket import Ticket, TicketEvent
-from serving.outbound import changes
-from serving.outbound.changes import Arrival, Changes, Reader
+from serving.outbound.changes import Arrival, Changes
 from serving.published import Changed, published_event, published_ticket
 from uuid_utils.compat import uuid7
 
@@ -20,7 +21,7 @@ def changed(sequence: int, ticket: Ticket) -> Changed:
     return Changed(sequence, published_ticket(ticket))
 
 
-async def news_of(reader: Reader) -> list[Changed | None]:
+async def news_of(reader: Reader[Changed]) -> list[Changed | None]:
     return [change async for change in reader.news()]
 
 
@@ -47,7 +48,7 @@ def test_a_sequence_that_has_not_come_is_not_known() -> None:
 def test_of_what_came_long_ago_it_is_known_only_that_it_is_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(changes, "KEPT", 2)
+    monkeypatch.setattr(live, "KEPT", 2)
     latest, tickets = Changes(), [a_ticket() for _ in range(3)]
 
     for sequence, ticket in enumerate(tickets, start=1):
@@ -58,7 +59,7 @@ def test_of_what_came_long_ago_it_is_known_only_that_it_is_forgotten(
 
 
 def test_who_missed_very_much_is_not_told_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "BEHIND", 2)
+    monkeypatch.setattr(live, "BEHIND", 2)
     latest = Changes()
     for sequence in range(1, 4):
         latest.note(arrival(sequence, queued(a_ticket())))
@@ -99,7 +100,7 @@ async def test_the_news_end_when_all_readers_are_ended() -> None:
 async def test_a_reader_who_falls_behind_comes_to_an_end_and_no_other_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(changes, "BEHIND", 2)
+    monkeypatch.setattr(live, "BEHIND", 2)
     latest, tickets = Changes(), [a_ticket() for _ in range(3)]
     with latest.reader("la-piazza") as slow, latest.reader("la-piazza") as quick:
         quick_news = aiter(quick.news())

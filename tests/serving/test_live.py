@@ -13,9 +13,9 @@ import pytest
 from comanda_contracts.streams import TICKETS
 from comanda_local.servers import Nats
 from prometheus_client import REGISTRY
+from service_kit import live
 from service_kit.jetstream import connected
 from serving.domain.ticket import TicketLine
-from serving.outbound import changes
 
 from tests.serving.builders import NOON, a_ticket, cancellation_requested
 from tests.serving.running import Kitchen, NewService, in_this_process
@@ -197,7 +197,7 @@ async def _readers(http: httpx.AsyncClient, number: int) -> bool:
 async def test_while_nothing_happens_the_feed_says_that_it_is_alive(
     new_nats_server: Callable[[], Nats], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(live, "HEARTBEAT", 0.05)
     async with in_this_process(new_nats_server().url) as url, watching(url) as screen:
         await screen.next()
 
@@ -243,7 +243,7 @@ async def test_a_reader_too_slow_to_follow_is_sent_away_and_can_come_back(
     new_nats_server: Callable[[], Nats], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nats = new_nats_server()
-    monkeypatch.setattr(changes, "BEHIND", 20)
+    monkeypatch.setattr(live, "BEHIND", 20)
     lines = tuple(
         TicketLine(sku=f"sku-{number}", name="Margherita", quantity=1, note="x" * 200)
         for number in range(200)

@@ -9,23 +9,14 @@ import comanda_contracts as contracts
 from comanda_contracts.subjects import SLUG_PATTERN
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
-from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
+from service_kit.sse import EVENTS, EventStream, event
 
 from serving.inbound.problems import refusals_as_problems
 from serving.published import Changed, News, Snapshot
 
 LAST_SEQUENCE = 2**63 - 1
-
-EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Server-Sent Events",
-        "content": {EventSourceResponse.media_type: {"schema": {"type": "string"}}},
-    }
-}
-UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-"""Nothing between us and the screen may keep events back."""
 
 Slug = Annotated[str, Path(pattern=SLUG_PATTERN, examples=["la-piazza"])]
 
@@ -98,25 +89,19 @@ def queue_routes(queue: Queue, live: Live) -> APIRouter:
         An event's `id` is where in the stream of tickets it stands. A client that comes back with
         it as `Last-Event-ID` is sent what it missed, or a `snapshot` if that is too much.
         """
-        return EventSourceResponse((_event(each) async for each in news), headers=UNBUFFERED)
+        return EventStream(_event(each) async for each in news)
 
     return router
 
 
-def _event(news: News | None) -> bytes:
-    """The event on the wire.
-
-    Not by FastAPI's own streaming of what a route yields: there a client that goes away before it
-    has read everything is an error, logged as ours.
-    """
+def _event(news: News | None) -> bytes | None:
     match news:
         case Snapshot(sequence, tickets):
-            return format_sse_event(event="snapshot", data_str=_json(tickets), id=str(sequence))
+            return event("snapshot", _json(tickets), str(sequence))
         case Changed(sequence, ticket):
-            data = ticket.model_dump_json()
-            return format_sse_event(event="ticket", data_str=data, id=str(sequence))
+            return event("ticket", ticket.model_dump_json(), str(sequence))
         case None:
-            return KEEPALIVE_COMMENT
+            return None
 
 
 def _json(tickets: Sequence[contracts.Ticket]) -> str:

@@ -10,13 +10,14 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from prometheus_client import Gauge
 from service_kit.components import Ready
+from service_kit.live import Reader
 
 from serving.application.tickets import Unavailable
-from serving.outbound.changes import Arrival, Changes, Reader
+from serving.outbound.changes import Arrival, Changes
 from serving.outbound.following import every_message
 from serving.outbound.kitchen import Kitchen
 from serving.outbound.link import Link
-from serving.published import News, Snapshot
+from serving.published import Changed, News, Snapshot
 
 LENGTH = Gauge("comanda_serving_tickets", "Tickets in the queues, by status", ["status"])
 
@@ -104,7 +105,7 @@ def _apply(kitchen: Kitchen, changes: Changes, message: Msg) -> None:
     changes.note(Arrival(sequence, message.subject, message.headers, message.data))
 
 
-async def _news(first: Sequence[News], reader: Reader) -> AsyncIterator[News | None]:
+async def _news(first: Sequence[News], reader: Reader[Changed]) -> AsyncIterator[News | None]:
     for news in first:
         yield news
     async for change in reader.news():
