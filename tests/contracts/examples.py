@@ -65,11 +65,13 @@ TICKET = contracts.Ticket(
 EXAMPLES: list[contracts.Event] = [
     contracts.RestaurantSet(at=AT, restaurant=RESTAURANT),
     contracts.MenuItemSet(at=AT, item=ITEM),
-    contracts.MenuItemWithdrawn(at=AT, item=ITEM),
+    contracts.MenuItemWithdrawn(at=AT, actor="Gina", item=ITEM, reason="out of season"),
     contracts.OrderPlaced(at=AT, actor="Luigi", order=ORDER),
     contracts.ItemsAdded(at=AT, order=ORDER, round=2),
     contracts.CancellationRequested(at=AT, order=ORDER),
-    contracts.CancellationRefused(at=AT, order=ORDER, refused=(1,), voided=(2,)),
+    contracts.CancellationRefused(
+        at=AT, order=ORDER, refused=(1,), voided=(2,), reason="the guests left"
+    ),
     contracts.ItemsCancelled(at=AT, order=ORDER, rounds=(2,), reason="ordered twice"),
     contracts.OrderCancelled(at=AT, order=ORDER, reason="the guests left"),
     contracts.OrderClosed(at=AT, order=ORDER),

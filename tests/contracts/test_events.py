@@ -1,10 +1,11 @@
 """Events on the wire: what goes out comes in, and what is no event is told apart."""
 
 import json
+import re
 import uuid
 
 import pytest
-from comanda_contracts import Event, Unreadable, read, seal
+from comanda_contracts import Event, OrderPlaced, Unreadable, read, seal
 from comanda_contracts.reading import EVENTS
 
 from tests.contracts.examples import EXAMPLES
@@ -67,3 +68,27 @@ def test_what_is_no_event_is_unreadable_for_a_reason(
 ) -> None:
     with pytest.raises(Unreadable, match=reason):
         read(headers, body)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("version", 0),
+        ("version", 2**53),
+        ("round", 0),
+        ("round", -1),
+        ("quantity", 0),
+        ("quantity", 2**53),
+        ("guests", 0),
+        ("total", -1),
+        ("unit_price", 2**53),
+    ],
+)
+def test_a_number_that_can_not_be_is_unreadable(name: str, value: int) -> None:
+    (placed,) = (each for each in EXAMPLES if isinstance(each, OrderPlaced))
+    message = seal(placed, event_id=uuid.uuid4())
+    body, count = re.subn(rf'"{name}":\d+', f'"{name}":{value}', message.body.decode())
+
+    assert count
+    with pytest.raises(Unreadable, match=name):
+        read(message.headers, body.encode())

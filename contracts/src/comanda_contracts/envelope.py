@@ -8,10 +8,16 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-Version = Annotated[int, Field(ge=1)]
+LARGEST = 2**53 - 1
+"""The largest whole number that every reader of JSON takes for what it is."""
+
+Count = Annotated[int, Field(ge=1, le=LARGEST)]
+"""One or more: how many of something, or its place among its like."""
+
+Version = Annotated[int, Field(ge=1, le=LARGEST)]
 """1, 2, 3, … per aggregate, without gaps."""
 
-Money = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Money = Annotated[int, Field(ge=0, le=LARGEST)]
 """An amount in minor units (cents, pence) of the restaurant's currency."""
 
 

@@ -25,6 +25,8 @@ class MenuEvent(Event):
     SOURCE: ClassVar[str] = "/comanda/ordering"
 
     item: MenuItem
+    reason: str | None = None
+    """Why, where somebody said so."""
 
     @property
     def state(self) -> MenuItem:

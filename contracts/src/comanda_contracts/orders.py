@@ -2,13 +2,13 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from comanda_contracts import subjects
-from comanda_contracts.envelope import Event, Money, Published, State
+from comanda_contracts.envelope import Count, Event, Money, Published, State
 
 
 class Channel(StrEnum):
@@ -33,14 +33,14 @@ class Line(Published):
     sku: str
     name: str
     unit_price: Money
-    quantity: int
+    quantity: Count
     note: str | None = None
 
 
 class Round(Published):
     """The lines that were ordered together; the kitchen works on a round as one ticket."""
 
-    round: int
+    round: Count
     """1, 2, 3, … in its order."""
     lines: tuple[Line, ...]
     ordered_at: AwareDatetime
@@ -51,8 +51,10 @@ class Round(Published):
 class Cancellation(Published):
     """A request to cancel that the kitchen has not settled yet."""
 
-    rounds: tuple[int, ...]
+    rounds: tuple[Count, ...]
     reason: str
+    actor: str | None = None
+    """Who asked for it, where known."""
     requested_at: AwareDatetime
 
 
@@ -66,7 +68,7 @@ class Order(State):
     """The local date at the restaurant when the order was placed."""
     channel: Channel
     table: str | None = None
-    guests: int | None = None
+    guests: Annotated[int, Field(ge=1)] | None = None
     customer: str | None = None
     phone: str | None = None
     currency: str
@@ -109,11 +111,14 @@ class ItemsAdded(OrderEvent):
 
     TYPE: ClassVar[str] = "comanda.order.items-added.v1"
 
-    round: int
+    round: Count
 
 
 class CancellationRequested(OrderEvent):
-    """Somebody wants `order.cancellation.rounds` cancelled; the kitchen has the last word."""
+    """Somebody wants `order.cancellation.rounds` cancelled; the kitchen has the last word.
+
+    The events that settle it repeat the reason and the actor that asked.
+    """
 
     TYPE: ClassVar[str] = "comanda.order.cancellation-requested.v1"
 
@@ -123,8 +128,10 @@ class CancellationRefused(OrderEvent):
 
     TYPE: ClassVar[str] = "comanda.order.cancellation-refused.v1"
 
-    refused: tuple[int, ...]
-    voided: tuple[int, ...]
+    refused: tuple[Count, ...]
+    voided: tuple[Count, ...]
+    reason: str | None = None
+    """Why the cancellation was asked for."""
 
 
 class ItemsCancelled(OrderEvent):
@@ -132,7 +139,7 @@ class ItemsCancelled(OrderEvent):
 
     TYPE: ClassVar[str] = "comanda.order.items-cancelled.v1"
 
-    rounds: tuple[int, ...]
+    rounds: tuple[Count, ...]
     reason: str
 
 

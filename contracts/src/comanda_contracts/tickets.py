@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime
 
 from comanda_contracts import subjects
-from comanda_contracts.envelope import Event, Published, State
+from comanda_contracts.envelope import Count, Event, Published, State
 from comanda_contracts.orders import Channel
 
 
@@ -26,7 +26,7 @@ class TicketLine(Published):
 
     sku: str
     name: str
-    quantity: int
+    quantity: Count
     note: str | None = None
 
 
@@ -34,7 +34,7 @@ class Ticket(State):
     """The whole ticket. A time is that of the latest such change, None if there was none."""
 
     order_id: UUID
-    round: int
+    round: Count
     number: str
     """The order's human number, such as `A-017`."""
     channel: Channel
