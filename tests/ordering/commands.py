@@ -8,10 +8,11 @@ from ordering.application.cancel_order import CancelOrder, cancel_order
 from ordering.application.close_order import CloseOrder, close_order
 from ordering.application.hear_kitchen import KitchenNews, hear_kitchen
 from ordering.application.place_order import PlaceOrder, place_order
-from ordering.application.set_menu_item import set_menu_item
-from ordering.application.set_restaurant import set_restaurant
+from ordering.application.set_availability import SetAvailability, set_availability
+from ordering.application.set_menu_item import SetMenuItem, set_menu_item
+from ordering.application.set_restaurant import SetRestaurant, set_restaurant
 from ordering.application.transaction import Transaction
-from ordering.application.withdraw_menu_item import withdraw_menu_item
+from ordering.application.withdraw_menu_item import WithdrawMenuItem, withdraw_menu_item
 from ordering.domain.menu import MenuItem
 from ordering.domain.order import Heard, Order
 from ordering.domain.restaurant import Restaurant
@@ -24,15 +25,26 @@ Store = GroupCommit | InMemoryStore
 
 
 def setting(wanted: Restaurant) -> Callable[[Transaction], Awaitable[Restaurant]]:
-    return lambda tx: set_restaurant(wanted, transaction=tx, at=NOON, actor=None)
+    return lambda tx: set_restaurant(SetRestaurant(wanted=wanted), transaction=tx, at=NOON)
 
 
-def offering(wanted: MenuItem) -> Callable[[Transaction], Awaitable[MenuItem]]:
-    return lambda tx: set_menu_item(wanted, transaction=tx, at=NOON, actor=None)
+def offering(
+    wanted: MenuItem, version: int | None = None
+) -> Callable[[Transaction], Awaitable[MenuItem]]:
+    command = SetMenuItem(wanted=wanted, expected_version=version)
+    return lambda tx: set_menu_item(command, transaction=tx, at=NOON)
 
 
 def withdrawing(sku: str) -> Callable[[Transaction], Awaitable[MenuItem]]:
-    return lambda tx: withdraw_menu_item("la-piazza", sku, transaction=tx, at=NOON, actor=None)
+    command = WithdrawMenuItem(restaurant="la-piazza", sku=sku)
+    return lambda tx: withdraw_menu_item(command, transaction=tx, at=NOON)
+
+
+def running_out_of(
+    sku: str, reason: str | None = None
+) -> Callable[[Transaction], Awaitable[MenuItem]]:
+    command = SetAvailability(restaurant="la-piazza", sku=sku, available=False, reason=reason)
+    return lambda tx: set_availability(command, transaction=tx, at=NOON)
 
 
 def placing(command: PlaceOrder | None = None) -> Callable[[Transaction], Awaitable[Order]]:

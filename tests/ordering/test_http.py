@@ -1,11 +1,13 @@
 """Ordering over HTTP, on a real PostgreSQL: what is answered, above all to bad input."""
 
+import json
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
+from ordering.domain.order import Heard
 from ordering.inbound.http.menu import menu_routes
 from ordering.inbound.http.orders import order_routes
 from service_kit.http import application
@@ -25,7 +27,7 @@ async def http(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     store = database.replica()
     await open_la_piazza(store)
     app = application("ordering", "", [])
-    app.include_router(menu_routes(store.run, lambda: NOON))
+    app.include_router(menu_routes(store, lambda: NOON))
     app.include_router(order_routes(store, clock=lambda: NOON, new_id=uuid.uuid4))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://ordering") as client:
@@ -134,6 +136,11 @@ async def test_a_bad_order_is_refused_with_the_field_at_fault(
         ("PUT", f"{HERE}/menu/t", {"name": "T", "category": "D", "price": -1}, 422, "price"),
         ("PUT", "/v1/restaurants/nowhere/menu/t", None, 422, "body"),
         ("DELETE", f"{HERE}/menu/sushi", None, 404, "sku"),
+        ("DELETE", f"{HERE}/menu/cola?reason=%00", None, 422, "reason"),
+        ("POST", f"{HERE}/menu/sushi/available", None, 404, "sku"),
+        ("POST", f"{HERE}/menu/sushi/unavailable", None, 404, "sku"),
+        ("POST", f"{HERE}/menu/cola/unavailable", {"reason": ""}, 422, "reason"),
+        ("POST", f"{HERE}/menu/cola/unavailable", {"why": "so"}, 422, "why"),
         (
             "PUT",
             "/v1/restaurants/da-mario",
@@ -233,6 +240,117 @@ async def test_the_menu_is_set_listed_and_withdrawn(http: httpx.AsyncClient) -> 
     unavailable = TAKEAWAY | {"lines": [{"sku": "tiramisu", "quantity": 1}]}
     refused = await http.post(f"{HERE}/orders", json=unavailable)
     assert (refused.status_code, fields(refused)) == (422, ["lines.0.sku"])
+
+
+async def test_an_item_runs_out_and_comes_back(http: httpx.AsyncClient) -> None:
+    cola = f"{HERE}/menu/cola"
+    order = TAKEAWAY | {"lines": [{"sku": "cola", "quantity": 1}]}
+
+    out = await http.post(f"{cola}/unavailable", json={"reason": "sold out"})
+    refused = await http.post(f"{HERE}/orders", json=order)
+    again = await http.post(f"{cola}/unavailable")
+    back = await http.post(f"{cola}/available")
+    taken = await http.post(f"{HERE}/orders", json=order)
+
+    assert [each.headers["ETag"] for each in (out, again, back)] == ['"2"', '"2"', '"3"']
+    assert [each.json()["available"] for each in (out, again, back)] == [False, False, True]
+    assert (refused.status_code, fields(refused)) == (422, ["lines.0.sku"])
+    assert taken.status_code == 201
+
+
+async def test_what_is_withdrawn_can_not_be_made_available(http: httpx.AsyncClient) -> None:
+    await http.delete(f"{HERE}/menu/cola")
+
+    answer = await http.post(f"{HERE}/menu/cola/available")
+
+    assert (answer.status_code, fields(answer)) == (409, ["sku"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "", {"name": "Bella", "currency": "EUR", "time_zone": "Europe/Rome"}),
+        ("PUT", "/menu/cola", {"name": "Cola", "category": "Drinks", "price": 400}),
+        ("POST", "/menu/cola/unavailable", None),
+        ("DELETE", "/menu/cola", None),
+    ],
+)
+async def test_a_change_of_the_menu_may_be_meant_for_one_version(
+    http: httpx.AsyncClient, method: str, path: str, body: object
+) -> None:
+    stale = await http.request(method, HERE + path, json=body, headers={"If-Match": '"7"'})
+    right = await http.request(method, HERE + path, json=body, headers={"If-Match": '"1"'})
+
+    assert (stale.status_code, fields(stale)) == (412, ["If-Match"])
+    assert (right.status_code, right.headers["ETag"]) == (200, '"2"')
+
+
+async def test_an_item_that_is_not_there_yet_is_at_no_version(http: httpx.AsyncClient) -> None:
+    tiramisu = {"name": "Tiramisù", "category": "Dolci", "price": 600}
+
+    answer = await http.put(f"{HERE}/menu/t", json=tiramisu, headers={"If-Match": '"1"'})
+
+    assert (answer.status_code, fields(answer)) == (412, ["If-Match"])
+
+
+async def test_a_repeated_change_of_the_menu_has_one_effect(http: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "till-1/18"}
+
+    first = await http.post(f"{HERE}/menu/cola/unavailable", headers=key)
+    await http.post(f"{HERE}/menu/cola/available")
+    again = await http.post(f"{HERE}/menu/cola/unavailable", headers=key)
+    other = await http.post(f"{HERE}/menu/cola/available", headers=key)
+    menu = (await http.get(f"{HERE}/menu")).json()["items"]
+
+    assert (again.content, again.headers["ETag"]) == (first.content, '"2"')
+    assert (other.status_code, fields(other)) == (422, ["Idempotency-Key"])
+    assert [item["available"] for item in menu if item["sku"] == "cola"] == [True]
+
+
+async def test_who_did_it_and_why_travels_with_every_event(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    http.headers["Comanda-Actor"] = "Gina"
+    place = {"name": "Bella", "currency": "EUR", "time_zone": "Europe/Rome"}
+    tiramisu = {"name": "Tiramisù", "category": "Dolci", "price": 600}
+    sold_out = {"reason": "sold out"}
+    await http.put(HERE, json=place)
+    await http.put(f"{HERE}/menu/tiramisu", json=tiramisu)
+    await http.post(f"{HERE}/menu/tiramisu/unavailable", json=sold_out)
+    await http.post(f"{HERE}/menu/tiramisu/available")
+    await http.delete(f"{HERE}/menu/tiramisu", params={"reason": "out of season"})
+    order_id = (await http.post(f"{HERE}/orders", json=DINE_IN)).json()["order_id"]
+    path = f"{HERE}/orders/{order_id}"
+    await http.post(f"{path}/rounds", json={"lines": [A_LINE]})
+    await http.post(f"{path}/cancel", json={"reason": "no time", "rounds": [2]})
+    for number, heard in ((2, Heard.VOIDED), (1, Heard.SERVED)):
+        await database.replica().run(hearing(uuid.UUID(order_id), number, heard))
+    await http.post(f"{path}/close")
+
+    rows = await database.rows("SELECT subject, body FROM outbox ORDER BY id OFFSET 3")
+    sent = [
+        (str(subject).rpartition(".")[2], json.loads(body))  # type: ignore[arg-type]
+        for subject, body in rows
+    ]
+    assert [(name, event["actor"], event.get("reason")) for name, event in sent] == [
+        ("set", "Gina", None),
+        ("item-set", "Gina", None),
+        ("item-set", "Gina", "sold out"),
+        ("item-set", "Gina", None),
+        ("item-withdrawn", "Gina", "out of season"),
+        ("placed", "Gina", None),
+        ("items-added", "Gina", None),
+        ("cancellation-requested", "Gina", None),
+        ("items-cancelled", "Gina", "no time"),
+        ("closed", "Gina", None),
+    ]
+    (asked,) = (event for name, event in sent if name == "cancellation-requested")
+    assert asked["order"]["cancellation"] == {
+        "rounds": [2],
+        "reason": "no time",
+        "actor": "Gina",
+        "requested_at": "2026-05-04T12:00:00Z",
+    }
 
 
 async def test_the_trace_of_a_request_travels_with_its_event(

@@ -37,12 +37,41 @@ def test_a_changed_item_has_the_next_version() -> None:
 
 
 def test_a_withdrawn_item_can_not_come_back() -> None:
-    withdrawn = an_item().withdraw(at=NOON, actor=None)
+    withdrawn = an_item().withdraw(reason=None, at=NOON, actor=None)
     assert withdrawn is not None
 
-    assert withdrawn.item.withdraw(at=NOON, actor=None) is None
+    assert withdrawn.item.withdraw(reason=None, at=NOON, actor=None) is None
     with pytest.raises(WithdrawnMenuItem):
         set_menu_item(withdrawn.item, an_item(), at=NOON, actor=None)
+    with pytest.raises(WithdrawnMenuItem):
+        withdrawn.item.set_available(True, reason=None, at=NOON, actor=None)
+
+
+def test_an_item_runs_out_for_a_reason_and_is_to_be_had_again() -> None:
+    out = an_item(version=4).set_available(False, reason="sold out", at=NOON, actor="Gina")
+    assert out is not None
+    back = out.item.set_available(True, reason=None, at=NOON, actor="Gina")
+
+    assert (out.item, out.reason, out.actor) == (
+        an_item(version=5, available=False),
+        "sold out",
+        "Gina",
+    )
+    assert back is not None
+    assert back.item == an_item(version=6)
+
+
+def test_an_item_that_has_run_out_runs_out_only_once() -> None:
+    item = an_item(available=False)
+
+    assert item.set_available(False, reason="sold out", at=NOON, actor=None) is None
+
+
+def test_a_withdrawal_tells_who_did_it_and_why() -> None:
+    event = an_item().withdraw(reason="out of season", at=NOON, actor="Gina")
+
+    assert event is not None
+    assert (event.reason, event.actor) == ("out of season", "Gina")
 
 
 def test_a_restaurant_keeps_its_currency() -> None:

@@ -22,6 +22,7 @@ from ordering.domain.refusals import (
     UnknownRound,
     VersionMismatch,
 )
+from ordering.domain.versions import expect
 
 from tests.ordering.builders import ADA, NOON, TABLE_12, a_line, a_restaurant, an_order
 
@@ -146,6 +147,31 @@ def test_named_rounds_are_cancelled_and_the_others_stay() -> None:
         cancelled(event.order, 7)
 
 
+@pytest.mark.parametrize(
+    "heard",
+    [(Heard.VOIDED, Heard.VOIDED), (Heard.VOIDED, Heard.BEGUN)],
+    ids=["cancelled", "refused in part"],
+)
+def test_whoever_asked_for_it_and_why_is_told_again_when_a_cancellation_ends(
+    heard: tuple[Heard, Heard],
+) -> None:
+    asked = an_order(rounds=2).cancel(None, reason="they left", at=NOON, actor="Luigi")
+
+    event = asked.order.hear(1, heard[0]).hear(2, heard[1]).settle(at=NOON)
+
+    assert event is not None
+    assert (event.actor, event.reason) == ("Luigi", "they left")
+
+
+def test_of_rounds_that_are_cancelled_it_is_told_who_asked_for_it_and_why() -> None:
+    asked = an_order(rounds=2).cancel([2], reason="ordered twice", at=NOON, actor="Luigi")
+
+    event = asked.order.hear(2, Heard.VOIDED).settle(at=NOON)
+
+    assert isinstance(event, ItemsCancelled)
+    assert (event.actor, event.reason) == ("Luigi", "ordered twice")
+
+
 def test_what_is_known_to_be_begun_is_refused_at_once() -> None:
     order = an_order(rounds=2).hear(1, Heard.BEGUN)
 
@@ -163,10 +189,10 @@ def test_what_the_kitchen_said_last_of_a_round_is_not_undone_by_what_comes_late(
 def test_a_change_meant_for_another_version_is_refused() -> None:
     order = an_order(rounds=2)
 
-    order.expect(2)
-    order.expect(None)
+    expect(order, 2)
+    expect(order, None)
     with pytest.raises(VersionMismatch):
-        order.expect(1)
+        expect(order, 1)
 
 
 def test_an_order_does_not_outgrow_a_message() -> None:

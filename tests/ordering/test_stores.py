@@ -36,6 +36,7 @@ from tests.ordering.commands import (
     offering,
     open_la_piazza,
     placing,
+    running_out_of,
     setting,
     withdrawing,
 )
@@ -200,6 +201,17 @@ async def test_the_menu_lists_what_is_not_withdrawn_by_category_and_name(store: 
     items = await store.run(lambda tx: list_menu("la-piazza", transaction=tx))
 
     assert [item.sku for item in items] == ["cola", "calzone", "margherita"]
+
+
+async def test_an_item_that_has_run_out_is_on_the_menu_but_not_to_be_had(store: Store) -> None:
+    await open_la_piazza(store)
+
+    item = await store.run(running_out_of("cola"))
+    items = await store.run(lambda tx: list_menu("la-piazza", transaction=tx))
+
+    assert [each for each in items if each.sku == "cola"] == [item]
+    with pytest.raises(CannotOrder):
+        await store.run(placing(a_place_order("la-piazza", a_wish("cola"))))
 
 
 async def test_an_item_set_by_many_at_once_has_versions_without_gaps(store: Store) -> None:

@@ -83,7 +83,7 @@ class Conversation:
         self.to_kitchen = Mail(
             orders_consumer(Client(), tickets=self._tickets, clock=lambda: NOON, new_id=new_id)
         )
-        self.to_ordering = Mail(kitchen_news(self._store.run, lambda: NOON))
+        self.to_ordering = Mail(kitchen_news(self._store, lambda: NOON))
         self._order_events_sent = 0
         self._ticket_events_sent = 0
 

@@ -37,7 +37,7 @@ def bootstrap(settings: Settings) -> FastAPI:
     async def kitchen(ready: Ready) -> None:
         async with connected(settings.nats_servers, "ordering") as nats:
             await set_up_stream(nats.jetstream(), DEAD_LETTERS, replicas=settings.stream_replicas)
-            news = kitchen_news(commands.run, utc_now)
+            news = kitchen_news(commands, utc_now)
             await consume(nats, "ordering", [news], ready)
 
     async def tills(ready: Ready) -> None:
@@ -58,7 +58,7 @@ def bootstrap(settings: Settings) -> FastAPI:
             Component("commands", tills, required=False),
         ],
     )
-    app.include_router(menu_routes(commands.run, utc_now))
+    app.include_router(menu_routes(commands, utc_now))
     app.include_router(order_routes(commands, clock=utc_now, new_id=new_id))
     return app
 

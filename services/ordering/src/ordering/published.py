@@ -55,6 +55,17 @@ def published_order(order: Order) -> contracts.Order:
     )
 
 
+def published(state: Order | MenuItem | Restaurant) -> contracts.State:
+    """A state as others see it."""
+    match state:
+        case Order():
+            return published_order(state)
+        case MenuItem():
+            return published_item(state)
+        case _:
+            return published_restaurant(state)
+
+
 def published_event(event: DomainEvent) -> contracts.Event:
     """An event as others see it: what is its own under the same name, its state as published."""
     own = {each.name: getattr(event, each.name) for each in fields(event)}

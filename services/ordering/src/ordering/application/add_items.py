@@ -8,6 +8,7 @@ from ordering.application.loading import known
 from ordering.application.transaction import Transaction
 from ordering.domain.menu import Wish, price
 from ordering.domain.order import Order
+from ordering.domain.versions import expect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ async def add_items(command: AddItems, *, transaction: Transaction, at: datetime
     asked = transaction.order_to_change(command.order_id)
     menu = await transaction.menu(command.restaurant, {wish.sku for wish in command.wishes})
     order = await known(asked, command.restaurant, command.order_id)
-    order.expect(command.expected_version)
+    expect(order, command.expected_version)
     event = order.add_items(price(command.wishes, menu), at=at, actor=command.actor)
     transaction.record(event)
     return event.order

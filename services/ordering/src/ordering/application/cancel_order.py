@@ -7,6 +7,7 @@ from uuid import UUID
 from ordering.application.loading import known
 from ordering.application.transaction import Transaction
 from ordering.domain.order import Order
+from ordering.domain.versions import expect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ async def cancel_order(command: CancelOrder, *, transaction: Transaction, at: da
     """
     asked = transaction.order_to_change(command.order_id)
     order = await known(asked, command.restaurant, command.order_id)
-    order.expect(command.expected_version)
+    expect(order, command.expected_version)
     event = order.cancel(command.rounds, reason=command.reason, at=at, actor=command.actor)
     transaction.record(event)
     return event.order

@@ -21,28 +21,42 @@ class MenuItem:
     withdrawn: bool = False
     version: int
 
-    def withdraw(self, *, at: datetime, actor: str | None) -> "MenuItemWithdrawn | None":
+    def set_available(
+        self, available: bool, *, reason: str | None, at: datetime, actor: str | None
+    ) -> "MenuItemSet | None":
+        """Offer the item, or stop to for a while; None if that is so already.
+
+        Raises WithdrawnMenuItem if it has left the menu for good.
+        """
+        changed = replace(self, available=available)
+        return set_menu_item(self, changed, reason=reason, at=at, actor=actor)
+
+    def withdraw(
+        self, *, reason: str | None, at: datetime, actor: str | None
+    ) -> "MenuItemWithdrawn | None":
         """Take the item off the menu for good; None if it is off already."""
         if self.withdrawn:
             return None
         withdrawn = replace(self, withdrawn=True, available=False, version=self.version + 1)
-        return MenuItemWithdrawn(item=withdrawn, at=at, actor=actor)
+        return MenuItemWithdrawn(item=withdrawn, reason=reason, at=at, actor=actor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MenuItemSet:
-    """An item was put on the menu or changed."""
+    """An item was put on the menu or changed; `reason` says why, where somebody did."""
 
     item: MenuItem
+    reason: str | None
     at: datetime
     actor: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MenuItemWithdrawn:
-    """An item left the menu for good."""
+    """An item left the menu for good; `reason` says why, where somebody did."""
 
     item: MenuItem
+    reason: str | None
     at: datetime
     actor: str | None
 
@@ -60,6 +74,7 @@ def set_menu_item(
     current: MenuItem | None,
     wanted: MenuItem,
     *,
+    reason: str | None = None,
     at: datetime,
     actor: str | None,
 ) -> MenuItemSet | None:
@@ -68,12 +83,13 @@ def set_menu_item(
     Raises WithdrawnMenuItem if it has left the menu for good.
     """
     if current is None:
-        return MenuItemSet(item=replace(wanted, version=1), at=at, actor=actor)
+        return MenuItemSet(item=replace(wanted, version=1), reason=reason, at=at, actor=actor)
     if current.withdrawn:
         raise WithdrawnMenuItem(current.sku)
     if replace(wanted, version=current.version) == current:
         return None
-    return MenuItemSet(item=replace(wanted, version=current.version + 1), at=at, actor=actor)
+    changed = replace(wanted, version=current.version + 1)
+    return MenuItemSet(item=changed, reason=reason, at=at, actor=actor)
 
 
 def price(wishes: Sequence[Wish], menu: Mapping[str, MenuItem]) -> tuple[Line, ...]:

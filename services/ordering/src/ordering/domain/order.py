@@ -16,7 +16,6 @@ from ordering.domain.refusals import (
     StillInTheKitchen,
     TooLateToCancel,
     UnknownRound,
-    VersionMismatch,
 )
 from ordering.domain.restaurant import Restaurant
 
@@ -99,6 +98,7 @@ class Cancellation:
 
     rounds: tuple[int, ...]
     reason: str
+    actor: str | None = None
     requested_at: datetime
 
 
@@ -133,11 +133,6 @@ class Order:
         """The rounds that are still to be served."""
         return tuple(each for each in self._wanted if self.kitchen.get(each) is not Heard.SERVED)
 
-    def expect(self, version: int | None) -> None:
-        """Raise VersionMismatch unless the order is at this version; None stands for any."""
-        if version is not None and version != self.version:
-            raise VersionMismatch(expected=version, actual=self.version)
-
     def add_items(
         self, lines: tuple[Line, ...], *, at: datetime, actor: str | None
     ) -> "ItemsAdded":
@@ -169,12 +164,15 @@ class Order:
             raise UnknownRound(self.number, unknown)
         if all(each in self.kitchen for each in asked):
             raise TooLateToCancel(self.number)
-        cancellation = Cancellation(rounds=asked, reason=reason, requested_at=at)
+        cancellation = Cancellation(rounds=asked, reason=reason, actor=actor, requested_at=at)
         order = self._next(status=OrderStatus.CANCELLING, cancellation=cancellation)
         return CancellationRequested(order=order, at=at, actor=actor)
 
     def settle(self, *, at: datetime) -> "Settled | None":
-        """End a cancellation as the kitchen decided; None while there is none, or it has not."""
+        """End a cancellation as the kitchen decided; None while there is none, or it has not.
+
+        Who asked for it, and why, is who ends the order, and why: the kitchen is but asked.
+        """
         asked = self.cancellation
         if asked is None or not all(each in self.kitchen for each in asked.rounds):
             return None
@@ -184,16 +182,12 @@ class Order:
             replace(each, voided=each.voided or each.round in voided) for each in self.rounds
         )
         order = self._next(rounds=rounds, status=OrderStatus.OPEN, cancellation=None)
+        why: dict[str, Any] = {"at": at, "actor": asked.actor, "reason": asked.reason}
         if refused:
-            return CancellationRefused(
-                order=order, at=at, actor=None, refused=refused, voided=voided
-            )
+            return CancellationRefused(order=order, refused=refused, voided=voided, **why)
         if order._wanted:
-            return ItemsCancelled(
-                order=order, at=at, actor=None, rounds=voided, reason=asked.reason
-            )
-        over = replace(order, status=OrderStatus.CANCELLED)
-        return OrderCancelled(order=over, at=at, actor=None, reason=asked.reason)
+            return ItemsCancelled(order=order, rounds=voided, **why)
+        return OrderCancelled(order=replace(order, status=OrderStatus.CANCELLED), **why)
 
     def hear(self, number: int, heard: Heard) -> "Order":
         """Take note of what the kitchen says of a round; hearing it again, or late, is nothing."""
@@ -260,6 +254,7 @@ class CancellationRefused:
     actor: str | None
     refused: tuple[int, ...]
     voided: tuple[int, ...]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,9 +122,9 @@ class TooLateToCancel(Refusal):
 
 
 class VersionMismatch(Refusal):
-    """Somebody changed the order after the version that the command was meant for."""
+    """The command was meant for another version: somebody has made a change since."""
 
     code = "version-mismatch"
 
     def __init__(self, *, expected: int, actual: int) -> None:
-        super().__init__(f"The order is at version {actual}, not {expected}.")
+        super().__init__(f"It is at version {actual}, not {expected}.")

@@ -1,23 +1,29 @@
 """How the outcome of a use case becomes an answer, over HTTP as over NATS."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ordering.application.once import Answer, Request
 from ordering.application.transaction import Transaction
+from ordering.domain.menu import MenuItem
 from ordering.domain.order import Order
-from ordering.published import published_order
+from ordering.domain.restaurant import Restaurant
+from ordering.published import published
 
 CREATED = 201
 
-ChangeOrder = Callable[[Transaction], Awaitable[Order]]
-"""A use case that changes an order, with everything bound but its transaction."""
+Result = TypeVar("Result")
+
+State = Order | MenuItem | Restaurant
+
+Change = Callable[[Transaction], Awaitable[State]]
+"""A use case that changes something, with everything bound but its transaction."""
 
 
 class Store(Protocol):
     """Runs use cases in transactions; returns once they are committed."""
 
-    async def run(self, command: Callable[[Transaction], Awaitable[Answer]]) -> Answer:
+    async def run(self, command: Callable[[Transaction], Awaitable[Result]]) -> Result:
         """Raises what the use case raises, or StoreUnavailable."""
         ...
 
@@ -28,19 +34,19 @@ class Store(Protocol):
         ...
 
 
-async def answer(store: Store, request: Request | None, status: int, change: ChangeOrder) -> Answer:
-    """Change an order and answer with it; once for each request that has a key.
+async def answer(store: Store, request: Request | None, status: int, change: Change) -> Answer:
+    """Change something and answer with it; once for each request that has a key.
 
     Raises what the use case raises, KeyReused, StoreUnavailable.
     """
 
     async def answering(transaction: Transaction) -> Answer:
-        order = await change(transaction)
+        state = await change(transaction)
         return Answer(
             status=status,
-            version=order.version,
-            location=_location(order) if status == CREATED else None,
-            body=published_order(order).model_dump_json(),
+            version=state.version,
+            location=_location(state) if status == CREATED else None,
+            body=published(state).model_dump_json(),
         )
 
     if request is None:
@@ -48,5 +54,7 @@ async def answer(store: Store, request: Request | None, status: int, change: Cha
     return await store.run_once(request, answering)
 
 
-def _location(order: Order) -> str:
-    return f"/v1/restaurants/{order.restaurant}/orders/{order.order_id}"
+def _location(state: State) -> str | None:
+    if isinstance(state, Order):
+        return f"/v1/restaurants/{state.restaurant}/orders/{state.order_id}"
+    return None

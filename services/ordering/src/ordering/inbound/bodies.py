@@ -115,4 +115,10 @@ class CancelBody(Body):
         return frozenset(self.rounds) if self.rounds else None
 
 
+class ReasonBody(Body):
+    """Why somebody wants something, if they say so."""
+
+    reason: Reason | None = Field(default=None, examples=["sold out"])
+
+
 OrderBody = Annotated[DineInBody | TakeawayBody, Field(discriminator="channel")]

@@ -1,4 +1,4 @@
-"""What every change of an order comes with, beside its body."""
+"""What every change comes with, beside its body."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from fastapi import Request as HttpRequest
 from pydantic import BaseModel
 
 from ordering.application.once import Request
-from ordering.inbound.http.answers import Actor, IdempotencyKey, IfMatch, Slug
+from ordering.inbound.http.parameters import Actor, IdempotencyKey, IfMatch, Slug
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Asked:
     """The restaurant that is asked, by whom, and on what conditions."""
 
     restaurant: str
-    path: str
+    what: str
     actor: str | None
     key: str | None
     if_match: str | None
@@ -32,7 +32,7 @@ class Asked:
         if self.key is None:
             return None
         content = body.model_dump_json() if body else ""
-        whole = f"{self.path}\n{self.if_match}\n{content}"
+        whole = f"{self.what}\n{self.if_match}\n{content}"
         return Request(self.restaurant, self.key, hashlib.sha256(whole.encode()).hexdigest())
 
 
@@ -43,7 +43,10 @@ async def _asked(
     idempotency_key: IdempotencyKey = None,
     if_match: IfMatch = None,
 ) -> Asked:
-    return Asked(restaurant, request.url.path, actor, idempotency_key, if_match)
+    what = f"{request.method} {request.url.path}"
+    return Asked(restaurant, what, actor, idempotency_key, if_match)
 
 
-Change = Annotated[Asked, Depends(_asked)]  # async: FastAPI gives plain functions to a thread
+AskedToChange = Annotated[
+    Asked, Depends(_asked)
+]  # async: FastAPI gives plain functions to a thread

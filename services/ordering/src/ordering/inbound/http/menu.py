@@ -2,21 +2,26 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Annotated
 
 import comanda_contracts as contracts
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 from service_kit.problems import problem_responses
 
 from ordering.application.list_menu import list_menu
-from ordering.application.set_menu_item import set_menu_item
-from ordering.application.set_restaurant import set_restaurant
-from ordering.application.withdraw_menu_item import withdraw_menu_item
+from ordering.application.set_availability import SetAvailability, set_availability
+from ordering.application.set_menu_item import SetMenuItem, set_menu_item
+from ordering.application.set_restaurant import SetRestaurant, set_restaurant
+from ordering.application.withdraw_menu_item import WithdrawMenuItem, withdraw_menu_item
 from ordering.domain.menu import MenuItem
 from ordering.domain.restaurant import Restaurant
-from ordering.inbound.bodies import MenuItemBody, RestaurantBody
-from ordering.inbound.http.answers import PREFIX, Actor, ItemSku, Run, Slug, answer, done
-from ordering.published import published_item, published_restaurant
+from ordering.inbound.answering import Store
+from ordering.inbound.bodies import MenuItemBody, Reason, ReasonBody, RestaurantBody
+from ordering.inbound.http.answers import changed, refusals_as_problems
+from ordering.inbound.http.asked import Asked, AskedToChange
+from ordering.inbound.http.parameters import PREFIX, ItemSku, Slug
+from ordering.published import published_item
 
 
 class MenuAnswer(BaseModel):
@@ -25,58 +30,100 @@ class MenuAnswer(BaseModel):
     items: list[contracts.MenuItem]
 
 
-def menu_routes(run: Run, clock: Callable[[], datetime]) -> APIRouter:
+def menu_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
     """The routes of restaurants and menus."""
     router = APIRouter(prefix=PREFIX, responses=problem_responses(400, 413, 422, 503))
 
-    @router.put("", response_model=contracts.Restaurant, responses=problem_responses(409))
-    async def put_restaurant(
-        restaurant: Slug, body: RestaurantBody, actor: Actor = None
-    ) -> Response:
+    @router.put("", response_model=contracts.Restaurant, responses=problem_responses(409, 412))
+    async def put_restaurant(asked: AskedToChange, body: RestaurantBody) -> Response:
         """Open a restaurant, or change it."""
-        wanted = Restaurant(restaurant=restaurant, version=1, **body.model_dump())
-        changed = await done(
-            run,
-            lambda transaction: set_restaurant(
-                wanted, transaction=transaction, at=clock(), actor=actor
-            ),
+        command = SetRestaurant(
+            wanted=Restaurant(restaurant=asked.restaurant, version=1, **body.model_dump()),
+            expected_version=asked.expected_version,
+            actor=asked.actor,
         )
-        return answer(published_restaurant(changed))
+        return await changed(
+            store, asked, body, lambda tx: set_restaurant(command, transaction=tx, at=clock())
+        )
 
     @router.get("/menu", response_model=MenuAnswer, responses=problem_responses(404))
     async def get_menu(restaurant: Slug) -> Response:
         """List what the restaurant offers, as the write side knows it."""
-        items = await done(run, lambda transaction: list_menu(restaurant, transaction=transaction))
+        with refusals_as_problems():
+            items = await store.run(lambda tx: list_menu(restaurant, transaction=tx))
         menu = MenuAnswer(items=[published_item(item) for item in items])
         return Response(menu.model_dump_json(), media_type="application/json")
 
     @router.put(
-        "/menu/{sku}", response_model=contracts.MenuItem, responses=problem_responses(404, 409)
+        "/menu/{sku}", response_model=contracts.MenuItem, responses=problem_responses(404, 409, 412)
     )
-    async def put_menu_item(
-        restaurant: Slug, sku: ItemSku, body: MenuItemBody, actor: Actor = None
-    ) -> Response:
+    async def put_menu_item(asked: AskedToChange, sku: ItemSku, body: MenuItemBody) -> Response:
         """Put an item on the menu, or change it."""
-        wanted = MenuItem(restaurant=restaurant, sku=sku, version=1, **body.model_dump())
-        changed = await done(
-            run,
-            lambda transaction: set_menu_item(
-                wanted, transaction=transaction, at=clock(), actor=actor
-            ),
+        command = SetMenuItem(
+            wanted=MenuItem(restaurant=asked.restaurant, sku=sku, version=1, **body.model_dump()),
+            expected_version=asked.expected_version,
+            actor=asked.actor,
         )
-        return answer(published_item(changed))
+        return await changed(
+            store, asked, body, lambda tx: set_menu_item(command, transaction=tx, at=clock())
+        )
 
     @router.delete(
-        "/menu/{sku}", response_model=contracts.MenuItem, responses=problem_responses(404)
+        "/menu/{sku}", response_model=contracts.MenuItem, responses=problem_responses(404, 412)
     )
-    async def delete_menu_item(restaurant: Slug, sku: ItemSku, actor: Actor = None) -> Response:
+    async def delete_menu_item(
+        asked: AskedToChange, sku: ItemSku, reason: Annotated[Reason | None, Query()] = None
+    ) -> Response:
         """Take an item off the menu for good."""
-        changed = await done(
-            run,
-            lambda transaction: withdraw_menu_item(
-                restaurant, sku, transaction=transaction, at=clock(), actor=actor
-            ),
+        command = WithdrawMenuItem(
+            restaurant=asked.restaurant,
+            sku=sku,
+            reason=reason,
+            expected_version=asked.expected_version,
+            actor=asked.actor,
         )
-        return answer(published_item(changed))
+        return await changed(
+            store,
+            asked,
+            ReasonBody(reason=reason),
+            lambda tx: withdraw_menu_item(command, transaction=tx, at=clock()),
+        )
+
+    async def set_available(
+        available: bool, asked: Asked, sku: str, body: ReasonBody | None
+    ) -> Response:
+        command = SetAvailability(
+            restaurant=asked.restaurant,
+            sku=sku,
+            available=available,
+            reason=body.reason if body else None,
+            expected_version=asked.expected_version,
+            actor=asked.actor,
+        )
+        return await changed(
+            store, asked, body, lambda tx: set_availability(command, transaction=tx, at=clock())
+        )
+
+    @router.post(
+        "/menu/{sku}/available",
+        response_model=contracts.MenuItem,
+        responses=problem_responses(404, 409, 412),
+    )
+    async def post_available(
+        asked: AskedToChange, sku: ItemSku, body: ReasonBody | None = None
+    ) -> Response:
+        """Offer an item again."""
+        return await set_available(True, asked, sku, body)
+
+    @router.post(
+        "/menu/{sku}/unavailable",
+        response_model=contracts.MenuItem,
+        responses=problem_responses(404, 409, 412),
+    )
+    async def post_unavailable(
+        asked: AskedToChange, sku: ItemSku, body: ReasonBody | None = None
+    ) -> Response:
+        """Stop offering an item, until it is available again."""
+        return await set_available(False, asked, sku, body)
 
     return router

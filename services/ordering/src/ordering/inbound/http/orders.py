@@ -6,17 +6,17 @@ from uuid import UUID
 
 import comanda_contracts as contracts
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
 from service_kit.problems import problem_responses
 
 from ordering.application.add_items import AddItems, add_items
 from ordering.application.cancel_order import CancelOrder, cancel_order
 from ordering.application.close_order import CloseOrder, close_order
 from ordering.application.place_order import PlaceOrder, place_order
-from ordering.inbound.answering import ChangeOrder, Store, answer
+from ordering.inbound.answering import Store
 from ordering.inbound.bodies import CancelBody, LinesBody, OrderBody
-from ordering.inbound.http.answers import PREFIX, refusals_as_problems
-from ordering.inbound.http.asked import Asked, Change
+from ordering.inbound.http.answers import changed
+from ordering.inbound.http.asked import AskedToChange
+from ordering.inbound.http.parameters import PREFIX
 
 
 def order_routes(
@@ -25,25 +25,13 @@ def order_routes(
     """The routes of orders."""
     router = APIRouter(prefix=PREFIX, responses=problem_responses(400, 413, 422, 503))
 
-    async def change(
-        asked: Asked, body: BaseModel | None, status: int, command: ChangeOrder
-    ) -> Response:
-        with refusals_as_problems():
-            answered = await answer(store, asked.request(body), status, command)
-        headers = {"ETag": f'"{answered.version}"'}
-        if answered.location:
-            headers["Location"] = answered.location
-        return Response(
-            answered.body, answered.status, headers=headers, media_type="application/json"
-        )
-
     @router.post(
         "/orders",
         status_code=201,
         response_model=contracts.Order,
         responses=problem_responses(404),
     )
-    async def post_order(asked: Change, body: OrderBody) -> Response:
+    async def post_order(asked: AskedToChange, body: OrderBody) -> Response:
         """Place an order."""
         command = PlaceOrder(
             order_id=new_id(),
@@ -52,8 +40,12 @@ def order_routes(
             wishes=body.wishes(),
             actor=asked.actor,
         )
-        return await change(
-            asked, body, 201, lambda tx: place_order(command, transaction=tx, at=clock())
+        return await changed(
+            store,
+            asked,
+            body,
+            lambda tx: place_order(command, transaction=tx, at=clock()),
+            status=201,
         )
 
     @router.post(
@@ -62,7 +54,7 @@ def order_routes(
         response_model=contracts.Order,
         responses=problem_responses(404, 409, 412),
     )
-    async def post_round(asked: Change, order_id: UUID, body: LinesBody) -> Response:
+    async def post_round(asked: AskedToChange, order_id: UUID, body: LinesBody) -> Response:
         """Add a round of items to an open order."""
         command = AddItems(
             order_id=order_id,
@@ -71,8 +63,12 @@ def order_routes(
             expected_version=asked.expected_version,
             actor=asked.actor,
         )
-        return await change(
-            asked, body, 201, lambda tx: add_items(command, transaction=tx, at=clock())
+        return await changed(
+            store,
+            asked,
+            body,
+            lambda tx: add_items(command, transaction=tx, at=clock()),
+            status=201,
         )
 
     @router.post(
@@ -80,7 +76,7 @@ def order_routes(
         response_model=contracts.Order,
         responses=problem_responses(404, 409, 412),
     )
-    async def post_close(asked: Change, order_id: UUID) -> Response:
+    async def post_close(asked: AskedToChange, order_id: UUID) -> Response:
         """Close an order of which everything is served."""
         command = CloseOrder(
             order_id=order_id,
@@ -88,8 +84,8 @@ def order_routes(
             expected_version=asked.expected_version,
             actor=asked.actor,
         )
-        return await change(
-            asked, None, 200, lambda tx: close_order(command, transaction=tx, at=clock())
+        return await changed(
+            store, asked, None, lambda tx: close_order(command, transaction=tx, at=clock())
         )
 
     @router.post(
@@ -98,7 +94,7 @@ def order_routes(
         response_model=contracts.Order,
         responses=problem_responses(404, 409, 412),
     )
-    async def post_cancel(asked: Change, order_id: UUID, body: CancelBody) -> Response:
+    async def post_cancel(asked: AskedToChange, order_id: UUID, body: CancelBody) -> Response:
         """Ask for the order, or some of its rounds, to be cancelled; the kitchen decides."""
         command = CancelOrder(
             order_id=order_id,
@@ -108,8 +104,12 @@ def order_routes(
             expected_version=asked.expected_version,
             actor=asked.actor,
         )
-        return await change(
-            asked, body, 202, lambda tx: cancel_order(command, transaction=tx, at=clock())
+        return await changed(
+            store,
+            asked,
+            body,
+            lambda tx: cancel_order(command, transaction=tx, at=clock()),
+            status=202,
         )
 
     return router

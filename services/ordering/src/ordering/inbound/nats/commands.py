@@ -33,7 +33,7 @@ from ordering.application.close_order import CloseOrder, close_order
 from ordering.application.once import Request
 from ordering.application.place_order import PlaceOrder, place_order
 from ordering.domain.refusals import Refusal
-from ordering.inbound.answering import ChangeOrder, Store, answer
+from ordering.inbound.answering import Change, Store, answer
 from ordering.inbound.bodies import ACTOR_PATTERN, Body, CancelBody, LinesBody, OrderBody
 from ordering.inbound.refusals import problem
 
@@ -142,7 +142,7 @@ def _refused(refused: Refused) -> tuple[int, str, str]:
 
 def _change(
     till: Till, body: Any, clock: Callable[[], datetime], new_id: Callable[[], UUID]
-) -> tuple[int, ChangeOrder]:
+) -> tuple[int, Change]:
     """The use case with the status that it is answered with."""
     match till.command:
         case "place-order":

@@ -1,9 +1,8 @@
 """What ordering hears from the kitchen."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
 
 import structlog
 from comanda_contracts import Event, TicketEvent, subjects
@@ -12,9 +11,9 @@ from service_kit.consuming import Consumer, Received
 from service_kit.tracing import following
 
 from ordering.application.hear_kitchen import KitchenNews, hear_kitchen
-from ordering.application.transaction import Transaction
 from ordering.domain.order import Heard
 from ordering.domain.refusals import UnknownOrder
+from ordering.inbound.answering import Store
 
 log = structlog.get_logger()
 
@@ -26,22 +25,14 @@ NEWS = {
 """What each event of a ticket that ordering cares for tells it."""
 
 
-class Run(Protocol):
-    """Runs a use case in a transaction and returns once it is committed."""
-
-    def __call__(self, command: Callable[[Transaction], Awaitable[None]]) -> Awaitable[None]:
-        """Raises what the use case raises."""
-        ...
-
-
-def kitchen_news(run: Run, clock: Callable[[], datetime]) -> Consumer:
+def kitchen_news(store: Store, clock: Callable[[], datetime]) -> Consumer:
     """The consumer that tells ordering what becomes of the rounds."""
 
     async def hear(received: Received) -> None:
         news = _news(received.event)
         try:
             with following(received.message.headers):
-                await run(lambda tx: hear_kitchen(news, transaction=tx, at=clock()))
+                await store.run(lambda tx: hear_kitchen(news, transaction=tx, at=clock()))
         except UnknownOrder:
             log.warning("cooked, but not known here", order_id=str(news.order_id))
         await received.message.ack()
