@@ -15,11 +15,12 @@ demo: $(INSTALLED)  ## an evening at the restaurant, on a stack of its own
 test: $(INSTALLED)  ## every test, on real servers
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-check: $(INSTALLED)  ## lint, types, import rules
+check: $(INSTALLED)  ## lint, types, import rules, images and manifests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint services/*/Dockerfile
 
 lock: $(INSTALLED)  ## renew requirements.lock from requirements.in
 	$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-header \
