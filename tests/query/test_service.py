@@ -1,7 +1,6 @@
 """The whole service on a real NATS and a real MongoDB, wired as in production."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
@@ -11,15 +10,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from comanda_contracts import Event, Message, OrderStatus, TicketStatus, seal
-from comanda_contracts.streams import DEAD_LETTERS, MENU, ORDERS, RESTAURANTS, TICKETS, Stream
+from comanda_contracts import Message, OrderStatus, TicketStatus, seal
+from comanda_contracts.streams import DEAD_LETTERS, ORDERS, TICKETS
 from comanda_local.places import LOOPBACK, free_port
 from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client
-from pydantic import SecretStr
-from query.bootstrap import bootstrap
-from query.settings import Settings
-from service_kit.jetstream import connected, publish_all, set_up_stream
+from service_kit.jetstream import connected
 
 from tests.conftest import NewNatsServer
 from tests.query.builders import (
@@ -32,10 +28,8 @@ from tests.query.builders import (
     opened,
     placed,
 )
-from tests.query.conftest import in_process
+from tests.query.running import STREAMS, is_ok, left_over, publish, running_service, set_up
 from tests.query.waiting import eventually
-
-STREAMS = (ORDERS, TICKETS, MENU, RESTAURANTS)
 
 
 @pytest.fixture
@@ -50,37 +44,11 @@ async def nats(nats_server: Nats) -> AsyncIterator[Client]:
         yield client
 
 
-@contextlib.asynccontextmanager
-async def running_service(nats_url: str, mongodb_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    settings = Settings(nats_url=SecretStr(nats_url), mongodb_url=SecretStr(mongodb_url))
-    app = bootstrap(settings)
-    async with app.router.lifespan_context(app), in_process(app) as client:
-        yield client
-
-
-async def set_up(nats: Client, *streams: Stream) -> None:
-    for stream in streams:
-        await set_up_stream(nats.jetstream(), stream, replicas=1)
-
-
-async def publish(nats: Client, *events: Event | Message) -> None:
-    messages = [
-        each if isinstance(each, Message) else seal(each, event_id=uuid.uuid4()) for each in events
-    ]
-    for outcome in await publish_all(nats, messages):
-        if isinstance(outcome, Exception):
-            raise outcome
-
-
 async def answer(
     query: httpx.AsyncClient, path: str, enough: Callable[[httpx.Response], bool]
 ) -> httpx.Response:
     """The answer to a question once it is `enough`."""
     return await eventually(lambda: query.get(path), enough)
-
-
-def is_ok(response: httpx.Response) -> bool:
-    return response.status_code == 200
 
 
 async def test_what_is_published_is_shown(
@@ -133,12 +101,6 @@ async def test_a_backlog_is_caught_up_with(
 
     assert 'comanda_query_events_projected_total{stream="ORDERS"}' in metrics
     assert 'comanda_query_projection_lag_seconds_count{stream="ORDERS"}' in metrics
-
-
-async def left_over(nats: Client, stream: Stream) -> int:
-    """How many messages of the stream query has not acknowledged."""
-    consumer = await nats.jetstream().consumer_info(stream.name, "query")
-    return (consumer.num_pending or 0) + (consumer.num_ack_pending or 0)
 
 
 async def test_what_cannot_be_read_or_stored_is_set_aside_and_holds_nothing_up(

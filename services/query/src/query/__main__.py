@@ -1,18 +1,6 @@
-"""`python -m query`: run the service until SIGTERM."""
+"""`python -m query`: the service until SIGTERM, or one of its operators' commands."""
 
-from service_kit import http, logs
-from service_kit.settings import load
-
-from query.bootstrap import bootstrap
-from query.settings import Settings
-
-
-def main() -> None:
-    """Read the settings, then serve."""
-    settings = load(Settings)
-    logs.configure("query", settings.log_level)
-    http.serve(bootstrap(settings), settings)
-
+from query.cli import app
 
 if __name__ == "__main__":
-    main()
+    app(prog_name="python -m query")

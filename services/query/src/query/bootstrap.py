@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -24,9 +25,20 @@ from query.views.store import Menus, Orders
 
 DESCRIPTION = "Answers every question about orders, from views that are filled by events alone."
 
+PROJECTED = (ORDERS, TICKETS, MENU, RESTAURANTS)
+"""The streams that the views are made from."""
 
-def bootstrap(settings: Settings) -> FastAPI:
-    """The service, not connected to anything yet.
+
+class Role(StrEnum):
+    """What a process does: any number of each may run beside the others."""
+
+    EVERYTHING = "everything"
+    API = "api"
+    PROJECTOR = "projector"
+
+
+def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
+    """The service in this role, not connected to anything yet.
 
     It is ready once MongoDB is. Without NATS, or without a stream because its owner never ran, the
     views grow old, but they are answered from.
@@ -35,22 +47,16 @@ def bootstrap(settings: Settings) -> FastAPI:
     generations = Generations(database)
     orders, menus = MongoOrders(generations), MongoMenus(generations)
     arrivals = Arrivals(generations)
-    app = application(
-        "Comanda query",
-        DESCRIPTION,
-        [
-            Component("mongodb", partial(keep_watch, client, [orders.set_up, menus.set_up])),
-            Component("arrivals", arrivals.follow, required=False),
-            *(
-                _projection(stream, orders, menus, settings)
-                for stream in (ORDERS, TICKETS, MENU, RESTAURANTS)
-            ),
-        ],
-    )
-    app.include_router(
-        order_routes(orders, menus, arrivals, min_version_wait=settings.min_version_wait)
-    )
-    app.include_router(menu_routes(menus))
+    components = [Component("mongodb", partial(keep_watch, client, [orders.set_up, menus.set_up]))]
+    if role is not Role.PROJECTOR:
+        components.append(Component("arrivals", arrivals.follow, required=False))
+    if role is not Role.API:
+        components += [_projection(stream, orders, menus, settings) for stream in PROJECTED]
+    app = application("Comanda query", DESCRIPTION, components)
+    if role is not Role.PROJECTOR:
+        wait = settings.min_version_wait
+        app.include_router(order_routes(orders, menus, arrivals, min_version_wait=wait))
+        app.include_router(menu_routes(menus))
     _close_in_the_end(app, client)
     return app
 

@@ -1,0 +1,39 @@
+"""The entry point: without a command everything runs, with one a part of it, or an operation."""
+
+import typer
+from service_kit import http, logs
+from service_kit.settings import load
+
+from query.bootstrap import Role, bootstrap
+from query.settings import Settings
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The read side of Comanda. Without a command it answers and projects until SIGTERM.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def everything(context: typer.Context) -> None:
+    """Answer questions and project events, in one process."""
+    if context.invoked_subcommand is None:
+        _serve(Role.EVERYTHING)
+
+
+@app.command()
+def api() -> None:
+    """Answer questions only, from what projectors have stored."""
+    _serve(Role.API)
+
+
+@app.command()
+def projector() -> None:
+    """Project events only; the HTTP port has the probes and the metrics."""
+    _serve(Role.PROJECTOR)
+
+
+def _serve(role: Role) -> None:
+    settings = load(Settings)
+    logs.configure("query", settings.log_level)
+    http.serve(bootstrap(settings, role), settings)

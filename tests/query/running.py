@@ -1,0 +1,62 @@
+"""The service in process, and what its streams are filled with."""
+
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import httpx
+from comanda_contracts import Event, Message, seal
+from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS, Stream
+from nats.aio.client import Client
+from pydantic import SecretStr
+from query.bootstrap import Role, bootstrap
+from query.settings import Settings
+from service_kit.jetstream import publish_all, set_up_stream
+
+from tests.query.conftest import in_process
+
+STREAMS = (ORDERS, TICKETS, MENU, RESTAURANTS)
+AT_ONCE = 2000
+"""Messages that are published together."""
+
+
+@contextlib.asynccontextmanager
+async def running_service(
+    nats_url: str, mongodb_url: str, role: Role = Role.EVERYTHING, **more: Any
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service in this role; `more` are further settings."""
+    settings = Settings(nats_url=SecretStr(nats_url), mongodb_url=SecretStr(mongodb_url), **more)
+    app = bootstrap(settings, role)
+    async with app.router.lifespan_context(app), in_process(app) as client:
+        yield client
+
+
+async def set_up(nats: Client, *streams: Stream) -> None:
+    for stream in streams:
+        await set_up_stream(nats.jetstream(), stream, replicas=1)
+
+
+async def publish(nats: Client, *events: Event | Message) -> None:
+    """Publish them in this order; each is stored when this returns."""
+    messages = [
+        each if isinstance(each, Message) else seal(each, event_id=uuid.uuid4()) for each in events
+    ]
+    for start in range(0, len(messages), AT_ONCE):
+        acknowledged(await publish_all(nats, messages[start : start + AT_ONCE], timeout=60))
+
+
+def acknowledged(outcomes: Iterable[object]) -> None:
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+
+
+async def left_over(nats: Client, stream: Stream) -> int:
+    """How many messages of the stream query has not acknowledged."""
+    consumer = await nats.jetstream().consumer_info(stream.name, "query")
+    return (consumer.num_pending or 0) + (consumer.num_ack_pending or 0)
+
+
+def is_ok(response: httpx.Response) -> bool:
+    return response.status_code == httpx.codes.OK
