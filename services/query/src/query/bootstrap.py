@@ -14,6 +14,7 @@ from service_kit.http import application
 from service_kit.jetstream import connected, set_up_stream
 
 from query.inbound.http import menu_routes, order_routes
+from query.inbound.lag import keep_measuring
 from query.inbound.projector import SERVICE, projector
 from query.outbound.arrivals import Arrivals
 from query.outbound.generations import Generations
@@ -40,8 +41,9 @@ class Role(StrEnum):
 def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
     """The service in this role, not connected to anything yet.
 
-    It is ready once MongoDB is. Without NATS, or without a stream because its owner never ran, the
-    views grow old, but they are answered from.
+    It is ready once MongoDB is and, if it projects, once it is not too far behind the streams.
+    Without NATS, or without a stream because its owner never ran, the views grow old, but they are
+    answered from.
     """
     client, database = connect(settings.mongodb_url.get_secret_value())
     generations = Generations(database)
@@ -52,6 +54,7 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
         components.append(Component("arrivals", arrivals.follow, required=False))
     if role is not Role.API:
         components += [_projection(stream, orders, menus, settings) for stream in PROJECTED]
+    components.append(_lag(settings, role))
     app = application("Comanda query", DESCRIPTION, components)
     if role is not Role.PROJECTOR:
         wait = settings.min_version_wait
@@ -72,6 +75,12 @@ def _projection(stream: Stream, orders: Orders, menus: Menus, settings: Settings
             await consume(nats, SERVICE, [consumer], ready)
 
     return Component(f"projector-{stream.name.lower()}", run, required=False)
+
+
+def _lag(settings: Settings, role: Role) -> Component:
+    """An API reports how old its views are, and answers from them; a projector has to keep up."""
+    measuring = partial(keep_measuring, settings.nats_servers, PROJECTED, settings.ready_within)
+    return Component("lag", measuring, required=role is not Role.API)
 
 
 def _close_in_the_end(app: FastAPI, client: contextlib.AbstractAsyncContextManager[object]) -> None:

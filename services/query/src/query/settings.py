@@ -17,3 +17,6 @@ class Settings(ServiceSettings):
     min_version_wait: float = Field(
         default=5.0, gt=0, le=60, description="seconds that a read with min_version waits at most"
     )
+    ready_within: float = Field(
+        default=60.0, ge=0, description="seconds that a ready projector is behind at most; 0: any"
+    )
