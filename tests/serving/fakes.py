@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
+from serving.application.request import Request
 from serving.application.tickets import NewTicket, Overtaken, Stored, Unavailable
 from serving.domain.ticket import TicketEvent, TicketId
 
@@ -13,24 +14,36 @@ class InMemoryTickets:
 
     def __init__(self) -> None:
         self.events: list[TicketEvent] = []
-        self._last: dict[TicketId, Stored] = {}
+        self._stored: dict[TicketId, list[Stored]] = {}
 
     async def load(self, ticket_id: TicketId) -> Stored | None:
         await asyncio.sleep(0)  # as over a network, others get their turn
-        return self._last.get(ticket_id)
+        return self._last(ticket_id)
 
-    async def append(self, event: TicketEvent, *, event_id: UUID, after: int) -> None:
+    async def before(self, stored: Stored) -> Stored | None:
         await asyncio.sleep(0)
-        last = self._last.get(event.ticket.id)
+        history = self._stored[stored.ticket.id]
+        return next((each for each in history if each.sequence == stored.after), None)
+
+    async def append(
+        self, event: TicketEvent, *, event_id: UUID, after: int, request: Request | None = None
+    ) -> None:
+        await asyncio.sleep(0)
+        last = self._last(event.ticket.id)
         if last is not None and last.event_id == event_id:
             return
         if after != (last.sequence if last else 0):
             raise Overtaken
         self.events.append(event)
-        self._last[event.ticket.id] = Stored(event.ticket, event_id, len(self.events))
+        stored = Stored(event.ticket, event_id, len(self.events), after, request)
+        self._stored.setdefault(event.ticket.id, []).append(stored)
 
     async def add(self, new: Sequence[NewTicket]) -> list[Unavailable | None]:
         for each in new:
-            if each.event.ticket.id not in self._last:
+            if self._last(each.event.ticket.id) is None:
                 await self.append(each.event, event_id=each.event_id, after=0)
         return [None for _ in new]
+
+    def _last(self, ticket_id: TicketId) -> Stored | None:
+        history = self._stored.get(ticket_id)
+        return history[-1] if history else None

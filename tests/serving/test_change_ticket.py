@@ -8,9 +8,11 @@ import pytest
 from serving.application.change_ticket import PAUSES, ChangeTicket
 from serving.application.mark_ready import mark_ready
 from serving.application.recall_ticket import recall_ticket
+from serving.application.request import KeyReused, Request
 from serving.application.serve_ticket import serve_ticket
 from serving.application.start_ticket import start_ticket
 from serving.application.tickets import Overtaken, Tickets, Unavailable
+from serving.application.void_ticket import void_ticket
 from serving.domain.ticket import (
     Ticket,
     TicketEvent,
@@ -107,25 +109,75 @@ async def test_a_request_that_is_sent_twice_at_once_has_one_effect(
     assert {outcome.version for outcome in outcomes} == {2}
 
 
-async def test_another_request_or_another_command_is_not_taken_for_a_repetition(
+async def test_a_request_is_known_again_whatever_has_happened_to_the_ticket_since(
+    store: Tickets, ticket: Ticket
+) -> None:
+    moves = (start_ticket, mark_ready, recall_ticket, mark_ready, serve_ticket)
+    commands = [
+        (move, ChangeTicket(ticket_id=ticket.id, request_key=f"tablet-7/{number}"))
+        for number, move in enumerate(moves)
+    ]
+    first = [
+        await move(command, tickets=store, clock=clock, new_id=uuid7) for move, command in commands
+    ]
+
+    again = [
+        await move(command, tickets=store, clock=clock, new_id=uuid7) for move, command in commands
+    ]
+
+    assert again == first
+    stored = await store.load(ticket.id)
+    assert stored is not None
+    assert stored.ticket == first[-1]
+
+
+async def test_a_request_is_known_again_behind_changes_that_had_no_key(
+    store: Tickets, ticket: Ticket
+) -> None:
+    started = await start(store, ticket.id, request_key="k")
+    await ready(store, ticket.id)
+    await void_ticket(ChangeTicket(ticket_id=ticket.id), tickets=store, clock=clock, new_id=uuid7)
+
+    assert await start(store, ticket.id, request_key="k") == started
+
+
+async def test_another_request_is_not_taken_for_a_repetition(
     store: Tickets, ticket: Ticket
 ) -> None:
     await start(store, ticket.id, request_key="k")
 
     with pytest.raises(WrongStatus):
         await start(store, ticket.id, request_key="another")
-    assert (await ready(store, ticket.id, request_key="k")).status is TicketStatus.READY
 
 
-async def test_an_event_of_a_request_with_a_key_is_still_named_by_a_uuid_v7(
+async def test_a_key_names_one_change_of_the_ticket(store: Tickets, ticket: Ticket) -> None:
+    await start(store, ticket.id, request_key="k")
+    await ready(store, ticket.id, request_key="l")
+
+    with pytest.raises(KeyReused):
+        await ready(store, ticket.id, request_key="k")
+    with pytest.raises(KeyReused):
+        await start(store, ticket.id, request_key="k", expected_version=1)
+    with pytest.raises(KeyReused):
+        await start(store, ticket.id, request_key="l")
+
+
+async def test_a_key_is_the_tickets_own(store: Tickets, restaurant: str) -> None:
+    for ticket in (a_ticket(restaurant=restaurant), a_ticket(restaurant=restaurant)):
+        await store.append(queued(ticket), event_id=uuid7(), after=0)
+
+        assert (await start(store, ticket.id, request_key="k")).version == 2
+
+
+async def test_a_request_that_was_refused_may_be_tried_again_with_its_key(
     store: Tickets, ticket: Ticket
 ) -> None:
-    await start(store, ticket.id, request_key="k")
+    with pytest.raises(WrongStatus):
+        await ready(store, ticket.id, request_key="k")
 
-    stored = await store.load(ticket.id)
+    await start(store, ticket.id)
 
-    assert stored is not None
-    assert stored.event_id.version == 7
+    assert (await ready(store, ticket.id, request_key="k")).status is TicketStatus.READY
 
 
 class AlwaysOvertaken(InMemoryTickets):
@@ -135,7 +187,9 @@ class AlwaysOvertaken(InMemoryTickets):
         super().__init__()
         self.tries = 0
 
-    async def append(self, event: TicketEvent, *, event_id: UUID, after: int) -> None:
+    async def append(
+        self, event: TicketEvent, *, event_id: UUID, after: int, request: Request | None = None
+    ) -> None:
         if after == 0:
             await super().append(event, event_id=event_id, after=after)
             return

@@ -128,6 +128,18 @@ async def test_a_request_repeated_with_its_key_is_answered_like_the_first(
     assert answers[0].json() == answers[1].json()
 
 
+async def test_a_key_that_was_used_for_another_change_is_refused_naming_the_header(
+    http: httpx.AsyncClient, ticket: Ticket
+) -> None:
+    headers = {"Idempotency-Key": "tablet-7/42"}
+    await http.post(path(ticket, "start"), headers=headers)
+
+    answer = await http.post(path(ticket, "ready"), headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency-key-reused")
+    assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_an_unknown_ticket_is_not_found(http: httpx.AsyncClient, method: str) -> None:
     unknown = TicketId("la-piazza", UUID(int=1), 1)

@@ -66,6 +66,51 @@ async def test_of_many_cooks_on_two_replicas_exactly_one_starts_a_round(
     assert {a.json()["ticket"]["version"] for a in answers if a.status_code == 409} == {2}
 
 
+async def test_a_start_is_the_same_start_on_every_replica_for_the_tickets_whole_life(
+    kitchen: Kitchen, new_service: NewService
+) -> None:
+    other = new_service(kitchen.nats.url)
+    await asyncio.to_thread(other.wait_until_ready)
+    order = await kitchen.order()
+    await kitchen.is_queued(order)
+    key = {"Idempotency-Key": "tablet-7/42"}
+
+    first = await kitchen.http.post(f"{at(order)}/start", headers=key)
+    async with httpx.AsyncClient(base_url=other.url, timeout=20) as http:
+        await http.post(f"{at(order)}/ready")
+        await asyncio.to_thread(other.kill)
+        await asyncio.to_thread(kitchen.nats.kill)
+        await asyncio.to_thread(kitchen.nats.start)
+        await asyncio.to_thread(other.start)
+        await asyncio.to_thread(other.wait_until_ready)
+        again = await http.post(f"{at(order)}/start", headers=key)
+        reused = await http.post(f"{at(order)}/serve", headers=key)
+
+    assert (again.status_code, again.content) == (200, first.content)
+    assert again.headers["etag"] == first.headers["etag"] == '"2"'
+    assert reused.json()["code"] == "idempotency-key-reused"
+    await kitchen.is_ready()
+    assert (await kitchen.ticket(order)).json()["version"] == 3
+
+
+async def test_a_start_that_is_sent_to_both_replicas_at_once_is_one_start(
+    kitchen: Kitchen, new_service: NewService
+) -> None:
+    other = new_service(kitchen.nats.url)
+    await asyncio.to_thread(other.wait_until_ready)
+    order = await kitchen.order()
+    await kitchen.is_queued(order)
+    key = {"Idempotency-Key": "tablet-7/42"}
+
+    async with httpx.AsyncClient(timeout=20) as http:
+        urls = [f"{replica}{at(order)}/start" for replica in (kitchen.http.base_url, other.url)]
+        answers = await asyncio.gather(*(http.post(url, headers=key) for url in urls * 5))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert (await kitchen.ticket(order)).json()["version"] == 2
+
+
 async def test_while_the_broker_is_gone_every_request_is_told_to_come_again_and_then_it_works(
     kitchen: Kitchen,
 ) -> None:

@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from serving.application.tickets import Overtaken, Tickets, Unavailable
+from serving.application.request import KeyReused, Request
+from serving.application.tickets import Overtaken, Stored, Tickets, Unavailable
 from serving.domain.ticket import Ticket, TicketEvent, TicketId, UnknownTicket
 
 PAUSES = (0.0, 0.01, 0.03, 0.1, 0.3)
@@ -19,8 +19,8 @@ In a cluster the change that won a race may still be on its way into the store; 
 nearly always sees it, and ends the race with a refusal.
 """
 
-REQUEST_BITS = (1 << 62) - 1
-"""The last 62 bits of a UUIDv7: random, unless they name the request."""
+QUEUED = 1
+"""The version of a ticket that nobody asked for by a key: the order did."""
 
 Clock = Callable[[], datetime]
 """The time in UTC, to the millisecond."""
@@ -34,7 +34,7 @@ class ChangeTicket:
     """Somebody wants a ticket changed.
 
     `expected_version` of None stands for any. A request that is repeated with its `request_key`
-    has one effect.
+    has one effect, whatever has happened to the ticket since; a key is the ticket's own.
     """
 
     ticket_id: TicketId
@@ -63,36 +63,38 @@ async def change_ticket(
     """Change the ticket as `decide` says and return it as it is then.
 
     Of two changes that were decided on the same version one wins; the other is decided anew.
-    `verb` tells the commands apart that share a request key. Raises UnknownTicket,
-    VersionMismatch, Unavailable and what `decide` raises.
+    A request that was carried out is answered again, with the ticket as it was then. `verb` tells
+    it apart from another with the same key. Raises UnknownTicket, VersionMismatch, KeyReused,
+    Unavailable and what `decide` raises.
     """
-    request = _request_bits(verb, command)
+    key = command.request_key
+    request = Request.of(key, verb, command.expected_version) if key else None
     for pause in PAUSES:
         await asyncio.sleep(pause)
         stored = await tickets.load(command.ticket_id)
         if stored is None:
             raise UnknownTicket(command.ticket_id)
-        if request is not None and stored.event_id.int & REQUEST_BITS == request:
-            return stored.ticket
+        if request and (answered := await _answered(request, stored, tickets)):
+            return answered
         stored.ticket.expect(command.expected_version)
         event = decide(stored.ticket, at=clock(), actor=command.actor)
         with contextlib.suppress(Overtaken):
-            await tickets.append(event, event_id=_named(new_id(), request), after=stored.sequence)
+            await tickets.append(event, event_id=new_id(), after=stored.sequence, request=request)
             return event.ticket
     raise Unavailable("other changes of the ticket kept coming first")
 
 
-def _request_bits(verb: str, command: ChangeTicket) -> int | None:
-    """The request's name; the ticket is in it, for one cancellation asks for many tickets."""
-    if command.request_key is None:
-        return None
-    about = command.ticket_id
-    name = f"{verb} {about.restaurant} {about.order_id} {about.round} {command.request_key}"
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) & REQUEST_BITS
+async def _answered(request: Request, last: Stored, tickets: Tickets) -> Ticket | None:
+    """The ticket as the request left it; None if it is new.
 
-
-def _named(event_id: UUID, request: int | None) -> UUID:
-    """The event's id with the request's name in it, so that the stored event tells whose it is."""
-    if request is None:
-        return event_id
-    return UUID(int=event_id.int & ~REQUEST_BITS | request)
+    It is looked for from the ticket's last event to its first. Raises KeyReused, Unavailable.
+    """
+    stored: Stored | None = last
+    while stored:
+        if stored.request and stored.request.name == request.name:
+            if stored.request != request:
+                raise KeyReused
+            return stored.ticket
+        was_asked_for = stored.ticket.version > QUEUED + 1
+        stored = await tickets.before(stored) if was_asked_for else None
+    return None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
+from serving.application.request import Request
 from serving.domain.ticket import Ticket, TicketEvent, TicketId
 
 
@@ -18,11 +19,17 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A ticket as it is, with the id and the place in the store of the event that made it so."""
+    """A ticket as an event left it.
+
+    `event_id` and `sequence` are the event's name and its place in the store, `after` is the place
+    of the ticket's event before it, 0 if it was the first, and `request` is what asked for it.
+    """
 
     ticket: Ticket
     event_id: UUID
     sequence: int
+    after: int = 0
+    request: Request | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,16 @@ class Tickets(Protocol):
         """The ticket as it is now; None if there is none. Raises Unavailable."""
         ...
 
-    async def append(self, event: TicketEvent, *, event_id: UUID, after: int) -> None:
+    async def before(self, stored: Stored) -> Stored | None:
+        """The ticket as it was before; None if it was new, or the store keeps no more of it.
+
+        Raises Unavailable.
+        """
+        ...
+
+    async def append(
+        self, event: TicketEvent, *, event_id: UUID, after: int, request: Request | None = None
+    ) -> None:
         """Store an event that was decided on the ticket as it was at sequence `after`.
 
         Safe to repeat with the same `event_id`. Raises Overtaken if the ticket has changed since

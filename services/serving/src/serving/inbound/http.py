@@ -57,7 +57,7 @@ async def _command(
         ticket_id=ticket_id,
         actor=actor,
         expected_version=int(if_match.strip('"')) if if_match else None,
-        request_key=request_key,
+        request_key=f"client/{request_key}" if request_key else None,  # no client names a message
     )
 
 

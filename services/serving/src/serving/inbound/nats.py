@@ -127,7 +127,8 @@ def _queue(received: Received, order: Order, number: int) -> QueueTicket:
 def _void(event: CancellationRequested, ticket: Ticket, received: Received) -> ChangeTicket:
     """The request is named by the event, so that the event heard twice is one request."""
     event_id = (received.message.headers or {}).get("ce-id")
-    return ChangeTicket(ticket_id=ticket.id, actor=event.actor, request_key=event_id)
+    key = f"message/{event_id}" if event_id else None
+    return ChangeTicket(ticket_id=ticket.id, actor=event.actor, request_key=key)
 
 
 def _ticket(order: Order, number: int) -> Ticket:

@@ -6,6 +6,7 @@ from typing import Any
 
 from service_kit.problems import Refused
 
+from serving.application.request import KeyReused
 from serving.application.tickets import Unavailable
 from serving.domain.ticket import Ticket, UnknownTicket, VersionMismatch, WrongStatus
 from serving.published import published_ticket
@@ -23,6 +24,8 @@ def refusals_as_problems() -> Iterator[None]:
         raise Refused(404, refusal.code, str(refusal)) from refusal
     except WrongStatus as refusal:
         raise Refused(409, refusal.code, str(refusal), ticket=_json(refusal.ticket)) from refusal
+    except KeyReused as refusal:
+        raise Refused(422, refusal.code, str(refusal), field="Idempotency-Key") from refusal
     except VersionMismatch as refusal:
         raise Refused(
             412, refusal.code, str(refusal), field="If-Match", ticket=_json(refusal.ticket)

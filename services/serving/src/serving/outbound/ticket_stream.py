@@ -16,6 +16,7 @@ from prometheus_client import Counter
 from service_kit.jetstream import Outcome, publish_all
 from service_kit.tracing import current_trace
 
+from serving.application.request import Request
 from serving.application.tickets import NewTicket, Overtaken, Stored, Unavailable
 from serving.domain.ticket import TicketEvent, TicketId
 from serving.published import published_event, ticket_from
@@ -25,6 +26,9 @@ WRONG_LAST_SEQUENCE = 10071
 OTHER_IN_FLIGHT = 10164
 SAME_IN_FLIGHT = 10158
 """Error codes of JetStream; those in flight come from a cluster, where storing takes a while."""
+
+FOLLOWS = api.Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value
+REQUEST = "Comanda-Request"
 
 CHANGES = Counter("comanda_serving_ticket_changes", "Changes of tickets stored", ["change"])
 
@@ -39,14 +43,25 @@ class TicketStream:
         last = await self._last(ticket_id)
         if last is None:
             return None
-        event = read(last.headers, last.data or b"")
-        if not isinstance(event, PublishedEvent):
-            raise Unreadable(f"{event.TYPE} is not an event of a ticket")
-        return Stored(ticket_from(event.ticket), _event_id(last), last.seq or 0)
+        return _stored(last)
 
-    async def append(self, event: TicketEvent, *, event_id: UUID, after: int) -> None:
+    async def before(self, stored: Stored) -> Stored | None:
+        """By the sequence that each event was stored to follow: JetStream keeps that with it."""
+        if not stored.after:
+            return None
+        try:
+            js = self._client().jetstream()
+            return _stored(await js.get_msg(TICKETS.name, seq=stored.after))
+        except NatsError as error:
+            if _has_code(error, NO_MESSAGE):
+                return None
+            raise _unavailable(error) from error
+
+    async def append(
+        self, event: TicketEvent, *, event_id: UUID, after: int, request: Request | None = None
+    ) -> None:
         published = published_event(event)
-        message = _sealed(published, event_id, after, current_trace())
+        message = _sealed(published, event_id, after, {**current_trace(), **_of(request)})
         try:
             js = self._client().jetstream()
             await js.publish(message.subject, message.body, headers=dict(message.headers))
@@ -86,14 +101,36 @@ class TicketStream:
         The server compares the sequence before it looks for duplicates.
         """
         last = await self._last(ticket_id)
-        return last is not None and _event_id(last) == event_id
+        return last is not None and _stored(last).event_id == event_id
 
 
-def _sealed(event: PublishedEvent, event_id: UUID, after: int, trace: Mapping[str, str]) -> Message:
+def _stored(message: api.RawStreamMsg) -> Stored:
+    event = read(message.headers, message.data or b"")
+    if not isinstance(event, PublishedEvent):
+        raise Unreadable(f"{event.TYPE} is not an event of a ticket")
+    headers = message.headers or {}
+    asked_for = headers.get(REQUEST)
+    return Stored(
+        ticket_from(event.ticket),
+        UUID(headers[api.Header.MSG_ID.value]),
+        sequence=message.seq or 0,
+        after=int(headers.get(FOLLOWS, 0)),
+        request=Request(*asked_for.split(maxsplit=1)) if asked_for else None,
+    )
+
+
+def _of(request: Request | None) -> dict[str, str]:
+    """The header that keeps with an event what asked for it."""
+    return {REQUEST: f"{request.name} {request.change}"} if request else {}
+
+
+def _sealed(
+    event: PublishedEvent, event_id: UUID, after: int, further: Mapping[str, str]
+) -> Message:
     """The event's message, to be stored only if the ticket's last sequence is `after`."""
-    message = seal(event, event_id=event_id, trace=trace)
+    message = seal(event, event_id=event_id, trace=further)
     condition = {
-        api.Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(after),
+        FOLLOWS: str(after),
         "Nats-Expected-Last-Subject-Sequence-Subject": _every_event_of(event.ticket),
     }
     return Message(message.subject, {**message.headers, **condition}, message.body)
@@ -101,10 +138,6 @@ def _sealed(event: PublishedEvent, event_id: UUID, after: int, trace: Mapping[st
 
 def _every_event_of(ticket: TicketId | PublishedTicket) -> str:
     return subjects.every_event_of_ticket(ticket.restaurant, ticket.order_id, ticket.round)
-
-
-def _event_id(message: api.RawStreamMsg) -> UUID:
-    return UUID((message.headers or {})[api.Header.MSG_ID.value])
 
 
 def _failure(outcome: Outcome) -> Unavailable | None:
