@@ -10,7 +10,10 @@ from comanda_contracts import OrderEvent, TicketEvent
 from comanda_local.places import LOOPBACK, free_port, temporary_folder
 from comanda_local.servers import MongoDB
 from fastapi import FastAPI
-from query.inbound.http import menu_routes, order_routes
+from query.inbound.http.board import board_routes
+from query.inbound.http.lists import list_routes
+from query.inbound.http.menu import menu_routes
+from query.inbound.http.orders import order_routes
 from query.outbound.arrivals import Arrivals
 from query.outbound.generations import Generations
 from query.outbound.menus import MongoMenus
@@ -41,8 +44,13 @@ async def answering(
     watch = partial(keep_watch, client, [orders.set_up, menus.set_up])
     components = [Component("mongodb", watch), Component("arrivals", arrivals.follow)]
     app = application("query", "under test", components)
-    app.include_router(order_routes(orders, menus, arrivals, min_version_wait=min_version_wait))
-    app.include_router(menu_routes(menus))
+    for routes in (
+        order_routes(orders, arrivals, min_version_wait=min_version_wait),
+        list_routes(orders, menus),
+        board_routes(orders, menus),
+        menu_routes(menus),
+    ):
+        app.include_router(routes)
     async with client, app.router.lifespan_context(app), in_process(app) as questions:
         yield questions
 

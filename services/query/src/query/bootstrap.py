@@ -13,7 +13,10 @@ from service_kit.consuming import Consumer, consume
 from service_kit.http import application
 from service_kit.jetstream import connected, set_up_stream
 
-from query.inbound.http import menu_routes, order_routes
+from query.inbound.http.board import board_routes
+from query.inbound.http.lists import list_routes
+from query.inbound.http.menu import menu_routes
+from query.inbound.http.orders import order_routes
 from query.inbound.lag import keep_measuring
 from query.inbound.projector import SERVICE, projector
 from query.outbound.arrivals import Arrivals
@@ -57,9 +60,13 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
     components.append(_lag(settings, role))
     app = application("Comanda query", DESCRIPTION, components)
     if role is not Role.PROJECTOR:
-        wait = settings.min_version_wait
-        app.include_router(order_routes(orders, menus, arrivals, min_version_wait=wait))
-        app.include_router(menu_routes(menus))
+        for routes in (
+            order_routes(orders, arrivals, min_version_wait=settings.min_version_wait),
+            list_routes(orders, menus),
+            board_routes(orders, menus),
+            menu_routes(menus),
+        ):
+            app.include_router(routes)
     _close_in_the_end(app, client)
     return app
 

@@ -1,0 +1,1 @@
+"""Questions over HTTP and their answers, a module for each subject."""

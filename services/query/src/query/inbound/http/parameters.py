@@ -1,0 +1,17 @@
+"""What a question may say: the parameters that routes share."""
+
+from typing import Annotated, Any
+
+from fastapi import Header, Query
+
+PREFIX = "/v1/restaurants/{restaurant}"
+"""Where every question begins."""
+
+MinVersion = Annotated[
+    int | None,
+    Query(ge=1, description="wait, for some seconds, until the view has this version of the order"),
+]
+IfNoneMatch = Annotated[str | None, Header(description="ETags of what the client has")]
+
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The client has it already"}}
+"""The OpenAPI response of a route that takes `If-None-Match`."""
