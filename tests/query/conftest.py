@@ -15,6 +15,7 @@ from query.inbound.http.lists import list_routes
 from query.inbound.http.menu import menu_routes
 from query.inbound.http.orders import order_routes
 from query.outbound.arrivals import Arrivals
+from query.outbound.following import Following
 from query.outbound.generations import Generations
 from query.outbound.menus import MongoMenus
 from query.outbound.mongo import Database, connect, keep_watch
@@ -40,9 +41,10 @@ async def answering(
     client, database = connect(mongodb_url)
     generations = Generations(database)
     orders, menus = MongoOrders(generations), MongoMenus(generations)
-    arrivals = Arrivals(generations)
+    following = Following(generations)
+    arrivals = Arrivals(following)
     watch = partial(keep_watch, client, [orders.set_up, menus.set_up])
-    components = [Component("mongodb", watch), Component("arrivals", arrivals.follow)]
+    components = [Component("mongodb", watch), Component("changes", following.follow)]
     app = application("query", "under test", components)
     for routes in (
         order_routes(orders, arrivals, min_version_wait=min_version_wait),

@@ -10,6 +10,7 @@ from comanda_local.servers import MongoDB
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 from query.outbound import arrivals as waiting
 from query.outbound.arrivals import Arrivals
+from query.outbound.following import Following
 from query.outbound.generations import Generations
 from query.outbound.mongo import Client, Database, connect
 from query.outbound.orders import MongoOrders
@@ -34,8 +35,9 @@ def no_polling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def arrivals(database: Database) -> AsyncIterator[Arrivals]:
-    arrivals = Arrivals(Generations(database))
-    async with running([Component("arrivals", arrivals.follow)]):
+    following = Following(Generations(database))
+    arrivals = Arrivals(following)
+    async with running([Component("changes", following.follow)]):
         yield arrivals
 
 
@@ -102,10 +104,11 @@ async def test_a_change_right_after_the_look_wakes_the_reader(
 async def test_a_reader_is_still_woken_after_mongodb_was_killed(own_mongodb: MongoDB) -> None:
     client, database = connect(own_mongodb.url)
     generations, order = Generations(database), an_order()
-    orders, arrivals = MongoOrders(generations), Arrivals(generations)
+    following = Following(generations)
+    orders, arrivals = MongoOrders(generations), Arrivals(following)
     look, looked = looking_at(orders, order)
 
-    async with client, running([Component("arrivals", arrivals.follow)]):
+    async with client, running([Component("changes", following.follow)]):
         reading = asyncio.create_task(read(arrivals, order, look))
         await looked.wait()
         await asyncio.to_thread(own_mongodb.kill)
@@ -120,7 +123,7 @@ async def test_a_reader_looks_again_where_there_is_no_news(
 ) -> None:
     order = an_order()
     look, looked = looking_at(orders, order)
-    reading = asyncio.create_task(read(Arrivals(Generations(database)), order, look))
+    reading = asyncio.create_task(read(Arrivals(Following(Generations(database))), order, look))
     await looked.wait()
 
     await store(orders, closed(order))
@@ -155,10 +158,11 @@ async def test_nothing_is_followed_until_somebody_has_to_wait(fresh_mongodb_url:
     streams, order = ChangeStreams(), an_order()
     client = Client(fresh_mongodb_url, event_listeners=[streams])
     generations = Generations(client.get_default_database())
-    orders, arrivals = MongoOrders(generations), Arrivals(generations)
+    following = Following(generations)
+    orders, arrivals = MongoOrders(generations), Arrivals(following)
     look, _ = looking_at(orders, order)
 
-    async with client, running([Component("arrivals", arrivals.follow)]):
+    async with client, running([Component("changes", following.follow)]):
         await store(orders, closed(order))
         await read(arrivals, order, look)
         assert streams.opened == 0

@@ -20,6 +20,7 @@ from query.inbound.http.orders import order_routes
 from query.inbound.lag import keep_measuring
 from query.inbound.projector import SERVICE, projector
 from query.outbound.arrivals import Arrivals
+from query.outbound.following import Following
 from query.outbound.generations import Generations
 from query.outbound.menus import MongoMenus
 from query.outbound.mongo import connect, keep_watch
@@ -51,10 +52,11 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
     client, database = connect(settings.mongodb_url.get_secret_value())
     generations = Generations(database)
     orders, menus = MongoOrders(generations), MongoMenus(generations)
-    arrivals = Arrivals(generations)
+    following = Following(generations)
+    arrivals = Arrivals(following)
     components = [Component("mongodb", partial(keep_watch, client, [orders.set_up, menus.set_up]))]
     if role is not Role.PROJECTOR:
-        components.append(Component("arrivals", arrivals.follow, required=False))
+        components.append(Component("changes", following.follow, required=False))
     if role is not Role.API:
         components += [_projection(stream, orders, menus, settings) for stream in PROJECTED]
     components.append(_lag(settings, role))
