@@ -1,6 +1,7 @@
 """Reading one's own write: with `min_version` the answer waits until the view has it."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
@@ -15,7 +16,7 @@ from query.outbound.generations import Generations
 from query.outbound.mongo import Client, Database, connect
 from query.outbound.orders import MongoOrders
 from query.views.shown import version_of
-from query.views.store import Document
+from query.views.store import Document, StoreAway
 from service_kit.components import Component, running
 
 from tests.query.builders import an_order, closed, its_ticket, news_of, placed
@@ -64,6 +65,17 @@ def looking_at(orders: MongoOrders, order: Order) -> tuple[Look, asyncio.Event]:
     return look, looked
 
 
+def as_often_as_it_takes(look: Look) -> Look:
+    """The look, again and again while the store is away."""
+
+    async def look_again() -> Document | None:
+        while True:
+            with contextlib.suppress(StoreAway):
+                return await look()
+
+    return look_again
+
+
 @pytest.mark.usefixtures("no_polling")
 async def test_a_reader_is_woken_by_what_another_replica_writes(
     orders: MongoOrders, arrivals: Arrivals, fresh_mongodb_url: str
@@ -109,7 +121,7 @@ async def test_a_reader_is_still_woken_after_mongodb_was_killed(own_mongodb: Mon
     look, looked = looking_at(orders, order)
 
     async with client, running([Component("changes", following.follow)]):
-        reading = asyncio.create_task(read(arrivals, order, look))
+        reading = asyncio.create_task(read(arrivals, order, as_often_as_it_takes(look)))
         await looked.wait()
         await asyncio.to_thread(own_mongodb.kill)
         await asyncio.to_thread(own_mongodb.start)
