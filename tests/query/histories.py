@@ -31,6 +31,17 @@ STEPS: dict[TicketStatus, list[tuple[type[TicketEvent], TicketStatus]]] = {
     TicketStatus.VOIDED: [],
 }
 
+TIME_OF: dict[type[TicketEvent], str] = {
+    contracts.TicketStarted: "started_at",
+    contracts.TicketRecalled: "started_at",
+    contracts.TicketReady: "ready_at",
+    contracts.TicketServed: "served_at",
+}
+"""The time of a ticket that its event sets."""
+
+PLACED = st.sampled_from([0, 0, 1, 1800, 3600, 86400])
+"""Seconds after noon when an order is placed: in some hours of two days."""
+
 TEXTS = st.sampled_from(["no basil", "$5 off", "$total", "a.b", "", "ünïcode ☕", "$$ROOT"])
 
 
@@ -82,14 +93,23 @@ class _Telling:
         ticket = self.tickets[number]
         if steps := STEPS[ticket.status]:
             event, status = self.draw(st.sampled_from(steps))
-            changes = {"version": ticket.version + 1, "status": status, "started_at": self.now()}
+            changes: dict[str, Any] = {"version": ticket.version + 1, "status": status}
+            if event in TIME_OF:
+                changes[TIME_OF[event]] = self.now()
             self.change_ticket(event, ticket.model_copy(update=changes))
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
     """All events of one order and its tickets, in the order in which they happened."""
-    order = an_order(order_id=uuid.uuid4(), customer=draw(TEXTS))
+    at = after(draw(PLACED))
+    order = an_order(
+        order_id=uuid.uuid4(),
+        customer=draw(TEXTS),
+        channel=draw(st.sampled_from(contracts.Channel)),
+        placed_at=at,
+        business_day=at.date(),
+    )
     telling = _Telling(draw, order)
     telling.change_order(contracts.OrderPlaced, {})
     telling.queue(1)

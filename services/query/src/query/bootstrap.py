@@ -25,8 +25,10 @@ from query.outbound.generations import Generations
 from query.outbound.menus import MongoMenus
 from query.outbound.mongo import connect, keep_watch
 from query.outbound.orders import MongoOrders
+from query.outbound.roll_up import RollUp
+from query.outbound.sales import MongoSales
 from query.settings import Settings
-from query.views.store import Menus, Orders
+from query.views.store import Menus, Orders, Sales
 
 DESCRIPTION = "Answers every question about orders, from views that are filled by events alone."
 
@@ -52,13 +54,15 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
     client, database = connect(settings.mongodb_url.get_secret_value())
     generations = Generations(database)
     orders, menus = MongoOrders(generations), MongoMenus(generations)
-    following = Following(generations)
+    sales, following = MongoSales(generations), Following(generations)
     arrivals = Arrivals(following)
-    components = [Component("mongodb", partial(keep_watch, client, [orders.set_up, menus.set_up]))]
+    set_up = [orders.set_up, menus.set_up, sales.set_up]
+    components = [Component("mongodb", partial(keep_watch, client, set_up))]
     if role is not Role.PROJECTOR:
         components.append(Component("changes", following.follow, required=False))
     if role is not Role.API:
-        components += [_projection(stream, orders, menus, settings) for stream in PROJECTED]
+        components += [_projection(stream, orders, sales, menus, settings) for stream in PROJECTED]
+        components.append(Component("roll-up", RollUp(generations).run, required=False))
     components.append(_lag(settings, role))
     app = application("Comanda query", DESCRIPTION, components)
     if role is not Role.PROJECTOR:
@@ -73,13 +77,15 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
     return app
 
 
-def _projection(stream: Stream, orders: Orders, menus: Menus, settings: Settings) -> Component:
+def _projection(
+    stream: Stream, orders: Orders, sales: Sales, menus: Menus, settings: Settings
+) -> Component:
     """Each stream has a component of its own, so that one that is missing stops no other."""
 
     async def run(ready: Ready) -> None:
         async with connected(settings.nats_servers, SERVICE) as nats:
             await set_up_stream(nats.jetstream(), DEAD_LETTERS, replicas=settings.stream_replicas)
-            handler = projector(stream, orders, menus, nats)
+            handler = projector(stream, orders, sales, menus, nats)
             consumer = Consumer(stream, SERVICE, (stream.subject,), handler)
             await consume(nats, SERVICE, [consumer], ready)
 

@@ -12,7 +12,7 @@ from service_kit.dead_letters import DeadLetter, set_aside
 
 from query.views import menu, order
 from query.views.joining import joined
-from query.views.store import Menus, Orders, Unstorable
+from query.views.store import Menus, Orders, Sales, Unstorable
 
 SERVICE = "query"
 """Its name: of its consumers, its connections and its dead letters."""
@@ -32,7 +32,7 @@ BATCH = Histogram(
 )
 
 
-def projector(stream: Stream, orders: Orders, menus: Menus, nats: Client) -> Handler:
+def projector(stream: Stream, orders: Orders, sales: Sales, menus: Menus, nats: Client) -> Handler:
     """The handler of a stream's batches.
 
     A message is acknowledged once its effect is stored, so it may be projected more than once;
@@ -42,7 +42,7 @@ def projector(stream: Stream, orders: Orders, menus: Menus, nats: Client) -> Han
 
     async def project(batch: list[Received]) -> None:
         try:
-            await _store([received.event for received in batch], orders, menus)
+            await _store([received.event for received in batch], orders, sales, menus)
         except (Unstorable, OverflowError) as error:
             if len(batch) > 1:
                 middle = len(batch) // 2
@@ -57,10 +57,12 @@ def projector(stream: Stream, orders: Orders, menus: Menus, nats: Client) -> Han
     return project
 
 
-async def _store(events: Sequence[Event], orders: Orders, menus: Menus) -> None:
+async def _store(events: Sequence[Event], orders: Orders, sales: Sales, menus: Menus) -> None:
     """Join what the events say, one view per document, into the stores they belong to."""
     about_orders = [order.of(each) for each in events if isinstance(each, OrderEvent | TicketEvent)]
-    await orders.merge(joined(about_orders, lambda view: view.order_id, order.join))
+    views = joined(about_orders, lambda view: view.order_id, order.join)
+    await orders.merge(views)
+    await sales.mark(views)
     items = [menu.of(each) for each in events if isinstance(each, MenuEvent)]
     await menus.merge_items(joined(items, lambda view: view.key, menu.join))
     restaurants = [menu.of(each) for each in events if isinstance(each, RestaurantEvent)]

@@ -13,6 +13,8 @@ class Generation:
         self.orders: Collection = database[f"orders-{number}"]
         self.menu: Collection = database[f"menu-{number}"]
         self.restaurants: Collection = database[f"restaurants-{number}"]
+        self.sales_days: Collection = database[f"sales-days-{number}"]
+        self.sales_hours: Collection = database[f"sales-hours-{number}"]
 
 
 class Generations:

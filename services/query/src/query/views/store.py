@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 from query.views.menu import Newest
 from query.views.order import OrderView
+from query.views.sales import Kept, Span
 
 Document = dict[str, Any]
 """An order view as `views/order.document` gives it."""
@@ -51,6 +52,26 @@ class Menus(Protocol):
 
     async def items(self, slug: str) -> list[Document]:
         """The states of the items that are not withdrawn, by category and name."""
+
+
+class Sales(Protocol):
+    """What was sold, summed up ahead of the question. Each raises StoreAway if it can't be done."""
+
+    async def mark(self, views: Sequence[OrderView]) -> None:
+        """Have the hours summed up anew in which these orders were placed.
+
+        Call it after the views were merged, and before their events are acknowledged. Repeating it
+        costs a sum, and changes none.
+        """
+
+    async def days(self, span: Span, *, items: bool) -> Kept:
+        """The business days of the span, with what was sold of each item if that is wanted."""
+
+    async def hours(self, span: Span, *, items: bool) -> Kept:
+        """The hours of the span, with what was sold of each item if that is wanted."""
+
+    async def top(self, restaurant: str, day: str, limit: int) -> Document | None:
+        """The sales of one day with its best items; None if nothing is summed up yet."""
 
 
 Seen = TypeVar("Seen")

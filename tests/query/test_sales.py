@@ -1,0 +1,145 @@
+"""Sales as a pure sum of orders: what counts, and where."""
+
+import functools
+from typing import Any
+
+import pytest
+from comanda_contracts import Line, Order, OrderEvent, OrderStatus, TicketEvent, TicketStatus
+from hypothesis import given
+from hypothesis import strategies as st
+from query.views.order import document, join, of
+from query.views.sales import Document, Sales
+
+from tests.query.builders import a_round, after, an_order, its_ticket, news_of, placed
+from tests.query.histories import histories
+
+
+def stored(*events: OrderEvent | TicketEvent) -> Document:
+    """The document of one order."""
+    return document(functools.reduce(join, map(of, events)))
+
+
+def sold(*lines: tuple[str, str, int, int], **fields: Any) -> Document:
+    """An order of these items: sku, name, price and quantity."""
+    items = tuple(
+        Line(sku=sku, name=name, unit_price=price, quantity=quantity)
+        for sku, name, price, quantity in lines
+    )
+    return stored(placed(an_order(rounds=(a_round(1, lines=items),), **fields)))
+
+
+def wait_of(order: Order, **ticket: Any) -> tuple[int, int]:
+    """How many waited for a round to be ready and to be served, with this one ticket."""
+    total = Sales.of([stored(placed(order), news_of(its_ticket(order, **ticket)))]).total
+    return sum(total.ready.values()), sum(total.served.values())
+
+
+def test_orders_add_up_by_channel_and_altogether() -> None:
+    orders = [
+        sold(("tea", "Tea", 300, 2), channel="takeaway"),
+        sold(("tea", "Tea", 300, 1), channel="dine_in"),
+        sold(("cake", "Cake", 450, 1), channel="dine_in"),
+    ]
+
+    sales = Sales.of(orders)
+
+    assert {name: (each.revenue, each.orders) for name, each in sales.channels.items()} == {
+        "takeaway": (600, 1),
+        "dine_in": (750, 2),
+    }
+    assert (sales.total.revenue, sales.total.orders, sales.currency) == (1350, 3, "EUR")
+
+
+def test_items_are_ranked_by_revenue_with_the_orders_that_have_them() -> None:
+    orders = [
+        sold(("tea", "Tea", 300, 2), ("cake", "Cake", 450, 1), ("tea", "Tea", 300, 1)),
+        sold(("cake", "Cake", 450, 2)),
+    ]
+
+    items = Sales.of(orders).document()["items"]
+
+    assert [(each["sku"], each["quantity"], each["revenue"], each["orders"]) for each in items] == [
+        ("cake", 3, 1350, 2),
+        ("tea", 3, 900, 1),
+    ]
+
+
+def test_an_item_has_the_name_it_was_last_sold_by() -> None:
+    old = sold(("tea", "Tea", 300, 1), placed_at=after(1))
+    new = sold(("tea", "Green tea", 300, 1), placed_at=after(2))
+
+    for orders in ([old, new], [new, old]):
+        assert Sales.of(orders).document()["items"][0]["name"] == "Green tea"
+
+
+def test_cancelled_rounds_do_not_count() -> None:
+    order = an_order(rounds=(a_round(1, voided=True), a_round(2)))
+
+    sales = Sales.of([stored(placed(order))])
+
+    assert (sales.total.revenue, sales.total.orders) == (3400, 1)
+    assert sales.items["margherita"].quantity == 4
+
+
+@pytest.mark.parametrize(
+    "fields", [{"status": "cancelled"}, {"rounds": (a_round(1, voided=True),)}]
+)
+def test_cancelled_orders_do_not_count(fields: dict[str, Any]) -> None:
+    assert Sales.of([stored(placed(an_order(**fields)))]) == Sales()
+
+
+def test_an_order_counts_while_its_cancellation_is_not_decided() -> None:
+    order = an_order(status=OrderStatus.CANCELLING)
+
+    assert Sales.of([stored(placed(order))]).total.orders == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "counted"),
+    [("queued", (0, 0)), ("preparing", (0, 0)), ("ready", (1, 0)), ("served", (1, 1))],
+)
+def test_a_round_has_waited_once_it_is_ready_and_once_it_is_served(
+    status: str, counted: tuple[int, int]
+) -> None:
+    """A round that was recalled is prepared again, though it has been ready once."""
+    served = after(9) if status == "served" else None
+
+    ticket = {"status": TicketStatus(status), "ready_at": after(5), "served_at": served}
+
+    assert wait_of(an_order(), **ticket) == counted
+
+
+def test_each_round_waits_from_when_it_was_ordered() -> None:
+    order = an_order(rounds=(a_round(1), a_round(2, ordered_at=after(600))))
+    ready = {"status": TicketStatus.READY}
+    tickets = [
+        news_of(its_ticket(order, **ready, ready_at=after(60))),
+        news_of(its_ticket(order, **ready, round=2, ready_at=after(660), started_at=after(630))),
+    ]
+
+    sales = Sales.of([stored(placed(order), *tickets)])
+
+    assert list(sales.total.ready.values()) == [2]
+    assert sales.made == [[after(660).timestamp(), 30.0]]
+
+
+def test_a_cancelled_round_waits_for_nothing() -> None:
+    order = an_order(rounds=(a_round(1, voided=True), a_round(2)))
+
+    assert wait_of(order, status=TicketStatus.READY, ready_at=after(5)) == (0, 0)
+
+
+@given(st.lists(histories(), min_size=1, max_size=6), st.data())
+def test_sums_of_parts_in_any_order_are_the_sum_of_all(
+    told: list[list[OrderEvent | TicketEvent]], data: st.DataObject
+) -> None:
+    orders = [stored(*history) for history in told]
+    cut = data.draw(st.integers(0, len(orders)))
+    shuffled = data.draw(st.permutations(orders))
+
+    parts = [Sales.of(shuffled[:cut]), Sales.of(shuffled[cut:])]
+    total = Sales()
+    for part in parts:
+        total.add(Sales.stored(part.document()))
+
+    assert total.document() == Sales.of(orders).document()

@@ -1,0 +1,51 @@
+"""Waiting times add up, and their percentiles are as exact as is promised."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from query.views import waiting
+from query.views.waiting import ERROR, Histogram
+
+SECONDS = st.floats(0.001, 10 * 86400)
+TIMES = st.lists(SECONDS, min_size=1, max_size=200)
+
+
+def histogram(*times: float) -> Histogram:
+    counted: Histogram = {}
+    for each in times:
+        waiting.count(counted, each)
+    return counted
+
+
+@given(TIMES, st.sampled_from([0.0, 0.5, 0.9, 0.95, 0.99, 1.0]))
+def test_a_quantile_is_as_near_as_promised(times: list[float], share: float) -> None:
+    exact = sorted(times)[math.floor(share * (len(times) - 1))]
+
+    found = waiting.quantile(histogram(*times), share)
+
+    assert found == pytest.approx(exact, rel=ERROR * 1.0001)
+
+
+@given(TIMES, TIMES)
+def test_histograms_of_two_times_add_up_to_that_of_both(
+    some: list[float], others: list[float]
+) -> None:
+    added = histogram(*some)
+
+    waiting.add(added, histogram(*others))
+
+    assert added == histogram(*some, *others)
+
+
+def test_nobody_who_waited_has_no_percentile() -> None:
+    assert waiting.shown({}) == {"count": 0, "p50": None, "p90": None, "p95": None, "p99": None}
+
+
+def test_who_was_served_before_ordering_by_another_clock_waited_a_moment() -> None:
+    assert waiting.quantile(histogram(-3.0, 0.0), 1.0) == pytest.approx(0.001, rel=2 * ERROR)
+
+
+def test_a_long_histogram_stays_small() -> None:
+    assert len(histogram(*(number / 10 for number in range(1, 100_000)))) < 800
