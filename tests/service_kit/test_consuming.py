@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from comanda_contracts import Event, MenuItemSet, Message, seal
+from comanda_contracts.examples import AT, ITEM
 from comanda_contracts.streams import DEAD_LETTERS, MENU
 from comanda_local.servers import Nats
 from nats.aio.client import Client
@@ -14,7 +15,6 @@ from service_kit.consuming import Consumer, Received, consume
 from service_kit.jetstream import connected, publish_all, set_up_stream
 
 from tests.conftest import NewNatsServer
-from tests.contracts.examples import AT, ITEM
 
 
 @pytest.fixture

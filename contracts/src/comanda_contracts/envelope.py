@@ -28,7 +28,7 @@ class Unreadable(ValueError):
 class Published(BaseModel):
     """Ground of every published model: immutable, tolerant of fields that later versions add."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
 
 class State(Published):
@@ -37,6 +37,7 @@ class State(Published):
     restaurant: str
     """Slug of the venue, such as `la-piazza`."""
     version: Version
+    """1, 2, 3, … without gaps; of two states of one aggregate the higher version is the newer."""
 
 
 class Event(Published):
@@ -50,7 +51,7 @@ class Event(Published):
     at: AwareDatetime
     """When it happened: UTC, to the millisecond."""
     actor: str | None = None
-    """Who did it, where known."""
+    """Who did it, such as a waiter's name, where known."""
 
     @property
     def state(self) -> State:

@@ -10,9 +10,13 @@ class MenuItem(State):
     """One dish or drink of a restaurant."""
 
     sku: str
+    """Names the item in its restaurant; it never changes."""
     name: str
+    """What guests read."""
     category: str
+    """Heading under which it stands on the menu, such as `Pizza`."""
     price: Money
+    """Price of one, in minor units of the restaurant's currency."""
     available: bool
     """False while the kitchen is out of it."""
     withdrawn: bool = False
@@ -25,6 +29,7 @@ class MenuEvent(Event):
     SOURCE: ClassVar[str] = "/comanda/ordering"
 
     item: MenuItem
+    """The whole item after the event."""
     reason: str | None = None
     """Why, where somebody said so."""
 

@@ -31,10 +31,15 @@ class Line(Published):
     """Some of one menu item, with its name and price as they were when it was ordered."""
 
     sku: str
+    """The menu item."""
     name: str
+    """Its name when it was ordered."""
     unit_price: Money
+    """Price of one when it was ordered, in minor units of the order's currency."""
     quantity: Count
+    """How many of it."""
     note: str | None = None
+    """The guest's wish to the kitchen, such as `no basil`."""
 
 
 class Round(Published):
@@ -43,7 +48,9 @@ class Round(Published):
     round: Count
     """1, 2, 3, … in its order."""
     lines: tuple[Line, ...]
+    """What was ordered."""
     ordered_at: AwareDatetime
+    """When: UTC, to the millisecond."""
     voided: bool = False
     """True once the kitchen agreed not to make it; its lines are no part of the total."""
 
@@ -52,32 +59,46 @@ class Cancellation(Published):
     """A request to cancel that the kitchen has not settled yet."""
 
     rounds: tuple[Count, ...]
+    """Numbers of the rounds that should not be made."""
     reason: str
+    """Why, in the words of who asked."""
     actor: str | None = None
     """Who asked for it, where known."""
     requested_at: AwareDatetime
+    """When: UTC, to the millisecond."""
 
 
 class Order(State):
     """The whole order: `table` and `guests` if dine-in, `customer` and `phone` if takeaway."""
 
     order_id: UUID
+    """Names the order for ever."""
     number: str
     """What people call it, such as `A-017`: unique per restaurant and business day."""
     business_day: date
     """The local date at the restaurant when the order was placed."""
     channel: Channel
+    """How it reaches the guest."""
     table: str | None = None
+    """What the restaurant calls the table, if dine-in."""
     guests: Annotated[int, Field(ge=1)] | None = None
+    """How many people sit there, if dine-in."""
     customer: str | None = None
+    """Who comes to fetch it, if takeaway."""
     phone: str | None = None
+    """Where to reach the customer, if takeaway and known."""
     currency: str
+    """ISO 4217 code, such as `EUR`; every amount of the order is in its minor units."""
     status: OrderStatus
+    """As ordering sees it."""
     rounds: tuple[Round, ...]
+    """In the order of their numbers, voided ones too."""
     total: Money
-    """Sum of `unit_price * quantity` over the rounds that are not voided."""
+    """Sum of `unit_price * quantity` over the rounds that are not voided, in minor units."""
     placed_at: AwareDatetime
+    """When the first round was ordered: UTC, to the millisecond."""
     cancellation: Cancellation | None = None
+    """What is asked of the kitchen, while `status` is `cancelling`."""
 
 
 class OrderEvent(Event):
@@ -86,6 +107,7 @@ class OrderEvent(Event):
     SOURCE: ClassVar[str] = "/comanda/ordering"
 
     order: Order
+    """The whole order after the event."""
 
     @property
     def state(self) -> Order:
@@ -112,6 +134,7 @@ class ItemsAdded(OrderEvent):
     TYPE: ClassVar[str] = "comanda.order.items-added.v1"
 
     round: Count
+    """Number of the round that was added."""
 
 
 class CancellationRequested(OrderEvent):
@@ -129,7 +152,9 @@ class CancellationRefused(OrderEvent):
     TYPE: ClassVar[str] = "comanda.order.cancellation-refused.v1"
 
     refused: tuple[Count, ...]
+    """Numbers of the rounds that the kitchen had begun, and makes."""
     voided: tuple[Count, ...]
+    """Numbers of the rounds that it does not make."""
     reason: str | None = None
     """Why the cancellation was asked for."""
 
@@ -140,7 +165,9 @@ class ItemsCancelled(OrderEvent):
     TYPE: ClassVar[str] = "comanda.order.items-cancelled.v1"
 
     rounds: tuple[Count, ...]
+    """Numbers of the rounds that it does not make."""
     reason: str
+    """Why the cancellation was asked for."""
 
 
 class OrderCancelled(OrderEvent):
@@ -149,6 +176,7 @@ class OrderCancelled(OrderEvent):
     TYPE: ClassVar[str] = "comanda.order.cancelled.v1"
 
     reason: str
+    """Why the cancellation was asked for."""
 
 
 class OrderClosed(OrderEvent):

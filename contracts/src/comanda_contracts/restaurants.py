@@ -10,6 +10,7 @@ class Restaurant(State):
     """One venue."""
 
     name: str
+    """What guests read."""
     currency: str
     """ISO 4217 code; every price of the restaurant is in its minor units."""
     time_zone: str
@@ -22,6 +23,7 @@ class RestaurantEvent(Event):
     SOURCE: ClassVar[str] = "/comanda/ordering"
 
     restaurant: Restaurant
+    """The whole restaurant after the event."""
 
     @property
     def state(self) -> Restaurant:

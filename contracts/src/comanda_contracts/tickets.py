@@ -25,28 +25,42 @@ class TicketLine(Published):
     """How much of what to make."""
 
     sku: str
+    """The menu item."""
     name: str
+    """Its name when it was ordered."""
     quantity: Count
+    """How many of it."""
     note: str | None = None
+    """The guest's wish to the kitchen, such as `no basil`."""
 
 
 class Ticket(State):
     """The whole ticket. A time is that of the latest such change, None if there was none."""
 
     order_id: UUID
+    """The order."""
     round: Count
+    """The round of the order: the ticket is known by both."""
     number: str
     """The order's human number, such as `A-017`."""
     channel: Channel
+    """How the order reaches the guest."""
     table: str | None = None
+    """Where to carry it, if dine-in."""
     customer: str | None = None
+    """Who comes to fetch it, if takeaway."""
     lines: tuple[TicketLine, ...]
+    """What to make."""
     status: TicketStatus
+    """Where the round is on its way."""
     ordered_at: AwareDatetime
-    """When the guest ordered the round, which decides its place in the queue."""
+    """When the guest ordered the round, which decides its place in the queue: UTC."""
     started_at: AwareDatetime | None = None
+    """When a cook last began it: UTC, to the millisecond."""
     ready_at: AwareDatetime | None = None
+    """When it last was ready: UTC, to the millisecond."""
     served_at: AwareDatetime | None = None
+    """When it was carried to the table, or handed over: UTC, to the millisecond."""
 
 
 class TicketEvent(Event):
@@ -55,6 +69,7 @@ class TicketEvent(Event):
     SOURCE: ClassVar[str] = "/comanda/serving"
 
     ticket: Ticket
+    """The whole ticket after the event."""
 
     @property
     def state(self) -> Ticket:

@@ -1,0 +1,185 @@
+"""An example of every event, as on an evening at La Piazza; also for tests of your own."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+import comanda_contracts as contracts
+from comanda_contracts.envelope import Event, State
+
+AT = datetime(2026, 5, 4, 18, 30, 0, 250_000, tzinfo=UTC)
+"""When the guests of table 12 order."""
+ORDER_ID = UUID("019df4a4-ae5a-7c1b-9a4e-5f60718293a4")
+TAKEAWAY_ID = UUID("019df4b0-21f4-7d02-8c3d-2b4a69788fe1")
+
+AnyState = TypeVar("AnyState", bound=State)
+
+
+def _after(minutes: float) -> datetime:
+    return AT + timedelta(minutes=minutes)
+
+
+def _next(state: AnyState, **changes: Any) -> AnyState:
+    """The next version of an aggregate."""
+    fields = {**state.model_dump(), "version": state.version + 1, **changes}
+    return type(state).model_validate(fields)
+
+
+RESTAURANT = contracts.Restaurant(
+    restaurant="la-piazza", version=1, name="La Piazza", currency="EUR", time_zone="Europe/Rome"
+)
+ITEM = contracts.MenuItem(
+    restaurant="la-piazza",
+    version=2,
+    sku="margherita",
+    name="Margherita",
+    category="Pizza",
+    price=850,
+    available=True,
+)
+
+FOOD = contracts.Round(
+    round=1,
+    lines=(
+        contracts.Line(
+            sku="margherita", name="Margherita", unit_price=850, quantity=2, note="no basil"
+        ),
+        contracts.Line(sku="insalata-mista", name="Insalata mista", unit_price=600, quantity=1),
+    ),
+    ordered_at=AT,
+)
+DESSERT = contracts.Round(
+    round=2,
+    lines=(contracts.Line(sku="tiramisu", name="Tiramisù", unit_price=550, quantity=2),),
+    ordered_at=_after(25),
+)
+ORDER = contracts.Order(
+    restaurant="la-piazza",
+    version=1,
+    order_id=ORDER_ID,
+    number="A-017",
+    business_day=date(2026, 5, 4),
+    channel=contracts.Channel.DINE_IN,
+    table="12",
+    guests=2,
+    currency="EUR",
+    status=contracts.OrderStatus.OPEN,
+    rounds=(FOOD,),
+    total=2300,
+    placed_at=AT,
+)
+WITH_DESSERT = _next(ORDER, rounds=(FOOD, DESSERT), total=3400)
+UNDECIDED = _next(
+    WITH_DESSERT,
+    status=contracts.OrderStatus.CANCELLING,
+    cancellation=contracts.Cancellation(
+        rounds=(1, 2), reason="the guests must leave", actor="Luigi", requested_at=_after(27)
+    ),
+)
+WITHOUT_DESSERT = _next(
+    UNDECIDED,
+    status=contracts.OrderStatus.OPEN,
+    rounds=(FOOD, DESSERT.model_copy(update={"voided": True})),
+    total=2300,
+    cancellation=None,
+)
+TAKEAWAY = contracts.Order(
+    restaurant="la-piazza",
+    version=1,
+    order_id=TAKEAWAY_ID,
+    number="A-018",
+    business_day=date(2026, 5, 4),
+    channel=contracts.Channel.TAKEAWAY,
+    customer="Ada",
+    phone="+39 06 1234567",
+    currency="EUR",
+    status=contracts.OrderStatus.OPEN,
+    rounds=(FOOD.model_copy(update={"ordered_at": _after(12)}),),
+    total=2300,
+    placed_at=_after(12),
+)
+CANCELLED = _next(
+    TAKEAWAY,
+    version=3,
+    status=contracts.OrderStatus.CANCELLED,
+    rounds=(TAKEAWAY.rounds[0].model_copy(update={"voided": True}),),
+    total=0,
+)
+
+TICKET = contracts.Ticket(
+    restaurant="la-piazza",
+    version=1,
+    order_id=ORDER_ID,
+    round=1,
+    number="A-017",
+    channel=contracts.Channel.DINE_IN,
+    table="12",
+    lines=tuple(
+        contracts.TicketLine(sku=line.sku, name=line.name, quantity=line.quantity, note=line.note)
+        for line in FOOD.lines
+    ),
+    status=contracts.TicketStatus.QUEUED,
+    ordered_at=AT,
+)
+PREPARING = _next(TICKET, status=contracts.TicketStatus.PREPARING, started_at=_after(2))
+READY = _next(PREPARING, status=contracts.TicketStatus.READY, ready_at=_after(11))
+RECALLED = _next(READY, status=contracts.TicketStatus.PREPARING)
+REFUSED = _next(PREPARING)
+SERVED = _next(READY, status=contracts.TicketStatus.SERVED, served_at=_after(14))
+VOIDED = _next(
+    TICKET,
+    round=2,
+    lines=(contracts.TicketLine(sku="tiramisu", name="Tiramisù", quantity=2),),
+    status=contracts.TicketStatus.VOIDED,
+    ordered_at=_after(25),
+)
+
+EXAMPLES: list[Event] = [
+    contracts.OrderPlaced(at=AT, actor="Luigi", order=ORDER),
+    contracts.ItemsAdded(at=_after(25), actor="Luigi", order=WITH_DESSERT, round=2),
+    contracts.CancellationRequested(at=_after(27), actor="Luigi", order=UNDECIDED),
+    contracts.CancellationRefused(
+        at=_after(27.1),
+        actor="Luigi",
+        order=WITHOUT_DESSERT,
+        refused=(1,),
+        voided=(2,),
+        reason="the guests must leave",
+    ),
+    contracts.ItemsCancelled(
+        at=_after(27.1),
+        actor="Luigi",
+        order=WITHOUT_DESSERT,
+        rounds=(2,),
+        reason="ordered twice",
+    ),
+    contracts.OrderCancelled(
+        at=_after(15), actor="Luigi", order=CANCELLED, reason="the customer rang off"
+    ),
+    contracts.OrderClosed(
+        at=_after(50), order=_next(WITHOUT_DESSERT, status=contracts.OrderStatus.CLOSED)
+    ),
+    contracts.TicketQueued(at=AT, ticket=TICKET),
+    contracts.TicketStarted(at=_after(2), actor="Gina", ticket=PREPARING),
+    contracts.TicketReady(at=_after(11), actor="Gina", ticket=READY),
+    contracts.TicketRecalled(at=_after(12), actor="Gina", ticket=RECALLED),
+    contracts.TicketServed(at=_after(14), actor="Luigi", ticket=SERVED),
+    contracts.TicketVoided(at=_after(27), ticket=VOIDED),
+    contracts.TicketVoidRefused(at=_after(27), ticket=REFUSED),
+    contracts.MenuItemSet(at=AT, actor="Gina", item=ITEM),
+    contracts.MenuItemWithdrawn(
+        at=_after(300),
+        actor="Gina",
+        item=_next(ITEM, available=False, withdrawn=True),
+        reason="out of season",
+    ),
+    contracts.RestaurantSet(at=AT, restaurant=RESTAURANT),
+]
+
+PLACE_ORDER = {
+    "channel": "takeaway",
+    "customer": "Ada",
+    "phone": "+39 06 1234567",
+    "lines": [{"sku": "margherita", "quantity": 2, "note": "no basil"}],
+}
+"""The body of a command `place-order`."""
