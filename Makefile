@@ -3,7 +3,7 @@ BIN := .venv/bin
 PACKAGES := contracts shared services/ordering services/serving services/query deploy/local
 INSTALLED := .venv/.installed
 
-.PHONY: up demo test check lock clean
+.PHONY: up demo test check lock schemas docs clean
 .DEFAULT_GOAL := up
 
 up: $(INSTALLED)  ## start everything and stay up until Ctrl-C
@@ -20,7 +20,19 @@ check: $(INSTALLED)  ## lint, types, import rules, images and manifests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m contract_release check
 	$(BIN)/hadolint services/*/Dockerfile
+
+schemas: $(INSTALLED)  ## generate the contracts' JSON Schemas and AsyncAPI document
+	$(BIN)/python -m contract_release generate
+
+docs: contracts/docs/node_modules  ## render the AsyncAPI document as a page
+	node contracts/docs/render.mjs contracts/asyncapi.yaml contracts/docs/build/index.html
+
+contracts/docs/node_modules: contracts/docs/package-lock.json
+	@command -v npm >/dev/null || { echo "The page needs Node.js 20 or newer with npm."; exit 1; }
+	cd contracts/docs && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 lock: $(INSTALLED)  ## renew requirements.lock from requirements.in
 	$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-header \

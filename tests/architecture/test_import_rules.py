@@ -24,6 +24,14 @@ VIOLATIONS = {
     "the kit imports a service": ("service_kit/planted.py", "import query.views"),
     "the contracts import the kit": ("comanda_contracts/planted.py", "import service_kit.health"),
     "the contracts import a framework": ("comanda_contracts/planted.py", "import fastapi"),
+    "the contracts import what releases them": (
+        "comanda_contracts/planted.py",
+        "import contract_release.contract",
+    ),
+    "the release of the contracts imports a service": (
+        "contract_release/planted.py",
+        "import ordering.domain.order",
+    ),
     "the local stack imports the kit": ("comanda_local/planted.py", "import service_kit.health"),
     "the domain imports the application": (
         "ordering/domain/planted.py",

@@ -1,0 +1,40 @@
+"""Who is known to read what: whom a breaking change must name.
+
+A team that subscribes adds a line. That it holds for our own services is tested against the
+consumers that they make.
+"""
+
+from comanda_contracts import subjects
+
+_EVERYTHING = (
+    subjects.ALL_ORDERS,
+    subjects.ALL_TICKETS,
+    subjects.ALL_MENUS,
+    subjects.ALL_RESTAURANTS,
+)
+
+
+def _orders(*events: str) -> tuple[str, ...]:
+    return tuple(subjects.order("*", "*", event) for event in events)
+
+
+def _tickets(*events: str) -> tuple[str, ...]:
+    return tuple(subjects.ticket("*", "*", "*", event) for event in events)
+
+
+READERS: dict[str, tuple[str, ...]] = {
+    "ordering": _tickets("served", "voided", "void-refused"),
+    "serving": (*_orders("placed", "items-added", "cancellation-requested"), subjects.ALL_TICKETS),
+    "query": _EVERYTHING,
+    "pickup (example)": (subjects.ALL_ORDERS, subjects.ALL_TICKETS),
+}
+"""Filters by reader."""
+
+
+def readers_of(subject: str) -> list[str]:
+    """The known readers of a subject."""
+    return [
+        reader
+        for reader, patterns in READERS.items()
+        if any(subjects.covers(pattern, subject) for pattern in patterns)
+    ]

@@ -1,0 +1,80 @@
+"""What the AsyncAPI document says in words, and its constants."""
+
+from typing import Any
+
+from comanda_contracts import streams
+from comanda_contracts.streams import Stream
+from comanda_contracts.subjects import SKU_PATTERN, SLUG_PATTERN
+
+TITLES: dict[Stream, str] = {
+    streams.ORDERS: "Orders",
+    streams.TICKETS: "Tickets",
+    streams.MENU: "Menu",
+    streams.RESTAURANTS: "Restaurants",
+    streams.COMMANDS: "Commands",
+}
+
+INFO: dict[str, Any] = {
+    "title": "Comanda",
+    "description": """\
+What happens in the restaurants that use Comanda, for every team that wants to know.
+
+**Every event carries the whole state after it**, and that state's `version`: 1, 2, 3, … per order,
+ticket, menu item or restaurant. You need no history of your own and nobody to ask.
+
+**Read it so:** make a durable pull consumer of your own, from the beginning of the stream; drop
+what you have had before by `ce-id`; of one aggregate apply the highest `version` only. Then it does
+not matter what comes twice, late or out of order.
+
+**What stays:** fields are only ever added, and what is added may be missing from older messages.
+Ignore fields and event types that you do not know. Anything else would be a `v2` beside this `v1`.
+
+Money is in minor units of the restaurant's currency, times are RFC 3339 in UTC. `send` is what a
+service or a till publishes, `receive` what a subscriber or ordering does.
+""",
+}
+
+SERVER: dict[str, Any] = {
+    "host": "{host}:{port}",
+    "protocol": "nats",
+    "description": "NATS with JetStream, from version 2.10 on.",
+    "variables": {
+        "host": {"default": "localhost", "description": "Differs by installation."},
+        "port": {"default": "4222"},
+    },
+    "security": [{"$ref": "#/components/securitySchemes/user"}],
+}
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "restaurant": {"description": f"Slug of the restaurant: `{SLUG_PATTERN}`."},
+    "order_id": {"description": "Id of the order, a UUID in lower case."},
+    "round": {"description": "Number of the round in its order: 1, 2, 3, …"},
+    "sku": {"description": f"The menu item in its restaurant: `{SKU_PATTERN}`."},
+    "event": {"description": "What happened."},
+    "command": {"description": "What is asked for."},
+}
+
+CONSUMER: dict[str, Any] = {
+    "durable_name": "<team>-<purpose>",
+    "deliver_policy": "all",
+    "ack_policy": "explicit",
+    "ack_wait_seconds": 30,
+    "max_deliver": -1,
+    "max_ack_pending": 1000,
+}
+"""What we advise; the guide says why."""
+
+COMMAND_HEADERS: dict[str, Any] = {
+    "type": "object",
+    "required": ["Nats-Msg-Id"],
+    "properties": {
+        "Nats-Msg-Id": {
+            "type": "string",
+            "description": "Names the request, unique in the restaurant: sent again, it has no "
+            "second effect and is answered again.",
+        },
+        "Comanda-Reply-To": {"type": "string", "description": "Subject for the answer, if wanted."},
+        "Comanda-Actor": {"type": "string", "description": "Who asks, for the record."},
+        "traceparent": {"type": "string", "description": "W3C trace context, if there is one."},
+    },
+}

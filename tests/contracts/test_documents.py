@@ -1,0 +1,144 @@
+"""The published files: up to date, valid, and true of every message that was ever published."""
+
+import json
+import subprocess
+import uuid
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import yaml
+from comanda_contracts import Message, read, seal
+from comanda_contracts.commands import COMMANDS
+from comanda_contracts.examples import EXAMPLES, PLACE_ORDER
+from comanda_contracts.reading import EVENTS
+from contract_release.__main__ import check
+from contract_release.contract import current
+from contract_release.generated import FOLDER, generated, stale
+from contract_release.releases import contract_of, messages_of, releases
+
+from tests.node import installed, node
+
+DOCS = FOLDER / "docs"
+EVER_PUBLISHED = [
+    pytest.param(message, id=f"{release.name} {message.headers['ce-type']}")
+    for release in releases()
+    for message in messages_of(release)
+]
+
+every_message = pytest.mark.parametrize("message", EVER_PUBLISHED)
+
+
+def schema(name: str) -> Any:
+    return json.loads((FOLDER / "schemas" / f"{name}.json").read_text())
+
+
+def valid(name: str, instance: object) -> None:
+    validator = jsonschema_rs.Draft202012Validator(schema(name), validate_formats=True)
+    validator.validate(instance)
+
+
+def test_the_committed_files_are_those_that_the_models_give() -> None:
+    assert check(current()) == []
+
+
+def test_a_file_that_is_stale_missing_or_left_over_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("contract_release.generated.FOLDER", tmp_path)
+    for path, text in generated(current()).items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    whole = stale(current())
+    (tmp_path / "asyncapi.yaml").write_text("asyncapi: 3.0.0")
+    (tmp_path / "schemas/headers.json").unlink()
+    (tmp_path / "schemas/old.json").write_text("{}")
+
+    names = [path.name for path in stale(current())]
+
+    assert (whole, names) == ([], ["asyncapi.yaml", "headers.json", "old.json"])
+
+
+@pytest.mark.parametrize("path", sorted((FOLDER / "schemas").iterdir()), ids=lambda path: path.stem)
+def test_a_schema_is_valid_names_itself_and_needs_no_network(path: Path) -> None:
+    found = json.loads(path.read_text())
+
+    jsonschema_rs.meta.validate(found)
+    assert found["$id"] == f"urn:comanda:schema:{path.stem}"
+    assert "http" not in path.read_text().replace(found["$schema"], "")
+
+
+def test_there_is_an_example_of_every_event() -> None:
+    assert sorted(event.TYPE for event in EXAMPLES) == sorted(EVENTS)
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.TYPE)
+def test_what_is_published_fits_its_schemas(event: Any) -> None:
+    message = seal(event, event_id=uuid.uuid4())
+
+    valid("headers", dict(message.headers))
+    valid(event.TYPE, json.loads(message.body))
+
+
+@every_message
+def test_a_message_of_any_release_is_still_read(message: Message) -> None:
+    assert message.headers["ce-type"] == read(message.headers, message.body).TYPE
+
+
+@every_message
+def test_a_message_of_any_release_still_fits_the_schemas(message: Message) -> None:
+    valid("headers", dict(message.headers))
+    valid(message.headers["ce-type"], json.loads(message.body))
+
+
+def test_a_message_of_every_event_is_kept_with_every_release() -> None:
+    kept = [len(messages_of(release)) for release in releases()]
+
+    assert kept == [len(contract_of(release)["events"]) for release in releases()]
+
+
+def test_the_example_of_a_command_is_one() -> None:
+    valid("commands.place-order", PLACE_ORDER)
+    assert COMMANDS["place-order"].validate_json(json.dumps(PLACE_ORDER)).customer == "Ada"
+
+
+def test_the_asyncapi_document_has_every_event_with_its_subject_headers_and_example() -> None:
+    document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
+
+    messages = document["components"]["messages"]
+    assert set(EVENTS) < set(messages)
+    for event in EXAMPLES:
+        message = messages[event.TYPE]
+        (example,) = message["examples"]
+        assert message["x-subject"].endswith(f".{event.name}")
+        assert read(example["headers"], json.dumps(example["payload"]).encode()) == event
+
+
+@pytest.mark.timeout(300)  # the first one installs the packages
+def test_the_official_parser_finds_nothing_wrong_with_the_asyncapi_document(tmp_path: Path) -> None:
+    validate = [Path(node()), installed(DOCS) / "validate.mjs"]
+    broken = tmp_path / "broken.yaml"
+    broken.write_text((FOLDER / "asyncapi.yaml").read_text().replace("action: send", "action: x"))
+
+    right, wrong = (
+        subprocess.run([*validate, file], check=False, capture_output=True, text=True)
+        for file in (FOLDER / "asyncapi.yaml", broken)
+    )
+
+    assert (right.returncode, right.stderr) == (0, "")
+    assert "6 channels 10 operations 22 messages" in right.stdout
+    assert wrong.returncode == 1
+    assert "action" in wrong.stderr
+
+
+@pytest.mark.timeout(300)
+def test_the_page_is_one_file_with_everything_in_it(tmp_path: Path) -> None:
+    page = tmp_path / "index.html"
+
+    render = [Path(node()), installed(DOCS) / "render.mjs", FOLDER / "asyncapi.yaml", page]
+    subprocess.run(render, check=True, capture_output=True)
+
+    text = page.read_text()
+    assert "comanda.order.placed.v1" in text
+    assert 'src="' not in text.split("<script>")[0]
