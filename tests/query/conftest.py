@@ -11,6 +11,7 @@ from comanda_local.places import LOOPBACK, free_port, temporary_folder
 from comanda_local.servers import MongoDB
 from fastapi import FastAPI
 from query.inbound.http.board import board_routes
+from query.inbound.http.caught_up import CaughtUp
 from query.inbound.http.lists import list_routes
 from query.inbound.http.menu import menu_routes
 from query.inbound.http.orders import order_routes
@@ -54,10 +55,11 @@ async def answering(
     watch = partial(keep_watch, client, [orders.set_up, menus.set_up])
     components = [Component("mongodb", watch), Component("changes", following.follow)]
     app = application("query", "under test", components)
+    caught_up = CaughtUp(orders, arrivals, within=min_version_wait)
     for routes in (
         order_routes(orders, arrivals, min_version_wait=min_version_wait),
-        list_routes(orders, menus),
-        board_routes(orders, menus),
+        list_routes(orders, menus, caught_up),
+        board_routes(orders, menus, caught_up),
         menu_routes(menus),
     ):
         app.include_router(routes)

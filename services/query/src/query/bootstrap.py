@@ -14,6 +14,7 @@ from service_kit.http import application
 from service_kit.jetstream import connected, set_up_stream
 
 from query.inbound.http.board import board_routes
+from query.inbound.http.caught_up import CaughtUp
 from query.inbound.http.lists import list_routes
 from query.inbound.http.menu import menu_routes
 from query.inbound.http.orders import order_routes
@@ -66,10 +67,12 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
     components.append(_lag(settings, role))
     app = application("Comanda query", DESCRIPTION, components)
     if role is not Role.PROJECTOR:
+        wait = settings.min_version_wait
+        caught_up = CaughtUp(orders, arrivals, within=wait)
         for routes in (
-            order_routes(orders, arrivals, min_version_wait=settings.min_version_wait),
-            list_routes(orders, menus),
-            board_routes(orders, menus),
+            order_routes(orders, arrivals, min_version_wait=wait),
+            list_routes(orders, menus, caught_up),
+            board_routes(orders, menus, caught_up),
             menu_routes(menus),
         ):
             app.include_router(routes)

@@ -1,7 +1,7 @@
 """Answers over HTTP: JSON bytes straight from what the store gave, and the refusals."""
 
 import hashlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -61,6 +61,13 @@ def behind(version: int, min_version: int) -> Refused:
         version=version,
         min_version=min_version,
     )
+
+
+def all_behind(missing: Sequence[Mapping[str, Any]]) -> Refused:
+    """The view of each of these has not caught up: `order_id`, its `version`, what was `wanted`."""
+    words = "{order_id} is at version {version} here, {wanted} was asked for"
+    detail = "; ".join(words.format_map(each) for each in missing)
+    return Refused(503, "behind", f"{detail}. Try again.", headers=RETRY_AFTER, behind=missing)
 
 
 async def asked(answer: Awaitable[Given]) -> Given:

@@ -1,20 +1,21 @@
 """The board that guests see."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from service_kit.problems import problem_responses
 
 from query.inbound import schema
 from query.inbound.http.answers import answer, asked
+from query.inbound.http.caught_up import CaughtUp
 from query.inbound.http.parameters import PREFIX
 from query.inbound.http.restaurants import known_restaurant
 from query.views.store import Menus, Orders
 
 
-def board_routes(orders: Orders, menus: Menus) -> APIRouter:
+def board_routes(orders: Orders, menus: Menus, caught_up: CaughtUp) -> APIRouter:
     """Which numbers are to be called out."""
-    router = APIRouter(prefix=PREFIX, responses=problem_responses(404, 503))
+    router = APIRouter(prefix=PREFIX, responses=problem_responses(404, 422, 503))
 
-    @router.get("/board", response_model=schema.Board)
+    @router.get("/board", response_model=schema.Board, dependencies=[Depends(caught_up)])
     async def board(restaurant: str) -> Response:
         """The numbers of the orders that are being prepared, and of those that are ready."""
         columns = await asked(orders.board(restaurant))
