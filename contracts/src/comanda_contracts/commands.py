@@ -112,7 +112,7 @@ class CloseOrder(ToOrder):
     """Everything was served and paid: the order is over."""
 
 
-COMMANDS: dict[str, TypeAdapter[Any]] = {
+BODIES: dict[str, TypeAdapter[Any]] = {
     "place-order": TypeAdapter(OrderAsked),
     "add-items": TypeAdapter(AddItems),
     "cancel-order": TypeAdapter(CancelOrder),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated
 
 import comanda_contracts as contracts
+from comanda_contracts.commands import Reason
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 from service_kit.problems import problem_responses
@@ -17,7 +18,7 @@ from ordering.application.withdraw_menu_item import WithdrawMenuItem, withdraw_m
 from ordering.domain.menu import MenuItem
 from ordering.domain.restaurant import Restaurant
 from ordering.inbound.answering import Store
-from ordering.inbound.bodies import MenuItemBody, Reason, ReasonBody, RestaurantBody
+from ordering.inbound.bodies import MenuItemBody, ReasonBody, RestaurantBody
 from ordering.inbound.http.answers import changed, refusals_as_problems
 from ordering.inbound.http.asked import Asked, AskedToChange
 from ordering.inbound.http.parameters import PREFIX, ItemSku, Slug

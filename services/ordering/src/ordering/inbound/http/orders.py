@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import comanda_contracts as contracts
+from comanda_contracts.commands import CancellationAsked, LinesAsked, OrderAsked
 from fastapi import APIRouter, Response
 from service_kit.problems import problem_responses
 
@@ -13,7 +14,7 @@ from ordering.application.cancel_order import CancelOrder, cancel_order
 from ordering.application.close_order import CloseOrder, close_order
 from ordering.application.place_order import PlaceOrder, place_order
 from ordering.inbound.answering import Store
-from ordering.inbound.bodies import CancelBody, LinesBody, OrderBody
+from ordering.inbound.bodies import only, party, wishes
 from ordering.inbound.http.answers import changed
 from ordering.inbound.http.asked import AskedToChange
 from ordering.inbound.http.parameters import PREFIX
@@ -31,13 +32,13 @@ def order_routes(
         response_model=contracts.Order,
         responses=problem_responses(404),
     )
-    async def post_order(asked: AskedToChange, body: OrderBody) -> Response:
+    async def post_order(asked: AskedToChange, body: OrderAsked) -> Response:
         """Place an order."""
         command = PlaceOrder(
             order_id=new_id(),
             restaurant=asked.restaurant,
-            party=body.party(),
-            wishes=body.wishes(),
+            party=party(body),
+            wishes=wishes(body),
             actor=asked.actor,
         )
         return await changed(
@@ -54,12 +55,12 @@ def order_routes(
         response_model=contracts.Order,
         responses=problem_responses(404, 409, 412),
     )
-    async def post_round(asked: AskedToChange, order_id: UUID, body: LinesBody) -> Response:
+    async def post_round(asked: AskedToChange, order_id: UUID, body: LinesAsked) -> Response:
         """Add a round of items to an open order."""
         command = AddItems(
             order_id=order_id,
             restaurant=asked.restaurant,
-            wishes=body.wishes(),
+            wishes=wishes(body),
             expected_version=asked.expected_version,
             actor=asked.actor,
         )
@@ -94,13 +95,15 @@ def order_routes(
         response_model=contracts.Order,
         responses=problem_responses(404, 409, 412),
     )
-    async def post_cancel(asked: AskedToChange, order_id: UUID, body: CancelBody) -> Response:
+    async def post_cancel(
+        asked: AskedToChange, order_id: UUID, body: CancellationAsked
+    ) -> Response:
         """Ask for the order, or some of its rounds, to be cancelled; the kitchen decides."""
         command = CancelOrder(
             order_id=order_id,
             restaurant=asked.restaurant,
             reason=body.reason,
-            rounds=body.only(),
+            rounds=only(body),
             expected_version=asked.expected_version,
             actor=asked.actor,
         )

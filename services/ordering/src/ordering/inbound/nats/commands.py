@@ -18,11 +18,12 @@ from typing import Any
 from uuid import UUID
 
 from comanda_contracts import Unreadable, subjects
+from comanda_contracts.commands import BODIES, ToOrder
 from comanda_contracts.streams import COMMANDS
 from comanda_contracts.subjects import SLUG_PATTERN
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ValidationError
 from service_kit.consuming import Consumer, Received
 from service_kit.problems import Refused, invalid_request
 from service_kit.tracing import following
@@ -34,34 +35,10 @@ from ordering.application.once import Request
 from ordering.application.place_order import PlaceOrder, place_order
 from ordering.domain.refusals import Refusal
 from ordering.inbound.answering import Change, Store, answer
-from ordering.inbound.bodies import ACTOR_PATTERN, Body, CancelBody, LinesBody, OrderBody
+from ordering.inbound.bodies import ACTOR_PATTERN, only, party, wishes
 from ordering.inbound.refusals import problem
 
 ACCEPTED, CREATED, OK = 202, 201, 200
-
-
-class ToOrder(Body):
-    """Names the order that a command is about, and the version it is meant for, if any."""
-
-    order_id: UUID
-    expected_version: int | None = Field(default=None, ge=1)
-
-
-class AddItemsBody(ToOrder, LinesBody):
-    """`add-items`."""
-
-
-class CancelOrderBody(ToOrder, CancelBody):
-    """`cancel-order`."""
-
-
-BODIES: dict[str, TypeAdapter[Any]] = {
-    "place-order": TypeAdapter(OrderBody),
-    "add-items": TypeAdapter(AddItemsBody),
-    "cancel-order": TypeAdapter(CancelOrderBody),
-    "close-order": TypeAdapter(ToOrder),
-}
-"""Every command by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +126,16 @@ def _change(
             place = PlaceOrder(
                 order_id=new_id(),
                 restaurant=till.restaurant,
-                party=body.party(),
-                wishes=body.wishes(),
+                party=party(body),
+                wishes=wishes(body),
                 actor=till.actor,
             )
             return CREATED, lambda tx: place_order(place, transaction=tx, at=clock())
         case "add-items":
-            add = AddItems(wishes=body.wishes(), **_to_order(till, body))
+            add = AddItems(wishes=wishes(body), **_to_order(till, body))
             return CREATED, lambda tx: add_items(add, transaction=tx, at=clock())
         case "cancel-order":
-            cancel = CancelOrder(reason=body.reason, rounds=body.only(), **_to_order(till, body))
+            cancel = CancelOrder(reason=body.reason, rounds=only(body), **_to_order(till, body))
             return ACCEPTED, lambda tx: cancel_order(cancel, transaction=tx, at=clock())
         case _:
             close = CloseOrder(**_to_order(till, body))
