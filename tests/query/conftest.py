@@ -15,6 +15,7 @@ from query.inbound.http.caught_up import CaughtUp
 from query.inbound.http.lists import list_routes
 from query.inbound.http.menu import menu_routes
 from query.inbound.http.orders import order_routes
+from query.inbound.http.sales import sales_routes
 from query.outbound.arrivals import Arrivals
 from query.outbound.following import Following
 from query.outbound.generations import Generations
@@ -61,6 +62,7 @@ async def answering(
         list_routes(orders, menus, caught_up),
         board_routes(orders, menus, caught_up),
         menu_routes(menus),
+        sales_routes(MongoSales(generations), menus),
     ):
         app.include_router(routes)
     async with client, app.router.lifespan_context(app), in_process(app) as questions:

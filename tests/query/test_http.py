@@ -164,7 +164,17 @@ async def test_an_unknown_order_is_refused(
     assert problem(response) == (404, "unknown-order")
 
 
-@pytest.mark.parametrize("question", ["orders", "orders?active=true", "board", "menu"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "orders",
+        "orders?active=true",
+        "board",
+        "menu",
+        "sales?from=2026-11-23&to=2026-11-23",
+        "sales/top?day=2026-11-23",
+    ],
+)
 async def test_an_unknown_restaurant_is_refused(query: httpx.AsyncClient, question: str) -> None:
     response = await query.get(f"/v1/restaurants/nowhere/{question}")
 
@@ -286,7 +296,15 @@ async def test_every_change_of_a_view_changes_its_etag(
 
 
 async def test_without_mongodb_every_question_is_refused_for_now(no_mongodb: str) -> None:
-    questions = ("orders", "board", "menu", f"orders/{AN_ID}", f"orders/{AN_ID}?min_version=1")
+    sales = ("sales?from=2026-11-23&to=2026-11-23", "sales/top?day=2026-11-23")
+    questions = (
+        *sales,
+        "orders",
+        "board",
+        "menu",
+        f"orders/{AN_ID}",
+        f"orders/{AN_ID}?min_version=1",
+    )
 
     async with answering(no_mongodb) as query:
         answers = await asyncio.gather(

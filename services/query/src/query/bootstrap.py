@@ -18,6 +18,7 @@ from query.inbound.http.caught_up import CaughtUp
 from query.inbound.http.lists import list_routes
 from query.inbound.http.menu import menu_routes
 from query.inbound.http.orders import order_routes
+from query.inbound.http.sales import sales_routes
 from query.inbound.lag import keep_measuring
 from query.inbound.projector import SERVICE, projector
 from query.outbound.arrivals import Arrivals
@@ -74,6 +75,7 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
             list_routes(orders, menus, caught_up),
             board_routes(orders, menus, caught_up),
             menu_routes(menus),
+            sales_routes(sales, menus),
         ):
             app.include_router(routes)
     _close_in_the_end(app, client)

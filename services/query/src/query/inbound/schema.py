@@ -5,6 +5,7 @@ from datetime import date
 from comanda_contracts import Channel, Line, MenuItem, Restaurant, TicketStatus
 from pydantic import AwareDatetime, BaseModel, Field
 
+from query.views.sales_shown import By
 from query.views.status import ViewStatus
 
 
@@ -72,6 +73,113 @@ class Board(BaseModel):
 
     preparing: list[str]
     ready: list[str]
+
+
+class Waiting(BaseModel):
+    """How long guests waited; percentiles in seconds, within 1 % of the true ones."""
+
+    count: int = Field(description="rounds", examples=[212])
+    p50: float | None = Field(examples=[540.4])
+    p90: float | None = Field(examples=[912.7])
+    p95: float | None = Field(examples=[1030.2])
+    p99: float | None = Field(examples=[1290.9])
+
+
+class WaitingTimes(BaseModel):
+    """From when a round was ordered."""
+
+    ready: Waiting = Field(description="until the kitchen had it ready")
+    served: Waiting = Field(description="until it was served or handed over")
+
+
+class SalesFigures(BaseModel):
+    """What was sold, without cancelled rounds and orders."""
+
+    revenue: int = Field(description="minor units of the currency", examples=[486_350])
+    orders: int = Field(examples=[163])
+    average_basket: int | None = Field(
+        description="revenue by order in minor units; null without orders", examples=[2984]
+    )
+    waiting: WaitingTimes
+
+
+class DaySales(SalesFigures):
+    """One business day."""
+
+    day: date
+
+
+class HourSales(SalesFigures):
+    """One hour of a business day."""
+
+    day: date
+    hour: AwareDatetime = Field(description="when it began, in UTC")
+
+
+class ChannelSales(SalesFigures):
+    """One channel."""
+
+    channel: Channel
+
+
+class CategorySales(BaseModel):
+    """One category of the menu."""
+
+    category: str | None = Field(
+        description="as the menu has it now; null for what was never on it", examples=["Pizza"]
+    )
+    quantity: int = Field(examples=[211])
+    revenue: int = Field(description="minor units of the currency", examples=[199_410])
+
+
+class TopItem(BaseModel):
+    """One item."""
+
+    sku: str = Field(examples=["margherita"])
+    name: str = Field(description="as it was when last ordered", examples=["Margherita"])
+    quantity: int = Field(examples=[57])
+    revenue: int = Field(description="minor units of the currency", examples=[48_450])
+    orders: int = Field(description="that have it", examples=[41])
+    last_ordered_at: AwareDatetime = Field(description="when the latest of them was placed")
+
+
+class ItemSales(TopItem):
+    """One item, with its category."""
+
+    category: str | None = Field(
+        description="as the menu has it now; null if it was never on it", examples=["Pizza"]
+    )
+
+
+class SalesReport(BaseModel):
+    """What was sold from business day `from` to `to`; or between two hours, without the last."""
+
+    restaurant: str
+    begin: date | AwareDatetime = Field(alias="from")
+    to: date | AwareDatetime
+    by: By | None
+    currency: str
+    as_of: AwareDatetime = Field(description="what was projected before this moment is counted")
+    totals: SalesFigures
+    groups: (
+        list[DaySales]
+        | list[HourSales]
+        | list[ChannelSales]
+        | list[ItemSales]
+        | list[CategorySales]
+    ) = Field(description="days and hours by time; items and categories by revenue, best first")
+
+
+class TopItems(BaseModel):
+    """The best items of one business day, by revenue."""
+
+    restaurant: str
+    day: date
+    currency: str
+    as_of: AwareDatetime | None = Field(
+        description="what was projected before this moment is counted; null without sales"
+    )
+    items: list[TopItem]
 
 
 class Menu(BaseModel):

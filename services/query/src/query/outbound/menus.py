@@ -44,6 +44,14 @@ class MongoMenus:
             found = await self._generations.live.restaurants.find_one({"_id": slug})
         return found["state"] if found else None
 
+    async def categories(self, slug: str) -> dict[str, str]:
+        found = self._generations.live.menu.find(
+            {"restaurant": slug}, {"state.sku": 1, "state.category": 1}
+        )
+        async with answering():
+            states = [item["state"] for item in await found.to_list()]
+        return {state["sku"]: state["category"] for state in states}
+
     async def items(self, slug: str) -> list[Document]:
         found = self._generations.live.menu.find(
             {"restaurant": slug, "state.withdrawn": False},

@@ -64,7 +64,7 @@ class MongoSales:
 
     async def top(self, restaurant: str, day: str, limit: int) -> Document | None:
         now = _now()
-        wanted = FRESHNESS | FIGURES | {"summary.items": {"$slice": limit}}
+        wanted = {"since": 1, "summary.currency": 1, "summary.items": {"$slice": limit}}
         async with answering():
             found = await self._generations.live.sales_days.find_one(
                 {"_id": f"{restaurant}/{day}"}, wanted

@@ -91,13 +91,17 @@ class Sales:
 
     def document(self) -> Document:
         """As the store holds it: the items by revenue, the best first."""
-        ranked = sorted(self.items.values(), key=lambda each: (-each.revenue, each.sku))
         return {
             "currency": self.currency,
             "channels": {name: asdict(self.channels[name]) for name in sorted(self.channels)},
-            "items": [_item(each) for each in ranked],
+            "items": [item_of(each) for each in self.ranked],
             "made": heapq.nlargest(MADE, self.made),
         }
+
+    @property
+    def ranked(self) -> list[Sold]:
+        """The items by revenue, the best first."""
+        return sorted(self.items.values(), key=lambda each: (-each.revenue, each.sku))
 
     @property
     def total(self) -> Figures:
@@ -156,7 +160,8 @@ class Sales:
             waiting.count(figures.served, moment(ticket["served_at"]) - moment(ordered_at))
 
 
-def _item(sold: Sold) -> Document:
+def item_of(sold: Sold) -> Document:
+    """An item as the store holds it and as it is shown."""
     last, name = sold.last
     return {
         "sku": sold.sku,
@@ -164,12 +169,12 @@ def _item(sold: Sold) -> Document:
         "quantity": sold.quantity,
         "revenue": sold.revenue,
         "orders": sold.orders,
-        "last": last,
+        "last_ordered_at": last,
     }
 
 
-def _sold(*, name: str, last: datetime, **figures: Any) -> Sold:
-    return Sold(last=(last, name), **figures)
+def _sold(*, name: str, last_ordered_at: datetime, **figures: Any) -> Sold:
+    return Sold(last=(last_ordered_at, name), **figures)
 
 
 @dataclass(frozen=True, slots=True)

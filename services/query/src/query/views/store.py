@@ -50,6 +50,9 @@ class Menus(Protocol):
     async def restaurant(self, slug: str) -> Document | None:
         """The restaurant's state; None if it is not known."""
 
+    async def categories(self, slug: str) -> dict[str, str]:
+        """The category of each sku that is or was on the menu."""
+
     async def items(self, slug: str) -> list[Document]:
         """The states of the items that are not withdrawn, by category and name."""
 
@@ -71,7 +74,7 @@ class Sales(Protocol):
         """The hours of the span, with what was sold of each item if that is wanted."""
 
     async def top(self, restaurant: str, day: str, limit: int) -> Document | None:
-        """The sales of one day with its best items; None if nothing is summed up yet."""
+        """The best items of one day, with `as_of`; None if nothing is summed up yet."""
 
 
 Seen = TypeVar("Seen")

@@ -1,0 +1,68 @@
+"""Questions about what was sold."""
+
+import asyncio
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from service_kit.problems import problem_responses
+
+from query.inbound import schema
+from query.inbound.http.answers import answer, asked
+from query.inbound.http.parameters import PREFIX
+from query.inbound.http.restaurants import known_restaurant
+from query.inbound.http.span import Moment, span_of
+from query.views.sales_shown import By, shown_sales
+from query.views.store import Menus, Sales
+
+MOST_ITEMS = 100
+
+From = Annotated[
+    Moment,
+    Query(
+        alias="from",
+        description="first business day, or first hour of UTC such as `2026-11-23T18:00Z`",
+        examples=["2026-11-01"],
+    ),
+]
+To = Annotated[
+    Moment,
+    Query(
+        description="last business day, which is included, or an hour of UTC, which is not",
+        examples=["2026-11-30"],
+    ),
+]
+Grouping = Annotated[By | None, Query(description="what to group by; without it only totals")]
+Day = Annotated[date, Query(description="a business day", examples=["2026-11-23"])]
+Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS)]
+
+
+def sales_routes(sales: Sales, menus: Menus) -> APIRouter:
+    """What was sold, from sums that are kept ready."""
+    router = APIRouter(prefix=PREFIX, responses=problem_responses(404, 422, 503))
+
+    @router.get("/sales", response_model=schema.SalesReport)
+    async def report(restaurant: str, begin: From, to: To, by: Grouping = None) -> Response:
+        """Revenue, orders, average basket and waiting times of business days or hours."""
+        span = span_of(restaurant, begin, to, by_hours=by is By.HOUR)
+        venue = await known_restaurant(menus, restaurant)
+        kept_ready = sales.hours if by is By.HOUR or span.start else sales.days
+        items = by is not None and by.needs_items
+        kept = await asked(kept_ready(span, items=items))
+        categories = await asked(menus.categories(restaurant)) if items else {}
+        # a thread, because three years of items are tens of milliseconds of work
+        shown = await asyncio.to_thread(shown_sales, kept, by, categories)
+        currency = shown.pop("currency") or venue["currency"]
+        asked_for = {"restaurant": restaurant, "from": begin, "to": to, "by": by}
+        return answer({**asked_for, "currency": currency, **shown})
+
+    @router.get("/sales/top", response_model=schema.TopItems)
+    async def top(restaurant: str, day: Day, limit: Limit = 10) -> Response:
+        """The items that brought the most on one business day, the best first."""
+        best = await asked(sales.top(restaurant, day.isoformat(), limit))
+        if best is None:
+            venue = await known_restaurant(menus, restaurant)
+            best = {"currency": venue["currency"], "as_of": None, "items": []}
+        return answer({"restaurant": restaurant, "day": day, **best})
+
+    return router
