@@ -1,15 +1,31 @@
 """Every question is answered through an index: MongoDB's profiler says how each was."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from comanda_contracts import TicketEvent
+from query.outbound.generations import Generations
 from query.outbound.menus import MongoMenus
 from query.outbound.mongo import Database
 from query.outbound.orders import MongoOrders
+from query.outbound.roll_up import roll_up_all, roll_up_next
+from query.outbound.sales import MongoSales
 from query.views import menu, order
+from query.views.sales import Span
 
-from tests.query.builders import an_order, offered, opened, placed
+from tests.query.builders import (
+    NOON,
+    after,
+    an_order,
+    its_ticket,
+    news_of,
+    offered,
+    opened,
+    placed,
+)
+from tests.query.conftest import project
 
 Question = Callable[[MongoOrders, MongoMenus], Awaitable[object]]
 
@@ -50,3 +66,39 @@ async def profiled(database: Database) -> list[dict[str, Any]]:
     await database.command("profile", 0)
     everything = await database["system.profile"].find().to_list()
     return [each for each in everything if "planSummary" in each]
+
+
+DAY = Span("r", "2026-11-23", "2026-11-24", NOON.replace(tzinfo=None), after(3600))
+
+SALES: dict[str, Callable[[Generations, MongoSales], Awaitable[object]]] = {
+    "days of sales": lambda _, sales: sales.days(DAY, items=True),
+    "hours of sales": lambda _, sales: sales.hours(DAY, items=True),
+    "top items": lambda _, sales: sales.top("r", "2026-11-23", 10),
+    "hours that tickets belong to": lambda _, sales: sales.mark([order.of(ready())]),
+    "summing up what is due": lambda generations, _: roll_up_next(generations.live),
+}
+
+
+@pytest.mark.parametrize("question", SALES)
+async def test_sales_need_no_scan_of_a_collection_and_no_sort(
+    question: str, database: Database, orders: MongoOrders
+) -> None:
+    generations, sales = Generations(database), MongoSales(Generations(database))
+    await sales.set_up()
+    await project(generations, placed(an_order(restaurant="r")))
+    await roll_up_all(generations.live)
+    await project(generations, placed(an_order(restaurant="r")))
+    await generations.live.sales_days.update_many({}, {"$set": {"due": NOON - timedelta(days=9)}})
+    await database.command("profile", 2)
+
+    await SALES[question](generations, sales)
+
+    asked = await profiled(database)
+    assert asked
+    for each in asked:
+        assert each["planSummary"].startswith(("IDHACK", "IXSCAN")), each
+        assert not each.get("hasSortStage", False), each
+
+
+def ready() -> TicketEvent:
+    return news_of(its_ticket(an_order(restaurant="r"), status="ready", ready_at=NOON))
