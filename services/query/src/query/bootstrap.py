@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from comanda_contracts.streams import DEAD_LETTERS, MENU, ORDERS, RESTAURANTS, TICKETS, Stream
+from comanda_contracts.streams import DEAD_LETTERS, Stream
 from fastapi import FastAPI
 from service_kit.components import Component, Ready
 from service_kit.consuming import Consumer, consume
@@ -20,22 +20,17 @@ from query.inbound.http.menu import menu_routes
 from query.inbound.http.orders import order_routes
 from query.inbound.http.sales import sales_routes
 from query.inbound.lag import keep_measuring
-from query.inbound.projector import SERVICE, projector
+from query.inbound.projector import PROJECTED, SERVICE, projector
 from query.outbound.arrivals import Arrivals
 from query.outbound.following import Following
 from query.outbound.generations import Generations
-from query.outbound.menus import MongoMenus
 from query.outbound.mongo import connect, keep_watch
-from query.outbound.orders import MongoOrders
 from query.outbound.roll_up import RollUp
-from query.outbound.sales import MongoSales
+from query.outbound.stores import set_up, stores_over
 from query.settings import Settings
-from query.views.store import Menus, Orders, Sales
+from query.views.store import Stores
 
 DESCRIPTION = "Answers every question about orders, from views that are filled by events alone."
-
-PROJECTED = (ORDERS, TICKETS, MENU, RESTAURANTS)
-"""The streams that the views are made from."""
 
 
 class Role(StrEnum):
@@ -54,43 +49,42 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
     answered from.
     """
     client, database = connect(settings.mongodb_url.get_secret_value())
-    generations = Generations(database)
-    orders, menus = MongoOrders(generations), MongoMenus(generations)
-    sales, following = MongoSales(generations), Following(generations)
+    generations = Generations(database, live=None)
+    stores, following = stores_over(generations), Following(generations)
     arrivals = Arrivals(following)
-    set_up = [orders.set_up, menus.set_up, sales.set_up]
-    components = [Component("mongodb", partial(keep_watch, client, set_up))]
+    components = [
+        Component("mongodb", partial(keep_watch, client, [partial(set_up, generations)])),
+        Component("generations", generations.follow),
+    ]
     if role is not Role.PROJECTOR:
         components.append(Component("changes", following.follow, required=False))
     if role is not Role.API:
-        components += [_projection(stream, orders, sales, menus, settings) for stream in PROJECTED]
+        components += [_projection(stream, stores, settings) for stream in PROJECTED]
         components.append(Component("roll-up", RollUp(generations).run, required=False))
     components.append(_lag(settings, role))
     app = application("Comanda query", DESCRIPTION, components)
     if role is not Role.PROJECTOR:
         wait = settings.min_version_wait
-        caught_up = CaughtUp(orders, arrivals, within=wait)
+        caught_up = CaughtUp(stores.orders, arrivals, within=wait)
         for routes in (
-            order_routes(orders, arrivals, min_version_wait=wait),
-            list_routes(orders, menus, caught_up),
-            board_routes(orders, menus, caught_up),
-            menu_routes(menus),
-            sales_routes(sales, menus),
+            order_routes(stores.orders, arrivals, min_version_wait=wait),
+            list_routes(stores.orders, stores.menus, caught_up),
+            board_routes(stores.orders, stores.menus, caught_up),
+            menu_routes(stores.menus),
+            sales_routes(stores.sales, stores.menus),
         ):
             app.include_router(routes)
     _close_in_the_end(app, client)
     return app
 
 
-def _projection(
-    stream: Stream, orders: Orders, sales: Sales, menus: Menus, settings: Settings
-) -> Component:
+def _projection(stream: Stream, stores: Stores, settings: Settings) -> Component:
     """Each stream has a component of its own, so that one that is missing stops no other."""
 
     async def run(ready: Ready) -> None:
         async with connected(settings.nats_servers, SERVICE) as nats:
             await set_up_stream(nats.jetstream(), DEAD_LETTERS, replicas=settings.stream_replicas)
-            handler = projector(stream, orders, sales, menus, nats)
+            handler = projector(stream, stores, nats)
             consumer = Consumer(stream, SERVICE, (stream.subject,), handler)
             await consume(nats, SERVICE, [consumer], ready)
 

@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from comanda_contracts import Event, MenuEvent, OrderEvent, RestaurantEvent, TicketEvent
-from comanda_contracts.streams import Stream
+from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS, Stream
 from nats.aio.client import Client
 from prometheus_client import Counter, Histogram
 from service_kit.consuming import Handler, Received
-from service_kit.dead_letters import DeadLetter, set_aside
+from service_kit.dead_letters import set_aside
 
-from query.views import menu, order
-from query.views.joining import joined
-from query.views.store import Menus, Orders, Sales, Unstorable
+from query.inbound.storing import store
+from query.views.store import Stores
 
 SERVICE = "query"
 """Its name: of its consumers, its connections and its dead letters."""
+PROJECTED = (ORDERS, TICKETS, MENU, RESTAURANTS)
+"""The streams that the views are made from."""
 
 EVENTS = Counter("comanda_query_events_projected", "Events whose effect is stored", ["stream"])
 LAG = Histogram(
@@ -32,7 +32,7 @@ BATCH = Histogram(
 )
 
 
-def projector(stream: Stream, orders: Orders, sales: Sales, menus: Menus, nats: Client) -> Handler:
+def projector(stream: Stream, stores: Stores, nats: Client) -> Handler:
     """The handler of a stream's batches.
 
     A message is acknowledged once its effect is stored, so it may be projected more than once;
@@ -41,22 +41,17 @@ def projector(stream: Stream, orders: Orders, sales: Sales, menus: Menus, nats: 
     """
 
     async def project(batch: list[Received]) -> None:
-        try:
-            await _store([received.event for received in batch], orders, sales, menus)
-        except (Unstorable, OverflowError) as error:
-            if len(batch) > 1:
-                middle = len(batch) // 2
-                await project(batch[:middle])
-                await project(batch[middle:])
-            else:
-                await set_aside(nats, SERVICE, [DeadLetter(batch[0].message, str(error))])
-        else:
-            await _acknowledge(batch)
-            _measure(stream.name, batch)
+        refused = await store(batch, stores)
+        await set_aside(nats, SERVICE, refused)
+        settled = {id(letter.message) for letter in refused}
+        stored = [received for received in batch if id(received.message) not in settled]
+        await _acknowledge(stored)
+        _measure(stream.name, stored)
 
     return project
 
 
+<<<<<<< HEAD
 async def _store(events: Sequence[Event], orders: Orders, sales: Sales, menus: Menus) -> None:
     """Join what the events say, one view per document, into the stores they belong to."""
     about_orders = [order.of(each) for each in events if isinstance(each, OrderEvent | TicketEvent)]
@@ -69,6 +64,7 @@ async def _store(events: Sequence[Event], orders: Orders, sales: Sales, menus: M
     await menus.merge_restaurants(joined(restaurants, lambda view: view.key, menu.join))
 
 
+=======
 async def _acknowledge(batch: Sequence[Received]) -> None:
     for received in batch:
         await received.message.ack()  # puts it in the connection's buffer: no round trip to gather

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pymongo import ASCENDING, UpdateOne
 
 from query.outbound.generations import Generations
-from query.outbound.mongo import answering, write
+from query.outbound.mongo import answering
 from query.views.menu import Newest
 from query.views.store import Document
 
@@ -31,13 +31,11 @@ class MongoMenus:
 
     async def merge_items(self, items: Sequence[Newest]) -> None:
         joins = [_joining(item) for item in items]
-        for generation in await self._generations.written():
-            await write(generation.menu, joins)
+        await self._generations.write(lambda generation: generation.menu, joins)
 
     async def merge_restaurants(self, restaurants: Sequence[Newest]) -> None:
         joins = [_joining(restaurant) for restaurant in restaurants]
-        for generation in await self._generations.written():
-            await write(generation.restaurants, joins)
+        await self._generations.write(lambda generation: generation.restaurants, joins)
 
     async def restaurant(self, slug: str) -> Document | None:
         async with answering():

@@ -7,6 +7,7 @@ from typing import Any
 
 from bson.errors import BSONError
 from pymongo import AsyncMongoClient, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, ConnectionFailure
@@ -78,9 +79,32 @@ async def write(collection: Collection, operations: Sequence[UpdateOne]) -> None
     """
     if not operations:
         return
+    async with _writing():
+        await collection.bulk_write(operations, ordered=False)
+
+
+async def write_alike(collections: Sequence[Collection], operations: Sequence[UpdateOne]) -> None:
+    """Do all of the operations on each collection, so that all change at the same instant.
+
+    Raises what `write` raises.
+    """
+    if len(collections) == 1:
+        return await write(collections[0], operations)
+
+    async def on_each(session: Session) -> None:
+        for collection in collections:
+            await collection.bulk_write(operations, ordered=False, session=session)
+
+    async with _writing(), collections[0].database.client.start_session() as session:
+        await session.with_transaction(on_each)  # again, if another writer was in the way
+    return None
+
+
+@contextlib.asynccontextmanager
+async def _writing() -> AsyncIterator[None]:
     try:
         async with answering(WRITE_WITHIN):
-            await collection.bulk_write(operations, ordered=False)
+            yield
     except (BSONError, OverflowError) as error:
         raise Unstorable(_brief(error)) from None
     except BulkWriteError as error:

@@ -7,7 +7,7 @@ from pymongo import ASCENDING, DESCENDING, UpdateOne
 
 from query.outbound.derived import DERIVE
 from query.outbound.generations import Generations
-from query.outbound.mongo import answering, write
+from query.outbound.mongo import answering
 from query.views.joining import State
 from query.views.order import OrderView
 from query.views.status import ViewStatus
@@ -30,8 +30,7 @@ class MongoOrders:
 
     async def merge(self, views: Sequence[OrderView]) -> None:
         joins = [_joining(view) for view in views]
-        for generation in await self._generations.written():
-            await write(generation.orders, joins)
+        await self._generations.write(lambda generation: generation.orders, joins)
 
     async def one(self, order_id: str) -> Document | None:
         async with answering():

@@ -1,6 +1,7 @@
 """The views' store by its role: what inbound asks of it, and what outbound does."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from query.views.menu import Newest
@@ -75,6 +76,15 @@ class Sales(Protocol):
 
     async def top(self, restaurant: str, day: str, limit: int) -> Document | None:
         """The best items of one day, with `as_of`; None if nothing is summed up yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """All that events are projected into."""
+
+    orders: Orders
+    sales: Sales
+    menus: Menus
 
 
 Seen = TypeVar("Seen")
