@@ -51,20 +51,6 @@ def projector(stream: Stream, stores: Stores, nats: Client) -> Handler:
     return project
 
 
-<<<<<<< HEAD
-async def _store(events: Sequence[Event], orders: Orders, sales: Sales, menus: Menus) -> None:
-    """Join what the events say, one view per document, into the stores they belong to."""
-    about_orders = [order.of(each) for each in events if isinstance(each, OrderEvent | TicketEvent)]
-    views = joined(about_orders, lambda view: view.order_id, order.join)
-    await orders.merge(views)
-    await sales.mark(views)
-    items = [menu.of(each) for each in events if isinstance(each, MenuEvent)]
-    await menus.merge_items(joined(items, lambda view: view.key, menu.join))
-    restaurants = [menu.of(each) for each in events if isinstance(each, RestaurantEvent)]
-    await menus.merge_restaurants(joined(restaurants, lambda view: view.key, menu.join))
-
-
-=======
 async def _acknowledge(batch: Sequence[Received]) -> None:
     for received in batch:
         await received.message.ack()  # puts it in the connection's buffer: no round trip to gather
