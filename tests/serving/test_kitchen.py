@@ -1,5 +1,6 @@
 """The fold of the stream's messages into the queues."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -10,6 +11,7 @@ from comanda_contracts.envelope import Message
 from hypothesis import given
 from hypothesis import strategies as st
 from serving.domain.ticket import Ticket, TicketEvent, WrongStatus
+from serving.outbound.bookmarks import Bookmark
 from serving.outbound.kitchen import Kitchen
 from serving.published import published_event, published_ticket
 from uuid_utils.compat import uuid7
@@ -121,22 +123,27 @@ def test_the_length_is_counted_by_status_over_all_restaurants() -> None:
     assert kitchen.count(TicketStatus.PREPARING) == 1
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 2), st.sampled_from(sorted(COMMANDS))), max_size=25),
-    st.data(),
-)
-def test_messages_that_come_again_late_change_nothing(
-    commands: list[tuple[int, str]], data: st.DataObject
-) -> None:
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[list[Ticket], list[Message]]:
+    """Three tickets as they are in the end, and the messages that made them so, in their order."""
     tickets = [a_ticket(order_id=UUID(int=number)) for number in range(3)]
     stream = [message(queued(ticket)) for ticket in tickets]
-    for number, command in commands:
+    moves = st.tuples(st.integers(0, 2), st.sampled_from(sorted(COMMANDS)))
+    for number, command in draw(st.lists(moves, max_size=25)):
         try:
             event = COMMANDS[command](tickets[number])
         except WrongStatus:
             continue
         tickets[number] = event.ticket
         stream.append(message(event))
+    return tickets, stream
+
+
+@given(histories(), st.data())
+def test_messages_that_come_again_late_change_nothing(
+    history: tuple[list[Ticket], list[Message]], data: st.DataObject
+) -> None:
+    tickets, stream = history
     kitchen = Kitchen()
 
     for sequence, sealed in enumerate(stream, start=1):
@@ -145,6 +152,50 @@ def test_messages_that_come_again_late_change_nothing(
         apply(kitchen, again, stream[again - 1])
 
     assert kitchen.of("la-piazza") == _in_the_kitchen(tickets)
+
+
+@given(histories(), st.data())
+def test_the_open_tickets_at_any_bookmark_and_what_comes_after_make_the_same_queue(
+    history: tuple[list[Ticket], list[Message]], data: st.DataObject
+) -> None:
+    _, stream = history
+    unreadable = data.draw(st.sets(st.integers(1, len(stream))))
+    messages = {
+        sequence: replace(each, body=b"no JSON") if sequence in unreadable else each
+        for sequence, each in enumerate(stream, start=1)
+    }
+    marks = sorted(data.draw(st.sets(st.integers(1, len(stream)), min_size=1, max_size=3)))
+    whole = resumed = Kitchen()
+
+    for sequence, sealed in messages.items():
+        apply(whole, sequence, sealed)
+        if resumed is not whole:
+            apply(resumed, sequence, sealed)
+        if sequence in marks:
+            assert resumed.bookmark() == whole.bookmark()
+            resumed = _gone_on_from(resumed.bookmark(), messages)
+
+    assert resumed.of("la-piazza") == whole.of("la-piazza")
+    assert resumed.bookmark() == whole.bookmark()
+
+
+def _gone_on_from(bookmark: Bookmark | None, messages: Mapping[int, Message]) -> Kitchen:
+    """A kitchen that knows nothing but the bookmark and what it names."""
+    assert bookmark is not None
+    kitchen = Kitchen()
+    for sequence in bookmark.open:
+        apply(kitchen, sequence, messages[sequence])
+    kitchen.go_on_from(bookmark)
+    return kitchen
+
+
+def test_where_the_last_message_has_no_name_there_is_nothing_to_go_on_from() -> None:
+    kitchen = Kitchen()
+    feed(kitchen, queued(a_ticket()))
+
+    kitchen.apply(2, "tickets.v1.la-piazza.o.1.queued", {}, b"{}")
+
+    assert kitchen.bookmark() is None
 
 
 def _in_the_kitchen(tickets: list[Ticket]) -> list[object]:

@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 from serving.inbound.http import routes
 from serving.inbound.nats import SERVICE, orders_consumer
 from serving.inbound.signals import told_to_end
+from serving.outbound.bookmarks import keep_bookmark, set_up_bookmarks
 from serving.outbound.link import Link
 from serving.outbound.queue import Queue, measure
 from serving.outbound.ticket_stream import TicketStream
@@ -23,7 +24,7 @@ DESCRIPTION = "Carries each order's tickets through the kitchen to the guest."
 
 
 def bootstrap(settings: Settings) -> FastAPI:
-    """The service: its HTTP side, and beside it the queue and the consumer of orders.
+    """The service: its HTTP side, and beside it the queue, its bookmark and the consumer of orders.
 
     Without ordering there is no stream of orders; the kitchen works on with what it has, so the
     service is ready without that consumer.
@@ -37,6 +38,7 @@ def bootstrap(settings: Settings) -> FastAPI:
         [
             Component("queue", partial(_keep_queue, settings, link, queue)),
             Component("orders", partial(_hear_orders, settings), required=False),
+            Component("bookmark", partial(_keep_bookmark, settings, queue), required=False),
         ],
     )
     app.include_router(
@@ -58,6 +60,13 @@ async def _keep_queue(settings: Settings, link: Link, queue: Queue, ready: Ready
             await set_up_stream(js, stream, replicas=settings.stream_replicas)
         with link.over(client), told_to_end(queue.close):
             await queue.follow(client, ready)
+
+
+async def _keep_bookmark(settings: Settings, queue: Queue, ready: Ready) -> None:
+    async with connected(settings.nats_servers, SERVICE) as client:
+        js = client.jetstream()
+        await set_up_bookmarks(js, replicas=settings.stream_replicas)
+        await keep_bookmark(js, queue.bookmark, ready)
 
 
 async def _hear_orders(settings: Settings, ready: Ready) -> None:

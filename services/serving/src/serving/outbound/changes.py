@@ -40,10 +40,14 @@ class Arrival:
 
 
 class Changes:
-    """The changes of one run through the stream, the latest of them kept."""
+    """The changes of one run through the stream, the latest of them kept.
 
-    def __init__(self) -> None:
-        self._kept: Kept[int, Arrival] = Kept(0)
+    It begins after the sequence `begin`: what was before is not known.
+    """
+
+    def __init__(self, begin: int = 0) -> None:
+        self.begin = begin
+        self._kept: Kept[int, Arrival] = Kept(begin)
         self._readers: Readers[Changed] = Readers(READERS, TOO_SLOW)
 
     def note(self, arrival: Arrival) -> None:

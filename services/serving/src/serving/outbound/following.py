@@ -1,4 +1,4 @@
-"""Every message of TICKETS from its beginning, in its order, and none missed."""
+"""Every message of TICKETS from a place on, in the stream's order, and none missed."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -18,14 +18,16 @@ class MessagesMissed(Exception):
     """Not every message arrived, as far as can be told: begin anew."""
 
 
-async def every_message(client: Client) -> AsyncGenerator[Msg | None]:
-    """The messages; None once all that were there have come, and when there is nothing more.
+async def every_message(client: Client, *, after: int = 0) -> AsyncGenerator[Msg | None]:
+    """The messages that come after this sequence.
+
+    None once all that were there have come, and whenever there is nothing more.
 
     Raises MessagesMissed if one is missing or the server falls silent. nats-py has an ordered
     consumer too. It starts itself anew without a word, so that nobody could tell meanwhile that
     the queue is not up to date.
     """
-    arrived, backlog = await _subscribe(client)
+    arrived, backlog = await _subscribe(client, after)
     received = 0
     while True:
         if received == backlog:
@@ -43,8 +45,8 @@ async def every_message(client: Client) -> AsyncGenerator[Msg | None]:
             yield None
 
 
-async def _subscribe(client: Client) -> tuple[asyncio.Queue[Msg], int]:
-    """Where all of TICKETS arrives, and how many messages that is now."""
+async def _subscribe(client: Client, after: int) -> tuple[asyncio.Queue[Msg], int]:
+    """Where what follows this sequence arrives, and how many messages that is now."""
     arrived: asyncio.Queue[Msg] = asyncio.Queue()
     inbox = client.new_inbox()
     await client.subscribe(inbox, cb=arrived.put)
@@ -52,7 +54,8 @@ async def _subscribe(client: Client) -> tuple[asyncio.Queue[Msg], int]:
         TICKETS.name,
         api.ConsumerConfig(
             deliver_subject=inbox,
-            deliver_policy=api.DeliverPolicy.ALL,
+            deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=after + 1,
             ack_policy=api.AckPolicy.NONE,
             max_deliver=1,
             idle_heartbeat=HEARTBEAT,

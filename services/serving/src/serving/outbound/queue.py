@@ -1,23 +1,29 @@
-"""The restaurants' queues: kept in memory by following TICKETS from its beginning."""
+"""The restaurants' queues: kept in memory by following TICKETS."""
 
 import contextlib
 import math
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 
+import structlog
 from comanda_contracts import Ticket, TicketStatus
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 from prometheus_client import Gauge
 from service_kit.components import Ready
-from service_kit.live import Reader
+from service_kit.live import BEHIND, Reader
 
 from serving.application.tickets import Unavailable
+from serving.outbound.bookmarks import Bookmark, Unusable, latest, open_tickets
 from serving.outbound.changes import Arrival, Changes
 from serving.outbound.following import every_message
 from serving.outbound.kitchen import Kitchen
 from serving.outbound.link import Link
 from serving.published import Changed, News, Snapshot
+
+log = structlog.get_logger()
 
 LENGTH = Gauge("comanda_serving_tickets", "Tickets in the queues, by status", ["status"])
 
@@ -71,21 +77,33 @@ class Queue:
     async def follow(self, client: Client, ready: Ready) -> None:
         """Keep the queue up to date until cancelled.
 
-        It is built apart and shown when it has caught up, never halfway. Raises if the server
-        falls silent or a message was missed: start it again.
+        It begins at the bookmark, and a little before it, for readers who come back; without one
+        that fits the stream, at the beginning. It is built apart and shown when it has caught up,
+        never halfway. Raises if the server falls silent or a message was missed: start it again.
         """
-        kitchen, changes = Kitchen(), Changes()
+        begun = time.monotonic()
+        kitchen = await _resumed(client.jetstream())
+        changes = Changes(max(0, kitchen.sequence - BEHIND))
         try:
-            async with contextlib.aclosing(every_message(client)) as messages:
+            async with contextlib.aclosing(every_message(client, after=changes.begin)) as messages:
                 async for message in messages:
                     if message is not None:
                         _apply(kitchen, changes, message)
                     elif self._shown is None:
                         self._shown = kitchen, changes
+                        log.info(
+                            "caught up",
+                            read=kitchen.sequence - changes.begin,
+                            seconds=round(time.monotonic() - begun, 3),
+                        )
                         ready()
         finally:
             self._shown = None
             changes.end()
+
+    def bookmark(self) -> Bookmark | None:
+        """What is known, for other replicas to go on from; None until it has caught up."""
+        return self._shown[0].bookmark() if self._shown else None
 
     def _caught_up(self) -> tuple[Kitchen, Changes]:
         if self._shown is None or not self._link.is_up:
@@ -97,6 +115,20 @@ def measure(queue: Queue) -> None:
     """Let Prometheus see how long the queues are, over all restaurants."""
     for status in (TicketStatus.QUEUED, TicketStatus.PREPARING, TicketStatus.READY):
         LENGTH.labels(status.value).set_function(partial(queue.length, status))
+
+
+async def _resumed(js: JetStreamContext) -> Kitchen:
+    """A kitchen that is as far as the bookmark; a new one if there is none to go on from."""
+    kitchen = Kitchen()
+    try:
+        bookmark = await latest(js)
+        for each in await open_tickets(js, bookmark):
+            kitchen.apply(each.seq or 0, each.subject or "", each.headers, each.data or b"")
+        kitchen.go_on_from(bookmark)
+    except Unusable as reason:
+        log.info("no bookmark: all is read again", reason=str(reason))
+        return Kitchen()
+    return kitchen
 
 
 def _apply(kitchen: Kitchen, changes: Changes, message: Msg) -> None:

@@ -1,0 +1,291 @@
+"""A replica that starts goes on from the bookmark, and is none the worse for it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+
+import pytest
+from comanda_contracts import Ticket as PublishedTicket
+from comanda_contracts import seal
+from comanda_contracts.streams import TICKETS
+from comanda_local.servers import Nats
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from service_kit.components import Component, running
+from service_kit.jetstream import connected, publish_all, set_up_stream
+from serving.domain.ticket import Ticket, TicketEvent
+from serving.outbound import bookmarks, queue
+from serving.outbound.bookmarks import (
+    BUCKET,
+    KEY,
+    STREAM_OF_BUCKET,
+    Bookmark,
+    Unusable,
+    keep_bookmark,
+    latest,
+    set_up_bookmarks,
+)
+from serving.outbound.queue import Queue
+from serving.published import Changed, Snapshot, published_event, published_ticket
+from uuid_utils.compat import uuid7
+
+from tests.conftest import NewNatsServer
+from tests.serving.builders import NOON, a_ticket, queued
+from tests.serving.test_queue import following, is_ready, shown
+from tests.serving.waiting import eventually
+
+EVERY = 200
+BEHIND = 50
+HERE = "la-piazza"
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bookmarks, "EVERY", EVERY)
+    monkeypatch.setattr(bookmarks, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(queue, "BEHIND", BEHIND)
+
+
+@pytest.fixture
+def server(new_nats_server: NewNatsServer) -> Nats:
+    """A server of the test's own: the stream is counted."""
+    return new_nats_server()
+
+
+@pytest.fixture
+async def client(server: Nats) -> AsyncIterator[Client]:
+    async with connected([server.url], "test") as client:
+        await set_up_stream(client.jetstream(), TICKETS, replicas=1)
+        await set_up_bookmarks(client.jetstream(), replicas=1)
+        yield client
+
+
+@pytest.fixture
+def js(client: Client) -> JetStreamContext:
+    return client.jetstream()
+
+
+def life_of(ticket: Ticket) -> list[TicketEvent]:
+    started = ticket.start(at=NOON)
+    ready = started.ticket.ready(at=NOON)
+    return [queued(ticket), started, ready, ready.ticket.serve(at=NOON)]
+
+
+async def publish(client: Client, *events: TicketEvent) -> None:
+    """Store events, each after the one before it."""
+    for event in events:
+        message = seal(published_event(event), event_id=uuid7())
+        (outcome,) = await publish_all(client, [message])
+        assert not isinstance(outcome, Exception), outcome
+
+
+async def serve(client: Client, count: int) -> None:
+    """So many tickets have come and gone, some of them at the same time."""
+    lives = [life_of(a_ticket()) for _ in range(count)]
+    for events in zip(*lives, strict=True):
+        messages = [seal(published_event(event), event_id=uuid7()) for event in events]
+        outcomes = await publish_all(client, messages, timeout=30)
+        assert not [each for each in outcomes if isinstance(each, Exception)]
+
+
+@contextlib.asynccontextmanager
+async def bookmarked(server: Nats, js: JetStreamContext) -> AsyncIterator[Queue]:
+    """A replica that follows the stream and keeps the bookmark; it is caught up."""
+    async with following(server.url) as (queue, component):
+        await is_ready(component)
+        keeping = Component("bookmark", partial(keep_bookmark, js, queue.bookmark))
+        async with running([keeping]):
+            yield queue
+
+
+async def bookmark_is_set(js: JetStreamContext, at_least: int) -> Bookmark:
+    async def look() -> Bookmark | None:
+        with contextlib.suppress(Unusable):
+            found = await latest(js)
+            return found if found.sequence >= at_least else None
+        return None
+
+    return await eventually(look)
+
+
+async def last_of(js: JetStreamContext) -> int:
+    return (await js.stream_info(TICKETS.name)).state.last_seq
+
+
+async def consumers(js: JetStreamContext) -> dict[str, int]:
+    """How many messages of TICKETS each of its consumers was sent."""
+    found = await js.consumers_info(TICKETS.name)
+    return {each.name: each.delivered.consumer_seq for each in found if each.delivered}
+
+
+async def test_a_replica_that_starts_reads_no_more_than_the_tail(
+    server: Nats, client: Client, js: JetStreamContext
+) -> None:
+    forgotten, started, late = (a_ticket() for _ in range(3))
+    await publish(client, queued(forgotten))
+    await serve(client, 1_000)
+    await publish(client, queued(started), started.start(at=NOON))
+    await serve(client, 1_000)
+    async with bookmarked(server, js):
+        await bookmark_is_set(js, await last_of(js) - EVERY)
+    await publish(client, queued(late))
+    before = await consumers(js)
+
+    async with following(server.url) as (queue, component):
+        await is_ready(component)
+        in_the_kitchen = queue.of(HERE)
+        (read,) = (n for name, n in (await consumers(js)).items() if name not in before)
+
+    assert in_the_kitchen == in_turn(forgotten, started.start(at=NOON).ticket, late)
+    assert await last_of(js) == 8_004
+    assert read <= EVERY + BEHIND + 1
+
+
+def in_turn(*tickets: Ticket) -> list[PublishedTicket]:
+    published = [published_ticket(ticket) for ticket in tickets]
+    return sorted(published, key=lambda each: (each.ordered_at, each.order_id, each.round))
+
+
+Spoil = Callable[[Client], Awaitable[None]]
+
+
+async def nothing_is_bookmarked(client: Client) -> None:
+    await client.jetstream().delete_key_value(BUCKET)
+
+
+async def the_bookmark_is_rubbish(client: Client) -> None:
+    await (await client.jetstream().key_value(BUCKET)).put(KEY, b"\x00 no JSON")
+
+
+async def the_bookmark_is_of_another_format(client: Client) -> None:
+    js = client.jetstream()
+    another = (await latest(js)).model_dump_json().replace('"format":1', '"format":2')
+    await (await js.key_value(BUCKET)).put(KEY, another.encode())
+
+
+async def the_stream_is_another_of_the_same_length(client: Client) -> None:
+    js = client.jetstream()
+    length = await last_of(js)
+    await js.delete_stream(TICKETS.name)
+    await set_up_stream(js, TICKETS, replicas=1)
+    await serve(client, length // 4 + 1)
+
+
+async def the_stream_is_shorter_than_it_was(client: Client) -> None:
+    js = client.jetstream()
+    await js.delete_stream(TICKETS.name)
+    await set_up_stream(js, TICKETS, replicas=1)
+
+
+async def a_message_of_an_open_ticket_is_gone(client: Client) -> None:
+    js = client.jetstream()
+    await js.delete_msg(TICKETS.name, (await latest(js)).open[0])
+    await publish(client, queued(a_ticket()))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        nothing_is_bookmarked,
+        the_bookmark_is_rubbish,
+        the_bookmark_is_of_another_format,
+        the_stream_is_another_of_the_same_length,
+        the_stream_is_shorter_than_it_was,
+        a_message_of_an_open_ticket_is_gone,
+    ],
+)
+async def test_without_a_bookmark_that_fits_all_is_read_again(
+    server: Nats, client: Client, js: JetStreamContext, spoil: Spoil
+) -> None:
+    await publish(client, queued(a_ticket()))
+    await serve(client, EVERY // 2)
+    async with bookmarked(server, js):
+        await bookmark_is_set(js, EVERY)
+    await spoil(client)
+    ticket = a_ticket(restaurant="da-mario")
+    await publish(client, queued(ticket))
+    before = await consumers(js)
+
+    async with following(server.url) as (queue, component):
+        await is_ready(component)
+        (read,) = (n for name, n in (await consumers(js)).items() if name not in before)
+
+        assert queue.of("da-mario") == [published_ticket(ticket)]
+    assert read == (await js.stream_info(TICKETS.name)).state.messages
+
+
+async def test_of_many_replicas_one_moves_the_bookmark(
+    server: Nats, client: Client, js: JetStreamContext
+) -> None:
+    async with following(server.url) as (queue, component):
+        await is_ready(component)
+        replicas = [
+            Component(f"bookmark {number}", partial(keep_bookmark, js, queue.bookmark))
+            for number in range(4)
+        ]
+        async with running(replicas):
+            for times in range(1, 4):
+                await serve(client, EVERY // 4)
+                await bookmark_is_set(js, times * EVERY)
+                await asyncio.sleep(0.1)  # whoever else would set it has looked several times
+
+    moved = (await js.stream_info(STREAM_OF_BUCKET)).state.last_seq
+    assert moved == 3
+
+
+async def test_a_bookmark_of_a_stream_that_is_no_more_is_replaced(
+    server: Nats, client: Client, js: JetStreamContext
+) -> None:
+    old = Bookmark(sequence=1_000_000, message_id="of another stream", open=())
+    await (await js.key_value(BUCKET)).put(KEY, old.model_dump_json().encode())
+    await serve(client, EVERY // 4)
+
+    async with bookmarked(server, js):
+        found = await bookmark_is_set(js, EVERY)
+
+    assert found.sequence == EVERY
+
+
+async def test_a_screen_that_comes_back_to_a_replica_just_started_is_sent_what_it_missed(
+    server: Nats, client: Client, js: JetStreamContext
+) -> None:
+    await serve(client, EVERY)
+    async with bookmarked(server, js):
+        at = (await bookmark_is_set(js, 4 * EVERY)).sequence
+    ticket = a_ticket(restaurant="da-mario")
+    await publish(client, queued(ticket))
+
+    async with following(server.url) as (queue, component):
+        await is_ready(component)
+        with queue.live("da-mario", at - BEHIND) as news:
+            missed = await anext(news)
+        with queue.live("da-mario", at - BEHIND - 1) as news:
+            anew = await anext(news)
+
+    assert missed == Changed(at + 1, published_ticket(ticket))
+    assert anew == Snapshot(at + 1, [published_ticket(ticket)])
+
+
+async def test_what_comes_after_the_bookmark_is_shown_as_ever(
+    server: Nats, client: Client, js: JetStreamContext
+) -> None:
+    ticket = a_ticket(restaurant="da-mario")
+    life = life_of(ticket)
+    await publish(client, life[0])
+    await serve(client, EVERY // 4)
+    async with bookmarked(server, js):
+        await bookmark_is_set(js, EVERY)
+
+    async with following(server.url) as (queue, _):
+        await shown(queue, "da-mario", ticket)
+        await publish(client, life[1])
+        await shown(queue, "da-mario", life[1].ticket)
+        await publish(client, *life[2:])
+        await shown(queue, "da-mario")
+
+
+async def test_the_bucket_can_be_set_up_again(js: JetStreamContext) -> None:
+    await set_up_bookmarks(js, replicas=1)
+
+    assert (await js.stream_info(STREAM_OF_BUCKET)).config.max_msgs_per_subject == 1
