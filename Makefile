@@ -22,6 +22,7 @@ check: $(INSTALLED)  ## lint, types, import rules, images and manifests
 	$(BIN)/lint-imports
 	$(BIN)/python -m contract_release check
 	$(BIN)/hadolint services/*/Dockerfile
+	$(BIN)/pytest tests/deploy
 
 schemas: $(INSTALLED)  ## generate the contracts' JSON Schemas and AsyncAPI document
 	$(BIN)/python -m contract_release generate

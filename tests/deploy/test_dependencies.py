@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -32,7 +33,7 @@ def test_a_package_declares_whatever_it_imports(package: str) -> None:
     providers = providers_of_modules()
 
     undeclared = {
-        module for module in imported_by(ROOT / package / "src") if not providers[module] & declared
+        module for module in imported_by(ROOT / package) if not providers[module] & declared
     }
 
     assert not undeclared
@@ -48,9 +49,12 @@ def test_the_lock_has_whatever_an_image_needs(service: str) -> None:
     assert {name for name in needed if not name.startswith("comanda-")} <= set(locked)
 
 
+def project_of(package: Path) -> dict[str, Any]:
+    return tomllib.loads((package / "pyproject.toml").read_text())
+
+
 def requirements_of(package: Path) -> list[Requirement]:
-    project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
-    return [Requirement(each) for each in project["dependencies"]]
+    return [Requirement(each) for each in project_of(package)["project"]["dependencies"]]
 
 
 def providers_of_modules() -> dict[str, set[str]]:
@@ -67,16 +71,18 @@ def providers_of_modules() -> dict[str, set[str]]:
     return installed | ours
 
 
-def imported_by(source: Path) -> set[str]:
-    """Top-level names of the third-party modules that the code below `source` imports."""
-    own = {each.name for each in source.iterdir()}
+def imported_by(package: Path) -> set[str]:
+    """Top-level names of the third-party modules that the code in the package's wheel imports."""
+    wheel = project_of(package)["tool"]["hatch"]["build"]["targets"]["wheel"]
+    sources = [package / each for each in wheel["packages"]]
     names = {
         name.partition(".")[0]
+        for source in sources
         for file in source.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text()))
         for name in names_in(node)
     }
-    return names - own - set(sys.stdlib_module_names)
+    return names - {source.name for source in sources} - set(sys.stdlib_module_names)
 
 
 def names_in(node: ast.AST) -> list[str]:

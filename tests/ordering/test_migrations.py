@@ -6,7 +6,8 @@ import sys
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from ordering.outbound.database import connect, migrate, watch
+from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
 from tests.ordering.conftest import Database
@@ -30,3 +31,39 @@ async def test_many_may_migrate_at_once_and_again(fresh_database: str) -> None:
 
     assert await asyncio.gather(*(migration() for _ in range(3))) == [0, 0, 0]
     assert await migration() == 0
+
+
+async def test_ordering_is_ready_once_the_schema_is_there(fresh_database: str) -> None:
+    heard = Heard()
+    engine = connect(fresh_database)
+    watching = asyncio.create_task(watch(engine, heard))
+
+    assert await heard.states.get() == "the schema is to be migrated"
+
+    await asyncio.to_thread(migrate, fresh_database)
+    while await heard.states.get() is not None:
+        assert not watching.done()
+
+    watching.cancel()
+    await engine.dispose()
+
+
+async def test_ordering_works_on_the_schema_of_a_later_release(database: Database) -> None:
+    async with database.engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
+    heard = Heard()
+
+    watching = asyncio.create_task(watch(database.engine, heard))
+
+    assert await heard.states.get() is None
+    watching.cancel()
+
+
+class Heard:
+    """Keeps what a component says of itself."""
+
+    def __init__(self) -> None:
+        self.states: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def __call__(self, failing: str | None = None) -> None:
+        self.states.put_nowait(failing)

@@ -8,10 +8,11 @@ import asyncpg
 import orjson
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from service_kit.components import Ready
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 PROBE_EVERY = 1.0
 """Seconds between two looks at whether PostgreSQL answers."""
@@ -34,20 +35,46 @@ def connect(url: str) -> AsyncEngine:
 
 
 async def watch(engine: AsyncEngine, ready: Ready) -> None:
-    """Say that ordering is ready while PostgreSQL answers; raises when it doesn't."""
+    """Say that ordering is ready while PostgreSQL answers and has its schema.
+
+    Raises when PostgreSQL does not answer.
+    """
+    older = await asyncio.to_thread(_revisions_before_the_newest)
     while True:
         async with engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
-        ready()
+            behind = await _revision(connection) in older
+        ready(failing="the schema is to be migrated" if behind else None)
         await asyncio.sleep(PROBE_EVERY)
+
+
+async def _revision(connection: AsyncConnection) -> str | None:
+    """The schema's revision; None before the first migration."""
+    if (await connection.execute(text("SELECT to_regclass('alembic_version')"))).scalar() is None:
+        return None
+    return (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+
+
+def _revisions_before_the_newest() -> set[str | None]:
+    """Those that this program can't work on.
+
+    A revision that it does not know is from a later release, and each release keeps the schema
+    such that the one before goes on working, and can be come back to.
+    """
+    scripts = ScriptDirectory.from_config(_alembic())
+    return {None, *(each.revision for each in scripts.walk_revisions())} - {*scripts.get_heads()}
 
 
 def migrate(url: str) -> None:
     """Bring the schema to the newest revision. Safe to repeat, and to run from many at once."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
+    config = _alembic()
     config.attributes["url"] = url
     command.upgrade(config, "head")
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
+    return config
 
 
 def is_connection_loss(error: BaseException) -> bool:

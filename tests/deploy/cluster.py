@@ -1,0 +1,105 @@
+"""Rendered manifests, looked at as a cluster would: what selects, names and holds what."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from tests.deploy.manifests import Manifest, named
+
+SUFFIXES = {
+    "m": Decimal("0.001"),
+    "": Decimal(1),
+    "k": Decimal(10) ** 3,
+    "M": Decimal(10) ** 6,
+    "G": Decimal(10) ** 9,
+    "Ki": Decimal(2) ** 10,
+    "Mi": Decimal(2) ** 20,
+    "Gi": Decimal(2) ** 30,
+}
+
+
+@dataclass(frozen=True)
+class Pod:
+    """The pods that one Deployment, StatefulSet or Job makes."""
+
+    owner: Manifest
+    template: Manifest
+
+    @property
+    def name(self) -> str:
+        return named(self.owner)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        labels: dict[str, str] = self.template["metadata"].get("labels", {})
+        return labels
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        spec: dict[str, Any] = self.template["spec"]
+        return spec
+
+    @property
+    def containers(self) -> list[dict[str, Any]]:
+        return [*self.spec.get("initContainers", []), *self.spec["containers"]]
+
+    @property
+    def ports(self) -> set[str | int]:
+        """Its ports, by name and by number."""
+        every = [port for each in self.containers for port in each.get("ports", [])]
+        return {port["containerPort"] for port in every} | {
+            port["name"] for port in every if "name" in port
+        }
+
+    @property
+    def service(self) -> str | None:
+        """The service of ours that it runs."""
+        name = image_of(self.containers[-1]).partition("/")[2]
+        return name if image_of(self.containers[-1]).startswith("comanda/") else None
+
+    @property
+    def store(self) -> str | None:
+        """The store that it is, in the words of our network policies."""
+        return self.labels.get("comanda/store")
+
+
+def image_of(container: Mapping[str, Any]) -> str:
+    """Its image without registry and tag: the last two parts of its path."""
+    return "/".join(container["image"].partition(":")[0].split("/")[-2:])
+
+
+def of_kind(manifests: Sequence[Manifest], *kinds: str) -> Iterator[Manifest]:
+    return (each for each in manifests if each["kind"] in kinds)
+
+
+def pods(manifests: Sequence[Manifest]) -> list[Pod]:
+    return [
+        Pod(each, each["spec"]["template"])
+        for each in of_kind(manifests, "Deployment", "StatefulSet", "Job")
+    ]
+
+
+def selects(selector: Mapping[str, Any], pod: Pod) -> bool:
+    """Whether a label selector, or a Service's plain one, chooses the pod. Expressions: none."""
+    assert "matchExpressions" not in selector
+    wanted: Mapping[str, str] = selector.get("matchLabels", selector)
+    return wanted.items() <= pod.labels.items()
+
+
+def quantity(text: str | int) -> Decimal:
+    """Such as `250m` or `64Mi`, as a number. Raises ValueError for what is none."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(\D*)", str(text))
+    if found is None or found[2] not in SUFFIXES:
+        raise ValueError(f"{text} is no quantity")
+    return Decimal(found[1]) * SUFFIXES[found[2]]
+
+
+def policies_of(manifests: Sequence[Manifest], pod: Pod) -> list[Manifest]:
+    """The network policies that hold for the pod."""
+    return [
+        policy
+        for policy in of_kind(manifests, "NetworkPolicy")
+        if selects(policy["spec"]["podSelector"], pod)
+    ]

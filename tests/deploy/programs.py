@@ -1,0 +1,65 @@
+"""What each container of ours runs, and which settings that takes."""
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from ordering.settings import DatabaseSettings
+from ordering.settings import Settings as OrderingSettings
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings
+from query.bootstrap import Role
+from query.settings import Settings as QuerySettings
+from service_kit.settings import PREFIX
+from serving.settings import Settings as ServingSettings
+
+from tests.deploy.manifests import ROOT
+
+SERVICES = ("ordering", "serving", "query")
+
+PROGRAMS: dict[tuple[str, ...], type[BaseSettings]] = {
+    ("ordering",): OrderingSettings,
+    ("ordering", "migrate"): DatabaseSettings,
+    ("serving",): ServingSettings,
+    ("query",): QuerySettings,
+    ("query", Role.API): QuerySettings,
+    ("query", Role.PROJECTOR): QuerySettings,
+}
+"""Image and arguments: the settings that are read."""
+
+GIVEN_BY_A_SECRET = {
+    "COMANDA_NATS_URL": "nats://user:password@host",
+    "COMANDA_DATABASE_URL": "postgresql+asyncpg://user:password@host/database",
+    "COMANDA_MONGODB_URL": "mongodb://user:password@host/database",
+}
+"""Stands for what is in the secret."""
+
+
+def version_of(service: str) -> str:
+    """The version that its package has."""
+    package = ROOT / "services" / service / "pyproject.toml"
+    return str(tomllib.loads(package.read_text())["project"]["version"])
+
+
+def variables_of(settings: type[BaseSettings]) -> dict[str, bool]:
+    """The environment variables that are read, and whether each is secret."""
+    return {
+        f"{PREFIX}{name}".upper(): field.annotation is SecretStr
+        for name, field in settings.model_fields.items()
+    }
+
+
+def complaints(settings: type[BaseSettings], environment: Mapping[str, str]) -> list[str]:
+    """What the program would say at its start in this environment, and what it would not read."""
+    known = variables_of(settings)
+    unknown = [f"{name} is no setting" for name in environment if name not in known]
+    given: dict[str, Any] = {
+        name.removeprefix(PREFIX).lower(): text for name, text in environment.items()
+    }
+    try:
+        settings(_env_prefix="NOT_OF_THIS_PROCESS_", **given)
+    except ValidationError as error:
+        return unknown + [
+            f"{PREFIX}{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors()
+        ]
+    return unknown

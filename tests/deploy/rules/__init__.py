@@ -1,0 +1,33 @@
+"""What must hold between the manifests and no schema can say: each rule yields what breaks it."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from tests.deploy.manifests import Manifest
+from tests.deploy.rules import network, pods, programs, scaling
+
+Rule = Callable[[Sequence[Manifest]], Iterator[str]]
+
+RULES: tuple[Rule, ...] = (
+    scaling.selectors_choose_what_is_there,
+    scaling.autoscalers_have_a_target_of_their_own,
+    scaling.every_deployment_has_a_disruption_budget,
+    pods.resources_are_asked_for_and_bounded,
+    pods.ports_exist,
+    pods.services_are_probed_and_drained,
+    pods.services_are_spread,
+    pods.pods_are_restricted,
+    pods.what_is_referred_to_is_there,
+    network.every_pod_has_a_network_policy,
+    network.services_reach_their_stores_alone,
+    network.services_are_reached_from_outside_alone,
+    network.stores_are_reached_by_their_owners_alone,
+    programs.images_are_pinned,
+    programs.programs_are_known_and_given_their_settings,
+    programs.secrets_are_only_referred_to,
+    programs.secrets_go_to_their_service_alone,
+)
+
+
+def broken(manifests: Sequence[Manifest]) -> list[str]:
+    """Everything that is wrong with manifests that are applied together."""
+    return [complaint for rule in RULES for complaint in rule(manifests)]

@@ -1,0 +1,100 @@
+"""Rules of who may speak to whom: what the design allows, and nothing else."""
+
+from collections.abc import Iterator, Sequence
+
+from tests.deploy.cluster import of_kind, pods, policies_of, selects
+from tests.deploy.manifests import Manifest, named
+
+MAY_REACH = {
+    ("ordering", "api"): {"nats": 4222, "postgresql": 5432},
+    ("ordering", "migration"): {"postgresql": 5432},
+    ("serving", "api"): {"nats": 4222},
+    ("query", "api"): {"nats": 4222, "mongodb": 27017},
+    ("query", "projector"): {"nats": 4222, "mongodb": 27017},
+}
+"""What the design lets each part of us reach, besides names to be resolved."""
+
+MAY_BE_REACHED_FROM = {"comanda/gateway", "comanda/monitoring"}
+"""The labels of the namespaces that may speak to us."""
+
+NAMES = {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}
+"""Where names are resolved."""
+
+
+def every_pod_has_a_network_policy(manifests: Sequence[Manifest]) -> Iterator[str]:
+    for pod in pods(manifests):
+        held = {
+            kind for each in policies_of(manifests, pod) for kind in each["spec"]["policyTypes"]
+        }
+        if "Ingress" not in held:
+            yield f"{pod.name} may be reached from anywhere: no NetworkPolicy"
+        if pod.service and "Egress" not in held:
+            yield f"{pod.name} may reach anything: no NetworkPolicy"
+
+
+def services_reach_their_stores_alone(manifests: Sequence[Manifest]) -> Iterator[str]:
+    for pod in (pod for pod in pods(manifests) if pod.service):
+        part = (pod.labels["app.kubernetes.io/name"], pod.labels["app.kubernetes.io/component"])
+        allowed = dict(MAY_REACH.get(part, {}))
+        for policy in policies_of(manifests, pod):
+            for rule in policy["spec"].get("egress", []):
+                store = _store_or_names(rule)
+                ports = {port["port"] for port in rule.get("ports", [])}
+                if store is None:
+                    yield f"{named(policy)} lets {pod.name} reach more than stores and names"
+                elif store == "names":
+                    if ports != {53}:
+                        yield f"{named(policy)} lets {pod.name} reach more of kube-system than DNS"
+                elif ports != {allowed.pop(store, None)}:
+                    yield f"{named(policy)} lets {pod.name} reach {store} at {ports}"
+        if allowed:
+            yield f"{pod.name} can't reach {', '.join(allowed)}"
+
+
+def _store_or_names(rule: Manifest) -> str | None:
+    """The one store that the rule opens, or `names`; None if it opens anything else."""
+    match rule.get("to"):
+        case [{"podSelector": {"matchLabels": {"comanda/store": str(store), **more}}, **other}]:
+            return store if not more and not other else None
+        case [{"namespaceSelector": selector, "podSelector": {"matchLabels": {"k8s-app": _}}}]:
+            return "names" if selector == NAMES else None
+        case _:
+            return None
+
+
+def services_are_reached_from_outside_alone(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """From the gateway and from Prometheus: no service may speak to another."""
+    for pod in (pod for pod in pods(manifests) if pod.service):
+        for policy in policies_of(manifests, pod):
+            for rule in policy["spec"].get("ingress", []):
+                if not all(_is_outside(each) for each in rule.get("from", [{}])):
+                    yield f"{named(policy)} lets {pod.name} be reached by more than the gateway"
+                for port in rule.get("ports", [{}]):
+                    if port.get("port") not in pod.ports:
+                        yield f"{named(policy)} opens a port that {pod.name} does not have"
+
+
+def _is_outside(peer: Manifest) -> bool:
+    match peer:
+        case {"namespaceSelector": {"matchLabels": labels}}:
+            return len(peer) == 1 and bool(labels) and labels.keys() <= MAY_BE_REACHED_FROM
+        case _:
+            return False
+
+
+def stores_are_reached_by_their_owners_alone(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """What MAY_REACH says, seen from the other side: a store's policy lets in no other service."""
+    for policy in of_kind(manifests, "NetworkPolicy"):
+        store = policy["spec"]["podSelector"].get("matchLabels", {}).get("comanda/store")
+        if store is None:
+            continue
+        for rule in policy["spec"].get("ingress", []):
+            for peer in rule.get("from", [{}]):
+                if not peer:
+                    yield f"{named(policy)} lets anybody reach {store}"
+                for pod in (pod for pod in pods(manifests) if pod.service):
+                    chosen = "podSelector" in peer and selects(peer["podSelector"], pod)
+                    labels = pod.labels
+                    part = (labels["app.kubernetes.io/name"], labels["app.kubernetes.io/component"])
+                    if chosen and store not in MAY_REACH.get(part, {}):
+                        yield f"{named(policy)} lets {pod.name} reach {store}"

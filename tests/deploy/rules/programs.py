@@ -1,0 +1,80 @@
+"""Rules of what our containers run: which image, with which arguments and in which environment."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tests.deploy.cluster import Pod, image_of, of_kind, pods
+from tests.deploy.manifests import Manifest
+from tests.deploy.programs import (
+    GIVEN_BY_A_SECRET,
+    PROGRAMS,
+    SERVICES,
+    complaints,
+    version_of,
+)
+
+
+def images_are_pinned(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """To a version; ours to the one that the package has."""
+    for pod in pods(manifests):
+        for image in (container["image"] for container in pod.containers):
+            tag = image.rpartition("/")[2].partition(":")[2]
+            if not tag or tag == "latest":
+                yield f"{pod.name}: {image} may be any version"
+            elif pod.service in SERVICES and tag != version_of(pod.service):
+                yield f"{pod.name}: {image} is not {version_of(pod.service)}"
+
+
+def programs_are_known_and_given_their_settings(manifests: Sequence[Manifest]) -> Iterator[str]:
+    maps = {each["metadata"]["name"]: each["data"] for each in of_kind(manifests, "ConfigMap")}
+    for pod, container in _ours(manifests):
+        program = (image_of(container).partition("/")[2], *container.get("args", []))
+        settings = PROGRAMS.get(program)
+        if settings is None:
+            yield f"{pod.name} runs {' '.join(program)}, which is not known"
+        else:
+            for complaint in complaints(settings, _environment(container, maps)):
+                yield f"{pod.name}: {complaint}"
+
+
+def secrets_are_only_referred_to(manifests: Sequence[Manifest]) -> Iterator[str]:
+    for each in of_kind(manifests, "Secret"):
+        yield f"Secret/{each['metadata']['name']} is in the repository"
+    for pod, container in _ours(manifests):
+        plain = [each["name"] for each in container.get("env", []) if "value" in each]
+        mapped = [
+            name
+            for each in of_kind(manifests, "ConfigMap")
+            if {"configMapRef": {"name": each["metadata"]["name"]}} in container.get("envFrom", [])
+            for name in each["data"]
+        ]
+        for name in {*plain, *mapped} & GIVEN_BY_A_SECRET.keys():
+            yield f"{pod.name}: {name} is written down"
+
+
+def secrets_go_to_their_service_alone(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """A service's secret bears its name."""
+    for pod, container in _ours(manifests):
+        for each in container.get("env", []):
+            secret = each.get("valueFrom", {}).get("secretKeyRef", {}).get("name")
+            if secret and secret != pod.service:
+                yield f"{pod.name}: {each['name']} is from the secret of {secret}"
+
+
+def _ours(manifests: Sequence[Manifest]) -> Iterator[tuple[Pod, dict[str, Any]]]:
+    for pod in pods(manifests):
+        for container in pod.containers:
+            if image_of(container).startswith("comanda/"):
+                yield pod, container
+
+
+def _environment(
+    container: Mapping[str, Any], maps: Mapping[str, Mapping[str, str]]
+) -> dict[str, str]:
+    """What the program would find there; a secret that is no secret setting stays a reference."""
+    found: dict[str, str] = {}
+    for source in container.get("envFrom", []):
+        found |= maps.get(source.get("configMapRef", {}).get("name"), {})
+    for each in container.get("env", []):
+        found[each["name"]] = each.get("value") or GIVEN_BY_A_SECRET.get(each["name"], "secret")
+    return found

@@ -1,0 +1,61 @@
+"""Rules of how many pods there are, and of what chooses them."""
+
+from collections.abc import Iterator, Sequence
+
+from tests.deploy.cluster import of_kind, pods, selects
+from tests.deploy.manifests import Manifest, named
+
+
+def selectors_choose_what_is_there(manifests: Sequence[Manifest]) -> Iterator[str]:
+    every = pods(manifests)
+    for pod in every:
+        selector = pod.owner["spec"].get("selector")
+        if selector and not selects(selector, pod):
+            yield f"{pod.name} does not select its own pods"
+    for each in of_kind(manifests, "Service"):
+        if not any(selects(each["spec"]["selector"], pod) for pod in every):
+            yield f"{named(each)} selects no pod"
+    for each in of_kind(manifests, "PodDisruptionBudget"):
+        if not any(selects(each["spec"]["selector"], pod) for pod in every):
+            yield f"{named(each)} selects no pod"
+    for each in of_kind(manifests, "NetworkPolicy"):
+        if not pods_of_operators(each) and not any(
+            selects(each["spec"]["podSelector"], pod) for pod in every
+        ):
+            yield f"{named(each)} selects no pod"
+
+
+def pods_of_operators(policy: Manifest) -> bool:
+    """Whether the policy is for a store's pods, which its operator may make."""
+    return list(policy["spec"]["podSelector"].get("matchLabels", {})) == ["comanda/store"]
+
+
+def autoscalers_have_a_target_of_their_own(manifests: Sequence[Manifest]) -> Iterator[str]:
+    deployments = {each["metadata"]["name"]: each for each in of_kind(manifests, "Deployment")}
+    scaled: set[str] = set()
+    for each in of_kind(manifests, "HorizontalPodAutoscaler", "ScaledObject"):
+        target = each["spec"]["scaleTargetRef"]["name"]
+        if target not in deployments:
+            yield f"{named(each)} scales {target}, which is not there"
+        elif "replicas" in deployments[target]["spec"]:
+            yield f"Deployment/{target} fixes the replicas that {named(each)} decides on"
+        if target in scaled:
+            yield f"{named(each)} scales {target}, and so does another"
+        scaled.add(target)
+        yield from _bounds(each)
+
+
+def _bounds(autoscaler: Manifest) -> Iterator[str]:
+    spec = autoscaler["spec"]
+    least = spec.get("minReplicas", spec.get("minReplicaCount", 1))
+    if not 1 <= least <= spec.get("maxReplicas", spec.get("maxReplicaCount", 100)):
+        yield f"{named(autoscaler)} has bounds that leave no number of replicas"
+
+
+def every_deployment_has_a_disruption_budget(manifests: Sequence[Manifest]) -> Iterator[str]:
+    budgets = list(of_kind(manifests, "PodDisruptionBudget"))
+    for pod in pods(manifests):
+        if pod.owner["kind"] == "Deployment" and not any(
+            selects(each["spec"]["selector"], pod) for each in budgets
+        ):
+            yield f"{pod.name} has no PodDisruptionBudget"

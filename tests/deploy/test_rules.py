@@ -1,0 +1,315 @@
+"""Each rule about the manifests catches what it is there to catch."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.deploy.manifests import KUBERNETES, VERSIONS, Manifest, named, render, schema_error
+from tests.deploy.rules import broken
+
+Manifests = dict[str, Manifest]
+"""By kind and name."""
+
+DEFECTS: dict[str, tuple[Callable[[Manifests], Any], str]] = {
+    "a Deployment that does not select its own pods": (
+        lambda m: m["Deployment/query"]["spec"]["selector"]["matchLabels"].update(
+            {"app.kubernetes.io/component": "reader"}
+        ),
+        "Deployment/query does not select its own pods",
+    ),
+    "a Service that selects nothing": (
+        lambda m: m["Service/serving"]["spec"]["selector"].update({"app": "serving"}),
+        "Service/serving selects no pod",
+    ),
+    "a disruption budget that selects nothing": (
+        lambda m: m["PodDisruptionBudget/ordering"]["spec"]["selector"]["matchLabels"].update(
+            {"app": "ordering"}
+        ),
+        "PodDisruptionBudget/ordering selects no pod",
+    ),
+    "no disruption budget": (
+        lambda m: m.pop("PodDisruptionBudget/query-projector"),
+        "Deployment/query-projector has no PodDisruptionBudget",
+    ),
+    "an autoscaler without its target": (
+        lambda m: m["HorizontalPodAutoscaler/query"]["spec"]["scaleTargetRef"].update(name="q"),
+        "HorizontalPodAutoscaler/query scales q, which is not there",
+    ),
+    "an autoscaler with more at least than at most": (
+        lambda m: m["HorizontalPodAutoscaler/query"]["spec"].update(minReplicas=7),
+        "HorizontalPodAutoscaler/query has bounds that leave no number of replicas",
+    ),
+    "replicas fixed and scaled": (
+        lambda m: m["Deployment/query"]["spec"].update(replicas=3),
+        "Deployment/query fixes the replicas that HorizontalPodAutoscaler/query decides on",
+    ),
+    "two autoscalers for one Deployment": (
+        lambda m: m["HorizontalPodAutoscaler/query"]["spec"]["scaleTargetRef"].update(
+            name="serving"
+        ),
+        "scales serving, and so does another",
+    ),
+    "a request above the limit": (
+        lambda m: container(m, "Deployment/serving")["resources"]["requests"].update(memory="2Gi"),
+        "Deployment/serving, container serving: requests more memory than its limit",
+    ),
+    "a quantity that is none": (
+        lambda m: container(m, "Deployment/serving")["resources"]["limits"].update(memory="1 GB"),
+        "Deployment/serving, container serving: 1 GB is no quantity",
+    ),
+    "no bound on memory": (
+        lambda m: container(m, "Job/ordering-migration")["resources"].pop("limits"),
+        "container migration: must request CPU and memory and bound its memory",
+    ),
+    "a probe of a port that is not there": (
+        lambda m: container(m, "Deployment/query")["readinessProbe"]["httpGet"].update(port="web"),
+        "Deployment/query: its readinessProbe asks port web, which it does not have",
+    ),
+    "a Service that sends to a port that is not there": (
+        lambda m: m["Service/query"]["spec"]["ports"][0].update(targetPort=8080),
+        "Service/query sends to a port that Deployment/query does not have",
+    ),
+    "no readiness probe": (
+        lambda m: container(m, "Deployment/ordering").pop("readinessProbe"),
+        "Deployment/ordering has no readinessProbe",
+    ),
+    "killed before it can have drained": (
+        lambda m: pod(m, "Deployment/ordering").update(terminationGracePeriodSeconds=10),
+        "Deployment/ordering is killed before it can have drained",
+    ),
+    "no pause before the end": (
+        lambda m: container(m, "Deployment/ordering").pop("lifecycle"),
+        "Deployment/ordering stops while others still send to it",
+    ),
+    "an update that takes a replica away first": (
+        lambda m: m["Deployment/query"]["spec"]["strategy"]["rollingUpdate"].update(
+            maxUnavailable=1
+        ),
+        "Deployment/query goes below its replicas during an update",
+    ),
+    "all replicas on one node": (
+        lambda m: pod(m, "Deployment/query").pop("topologySpreadConstraints"),
+        "Deployment/query may have all its replicas on one node",
+    ),
+    "spread by the labels of others": (
+        lambda m: pod(m, "Deployment/query")["topologySpreadConstraints"][0]["labelSelector"][
+            "matchLabels"
+        ].update({"app.kubernetes.io/component": "projector"}),
+        "Deployment/query is spread by the labels of other pods",
+    ),
+    "root": (
+        lambda m: pod(m, "Deployment/serving")["securityContext"].update(runAsUser=0),
+        "Deployment/serving may run as root",
+    ),
+    "no seccomp profile": (
+        lambda m: pod(m, "Deployment/serving")["securityContext"].pop("seccompProfile"),
+        "Deployment/serving has no seccomp profile",
+    ),
+    "a writable root file system": (
+        lambda m: container(m, "Deployment/serving")["securityContext"].update(
+            readOnlyRootFilesystem=False
+        ),
+        "Deployment/serving may write to its root file system",
+    ),
+    "privileges to gain": (
+        lambda m: container(m, "Deployment/serving")["securityContext"].pop(
+            "allowPrivilegeEscalation"
+        ),
+        "Deployment/serving may gain privileges",
+    ),
+    "capabilities": (
+        lambda m: container(m, "Deployment/serving")["securityContext"].update(
+            capabilities={"drop": ["ALL"], "add": ["NET_ADMIN"]}
+        ),
+        "Deployment/serving keeps capabilities",
+    ),
+    "a token of the cluster": (
+        lambda m: pod(m, "Deployment/serving").pop("automountServiceAccountToken"),
+        "Deployment/serving is given a token of the cluster",
+    ),
+    "a service account that is not there": (
+        lambda m: m.pop("ServiceAccount/query"),
+        "Deployment/query runs as a service account that is not there",
+    ),
+    "a ConfigMap that is not there": (
+        lambda m: container(m, "Deployment/query")["envFrom"][0]["configMapRef"].update(name="q"),
+        "Deployment/query takes its environment from what is not there",
+    ),
+    "no network policy": (
+        lambda m: m.pop("NetworkPolicy/query"),
+        "Deployment/query may be reached from anywhere: no NetworkPolicy",
+    ),
+    "a network policy for incoming traffic alone": (
+        lambda m: m["NetworkPolicy/query"]["spec"].update(policyTypes=["Ingress"]),
+        "Deployment/query may reach anything: no NetworkPolicy",
+    ),
+    "query reaches PostgreSQL": (
+        lambda m: m["NetworkPolicy/query"]["spec"]["egress"].append(
+            to_pods({"comanda/store": "postgresql"}, 5432)
+        ),
+        "NetworkPolicy/query lets Deployment/query reach postgresql at {5432}",
+    ),
+    "query reaches PostgreSQL as if it were MongoDB": (
+        lambda m: m["NetworkPolicy/query"]["spec"]["egress"][-1]["ports"].append({"port": 5432}),
+        "NetworkPolicy/query lets Deployment/query reach mongodb at",
+    ),
+    "a policy more lets a service reach everything": (
+        lambda m: m.update({"NetworkPolicy/more": policy_for("serving", egress=[{}])}),
+        "NetworkPolicy/more lets Deployment/serving reach more than stores and names",
+    ),
+    "a service reaches another": (
+        lambda m: m["NetworkPolicy/serving"]["spec"]["egress"].append(
+            to_pods({"app.kubernetes.io/name": "ordering"}, 8000)
+        ),
+        "NetworkPolicy/serving lets Deployment/serving reach more than stores and names",
+    ),
+    "a service is reached by another": (
+        lambda m: m["NetworkPolicy/ordering"]["spec"]["ingress"][0]["from"].append(
+            {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "serving"}}}
+        ),
+        "NetworkPolicy/ordering lets Deployment/ordering be reached by more than the gateway",
+    ),
+    "a service is reached by everybody": (
+        lambda m: m["NetworkPolicy/ordering"]["spec"]["ingress"][0].pop("from"),
+        "NetworkPolicy/ordering lets Deployment/ordering be reached by more than the gateway",
+    ),
+    "a policy that opens a port that is not there": (
+        lambda m: m["NetworkPolicy/ordering"]["spec"]["ingress"][0]["ports"][0].update(port="web"),
+        "NetworkPolicy/ordering opens a port that Deployment/ordering does not have",
+    ),
+    "more of kube-system than names": (
+        lambda m: m["NetworkPolicy/serving"]["spec"]["egress"][0].pop("ports"),
+        "NetworkPolicy/serving lets Deployment/serving reach more of kube-system than DNS",
+    ),
+    "a store that can't be reached": (
+        lambda m: m["NetworkPolicy/serving"]["spec"]["egress"].pop(),
+        "Deployment/serving can't reach nats",
+    ),
+    "any version of an image": (
+        lambda m: container(m, "Deployment/query").update(image="comanda/query:latest"),
+        "Deployment/query: comanda/query:latest may be any version",
+    ),
+    "another version than the package's": (
+        lambda m: container(m, "Deployment/query").update(image="comanda/query:0.9.0"),
+        "Deployment/query: comanda/query:0.9.0 is not 1.0.0",
+    ),
+    "arguments that are not known": (
+        lambda m: container(m, "Deployment/query-projector").update(args=["project"]),
+        "Deployment/query-projector runs query project, which is not known",
+    ),
+    "a variable that is no setting": (
+        lambda m: variable(m, "Deployment/query", "COMANDA_MONGODB_URL").update(
+            name="COMANDA_MONGO_URL"
+        ),
+        "Deployment/query: COMANDA_MONGO_URL is no setting",
+    ),
+    "a required setting that is not given": (
+        lambda m: container(m, "Deployment/ordering")["env"].pop(),
+        "Deployment/ordering: COMANDA_NATS_URL: Field required",
+    ),
+    "a setting that is out of bounds": (
+        lambda m: config_of(m, "ordering").update(COMANDA_STREAM_REPLICAS="9"),
+        "Deployment/ordering: COMANDA_STREAM_REPLICAS: Input should be less than",
+    ),
+    "a secret written down": (
+        lambda m: variable(m, "Deployment/serving", "COMANDA_NATS_URL").update(
+            value="nats://serving:secret@nats:4222"
+        ),
+        "Deployment/serving: COMANDA_NATS_URL is written down",
+    ),
+    "a secret in a ConfigMap": (
+        lambda m: config_of(m, "serving").update(COMANDA_NATS_URL="nats://a:secret@nats"),
+        "Deployment/serving: COMANDA_NATS_URL is written down",
+    ),
+    "a Secret in the repository": (
+        lambda m: m.update({"Secret/s": {"kind": "Secret", "metadata": {"name": "s"}}}),
+        "Secret/s is in the repository",
+    ),
+    "another service's secret": (
+        lambda m: variable(m, "Deployment/query", "COMANDA_NATS_URL")["valueFrom"][
+            "secretKeyRef"
+        ].update(name="ordering"),
+        "Deployment/query: COMANDA_NATS_URL is from the secret of ordering",
+    ),
+}
+
+MALFORMED: dict[str, tuple[str, Callable[[Manifest], Any]]] = {
+    "an unknown field": ("Deployment/query", lambda each: each["spec"].update(replica=2)),
+    "a wrong type": ("Service/query", lambda each: each["spec"].update(ports="http")),
+    "an API that was removed": (
+        "PodDisruptionBudget/query",
+        lambda each: each.update(apiVersion="policy/v1beta1"),
+    ),
+    "a kind that nobody brings": ("Service/query", lambda each: each.update(kind="Servise")),
+}
+
+
+@pytest.fixture(scope="module")
+def services() -> Manifests:
+    """The three services, applied together."""
+    return {
+        named(each): each
+        for service in ("ordering", "serving", "query")
+        for each in render(KUBERNETES / service)
+    }
+
+
+def test_the_manifests_to_plant_defects_in_have_none(services: Manifests) -> None:
+    assert broken(list(services.values())) == []
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_planted_defect_is_found(services: Manifests, defect: str) -> None:
+    plant, complaint = DEFECTS[defect]
+    planted = copy.deepcopy(services)
+    plant(planted)
+
+    found = broken(list(planted.values()))
+
+    assert any(complaint in each for each in found), found
+
+
+@pytest.mark.parametrize("defect", MALFORMED)
+def test_what_kubernetes_would_refuse_is_found(services: Manifests, defect: str) -> None:
+    name, plant = MALFORMED[defect]
+    planted = copy.deepcopy(services[name])
+    plant(planted)
+
+    assert schema_error(services[name], VERSIONS[-1]) is None
+    assert schema_error(planted, VERSIONS[-1]) is not None
+
+
+def pod(manifests: Manifests, name: str) -> Any:
+    return manifests[name]["spec"]["template"]["spec"]
+
+
+def container(manifests: Manifests, name: str) -> Any:
+    return pod(manifests, name)["containers"][0]
+
+
+def variable(manifests: Manifests, name: str, variable: str) -> Any:
+    return next(each for each in container(manifests, name)["env"] if each["name"] == variable)
+
+
+def config_of(manifests: Manifests, service: str) -> Any:
+    """The data of its ConfigMap, whose name ends with a hash."""
+    return next(
+        manifest["data"]
+        for name, manifest in manifests.items()
+        if name.startswith(f"ConfigMap/{service}-")
+    )
+
+
+def to_pods(labels: dict[str, str], port: int) -> Any:
+    return {"to": [{"podSelector": {"matchLabels": labels}}], "ports": [{"port": port}]}
+
+
+def policy_for(service: str, **spec: Any) -> Manifest:
+    selector = {"matchLabels": {"app.kubernetes.io/name": service}}
+    return {
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "more"},
+        "spec": {"podSelector": selector, "policyTypes": ["Egress"], **spec},
+    }
