@@ -219,9 +219,32 @@ async def test_the_board_has_what_is_prepared_and_what_is_ready(
     done = an_order(restaurant=restaurant, number="A-002")
     await store(orders, placed(waiting), placed(done), news_of(its_ticket(done, status=READY)))
 
-    board = await query.get(f"/v1/restaurants/{restaurant}/board")
+    board = (await query.get(f"/v1/restaurants/{restaurant}/board")).json()
 
-    assert board.json() == {"preparing": ["A-001"], "ready": ["A-002"]}
+    assert board == {
+        "preparing": [
+            {
+                "order_id": str(waiting.order_id),
+                "number": "A-001",
+                "channel": "takeaway",
+                "table": None,
+                "placed_at": "2026-11-23T12:00:00Z",
+                "status": "placed",
+                "position": 1,
+                "estimated_ready_at": None,
+            }
+        ],
+        "ready": [
+            {
+                "order_id": str(done.order_id),
+                "number": "A-002",
+                "channel": "takeaway",
+                "table": None,
+                "placed_at": "2026-11-23T12:00:00Z",
+                "ready_at": None,
+            }
+        ],
+    }
 
 
 async def test_the_menu_is_shown_with_its_restaurant(

@@ -2,14 +2,17 @@
 
 import asyncio
 import functools
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from query.outbound.generations import Generation, Generations
 from query.outbound.mongo import Database, connect
+from query.outbound.orders import MongoOrders
 from query.outbound.roll_up import RollUp, roll_up_all, roll_up_next
 from query.outbound.sales import MongoSales
+from query.views.estimate import ENOUGH
 from query.views.order import document, join, of
 from query.views.sales import Hour, Kept, Sales, Span
 
@@ -211,3 +214,23 @@ async def test_what_is_not_summed_up_yet_is_told_by_the_time_until_which_it_is(
     await roll_up_all(generations.live)
 
     assert (await kept()).as_of > before
+
+
+async def test_the_board_estimates_by_the_rounds_that_were_summed_up(
+    database: Database, restaurant: str
+) -> None:
+    generations = Generations(database)
+    for number in range(ENOUGH):
+        order = an_order(restaurant=restaurant, status="closed", version=2)
+        made = {"started_at": after(60 * number), "ready_at": after(60 * number + 60)}
+        await project(
+            generations, placed(order), news_of(its_ticket(order, status="ready", **made))
+        )
+    await roll_up_all(generations.live)
+    await project(generations, placed(an_order(restaurant=restaurant)))
+    began = datetime.now(UTC)
+
+    board = await MongoOrders(generations).board(restaurant)
+
+    estimate = board["preparing"][0]["estimated_ready_at"]
+    assert timedelta(seconds=59) < estimate - began < timedelta(seconds=90)

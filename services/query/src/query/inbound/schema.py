@@ -68,11 +68,41 @@ class OrderList(BaseModel):
     orders: list[OrderView]
 
 
-class Board(BaseModel):
-    """Numbers to call out, oldest order first."""
+class BoardOrder(BaseModel):
+    """An order on the board."""
 
-    preparing: list[str]
-    ready: list[str]
+    order_id: str
+    number: str = Field(description="to be called out", examples=["A-017"])
+    channel: Channel
+    table: str | None = Field(examples=["7"])
+    placed_at: AwareDatetime
+
+
+class PreparedOrder(BoardOrder):
+    """An order of which something is not ready."""
+
+    status: ViewStatus = Field(description="placed or preparing", examples=["placed"])
+    position: int | None = Field(
+        description="of its last waiting round in the kitchen's queue; null once all are begun",
+        examples=[3],
+    )
+    estimated_ready_at: AwareDatetime | None = Field(
+        description="when all of it will be ready, judging by how the kitchen worked lately; "
+        "null while that is not known"
+    )
+
+
+class ReadyOrder(BoardOrder):
+    """An order that waits to be served or handed over."""
+
+    ready_at: AwareDatetime | None = Field(description="when the last of it was ready")
+
+
+class Board(BaseModel):
+    """What is being prepared and what is ready, the oldest order first."""
+
+    preparing: list[PreparedOrder]
+    ready: list[ReadyOrder]
 
 
 class Waiting(BaseModel):

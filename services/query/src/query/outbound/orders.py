@@ -5,12 +5,13 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 
+from query.outbound.board import read_board
 from query.outbound.derived import DERIVE
 from query.outbound.generations import Generations
 from query.outbound.mongo import answering
+from query.views.board import Board
 from query.views.joining import State
 from query.views.order import OrderView
-from query.views.status import ViewStatus
 from query.views.store import Document
 
 LISTED = [("restaurant", ASCENDING), ("order.active", ASCENDING), ("order.placed_at", ASCENDING)]
@@ -45,13 +46,9 @@ class MongoOrders:
         async with answering():
             return await found.to_list()
 
-    async def board(self, restaurant: str) -> dict[str, list[str]]:
+    async def board(self, restaurant: str) -> Board:
         async with answering():
-            columns = await (
-                await self._generations.live.orders.aggregate(_board(restaurant))
-            ).to_list()
-        numbers = {column["_id"]: column["numbers"] for column in columns}
-        return {name: numbers.get(name, []) for name in ("preparing", "ready")}
+            return await read_board(self._generations.live, restaurant)
 
 
 def _joining(view: OrderView) -> UpdateOne:
@@ -78,25 +75,3 @@ def _newest(path: str, state: State) -> dict[str, Any]:
 def _either(active: bool | None) -> list[bool]:
     """What `active` may be; an order of which only tickets are known has neither."""
     return [True, False] if active is None else [active]
-
-
-def _board(restaurant: str) -> list[dict[str, Any]]:
-    """Grouped by the server: two lists of numbers to decode instead of every order."""
-    shown = [ViewStatus.PLACED, ViewStatus.PREPARING, ViewStatus.READY]
-    is_ready = {"$eq": ["$status", ViewStatus.READY]}
-    return [
-        {
-            "$match": {
-                "restaurant": restaurant,
-                "order.active": True,
-                "status": {"$in": shown},
-            }
-        },
-        {"$sort": {"order.placed_at": ASCENDING}},
-        {
-            "$group": {
-                "_id": {"$cond": [is_ready, "ready", "preparing"]},
-                "numbers": {"$push": "$order.number"},
-            }
-        },
-    ]

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from query.views.board import Board
 from query.views.menu import Newest
 from query.views.order import OrderView
 from query.views.sales import Kept, Span
@@ -35,8 +36,8 @@ class Orders(Protocol):
     async def newest(self, restaurant: str, *, active: bool | None, limit: int) -> list[Document]:
         """The restaurant's latest orders, newest first: all, the active or the others."""
 
-    async def board(self, restaurant: str) -> dict[str, list[str]]:
-        """The numbers of active orders by `preparing` and `ready`, oldest first."""
+    async def board(self, restaurant: str) -> Board:
+        """What is being prepared and what is ready now."""
 
 
 class Menus(Protocol):

@@ -17,7 +17,7 @@ def board_routes(orders: Orders, menus: Menus, caught_up: CaughtUp) -> APIRouter
 
     @router.get("/board", response_model=schema.Board, dependencies=[Depends(caught_up)])
     async def board(restaurant: str) -> Response:
-        """The numbers of the orders that are being prepared, and of those that are ready."""
+        """What is being prepared, with a place in the queue and an estimate, and what is ready."""
         columns = await asked(orders.board(restaurant))
         if not any(columns.values()):
             await known_restaurant(menus, restaurant)

@@ -1,0 +1,115 @@
+"""The board as a pure function of its orders and of how the kitchen worked lately."""
+
+import functools
+from typing import Any
+
+import pytest
+from comanda_contracts import Order, OrderEvent, TicketEvent, TicketStatus
+from query.views.board import Board, board_of
+from query.views.order import document, join, of
+
+from tests.query.builders import a_round, after, an_order, its_ticket, news_of, placed
+
+NOW = after(600)
+MADE = [[after(60 * number).timestamp(), 60.0] for number in range(10)]
+PREPARING, READY, SERVED = TicketStatus.PREPARING, TicketStatus.READY, TicketStatus.SERVED
+
+
+def stored(*events: OrderEvent | TicketEvent) -> dict[str, Any]:
+    return document(functools.reduce(join, map(of, events)))
+
+
+def numbered(number: int, **fields: Any) -> Order:
+    """An order that came so many seconds after noon."""
+    rounds = (a_round(1, ordered_at=after(number)),)
+    known = {"number": f"A-{number:03}", "placed_at": after(number), "rounds": rounds}
+    return an_order(**(known | fields))
+
+
+def started(order: Order, at: float, **fields: Any) -> TicketEvent:
+    return news_of(its_ticket(order, status=PREPARING, started_at=after(at), **fields))
+
+
+def numbers(board: Board) -> dict[str, list[str]]:
+    return {name: [each["number"] for each in orders] for name, orders in board.items()}
+
+
+def test_what_is_not_ready_is_being_prepared() -> None:
+    kitchen = [None, READY, PREPARING, READY]
+    orders = []
+    for number, status in enumerate(kitchen):
+        order = numbered(number)
+        ticket = [news_of(its_ticket(order, status=status))] if status else []
+        orders.append(stored(placed(order), *ticket))
+
+    board = board_of(orders, [], NOW)
+
+    assert numbers(board) == {"preparing": ["A-000", "A-002"], "ready": ["A-001", "A-003"]}
+
+
+def test_those_that_wait_have_a_place_in_the_queue() -> None:
+    first, second, third = (numbered(number) for number in range(3))
+    orders = [stored(placed(first), started(first, 590)), stored(placed(second))]
+
+    board = board_of([*orders, stored(placed(third))], MADE, NOW)
+
+    assert [each["position"] for each in board["preparing"]] == [None, 1, 2]
+
+
+def test_a_further_round_stands_in_the_queue_by_when_it_was_ordered() -> None:
+    rounds = (a_round(1, ordered_at=after(1)), a_round(2, ordered_at=after(500)))
+    early = numbered(1, rounds=rounds)
+    served = news_of(its_ticket(early, status=SERVED))
+    late = numbered(2)
+
+    board = board_of([stored(placed(early), served), stored(placed(late))], MADE, NOW)
+
+    assert [(each["number"], each["position"]) for each in board["preparing"]] == [
+        ("A-001", 2),
+        ("A-002", 1),
+    ]
+
+
+def test_estimates_follow_from_what_stands_before_and_how_long_it_usually_takes() -> None:
+    first, second = numbered(1), numbered(2)
+    orders = [stored(placed(first), started(first, 580)), stored(placed(second))]
+
+    board = board_of(orders, MADE, NOW)
+
+    estimates = [each["estimated_ready_at"] for each in board["preparing"]]
+    assert estimates == [after(640), after(700)]
+
+
+def test_an_order_is_estimated_to_be_ready_with_its_last_round() -> None:
+    order = numbered(1, rounds=(a_round(1), a_round(2, ordered_at=after(2))))
+
+    board = board_of([stored(placed(order), started(order, 580))], MADE, NOW)
+
+    assert board["preparing"][0]["estimated_ready_at"] == after(700)
+
+
+@pytest.mark.parametrize("made", [[], MADE[:4]])
+def test_without_history_there_is_no_estimate(made: list[list[float]]) -> None:
+    board = board_of([stored(placed(numbered(1)))], made, NOW)
+
+    assert board["preparing"][0]["estimated_ready_at"] is None
+
+
+def test_voided_rounds_stand_in_nobodys_way() -> None:
+    order = numbered(1, rounds=(a_round(1, voided=True), a_round(2)))
+
+    board = board_of([stored(placed(order))], MADE, NOW)
+
+    assert board["preparing"][0]["position"] == 1
+
+
+def test_a_ready_order_says_since_when() -> None:
+    order = numbered(1, rounds=(a_round(1), a_round(2)))
+    tickets = [
+        news_of(its_ticket(order, round=number, status=READY, ready_at=after(seconds)))
+        for number, seconds in ((1, 90), (2, 60.5))
+    ]
+
+    board = board_of([stored(placed(order), *tickets)], MADE, NOW)
+
+    assert board["ready"][0]["ready_at"] == "2026-11-23T12:01:30Z"

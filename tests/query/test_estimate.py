@@ -1,0 +1,113 @@
+"""When rounds will be ready: what the estimate says, and how far off it is in a simulation."""
+
+import heapq
+import random
+from statistics import fmean
+
+import pytest
+from query.views.estimate import ENOUGH, Made, Work, most_at_once, ready_times
+
+NOW = 1_000_000.0
+
+
+def one_by_one(count: int, took: float = 100.0) -> list[Made]:
+    """Rounds that a single cook made, one after the other."""
+    return [Made(NOW - number * took, took) for number in range(count)]
+
+
+def begun(ago: float) -> Work:
+    return Work(NOW - ago - 10, NOW - ago)
+
+
+def waiting(ago: float = 0.0) -> Work:
+    return Work(NOW - ago, None)
+
+
+def seconds(line: list[Work], made: list[Made]) -> list[float]:
+    """The estimates, from now."""
+    times = ready_times(line, made, NOW)
+    assert times is not None
+    return [each - NOW for each in times]
+
+
+def test_nothing_is_said_before_the_kitchen_made_something() -> None:
+    assert ready_times([waiting()], one_by_one(ENOUGH - 1), NOW) is None
+
+
+def test_one_that_waits_begins_at_once_if_a_place_is_free() -> None:
+    assert seconds([waiting()], one_by_one(10)) == [pytest.approx(100)]
+
+
+def test_those_that_wait_follow_one_another_behind_those_that_were_begun() -> None:
+    line = [begun(ago=30), waiting(), waiting()]
+
+    assert seconds(line, one_by_one(10)) == [pytest.approx(each) for each in (70, 170, 270)]
+
+
+def test_two_cooks_halve_the_wait() -> None:
+    made = [*one_by_one(10), *one_by_one(10)]
+
+    assert seconds([waiting()] * 4, made) == [pytest.approx(each) for each in (100, 100, 200, 200)]
+
+
+def test_one_that_was_begun_has_left_what_those_had_that_took_as_long() -> None:
+    made = [Made(NOW - 500 * number, took) for number, took in enumerate([60, 60, 60, 200, 220])]
+
+    assert seconds([begun(ago=100)], made) == [pytest.approx(110)]
+
+
+def test_one_that_takes_longer_than_any_did_is_not_expected_in_the_past() -> None:
+    made = [Made(NOW - 500 * number, took) for number, took in enumerate([60, 80, 100, 120, 140])]
+
+    assert seconds([begun(ago=1000)], made) == [pytest.approx(20)]
+
+
+def test_rounds_that_follow_on_each_other_take_one_place() -> None:
+    assert most_at_once(one_by_one(10)) == 1
+    assert most_at_once([Made(100, 50), Made(120, 60), Made(160, 40)]) == 2
+
+
+@pytest.mark.parametrize("every", [60.0, 110.0, 200.0], ids=["rush", "busy", "calm"])
+def test_in_a_simulated_kitchen_it_is_nearer_than_the_usual_wait_and_hardly_biased(
+    every: float,
+) -> None:
+    """Four cooks, seven minutes a round on the average, a round ordered `every` so many seconds."""
+    chance = random.Random(20261123)
+    errors, usual_errors, waits = simulate(chance, cooks=4, every=every, rounds=400)
+
+    off, usual_off, wait = (fmean(map(abs, each)) for each in (errors, usual_errors, waits))
+    assert off < 0.75 * usual_off if every < 100 else off < 1.05 * usual_off
+    assert abs(fmean(errors)) < 0.2 * wait
+
+
+def simulate(
+    chance: random.Random, *, cooks: int, every: float, rounds: int
+) -> tuple[list[float], list[float], list[float]]:
+    """Per round, when it was ordered: how far the estimate was off, how far the mean wait so far
+    would have been, and how long it really took.
+    """
+    ordered: list[tuple[float, float, float]] = []
+    at = 0.0
+    free = [0.0] * cooks
+    for _ in range(rounds):
+        at += chance.expovariate(1 / every)
+        started = max(at, heapq.heappop(free))
+        took = chance.gammavariate(4, 105)
+        heapq.heappush(free, started + took)
+        ordered.append((at, started, started + took))
+    errors, usual_errors, waits = [], [], []
+    for number, (now, _, ready) in enumerate(ordered):
+        known = sorted(each for each in ordered[:number] if each[2] <= now)[-60:]
+        line = [
+            Work(at, started if started <= now else None)
+            for at, started, ready_at in ordered[: number + 1]
+            if ready_at > now
+        ]
+        made = [Made(ready_at, ready_at - started) for _, started, ready_at in known]
+        times = ready_times(line, made, now)
+        if times is None:
+            continue
+        errors.append(times[-1] - ready)
+        usual_errors.append(now + fmean(each[2] - each[0] for each in known) - ready)
+        waits.append(ready - now)
+    return errors, usual_errors, waits
