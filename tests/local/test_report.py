@@ -1,7 +1,8 @@
 """The figures say what they claim."""
 
 import pytest
-from comanda_local.report import milliseconds, percentile
+from comanda_local.estimates import Accuracy, Judged
+from comanda_local.report import accuracy, milliseconds, percentile
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,15 @@ def test_a_percentile_is_the_nearest_rank(
 
 def test_of_no_values_there_is_no_percentile() -> None:
     assert milliseconds(percentile([], 99)) == "none"
+
+
+def test_the_error_of_estimates_is_told_in_seconds_and_as_a_share_of_the_wait() -> None:
+    judged = [Judged(error=3.0, wait=10.0), Judged(error=-1.0, wait=30.0)]
+
+    told = accuracy(Accuracy.of(judged))
+
+    assert told == "2.00 s (10% of a wait of 20.00 s), bias +1.00 s, of 2"
+
+
+def test_of_no_estimates_nothing_is_told() -> None:
+    assert accuracy(Accuracy.of([])) == "none"

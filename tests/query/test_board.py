@@ -11,7 +11,7 @@ from query.views.order import document, join, of
 from tests.query.builders import a_round, after, an_order, its_ticket, news_of, placed
 
 NOW = after(600)
-MADE = [[after(60 * number).timestamp(), 60.0] for number in range(10)]
+MADE = [[after(60 * number).timestamp(), 60.0, 0.0] for number in range(10)]
 PREPARING, READY, SERVED = TicketStatus.PREPARING, TicketStatus.READY, TicketStatus.SERVED
 
 

@@ -62,6 +62,12 @@ def test_one_that_takes_longer_than_any_did_is_not_expected_in_the_past() -> Non
     assert seconds([begun(ago=1000)], made) == [pytest.approx(20)]
 
 
+def test_what_a_cook_does_between_two_rounds_takes_time_too() -> None:
+    made = [Made(NOW - 120 * number, took=100, waited=1000) for number in range(10)]
+
+    assert seconds([waiting(), waiting()], made) == [pytest.approx(100), pytest.approx(220)]
+
+
 def test_rounds_that_follow_on_each_other_take_one_place() -> None:
     assert most_at_once(one_by_one(10)) == 1
     assert most_at_once([Made(100, 50), Made(120, 60), Made(160, 40)]) == 2
@@ -103,7 +109,7 @@ def simulate(
             for at, started, ready_at in ordered[: number + 1]
             if ready_at > now
         ]
-        made = [Made(ready_at, ready_at - started) for _, started, ready_at in known]
+        made = [Made(ready_at, ready_at - started, started - at) for at, started, ready_at in known]
         times = ready_times(line, made, now)
         if times is None:
             continue

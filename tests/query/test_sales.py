@@ -120,7 +120,7 @@ def test_each_round_waits_from_when_it_was_ordered() -> None:
     sales = Sales.of([stored(placed(order), *tickets)])
 
     assert list(sales.total.ready.values()) == [2]
-    assert sales.made == [[after(660).timestamp(), 30.0]]
+    assert sales.made == [[after(660).timestamp(), 30.0, 30.0]]
 
 
 def test_a_cancelled_round_waits_for_nothing() -> None:

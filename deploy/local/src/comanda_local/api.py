@@ -134,6 +134,12 @@ class Api:
         views: list[Json] = answer.json()["orders"]
         return views
 
+    async def board(self, restaurant: str) -> Json:
+        """What query shows on the board."""
+        answer = await self._repeat("GET", f"{self._to.query}/v1/restaurants/{restaurant}/board")
+        board: Json = answer.json()
+        return board
+
     async def _order(self, path: str, body: Mapping[str, Any] | None = None) -> Order:
         url = f"{self._to.ordering}/v1/restaurants/{path}"
         answer = await self._client.post(url, json=body)

@@ -9,6 +9,7 @@ import httpx
 from comanda_contracts import Channel, Order
 
 from comanda_local.api import Api, Refusal
+from comanda_local.estimates import Estimates, Judged, Moment
 from comanda_local.kitchen import Kitchen
 from comanda_local.visits import Visit
 
@@ -30,6 +31,8 @@ class Tally:
     """A line for each visit that went wrong."""
     lags: list[float] = field(default_factory=list)
     """Per order, seconds from ordering's answer until query shows the order."""
+    estimates: dict[Moment, list[Judged]] = field(default_factory=dict)
+    """Of when orders would be ready: made when they were placed, and when they were begun."""
     seconds: float = 0.0
 
 
@@ -46,12 +49,14 @@ class Evening:
     async def run(self, visits: Iterable[Visit]) -> Tally:
         """Carry every visit through. A failed one is noted in the tally; the others go on."""
         tally = Tally()
-        kitchen = Kitchen(self.api, self.restaurant)
         began = time.perf_counter()
         async with asyncio.TaskGroup() as house:
+            estimates = Estimates(self.api, self.restaurant, house)
+            kitchen = Kitchen(self.api, self.restaurant, estimates)
             work = house.create_task(kitchen.work())
             await self._welcome(visits, kitchen, tally)
             work.cancel()
+        tally.estimates = estimates.judged
         tally.seconds = time.perf_counter() - began
         return tally
 
@@ -75,6 +80,7 @@ class Evening:
         order = await self.api.place(self.restaurant, visit.order)
         tally.placed += 1
         tally.lags.append(await self._lag(order))
+        kitchen.estimates.ask("placed", order.order_id)
         await self._eat(order, kitchen, tally)
         for lines in visit.further_rounds:
             order = await self.api.add_round(order, lines)

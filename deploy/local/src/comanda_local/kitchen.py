@@ -7,6 +7,7 @@ import httpx
 from comanda_contracts import Ticket, TicketStatus
 
 from comanda_local.api import Api, Move, Refusal
+from comanda_local.estimates import Estimates
 
 LOOK_EVERY = 0.03
 """Seconds between two looks at the queue."""
@@ -24,8 +25,9 @@ Key = tuple[UUID, int]
 class Kitchen:
     """Makes and serves every ticket of a restaurant, whoever ordered it."""
 
-    def __init__(self, api: Api, restaurant: str) -> None:
+    def __init__(self, api: Api, restaurant: str, estimates: Estimates) -> None:
         self._api = api
+        self.estimates = estimates
         self._restaurant = restaurant
         self._cooks = asyncio.Semaphore(COOKS)
         self._in_hand: set[Key] = set()
@@ -71,8 +73,16 @@ class Kitchen:
             async with self._cooks:
                 for move in STILL_TO_DO.get(ticket.status, ()):
                     await self._api.move(ticket, move)
+                    self._judge(ticket, move)
         except (Refusal, httpx.TransportError) as error:
             self._trouble = str(error)
             self._in_hand.discard(key)
         else:
             self._event(key).set()
+
+    def _judge(self, ticket: Ticket, move: Move) -> None:
+        """Guests order again only after they were served: an order is ready with this round."""
+        if move == "start":
+            self.estimates.ask("begun", ticket.order_id)
+        elif move == "ready":
+            self.estimates.ready(ticket.order_id)

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from comanda_local.audit import Findings
+from comanda_local.estimates import Accuracy
 from comanda_local.evening import Tally
 
 SHOWN = 20
@@ -41,6 +42,8 @@ def table(tally: Tally, findings: Findings) -> Table:
     rows.add_row("orders a second", f"{tally.placed / tally.seconds:.0f}")
     rows.add_row("write to read, p50", milliseconds(percentile(tally.lags, 50)))
     rows.add_row("write to read, p99", milliseconds(percentile(tally.lags, 99)))
+    for moment, judged in tally.estimates.items():
+        rows.add_row(f"estimate when {moment}, off by", accuracy(Accuracy.of(judged)))
     rows.add_row("visits that failed", f"{len(tally.failures):,}")
     rows.add_row("audit: orders compared", f"{findings.orders:,}")
     rows.add_row("audit: differences", f"{len(findings.differences):,}")
@@ -67,3 +70,14 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
 
 def milliseconds(seconds: float | None) -> str:
     return "none" if seconds is None else f"{seconds * 1000:.1f} ms"
+
+
+def accuracy(found: Accuracy | None) -> str:
+    """The mean error and its bias, in seconds and as a share of the true waits."""
+    if found is None:
+        return "none"
+    share = found.off / found.wait
+    return (
+        f"{found.off:.2f} s ({share:.0%} of a wait of {found.wait:.2f} s), "
+        f"bias {found.bias:+.2f} s, of {found.count:,}"
+    )

@@ -33,7 +33,7 @@ def board_of(orders: Sequence[State], made: Sequence[Sequence[float]], now: date
     """The board of a restaurant.
 
     `orders` are those on the board, the oldest first, as the store has them; `made` says of the
-    latest rounds when each was ready and how many seconds it took; `now` is aware.
+    latest rounds what `Sales.made` does; `now` is aware.
     """
     line = sorted(
         (each for order in orders for each in _unfinished(order)),

@@ -5,13 +5,18 @@ rounds are prepared (a G/G/c queue). There are as many places as rounds were pre
 lately. A round that was begun has the time left that such rounds had left on the average once they
 had taken as long (the mean residual life of the empirical distribution); one that waits begins when
 a place is free, and then takes the average time. Walking through the line gives every estimate.
+
+A place is not free at once: by how fast rounds were taken up while others waited it is known how
+long it takes from one to the next (Little's law), and so what comes on top of the preparation.
 """
 
 import heapq
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from itertools import pairwise
+from math import sqrt
+from statistics import fmean, stdev
 
 ENOUGH = 5
 """Rounds that the kitchen must have made before anything is said."""
@@ -19,10 +24,20 @@ ENOUGH = 5
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A round that was ready at some time, after so many seconds of preparation."""
+    """A round that was ready at some time, in seconds since the epoch, and how long it took."""
 
     ready_at: float
     took: float
+    waited: float = 0.0
+    """Seconds from when it was ordered until it was begun."""
+
+    @property
+    def started_at(self) -> float:
+        return self.ready_at - self.took
+
+    @property
+    def ordered_at(self) -> float:
+        return self.started_at - self.waited
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +56,27 @@ def ready_times(line: Sequence[Work], made: Sequence[Made], now: float) -> list[
     if len(made) < ENOUGH:
         return None
     took = sorted(max(each.took, 0.0) for each in made)
-    typical = fmean(took)
+    typical, places = fmean(took), most_at_once(made)
+    between = _between(line, made, places)
     begun = {
         place: now + _left(took, now - each.started_at)
         for place, each in enumerate(line)
         if each.started_at is not None
     }
-    free = [*begun.values(), *[now] * (most_at_once(made) - len(begun))]
+    free = [at + between for at in begun.values()] + [now] * (places - len(begun))
     heapq.heapify(free)
-    return [
-        begun[place] if place in begun else _taken_up(free, typical) for place in range(len(line))
-    ]
+    times = []
+    for place in range(len(line)):
+        if place not in begun:
+            begun[place] = free[0] + typical
+            heapq.heapreplace(free, begun[place] + between)
+        times.append(begun[place])
+    return times
 
 
 def most_at_once(made: Sequence[Made]) -> int:
     """How many of these rounds were prepared at the same time, at most."""
-    changes = [(each.ready_at - each.took, 1) for each in made]
+    changes = [(each.started_at, 1) for each in made]
     changes += [(each.ready_at, -1) for each in made]
     at_once = most = 1
     for _, change in sorted(changes)[1:]:  # where one ends as the next begins, it is one place
@@ -65,11 +85,24 @@ def most_at_once(made: Sequence[Made]) -> int:
     return most
 
 
-def _taken_up(free: list[float], takes: float) -> float:
-    """When a round is ready that goes to the place which is free first."""
-    ready = free[0] + takes
-    heapq.heapreplace(free, ready)
-    return ready
+def _between(line: Sequence[Work], made: Sequence[Made], places: int) -> float:
+    """How long a place is taken beyond the preparation, until the next round is begun there.
+
+    Only what was begun since the oldest of `made` was ready is known without gaps; and of a few
+    rounds only a difference beyond chance (two standard errors) is believed.
+    """
+    since = min(each.ready_at for each in made)
+    begun = [(each.started_at, each.ordered_at) for each in made]
+    begun += [(each.started_at, each.ordered_at) for each in line if each.started_at is not None]
+    known = sorted(each for each in begun if each[0] >= since)
+    gaps = [
+        later - earlier for (earlier, _), (later, ordered) in pairwise(known) if ordered <= earlier
+    ]
+    if len(gaps) < ENOUGH:
+        return 0.0
+    beyond = places * fmean(gaps) - fmean(each.took for each in made)
+    doubt = places * stdev(gaps) / sqrt(len(gaps))
+    return beyond if beyond > 2 * doubt else 0.0
 
 
 def _left(took: Sequence[float], elapsed: float) -> float:

@@ -69,7 +69,8 @@ class Sales:
     channels: dict[str, Figures] = field(default_factory=dict)
     items: dict[str, Sold] = field(default_factory=dict)
     made: list[list[float]] = field(default_factory=list)
-    """Of the latest rounds: when each was ready, and how many seconds its preparation took."""
+    """Of the latest rounds: when each was ready, how many seconds its preparation took, and how
+    many it had waited before."""
 
     @classmethod
     def of(cls, orders: Iterable[Document]) -> Self:
@@ -152,12 +153,13 @@ class Sales:
         """A round that was recalled is not ready any more, whatever its `ready_at` says."""
         if ticket["status"] not in READY or not ticket["ready_at"]:
             return
-        ready = moment(ticket["ready_at"])
-        waiting.count(figures.ready, ready - moment(ordered_at))
+        ordered, ready = moment(ordered_at), moment(ticket["ready_at"])
+        waiting.count(figures.ready, ready - ordered)
         if ticket["started_at"]:
-            self.made.append([ready, ready - moment(ticket["started_at"])])
+            started = moment(ticket["started_at"])
+            self.made.append([ready, ready - started, started - ordered])
         if ticket["served_at"]:
-            waiting.count(figures.served, moment(ticket["served_at"]) - moment(ordered_at))
+            waiting.count(figures.served, moment(ticket["served_at"]) - ordered)
 
 
 def item_of(sold: Sold) -> Document:
