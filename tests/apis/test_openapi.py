@@ -32,7 +32,10 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-ENDLESS = {"GET /v1/restaurants/{restaurant}/queue/live"}
+ENDLESS = {
+    f"GET /v1/restaurants/{{restaurant}}/{feed}/live"
+    for feed in ("queue", "board", "orders", "orders/{order_id}")
+}
 """Answers that do not end by themselves: they have tests of their own."""
 
 EXAMPLES = settings(

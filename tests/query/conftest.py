@@ -10,14 +10,7 @@ from comanda_contracts import OrderEvent, TicketEvent
 from comanda_local.places import LOOPBACK, free_port, temporary_folder
 from comanda_local.servers import MongoDB
 from fastapi import FastAPI
-from query.inbound.http.board import board_routes
-from query.inbound.http.caught_up import CaughtUp
-from query.inbound.http.lists import list_routes
-from query.inbound.http.menu import menu_routes
-from query.inbound.http.orders import order_routes
-from query.inbound.http.sales import sales_routes
-from query.outbound.arrivals import Arrivals
-from query.outbound.following import Following
+from query.bootstrap import answers
 from query.outbound.generations import Generations
 from query.outbound.menus import MongoMenus
 from query.outbound.mongo import Database, connect, keep_watch
@@ -51,20 +44,11 @@ async def answering(
     client, database = connect(mongodb_url)
     generations = Generations(database)
     orders, menus = MongoOrders(generations), MongoMenus(generations)
-    following = Following(generations)
-    arrivals = Arrivals(following)
     watch = partial(keep_watch, client, [orders.set_up, menus.set_up])
-    components = [Component("mongodb", watch), Component("changes", following.follow)]
-    app = application("query", "under test", components)
-    caught_up = CaughtUp(orders, arrivals, within=min_version_wait)
-    for routes in (
-        order_routes(orders, arrivals, min_version_wait=min_version_wait),
-        list_routes(orders, menus, caught_up),
-        board_routes(orders, menus, caught_up),
-        menu_routes(menus),
-        sales_routes(MongoSales(generations), menus),
-    ):
-        app.include_router(routes)
+    beside, routes = answers(generations, min_version_wait=min_version_wait)
+    app = application("query", "under test", [Component("mongodb", watch), *beside])
+    for each in routes:
+        app.include_router(each)
     async with client, app.router.lifespan_context(app), in_process(app) as questions:
         yield questions
 

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterator
-from typing import Generic, TypeVar
+from collections.abc import Set as AbstractSet
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from prometheus_client import Counter, Gauge
@@ -18,7 +19,15 @@ BEHIND = 1_000
 HEARTBEAT = 15.0
 """Seconds without a change after which a reader is told that there is none."""
 
-Position = TypeVar("Position", int, tuple[int, ...])
+
+class Ordered(Protocol):
+    """What says which of two changes came first."""
+
+    def __le__(self, other: Any, /) -> bool: ...
+    def __gt__(self, other: Any, /) -> bool: ...
+
+
+Position = TypeVar("Position", bound=Ordered)
 Change = TypeVar("Change")
 News = TypeVar("News")
 
@@ -88,9 +97,10 @@ class Readers(Generic[News]):
         self._too_slow = too_slow
         self._of: dict[str, set[Reader[News]]] = defaultdict(set)
 
-    def has(self, topic: str | None) -> bool:
-        """Whether anybody reads the topic."""
-        return topic in self._of
+    @property
+    def topics(self) -> AbstractSet[str]:
+        """What anybody reads."""
+        return self._of.keys()
 
     @contextlib.contextmanager
     def reader(self, topic: str) -> Iterator[Reader[News]]:

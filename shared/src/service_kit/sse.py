@@ -37,29 +37,41 @@ def event(name: str, data: str | bytes, position: str) -> bytes:
 class EventStream(StreamingResponse):
     """Sends events as they come; None is a heartbeat. A reader that takes nothing is left.
 
+    `first` is what was taken of the events before, so that a refusal could come in their place.
+
     Not by FastAPI's own streaming of what a route yields: there a client that goes away before it
     has read everything is an error, logged as ours.
     """
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, events: AsyncGenerator[bytes | None]) -> None:
+    def __init__(self, events: AsyncGenerator[bytes | None], *first: bytes | None) -> None:
         super().__init__(iter(()), headers=UNBUFFERED)
+        self._first = first
         self._events = events
 
     async def stream_response(self, send: Send) -> None:
         """Send all events, and end the feed whatever happens."""
-        async with contextlib.aclosing(self._events) as events:
+        async with contextlib.aclosing(self._events):
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            async for each in events:
-                try:
-                    async with asyncio.timeout(SEND_WITHIN):
-                        await send(_body(each or COMMENT, more=True))
-                except TimeoutError:
-                    log.info("live reader takes nothing")
-                    return
-            await send(_body(b"", more=False))
+            try:
+                for each in self._first:
+                    await _send_in_time(send, each)
+                async for each in self._events:
+                    await _send_in_time(send, each)
+            except _TakesNothing:
+                log.info("live reader takes nothing")
+            else:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _body(body: bytes, *, more: bool) -> dict[str, Any]:
-    return {"type": "http.response.body", "body": body, "more_body": more}
+async def _send_in_time(send: Send, event: bytes | None) -> None:
+    try:
+        async with asyncio.timeout(SEND_WITHIN):
+            await send({"type": "http.response.body", "body": event or COMMENT, "more_body": True})
+    except TimeoutError:
+        raise _TakesNothing from None
+
+
+class _TakesNothing(Exception):
+    pass

@@ -1,5 +1,6 @@
 """The only wiring: every part of query, made and joined here."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from enum import StrEnum
@@ -7,23 +8,28 @@ from functools import partial
 from typing import Any
 
 from comanda_contracts.streams import DEAD_LETTERS, Stream
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from service_kit.components import Component, Ready
 from service_kit.consuming import Consumer, consume
 from service_kit.http import application
 from service_kit.jetstream import connected, set_up_stream
+from service_kit.signals import told_to_end
 
-from query.inbound.http.board import board_routes
+from query.inbound.http.answers import order_json
+from query.inbound.http.board import board_routes, rendered_boards
 from query.inbound.http.caught_up import CaughtUp
 from query.inbound.http.lists import list_routes
+from query.inbound.http.live import live_routes
 from query.inbound.http.menu import menu_routes
 from query.inbound.http.orders import order_routes
+from query.inbound.http.rendered import Renderings
 from query.inbound.http.sales import sales_routes
 from query.inbound.lag import keep_measuring
 from query.inbound.projector import PROJECTED, SERVICE, projector
 from query.outbound.arrivals import Arrivals
 from query.outbound.following import Following
 from query.outbound.generations import Generations
+from query.outbound.live import MongoLiveOrders
 from query.outbound.mongo import connect, keep_watch
 from query.outbound.roll_up import RollUp
 from query.outbound.stores import set_up, stores_over
@@ -50,32 +56,54 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
     """
     client, database = connect(settings.mongodb_url.get_secret_value())
     generations = Generations(database, live=None)
-    stores, following = stores_over(generations), Following(generations)
-    arrivals = Arrivals(following)
+    stores = stores_over(generations)
     components = [
         Component("mongodb", partial(keep_watch, client, [partial(set_up, generations)])),
         Component("generations", generations.follow),
     ]
+    routes: list[APIRouter] = []
     if role is not Role.PROJECTOR:
-        components.append(Component("changes", following.follow, required=False))
+        beside, routes = answers(generations, min_version_wait=settings.min_version_wait)
+        components += beside
     if role is not Role.API:
         components += [_projection(stream, stores, settings) for stream in PROJECTED]
         components.append(Component("roll-up", RollUp(generations).run, required=False))
     components.append(_lag(settings, role))
     app = application("Comanda query", DESCRIPTION, components)
-    if role is not Role.PROJECTOR:
-        wait = settings.min_version_wait
-        caught_up = CaughtUp(stores.orders, arrivals, within=wait)
-        for routes in (
-            order_routes(stores.orders, arrivals, min_version_wait=wait),
-            list_routes(stores.orders, stores.menus, caught_up),
-            board_routes(stores.orders, stores.menus, caught_up),
-            menu_routes(stores.menus),
-            sales_routes(stores.sales, stores.menus),
-        ):
-            app.include_router(routes)
+    for each in routes:
+        app.include_router(each)
     _close_in_the_end(app, client)
     return app
+
+
+def answers(
+    generations: Generations, *, min_version_wait: float
+) -> tuple[list[Component], list[APIRouter]]:
+    """What answers questions: what runs beside the routes, and the routes."""
+    stores, following = stores_over(generations), Following(generations)
+    arrivals = Arrivals(following)
+    caught_up = CaughtUp(stores.orders, arrivals, within=min_version_wait)
+    boards = rendered_boards(stores.orders, stores.menus, following.want)
+    live = MongoLiveOrders(generations, following, render=order_json, outdated=boards)
+    beside = [
+        Component("changes", following.follow, required=False),
+        Component("feeds", partial(_end_feeds, live, boards), required=False),
+    ]
+    return beside, [
+        live_routes(live, boards, stores.menus),
+        order_routes(stores.orders, arrivals, min_version_wait=min_version_wait),
+        list_routes(stores.orders, stores.menus, caught_up),
+        board_routes(boards, caught_up),
+        menu_routes(stores.menus),
+        sales_routes(stores.sales, stores.menus),
+    ]
+
+
+async def _end_feeds(live: MongoLiveOrders, boards: Renderings, ready: Ready) -> None:
+    """What is live ends with the service, or requests in flight would never be answered."""
+    with told_to_end(live.close), told_to_end(boards.close):
+        ready()
+        await asyncio.Event().wait()
 
 
 def _projection(stream: Stream, stores: Stores, settings: Settings) -> Component:

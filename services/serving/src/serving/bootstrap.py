@@ -9,11 +9,11 @@ from service_kit.components import Component, Ready
 from service_kit.consuming import consume
 from service_kit.http import application
 from service_kit.jetstream import connected, set_up_stream
+from service_kit.signals import told_to_end
 from uuid_utils.compat import uuid7
 
 from serving.inbound.http import routes
 from serving.inbound.nats import SERVICE, orders_consumer
-from serving.inbound.signals import told_to_end
 from serving.outbound.bookmarks import keep_bookmark, set_up_bookmarks
 from serving.outbound.link import Link
 from serving.outbound.queue import Queue, measure

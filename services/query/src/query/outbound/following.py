@@ -4,12 +4,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 
-from pymongo.asynchronous.change_stream import AsyncChangeStream
 from service_kit.components import Ready
 
 from query.outbound.generations import Generation, Generations
-from query.outbound.position import Position
-from query.views.store import Document
+from query.outbound.position import ALL, Position
 
 LINGER = 10.0
 """Seconds that changes are followed after the last who needed it left."""
@@ -93,21 +91,27 @@ class Following:
 
     async def _follow(self, generation: Generation, ready: Ready) -> None:
         """Until nobody wants it any more, or another generation is live."""
-        begin = (await generation.orders.database.command("ping"))["operationTime"]
+        now = (await generation.orders.database.command("ping"))["operationTime"]
+        begin = last = Position(generation.number, now.time, now.inc, ALL)
         async with (
             await generation.orders.watch(
                 [{"$project": {"documentKey": 1, "clusterTime": 1}}],
-                start_at_operation_time=begin,
+                start_at_operation_time=now,
                 max_await_time_ms=PATROL_MS,
                 batch_size=BATCH,
             ) as stream,
-            self._opened(Position.at(generation.number, begin)),
+            self._opened(begin),
             asyncio.TaskGroup() as tasks,
         ):
             ready()
             pending = _Pending()
             handing_on = tasks.create_task(self._hand_on(pending))
-            await self._notice(stream, generation, pending)
+            while stream.alive and self._is_wanted(generation):
+                async with asyncio.timeout(PATIENCE):
+                    change = await stream.try_next()
+                if change and "documentKey" in change and change["clusterTime"] > now:
+                    last = last.then(change["clusterTime"])
+                    await self._notice(str(change["documentKey"]["_id"]), last, pending)
             handing_on.cancel()
 
     @contextlib.asynccontextmanager
@@ -122,17 +126,10 @@ class Following:
             for follower in self._followers:
                 follower.closed()
 
-    async def _notice(
-        self, stream: AsyncChangeStream[Document], generation: Generation, pending: "_Pending"
-    ) -> None:
-        while stream.alive and self._is_wanted(generation):
-            async with asyncio.timeout(PATIENCE):
-                change = await stream.try_next()
-            if change is not None and "documentKey" in change:
-                order_id = str(change["documentKey"]["_id"])
-                for follower in self._followers:
-                    follower.noticed(order_id)
-                await pending.add(order_id, Position.at(generation.number, change["clusterTime"]))
+    async def _notice(self, order_id: str, position: Position, pending: "_Pending") -> None:
+        for follower in self._followers:
+            follower.noticed(order_id)
+        await pending.add(order_id, position)
 
     async def _hand_on(self, pending: "_Pending") -> None:
         while True:

@@ -4,7 +4,11 @@ from typing import NamedTuple
 
 from bson import Timestamp
 
-PARTS = 3
+ALL = 1_000_000
+"""The ordinal that stands for all changes of one transaction: no batch has as many."""
+
+LONGEST = 10
+"""Digits of a part."""
 
 
 class Position(NamedTuple):
@@ -16,19 +20,25 @@ class Position(NamedTuple):
     generation: int
     seconds: int
     increment: int
+    ordinal: int = 0
+    """Among the changes of one transaction, which have the same time."""
 
     def __str__(self) -> str:
-        return f"{self.generation}.{self.seconds}.{self.increment}"
+        return ".".join(map(str, self))
 
-    @classmethod
-    def at(cls, generation: int, time: Timestamp) -> "Position":
-        """The position of a change in the generation."""
-        return cls(generation, time.time, time.inc)
+    def then(self, time: Timestamp) -> "Position":
+        """The position of the change that comes next, at this time."""
+        is_same = (time.time, time.inc) == (self.seconds, self.increment)
+        return Position(self.generation, time.time, time.inc, self.ordinal + 1 if is_same else 0)
 
     @classmethod
     def read(cls, text: str) -> "Position | None":
         """What `str` gave; None for anything else."""
         parts = text.split(".")
-        if len(parts) == PARTS and all(part.isdecimal() for part in parts):
+        if len(parts) == len(cls._fields) and all(map(_is_number, parts)):
             return cls(*map(int, parts))
         return None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= LONGEST

@@ -1,6 +1,7 @@
 """The views' store by its role: what inbound asks of it, and what outbound does."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -104,4 +105,31 @@ class Arrivals(Protocol):
         """Look at an order whenever it changes until that is `enough`, or `within` seconds passed.
 
         Returns what was seen last; what `look` raises ends the wait.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Orders as they are now, as JSON: all that are watched, or one that has changed."""
+
+    position: str
+    """Who comes back with it is told what changed after it."""
+    orders: Sequence[bytes]
+    is_snapshot: bool
+
+
+Feed = AbstractAsyncContextManager[AsyncIterator[News | None]]
+"""News for as long as they are read, None while there are none; they end when one is too slow."""
+
+
+class LiveOrders(Protocol):
+    """Orders as they change, whichever replica wrote the change. Entering raises StoreAway."""
+
+    def order(self, restaurant: str, order_id: str) -> Feed:
+        """The order, as a list of one or none if it is not known, then each change of it."""
+
+    def active(self, restaurant: str, after: str | None) -> Feed:
+        """The restaurant's active orders, then each order that changes.
+
+        After a position only what changed since, if that is known.
         """

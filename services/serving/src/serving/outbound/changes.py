@@ -54,7 +54,7 @@ class Changes:
         """Take in the stream's next message and tell the restaurant's readers."""
         restaurant = arrival.restaurant
         self._kept.note(arrival.sequence, restaurant, arrival)
-        if restaurant and self._readers.has(restaurant) and (change := arrival.read()):
+        if restaurant and restaurant in self._readers.topics and (change := arrival.read()):
             self._readers.tell(restaurant, change)
 
     def since(self, restaurant: str, sequence: int) -> list[Changed] | None:

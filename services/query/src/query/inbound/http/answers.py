@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -9,7 +10,8 @@ import orjson
 from fastapi import Response
 from service_kit.problems import Refused
 
-from query.views.store import StoreAway
+from query.views.shown import shown_order
+from query.views.store import Document, StoreAway
 
 RETRY_AFTER = {"Retry-After": "1"}
 """Seconds: the view is usually there by then."""
@@ -19,19 +21,51 @@ Given = TypeVar("Given")
 JSON = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """An answer's JSON, and what tells it from any other."""
+
+    json: bytes
+    tag: str
+
+
+def body(content: Any) -> Body:
+    """The content as JSON."""
+    return body_of(as_json(content))
+
+
+def body_of(json: bytes) -> Body:
+    """The JSON with its tag."""
+    return Body(json, hashlib.blake2b(json, digest_size=12).hexdigest())
+
+
+def as_json(content: Any) -> bytes:
+    """How every answer is written."""
+    return orjson.dumps(content, option=JSON)
+
+
+def order_json(document: Document) -> bytes:
+    """An order as it is shown, wherever one is."""
+    return as_json(shown_order(document))
+
+
 def answer(content: Any) -> Response:
     """A JSON answer."""
-    return Response(orjson.dumps(content, option=JSON), media_type="application/json")
+    return Response(as_json(content), media_type="application/json")
 
 
 def tagged_answer(content: Any, if_none_match: str | None) -> Response:
     """A JSON answer with an ETag over all of it; 304 without a body if the client has it."""
-    body = orjson.dumps(content, option=JSON)
-    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    return tagged(body(content), if_none_match)
+
+
+def tagged(body: Body, if_none_match: str | None) -> Response:
+    """The answer with its ETag; 304 without it if the client has it."""
+    tag = f'"{body.tag}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if if_none_match and _names(if_none_match, tag):
         return Response(status_code=304, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
+    return Response(body.json, media_type="application/json", headers=headers)
 
 
 def _names(if_none_match: str, tag: str) -> bool:

@@ -1,26 +1,49 @@
 """The board that guests see."""
 
-from fastapi import APIRouter, Depends, Response
+import asyncio
+from collections.abc import Callable
+
+from fastapi import APIRouter, Depends, Request, Response
 from service_kit.problems import problem_responses
 
 from query.inbound import schema
-from query.inbound.http.answers import answer, asked
+from query.inbound.http.answers import Body, asked, body, tagged
 from query.inbound.http.caught_up import CaughtUp
-from query.inbound.http.parameters import PREFIX
+from query.inbound.http.parameters import NOT_MODIFIED, PREFIX, IfNoneMatch
+from query.inbound.http.rendered import Renderings
 from query.inbound.http.restaurants import known_restaurant
 from query.views.store import Menus, Orders
 
 
-def board_routes(orders: Orders, menus: Menus, caught_up: CaughtUp) -> APIRouter:
-    """Which numbers are to be called out."""
-    router = APIRouter(prefix=PREFIX, responses=problem_responses(404, 422, 503))
+def rendered_boards(orders: Orders, menus: Menus, is_told: Callable[[], bool]) -> Renderings:
+    """The boards as they are sent; `is_told` says whether their changes are heard of."""
 
-    @router.get("/board", response_model=schema.Board, dependencies=[Depends(caught_up)])
-    async def board(restaurant: str) -> Response:
-        """What is being prepared, with a place in the queue and an estimate, and what is ready."""
+    async def render(restaurant: str) -> Body:
         columns = await asked(orders.board(restaurant))
         if not any(columns.values()):
             await known_restaurant(menus, restaurant)
-        return answer(columns)
+        return body(columns)
+
+    return Renderings("board", render, is_told)
+
+
+def board_routes(boards: Renderings, caught_up: CaughtUp) -> APIRouter:
+    """Which numbers are to be called out."""
+    router = APIRouter(prefix=PREFIX, responses=problem_responses(404, 422, 503))
+
+    @router.get(
+        "/board",
+        response_model=schema.Board,
+        responses=NOT_MODIFIED,
+        dependencies=[Depends(caught_up)],
+    )
+    async def board(
+        request: Request, restaurant: str, if_none_match: IfNoneMatch = None
+    ) -> Response:
+        """What is being prepared, with a place in the queue and an estimate, and what is ready."""
+        now = asyncio.get_running_loop().time()
+        since = now if "after" in request.query_params else 0.0  # what was waited for is newer
+        rendering = await boards.of(restaurant, since=since)
+        return tagged(rendering.body, if_none_match)
 
     return router

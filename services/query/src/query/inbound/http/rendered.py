@@ -1,0 +1,119 @@
+"""Answers that are kept until something changes: computed once for all who ask meanwhile."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client import Counter
+
+from query.inbound.http.answers import Body
+
+HOLD = 0.1
+"""Seconds that an answer is given although something has changed: the bound of how old it is."""
+KEPT = 2.0
+"""Seconds that an answer is given while nothing changes: it may speak of the time."""
+MOST = 1000
+"""Answers that are kept at most."""
+
+ASKED = Counter("comanda_query_rendered", "Answers, by whether they were there", ["name", "kept"])
+
+
+@dataclass(eq=False, slots=True)
+class Rendering:
+    """An answer, there or under way; `outdated` is set once something has changed since."""
+
+    begun: float
+    task: asyncio.Task[Body]
+    outdated: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def body(self) -> Body:
+        """The answer, once it is there."""
+        return self.task.result()
+
+    @property
+    def good_until(self) -> float:
+        """When it is too old to be given, by the loop's clock."""
+        return self.begun + (HOLD if self.outdated.is_set() else KEPT)
+
+    async def until_outdated(self) -> None:
+        """Wait until another would be given in its place."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(self.good_until):
+                await self.outdated.wait()
+        await asyncio.sleep(max(0, self.good_until - asyncio.get_running_loop().time()))
+
+
+class Renderings:
+    """The answers to one question, by the restaurant that is asked about.
+
+    `is_told` says whether this hears of changes; while it does not, nothing is kept. A change that
+    is heard of while an answer is under way counts: it may have been read before.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        render: Callable[[str], Coroutine[Any, Any, Body]],
+        is_told: Callable[[], bool],
+    ) -> None:
+        self._render = render
+        self._is_told = is_told
+        self._kept: dict[str, Rendering] = {}
+        self._hits, self._misses = ASKED.labels(name, "yes"), ASKED.labels(name, "no")
+        self.is_closed = False
+
+    async def of(self, restaurant: str, *, since: float = 0.0) -> Rendering:
+        """An answer that was not begun before `since`, by the loop's clock.
+
+        Raises what `render` does.
+        """
+        rendering = self._there(restaurant, since)
+        if not rendering.task.done():
+            await asyncio.wait([rendering.task])  # others wait for it, too: it is not ours to end
+        rendering.task.result()
+        return rendering
+
+    def outdate(self, restaurant: str) -> None:
+        """Something about the restaurant has changed."""
+        if kept := self._kept.get(restaurant):
+            kept.outdated.set()
+
+    def outdate_all(self) -> None:
+        """Keep nothing of what there is."""
+        kept, self._kept = self._kept, {}
+        for rendering in kept.values():
+            rendering.outdated.set()
+
+    def close(self) -> None:
+        """Tell those who wait for the next change that they need not."""
+        self.is_closed = True
+        self.outdate_all()
+
+    def _there(self, restaurant: str, since: float) -> Rendering:
+        is_told, now = self._is_told(), asyncio.get_running_loop().time()
+        kept = self._kept.get(restaurant)
+        if kept and kept.begun >= since and now < kept.good_until:
+            self._hits.inc()
+            return kept
+        self._misses.inc()
+        return self._begin(restaurant, now, keep=is_told)
+
+    def _begin(self, restaurant: str, now: float, *, keep: bool) -> Rendering:
+        rendering = Rendering(now, asyncio.create_task(self._render(restaurant)))
+        self._kept.pop(restaurant, None)
+        if keep:
+            self._kept[restaurant] = rendering
+            rendering.task.add_done_callback(lambda _: self._forget_failed(restaurant, rendering))
+            if len(self._kept) > MOST:
+                del self._kept[next(iter(self._kept))]
+        else:
+            rendering.outdated.set()
+        return rendering
+
+    def _forget_failed(self, restaurant: str, rendering: Rendering) -> None:
+        is_failed = rendering.task.cancelled() or rendering.task.exception()
+        if is_failed and self._kept.get(restaurant) is rendering:
+            del self._kept[restaurant]

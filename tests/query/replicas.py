@@ -1,0 +1,67 @@
+"""Replicas of query's API run in this process, each behind a socket, where feeds are streamed."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import uvicorn
+from comanda_local.places import LOOPBACK, free_port
+from fastapi import FastAPI
+from pymongo.monitoring import CommandListener
+from query.bootstrap import answers
+from query.outbound.generations import Generations
+from query.outbound.menus import MongoMenus
+from query.outbound.mongo import Client, Database
+from query.outbound.orders import MongoOrders
+from service_kit.http import application
+
+from tests.query.waiting import eventually
+
+
+class Replica:
+    """One replica, and the stores as it sees them."""
+
+    def __init__(self, database: Database, generations: Generations, url: str) -> None:
+        self.database = database
+        self.generations = generations
+        self.orders = MongoOrders(generations)
+        self.menus = MongoMenus(generations)
+        self.url = url
+
+
+@contextlib.asynccontextmanager
+async def a_replica(mongodb_url: str, *listeners: CommandListener) -> AsyncIterator[Replica]:
+    """A replica that answers from what tests store."""
+    client = Client(mongodb_url, serverSelectionTimeoutMS=2000, event_listeners=list(listeners))
+    database = client.get_default_database("comanda")
+    generations = Generations(database)
+    beside, routes = answers(generations, min_version_wait=5.0)
+    app = application("query", "under test", beside)
+    for each in routes:
+        app.include_router(each)
+    async with client, served(app) as url:
+        replica = Replica(database, generations, url)
+        await replica.orders.set_up()
+        await replica.menus.set_up()
+        yield replica
+
+
+@contextlib.asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[str]:
+    """The URL at which the application is served."""
+    port = free_port()
+    server = uvicorn.Server(
+        uvicorn.Config(app, LOOPBACK, port, log_config=None, timeout_graceful_shutdown=2)
+    )
+    serving = asyncio.create_task(server.serve())
+    await eventually(lambda: _value(server.started), bool)
+    try:
+        yield f"http://{LOOPBACK}:{port}"
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def _value(value: Any) -> Any:
+    return value
