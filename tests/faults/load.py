@@ -9,17 +9,18 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
-import httpx
 from comanda_contracts import Order
 from comanda_local.services import Service
+
+from tests.faults.wire import Answer, NoAnswer, Wire
 
 Json = dict[str, Any]
 
 TILLS = 24
 COOKS = 12
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds that a fault may add to the time of a load."""
-LONGEST_ORDER = 0.1
+LONGEST_ORDER = 0.5
 """Seconds that each order of a load may take on average, on a busy machine."""
 LONGEST_ANSWER = 5.0
 PAUSE = 0.1
@@ -30,9 +31,12 @@ ITEMS = {"margherita": ("Pizza", 850), "cola": ("Drinks", 350)}
 
 
 class Load:
-    """So many orders of one new restaurant, each of a guest of its own."""
+    """So many orders of one new restaurant, or more, each of a guest of its own.
 
-    def __init__(self, http: httpx.AsyncClient, services: Sequence[Service], orders: int) -> None:
+    It goes on for as long as faults are under way, and a while longer, however fast it is.
+    """
+
+    def __init__(self, wire: Wire, services: Sequence[Service], orders: int) -> None:
         """`services` are replicas of ordering and of serving; requests go to them in turn."""
         self.restaurant = f"r-{uuid.uuid4().hex[:12]}"
         self.answers: defaultdict[str, list[Order]] = defaultdict(list)
@@ -40,8 +44,9 @@ class Load:
         self.placed = 0
         self.repeated = 0
         """Requests that were sent again, for want of an answer."""
-        self.orders = orders
-        self._http = http
+        self._orders = orders
+        self._enough: int | None = None
+        self._wire = wire
         self._services = services
         self._turn = itertools.count()
         self._progress = asyncio.Condition()
@@ -49,11 +54,11 @@ class Load:
 
     async def run(self) -> None:
         """Make the load. Raises TimeoutError if something is not answered in time."""
-        bound = PATIENCE + self.orders * LONGEST_ORDER
+        bound = PATIENCE + self._orders * LONGEST_ORDER
         async with asyncio.timeout(bound), asyncio.TaskGroup() as working:
             await self._open()
             cooks = [working.create_task(self._cook()) for _ in range(COOKS)]
-            numbers = iter(range(self.orders))
+            numbers = itertools.count()
             async with asyncio.TaskGroup() as tills:
                 for _ in range(TILLS):
                     tills.create_task(self._till(numbers))
@@ -62,10 +67,13 @@ class Load:
                 cook.cancel()
 
     async def reached(self, share: float) -> None:
-        """Wait until this share of the orders, and not yet all, is placed."""
+        """Wait until this share of the orders is placed."""
         async with self._progress:
-            await self._progress.wait_for(lambda: self.placed >= share * self.orders)
-        assert self.placed < self.orders, "the fault must come in the middle"
+            await self._progress.wait_for(lambda: self.placed >= share * self._orders)
+
+    def faults_are_over(self) -> None:
+        """Let the load come to its end."""
+        self._enough = max(self._orders, self.placed + self._orders // 10)
 
     async def _open(self) -> None:
         restaurant = {"name": "La Piazza", "currency": "EUR", "time_zone": "Europe/Rome"}
@@ -75,8 +83,8 @@ class Load:
             await self._ask("PUT", "ordering", f"/menu/{sku}", item)
 
     async def _till(self, numbers: Iterator[int]) -> None:
-        for number in numbers:
-            await self._visit(number)
+        while self._enough is None or self.placed < self._enough:
+            await self._visit(next(numbers))
 
     async def _visit(self, number: int) -> None:
         """One guest's evening; together they make every mixture of adding, cooking, cancelling."""
@@ -106,7 +114,7 @@ class Load:
         """The order as it is then; None if that is refused, as a cancellation that comes late."""
         answer = await self._ask("POST", "ordering", path, body)
         if answer.is_client_error:
-            assert answer.status_code == HTTPStatus.CONFLICT, answer.text
+            assert answer.status == HTTPStatus.CONFLICT, answer.content
             return None
         order = Order.model_validate_json(answer.content)
         self.answers[guest].append(order)
@@ -118,17 +126,17 @@ class Load:
             for move in ("start", "ready", "serve"):
                 path = f"/orders/{order.order_id}/rounds/{number}/{move}"
                 answer = await self._ask("POST", "serving", path, until_known=True)
-                assert answer.is_success or answer.status_code == HTTPStatus.CONFLICT, answer.text
+                assert answer.is_success or answer.status == HTTPStatus.CONFLICT, answer.content
             self._for_the_kitchen.task_done()
 
     async def _ask(
         self, method: str, service: str, path: str, body: Json | None = None, **how: bool
-    ) -> httpx.Response:
+    ) -> Answer:
         key = {"Idempotency-Key": uuid.uuid4().hex}
         while True:
             url = f"{self._next(service)}/v1/restaurants/{self.restaurant}{path}"
-            with contextlib.suppress(httpx.TransportError):
-                answer = await self._http.request(method, url, json=body, headers=key)
+            with contextlib.suppress(NoAnswer):
+                answer = await self._wire.request(method, url, body, key)
                 if _is_answer(answer, **how):
                     return answer
             self.repeated += 1
@@ -141,13 +149,13 @@ class Load:
 
 @contextlib.asynccontextmanager
 async def under_load(services: Sequence[Service], orders: int) -> AsyncIterator[Load]:
-    """A load that runs meanwhile, and is answered in full at the end."""
-    limits = httpx.Limits(max_connections=TILLS + COOKS)
-    async with httpx.AsyncClient(limits=limits, timeout=LONGEST_ANSWER, trust_env=False) as http:
-        load = Load(http, services, orders)
+    """A load that runs meanwhile, goes on afterwards, and is answered in full at the end."""
+    async with contextlib.aclosing(Wire(LONGEST_ANSWER)) as wire:
+        load = Load(wire, services, orders)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(load.run())
             yield load
+            load.faults_are_over()
 
 
 def _party(number: int, guest: str) -> Json:
@@ -156,7 +164,7 @@ def _party(number: int, guest: str) -> Json:
     return {"channel": "dine_in", "table": guest, "guests": 2}
 
 
-def _is_answer(answer: httpx.Response, *, until_known: bool = False) -> bool:
+def _is_answer(answer: Answer, *, until_known: bool = False) -> bool:
     """Whether it settles the request: no failure, and not that the news are still on their way."""
-    waits = until_known and answer.status_code == HTTPStatus.NOT_FOUND
+    waits = until_known and answer.status == HTTPStatus.NOT_FOUND
     return not answer.is_server_error and not waits

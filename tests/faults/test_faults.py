@@ -1,7 +1,7 @@
 """Nothing acknowledged is lost or doubled, whatever is killed during a load.
 
-By default a load has 200 orders; `COMANDA_FAULT_ORDERS=2000` makes it the full one. The counts are
-printed: `pytest tests/faults -rP` shows them.
+Each load is of a restaurant of its own, on one stack for all. `COMANDA_FAULT_ORDERS` makes it
+smaller for a quick look. The counts are printed: `pytest tests/faults -rP` shows them.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from comanda_local.stack import DATABASE_URL, NATS_URL, Server, Stack
 from tests.faults.checks import outcome_of
 from tests.faults.load import Load, under_load
 
-pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(1500)]
 
-ORDERS = int(os.environ.get("COMANDA_FAULT_ORDERS", "200"))
+ORDERS = int(os.environ.get("COMANDA_FAULT_ORDERS", "2000"))
 STOPPED = 10.0
 """Seconds for which the broker hangs."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with temporary_folder() as folder, Stack(folder, environment={}) as stack:
         yield stack
@@ -57,6 +57,7 @@ async def test_nothing_is_lost_when_both_relays_are_killed_in_turn(stack: Stack)
         await killed_and_started(second)
 
     await nothing_is_lost_or_doubled("both relays killed in turn", load, stack)
+    await asyncio.to_thread(second.stop)
 
 
 async def test_nothing_is_lost_when_the_broker_is_killed(stack: Stack) -> None:
@@ -107,4 +108,4 @@ async def nothing_is_lost_or_doubled(fault: str, load: Load, stack: Stack) -> No
     quiet = time.monotonic() - since
     print(f"{fault}: {outcome}; {load.repeated} requests repeated, quiet after {quiet:.1f} s")
     assert outcome.complaints == []
-    assert outcome.acknowledged == ORDERS
+    assert outcome.acknowledged == load.placed >= ORDERS
