@@ -64,7 +64,7 @@ BAD: dict[str, tuple[Change, str]] = {
         lambda c: remove(model(c, "Order"), "total"),
         (
             f"event {PLACED}: order.total was removed; this breaks readers of orders.v1.*.*.placed "
-            "(serving, query, pickup (example))"
+            "(serving, query, pickup-python, pickup-javascript)"
         ),
     ),
     "a field that may be missing is removed": (
@@ -147,7 +147,7 @@ BAD: dict[str, tuple[Change, str]] = {
         lambda c: c["events"].pop("comanda.ticket.served.v1"),
         (
             "event comanda.ticket.served.v1: was removed; this breaks readers of "
-            "tickets.v1.*.*.*.served (ordering, serving, query, pickup (example))"
+            "tickets.v1.*.*.*.served (ordering, serving, query, pickup-python, pickup-javascript)"
         ),
     ),
     "an event goes to another subject": (

@@ -1,0 +1,100 @@
+"""Tells takeaway customers that their order is ready. Run: `python pickup.py`, settings below."""
+
+import asyncio
+import logging
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nats
+from comanda_contracts import Unreadable, read
+from comanda_contracts.streams import ORDERS, TICKETS, Stream
+from faststream import AckPolicy, FastStream
+from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from nats.js import api
+from notices import Notices
+
+URL = os.environ.get("NATS_URL", "nats://localhost:4222")
+"""With user and password: nats://user:password@host:port."""
+API = os.environ.get("NATS_API", "$JS.API")
+"""What your account knows JetStream's API by; who set up your user can tell."""
+NAME = os.environ.get("CONSUMER", "pickup")
+"""Name of the durable consumers. Two processes of one name share the work."""
+FILE = Path(os.environ.get("RECORD", "pickup.sqlite"))
+
+log = logging.getLogger("pickup")
+notices = Notices(FILE)
+broker = NatsBroker(
+    URL,
+    js_options={"prefix": API},
+    max_reconnect_attempts=-1,  # for as long as it takes
+    reconnect_time_wait=1,
+    log_level=logging.DEBUG,  # of what it says of every message
+)
+
+
+async def hear(message: NatsMessage) -> None:
+    """Keep what the message says, tell whom it concerns, and only then acknowledge it.
+
+    If anything fails it is not acknowledged, and comes again after `ack_wait`.
+    """
+    raw = message.raw_message
+    try:
+        notices.apply(read(raw.headers, raw.data))
+    except Unreadable as reason:  # of a type that is not known yet, or broken: it never will be
+        log.warning("%s can't be read: %s", raw.subject, reason)
+        await raw.term()
+        return
+    tell()
+    await message.ack()
+
+
+def tell() -> None:
+    """Tell every customer who waits; one may hear it twice, if we end right after telling."""
+    for notice in notices.unsettled():
+        if notice.is_too_late(datetime.now(UTC)):
+            notices.settle(notice, "too late")
+            continue
+        order = notice.order
+        print(f"{order.phone or 'at the counter'}: {order.customer}, {order.number} is ready")
+        notices.settle(notice, "told")
+
+
+for stream in (ORDERS, TICKETS):
+    broker.subscriber(
+        stream.subject,
+        stream=JStream(stream.name, declare=False),  # the stream is not ours
+        durable=NAME,
+        pull_sub=PullSub(batch_size=100, timeout=5),
+        ack_policy=AckPolicy.MANUAL,
+    )(hear)
+
+
+async def set_up(stream: Stream) -> None:
+    """Make our durable consumer, unless it is there: from the beginning of the stream."""
+    async with await nats.connect(URL, max_reconnect_attempts=-1) as client:
+        await client.jetstream(prefix=API).add_consumer(
+            stream.name,
+            api.ConsumerConfig(
+                name=NAME,
+                durable_name=NAME,
+                filter_subject=stream.subject,
+                deliver_policy=api.DeliverPolicy.ALL,
+                ack_policy=api.AckPolicy.EXPLICIT,
+                ack_wait=10,  # seconds, many times what one message takes
+                max_ack_pending=1000,
+            ),
+        )
+
+
+async def main() -> None:
+    """Run until SIGINT or SIGTERM."""
+    tell()  # what was left
+    for stream in (ORDERS, TICKETS):
+        await set_up(stream)
+    await FastStream(broker).run()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    asyncio.run(main())

@@ -1,0 +1,128 @@
+"""The example subscribers tell every takeaway customer, whatever is killed meanwhile."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import nats
+import pytest
+from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS
+from comanda_local.stack import NATS_URL, Stack
+from contract_release.readers import READERS
+
+from tests.e2e.restaurant import Json, Refused, Restaurant
+from tests.subscribers.conftest import Subscriber
+
+pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+
+PATIENCE = 90.0
+"""Seconds; what was delivered to a killed process comes again after 10."""
+
+
+def ready(restaurant: Restaurant, count: int) -> set[str]:
+    """So many takeaway orders that are ready to be fetched; half of them have a second round."""
+    orders = [restaurant.takeaway() for _ in range(count)]
+    for order in orders[::2]:
+        restaurant.add_round(order)
+        cook(restaurant, order, 2)
+    for order in orders:
+        cook(restaurant, order, 1)
+    return ids(orders)
+
+
+def cook(restaurant: Restaurant, order: Json, round_number: int) -> None:
+    """Make a round ready, even if serving has just lost its broker."""
+
+    def moved(move: str) -> bool:
+        try:
+            restaurant.cook(order, round_number, move)
+        except Refused as refusal:  # another refusal is that of a move that was done before
+            return refusal.code != "store-unavailable"
+        return True
+
+    for move in ("start", "ready"):
+        restaurant.until(partial(moved, move), PATIENCE)
+
+
+def ids(orders: list[Json]) -> set[str]:
+    return {order["order_id"] for order in orders}
+
+
+async def test_every_customer_is_told_once_whatever_is_killed_meanwhile(
+    stack: Stack, subscriber: Subscriber
+) -> None:
+    restaurant = Restaurant(stack)
+    not_ready = restaurant.takeaway()
+    cook(restaurant, not_ready, 1)
+    restaurant.add_round(not_ready)
+    cook(restaurant, restaurant.dine_in(), 1)
+    history = ready(restaurant, 10)
+
+    subscriber.process.start()
+    restaurant.until(lambda: history <= subscriber.told().keys(), PATIENCE)
+    so_far = subscriber.told()
+    with ThreadPoolExecutor() as kitchen:
+        rush = kitchen.submit(ready, restaurant, 20)
+        restaurant.until(lambda: subscriber.told() > so_far, PATIENCE)
+        subscriber.process.kill()
+        told_before_the_kill = subscriber.told()
+    subscriber.process.start()
+    stack.servers[NATS_URL].kill()
+    stack.servers[NATS_URL].start()
+    after_the_broker = ready(restaurant, 5)
+
+    everybody = history | rush.result() | after_the_broker
+    restaurant.until(lambda: everybody <= subscriber.told().keys(), PATIENCE)
+    told = subscriber.told()
+    assert not rush.result() <= told_before_the_kill.keys(), "it must come in the middle"
+    assert not_ready["order_id"] not in told
+    assert {order_id: told[order_id] for order_id in everybody} == dict.fromkeys(everybody, 1)
+    assert subscriber.process.stop() == 0
+
+
+async def test_a_round_that_was_cancelled_is_not_waited_for(
+    stack: Stack, subscriber: Subscriber
+) -> None:
+    restaurant = Restaurant(stack)
+    subscriber.process.start()
+    order = restaurant.takeaway()
+    cook(restaurant, order, 1)
+    restaurant.cancel(restaurant.add_round(order), 2)
+
+    restaurant.until(lambda: order["order_id"] in subscriber.told(), PATIENCE)
+
+    assert subscriber.told()[order["order_id"]] == 1
+
+
+async def test_what_cannot_be_read_stands_in_nobodys_way(
+    stack: Stack, subscriber: Subscriber
+) -> None:
+    restaurant = Restaurant(stack)
+    subject = f"orders.v1.{restaurant.slug}.no-order.placed"
+    async with await nats.connect(stack.urls[NATS_URL]) as client:
+        for event_type in ("", "../headers", "comanda.order.placed.v1", "comanda.order.new.v9"):
+            headers = {"ce-type": event_type} if event_type else None
+            await client.jetstream().publish(subject, b"{}", headers=headers)
+    subscriber.process.start()
+    order_ids = ready(restaurant, 1)
+
+    restaurant.until(lambda: order_ids <= subscriber.told().keys(), PATIENCE)
+
+    assert subscriber.process.alive
+
+
+async def test_the_gate_knows_who_reads_what(stack: Stack) -> None:
+    async with await nats.connect(stack.urls[NATS_URL]) as client:
+        consumers = [
+            info
+            for stream in (ORDERS, TICKETS, MENU, RESTAURANTS)
+            for info in await client.jetstream().consumers_info(stream.name)
+        ]
+
+    durables = {
+        (info.name, subject)
+        for info in consumers
+        if info.config.durable_name
+        for subject in info.config.filter_subjects or [str(info.config.filter_subject)]
+    }
+    assert ("query", MENU.subject) in durables
+    assert durables <= {(reader, subject) for reader, of in READERS.items() for subject in of}
