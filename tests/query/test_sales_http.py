@@ -1,5 +1,6 @@
 """Questions about sales over HTTP, answered from what was summed up in a real MongoDB."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -164,6 +165,17 @@ async def test_the_top_items_of_a_day_are_the_best_first(
         },
     ]
     assert best["items"] == top["items"][:1]
+
+
+async def test_the_top_items_are_read_once_for_all_who_ask_in_a_moment(
+    query: httpx.AsyncClient, venue: str
+) -> None:
+    url = f"{venue}/sales/top?day=2026-11-23"
+
+    answers = await asyncio.gather(*(query.get(url) for _ in range(20)))
+
+    assert len({each.headers["ETag"] for each in answers}) == 1
+    assert len({each.json()["as_of"] for each in answers}) == 1
 
 
 async def test_a_day_without_sales_has_no_top_items(query: httpx.AsyncClient, venue: str) -> None:

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Response
 from service_kit.problems import problem_responses
 
 from query.inbound import schema
-from query.inbound.http.answers import answer, asked
-from query.inbound.http.parameters import PREFIX
+from query.inbound.http.answers import Body, answer, asked, body, tagged
+from query.inbound.http.parameters import NOT_MODIFIED, PREFIX, IfNoneMatch
+from query.inbound.http.rendered import Renderings
 from query.inbound.http.restaurants import known_restaurant
 from query.inbound.http.span import Moment, span_of
 from query.views.sales_shown import By, shown_sales
@@ -56,13 +57,28 @@ def sales_routes(sales: Sales, menus: Menus) -> APIRouter:
         asked_for = {"restaurant": restaurant, "from": begin, "to": to, "by": by}
         return answer({**asked_for, "currency": currency, **shown})
 
-    @router.get("/sales/top", response_model=schema.TopItems)
-    async def top(restaurant: str, day: Day, limit: Limit = 10) -> Response:
+    tops = rendered_tops(sales, menus)
+
+    @router.get("/sales/top", response_model=schema.TopItems, responses=NOT_MODIFIED)
+    async def top(
+        restaurant: str, day: Day, limit: Limit = 10, if_none_match: IfNoneMatch = None
+    ) -> Response:
         """The items that brought the most on one business day, the best first."""
-        best = await asked(sales.top(restaurant, day.isoformat(), limit))
+        rendering = await tops.of(f"{restaurant}/{day}/{limit}")
+        return tagged(rendering.body, if_none_match)
+
+    return router
+
+
+def rendered_tops(sales: Sales, menus: Menus) -> Renderings:
+    """The top items as they are sent; for a moment what was sent before, as `as_of` says."""
+
+    async def render(question: str) -> Body:
+        restaurant, day, limit = question.rsplit("/", 2)
+        best = await asked(sales.top(restaurant, day, int(limit)))
         if best is None:
             venue = await known_restaurant(menus, restaurant)
             best = {"currency": venue["currency"], "as_of": None, "items": []}
-        return answer({"restaurant": restaurant, "day": day, **best})
+        return body({"restaurant": restaurant, "day": day, **best})
 
-    return router
+    return Renderings("top", render, is_told=lambda: True)
