@@ -1,8 +1,10 @@
 """What other teams install: a wheel that needs pydantic alone and explains itself."""
 
+import re
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from comanda_contracts.envelope import Published
 from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[2]
+VERSION = version("comanda-contracts")
+INFO = f"comanda_contracts-{VERSION}.dist-info"
 PYDANTIC = (
     "annotated_types",
     "pydantic",
@@ -66,17 +70,19 @@ def test_the_wheel_works_with_pydantic_and_nothing_else(wheel: Path, tmp_path: P
     assert (ran.stdout, ran.stderr) == ("OrderPlaced\n", "")
 
 
-def test_the_wheel_holds_the_package_and_its_types_and_no_tooling(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
+def test_the_wheel_holds_the_package_with_types_and_changelog_and_no_tooling(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        changelog = archive.read("comanda_contracts/CHANGELOG.md").decode()
 
-    folders = {name.split("/")[0] for name in names}
     assert "comanda_contracts/py.typed" in names
-    assert folders == {"comanda_contracts", "comanda_contracts-1.0.0.dist-info"}
+    assert {name.split("/")[0] for name in names} == {"comanda_contracts", INFO}
+    assert re.findall(r"^## (.*)", changelog, re.MULTILINE)[0] == VERSION
 
 
 def test_the_wheel_asks_for_pydantic_alone(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        metadata = archive.read("comanda_contracts-1.0.0.dist-info/METADATA").decode()
+        metadata = archive.read(f"{INFO}/METADATA").decode()
 
     asked = [line for line in metadata.splitlines() if line.startswith("Requires-Dist")]
     assert asked == ["Requires-Dist: pydantic>=2.12"]
