@@ -10,7 +10,7 @@ from comanda_contracts import OrderEvent, TicketEvent
 from comanda_local.places import LOOPBACK, free_port, temporary_folder
 from comanda_local.servers import MongoDB
 from fastapi import FastAPI
-from query.bootstrap import answers
+from query.bootstrap import answers_from
 from query.outbound.generations import Generations
 from query.outbound.menus import MongoMenus
 from query.outbound.mongo import Database, connect, keep_watch
@@ -45,10 +45,9 @@ async def answering(
     generations = Generations(database)
     orders, menus = MongoOrders(generations), MongoMenus(generations)
     watch = partial(keep_watch, client, [orders.set_up, menus.set_up])
-    beside, routes = answers(generations, min_version_wait=min_version_wait)
-    app = application("query", "under test", [Component("mongodb", watch), *beside])
-    for each in routes:
-        app.include_router(each)
+    answers = answers_from(generations, min_version_wait=min_version_wait)
+    app = application("query", "under test", [Component("mongodb", watch), *answers.beside])
+    answers.add_to(app)
     async with client, app.router.lifespan_context(app), in_process(app) as questions:
         yield questions
 

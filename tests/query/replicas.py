@@ -9,7 +9,8 @@ import uvicorn
 from comanda_local.places import LOOPBACK, free_port
 from fastapi import FastAPI
 from pymongo.monitoring import CommandListener
-from query.bootstrap import answers
+from query.bootstrap import answers_from
+from query.outbound.following import Following
 from query.outbound.generations import Generations
 from query.outbound.menus import MongoMenus
 from query.outbound.mongo import Client, Database
@@ -22,7 +23,10 @@ from tests.query.waiting import eventually
 class Replica:
     """One replica, and the stores as it sees them."""
 
-    def __init__(self, database: Database, generations: Generations, url: str) -> None:
+    def __init__(
+        self, database: Database, generations: Generations, following: Following, url: str
+    ) -> None:
+        self.following = following
         self.database = database
         self.generations = generations
         self.orders = MongoOrders(generations)
@@ -36,12 +40,11 @@ async def a_replica(mongodb_url: str, *listeners: CommandListener) -> AsyncItera
     client = Client(mongodb_url, serverSelectionTimeoutMS=2000, event_listeners=list(listeners))
     database = client.get_default_database("comanda")
     generations = Generations(database)
-    beside, routes = answers(generations, min_version_wait=5.0)
-    app = application("query", "under test", beside)
-    for each in routes:
-        app.include_router(each)
+    answers = answers_from(generations, min_version_wait=5.0)
+    app = application("query", "under test", answers.beside)
+    answers.add_to(app)
     async with client, served(app) as url:
-        replica = Replica(database, generations, url)
+        replica = Replica(database, generations, answers.following, url)
         await replica.orders.set_up()
         await replica.menus.set_up()
         yield replica

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from enum import StrEnum
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from comanda_contracts.streams import DEAD_LETTERS, Stream
 from fastapi import APIRouter, FastAPI
@@ -16,6 +16,7 @@ from service_kit.jetstream import connected, set_up_stream
 from service_kit.signals import told_to_end
 
 from query.inbound.http.answers import order_json
+from query.inbound.http.at_once import AtOnce
 from query.inbound.http.board import board_routes, rendered_boards
 from query.inbound.http.caught_up import CaughtUp
 from query.inbound.http.lists import list_routes
@@ -61,42 +62,58 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
         Component("mongodb", partial(keep_watch, client, [partial(set_up, generations)])),
         Component("generations", generations.follow),
     ]
-    routes: list[APIRouter] = []
+    answers = answers_from(generations, min_version_wait=settings.min_version_wait)
     if role is not Role.PROJECTOR:
-        beside, routes = answers(generations, min_version_wait=settings.min_version_wait)
-        components += beside
+        components += answers.beside
     if role is not Role.API:
         components += [_projection(stream, stores, settings) for stream in PROJECTED]
         components.append(Component("roll-up", RollUp(generations).run, required=False))
     components.append(_lag(settings, role))
     app = application("Comanda query", DESCRIPTION, components)
-    for each in routes:
-        app.include_router(each)
+    if role is not Role.PROJECTOR:
+        answers.add_to(app)
     _close_in_the_end(app, client)
     return app
 
 
-def answers(
-    generations: Generations, *, min_version_wait: float
-) -> tuple[list[Component], list[APIRouter]]:
-    """What answers questions: what runs beside the routes, and the routes."""
+class Answers(NamedTuple):
+    """What answers questions over HTTP, and what has to run beside it."""
+
+    routes: list[APIRouter]
+    boards: Renderings
+    following: Following
+    beside: list[Component]
+
+    def add_to(self, app: FastAPI) -> None:
+        """Have the application give the answers."""
+        for each in self.routes:
+            app.include_router(each)
+        app.add_middleware(AtOnce, boards=self.boards)
+
+
+def answers_from(generations: Generations, *, min_version_wait: float) -> Answers:
+    """The answers to every question, from these views."""
     stores, following = stores_over(generations), Following(generations)
     arrivals = Arrivals(following)
     caught_up = CaughtUp(stores.orders, arrivals, within=min_version_wait)
     boards = rendered_boards(stores.orders, stores.menus, following.want)
     live = MongoLiveOrders(generations, following, render=order_json, outdated=boards)
-    beside = [
-        Component("changes", following.follow, required=False),
-        Component("feeds", partial(_end_feeds, live, boards), required=False),
-    ]
-    return beside, [
-        live_routes(live, boards, stores.menus),
-        order_routes(stores.orders, arrivals, min_version_wait=min_version_wait),
-        list_routes(stores.orders, stores.menus, caught_up),
-        board_routes(boards, caught_up),
-        menu_routes(stores.menus),
-        sales_routes(stores.sales, stores.menus),
-    ]
+    return Answers(
+        [
+            live_routes(live, boards, stores.menus),
+            order_routes(stores.orders, arrivals, min_version_wait=min_version_wait),
+            list_routes(stores.orders, stores.menus, caught_up),
+            board_routes(boards, caught_up),
+            menu_routes(stores.menus),
+            sales_routes(stores.sales, stores.menus),
+        ],
+        boards,
+        following,
+        beside=[
+            Component("changes", following.follow, required=False),
+            Component("feeds", partial(_end_feeds, live, boards), required=False),
+        ],
+    )
 
 
 async def _end_feeds(live: MongoLiveOrders, boards: Renderings, ready: Ready) -> None:

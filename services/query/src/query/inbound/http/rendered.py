@@ -34,6 +34,12 @@ class Rendering:
         return self.task.result()
 
     @property
+    def is_there(self) -> bool:
+        """Whether the answer was read, and well."""
+        task = self.task
+        return task.done() and not task.cancelled() and task.exception() is None
+
+    @property
     def good_until(self) -> float:
         """When it is too old to be given, by the loop's clock."""
         return self.begun + (HOLD if self.outdated.is_set() else KEPT)
@@ -76,6 +82,15 @@ class Renderings:
         rendering.task.result()
         return rendering
 
+    def at_once(self, restaurant: str) -> Body | None:
+        """The answer, if there is one to be given without waiting."""
+        kept = self._kept.get(restaurant)
+        if kept and kept.is_there and asyncio.get_running_loop().time() < kept.good_until:
+            self._is_told()  # it is still wanted
+            self._hits.inc()
+            return kept.body
+        return None
+
     def outdate(self, restaurant: str) -> None:
         """Something about the restaurant has changed."""
         if kept := self._kept.get(restaurant):
@@ -114,6 +129,5 @@ class Renderings:
         return rendering
 
     def _forget_failed(self, restaurant: str, rendering: Rendering) -> None:
-        is_failed = rendering.task.cancelled() or rendering.task.exception()
-        if is_failed and self._kept.get(restaurant) is rendering:
+        if not rendering.is_there and self._kept.get(restaurant) is rendering:
             del self._kept[restaurant]
