@@ -13,6 +13,8 @@ from tests.e2e.restaurant import Restaurant
 def stack() -> Iterator[Stack]:
     with temporary_folder() as folder, Stack(folder, environment={}) as stack:
         yield stack
+        log = (stack.folder / "nats" / "log").read_text()
+        assert "Violation" not in log, "a service was forbidden what it needs"
 
 
 @pytest.fixture

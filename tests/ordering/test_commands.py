@@ -133,18 +133,20 @@ async def test_a_command_sent_again_has_one_effect_and_the_same_answer(
 
 
 @pytest.mark.parametrize(
-    ("command", "body", "reason"),
+    ("command", "body", "headers", "reason"),
     [
-        ("place-order", b"\xff no JSON", "body: not JSON"),
-        ("place-order", b"[]", "body: not a JSON object"),
-        ("fly", b"{}", "'fly' is not a command"),
+        ("place-order", b"\xff no JSON", {}, "body: not JSON"),
+        ("place-order", b"[]", {}, "body: not a JSON object"),
+        ("fly", b"{}", {}, "'fly' is not a command"),
+        ("place-order", b"{}", {"Comanda-Reply-To": "orders.v1.x"}, "header Comanda-Reply-To"),
+        ("place-order", b"{}", {"Comanda-Reply-To": "replies.v1.>"}, "header Comanda-Reply-To"),
     ],
 )
 async def test_what_is_no_command_is_set_aside_and_the_next_is_carried_out(
-    client: Client, command: str, body: bytes, reason: str
+    client: Client, command: str, body: bytes, headers: dict[str, str], reason: str
 ) -> None:
     async with Till(client) as till:
-        await till.send(command, body)
+        await till.send(command, body, **headers)
         status, _ = await till.ask("place-order", TAKEAWAY)
 
     letter = await client.jetstream().get_last_msg(

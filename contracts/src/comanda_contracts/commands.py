@@ -2,8 +2,8 @@
 
 A command is published to `commands.v1.<restaurant>.<command>` with header `Nats-Msg-Id`, which
 names the request: sent again, it has no second effect. If header `Comanda-Reply-To` names a
-subject, the answer goes there: the order as it now is, or RFC 9457 problem details; its header
-`Comanda-Status` is the HTTP status. Header `Comanda-Actor` says who asks.
+subject below `replies.v1.`, the answer goes there: the order as it now is, or RFC 9457 problem
+details; its header `Comanda-Status` is the HTTP status. Header `Comanda-Actor` says who asks.
 """
 
 from typing import Annotated, Any, Literal

@@ -73,7 +73,10 @@ COMMAND_HEADERS: dict[str, Any] = {
             "description": "Names the request, unique in the restaurant: sent again, it has no "
             "second effect and is answered again.",
         },
-        "Comanda-Reply-To": {"type": "string", "description": "Subject for the answer, if wanted."},
+        "Comanda-Reply-To": {
+            "type": "string",
+            "description": "Subject for the answer, if wanted: one below `replies.v1.`.",
+        },
         "Comanda-Actor": {"type": "string", "description": "Who asks, for the record."},
         "traceparent": {"type": "string", "description": "W3C trace context, if there is one."},
     },

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import nats
 import nats.errors
@@ -32,10 +34,14 @@ async def connected(servers: Sequence[str], name: str) -> AsyncIterator[Client]:
 
     Nothing is buffered while it is disconnected: a publish then fails at once, so that no message
     is sent late, behind the back of whoever gave it up.
+
+    A user and password are those of the first server's URL. The user's answers come on subjects
+    below `_INBOX_<user>`, so that permissions can keep those of each user apart.
     """
     client = await nats.connect(
         list(servers),
         name=name,
+        **_credentials(servers[0]),
         max_reconnect_attempts=-1,
         reconnect_time_wait=0.25,  # seconds
         pending_size=0,
@@ -45,6 +51,15 @@ async def connected(servers: Sequence[str], name: str) -> AsyncIterator[Client]:
         yield client
     finally:
         await client.close()
+
+
+def _credentials(url: str) -> dict[str, Any]:
+    """What the client is to be told of the user in the URL, if there is one."""
+    parts = urlsplit(url)
+    if not parts.username or not parts.password:  # a name alone is a token, which the client knows
+        return {}
+    user, password = unquote(parts.username), unquote(parts.password)
+    return {"user": user, "password": password, "inbox_prefix": f"_INBOX_{user}"}
 
 
 async def _report(error: Exception) -> None:

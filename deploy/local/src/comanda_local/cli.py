@@ -1,4 +1,4 @@
-"""The command line: `comanda up`, `demo`, `audit` and `replay`."""
+"""The command line: `comanda up`, `demo`, `audit`, `replay` and `team`."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,9 @@ from comanda_local.processes import CannotStart
 from comanda_local.replay import Replay
 from comanda_local.replay import replay as run_replay
 from comanda_local.running import NATS_PORT, PORTS, Running
+from comanda_local.servers.nats import password_variable
 from comanda_local.stack import DATABASE_URL, NATS_URL, Ports
+from comanda_local.teams import NotGranted, write_team
 from comanda_local.up import up as stay_up
 
 app = typer.Typer(
@@ -37,7 +39,10 @@ console = Console()
 Data = Annotated[Path, typer.Option("--data", envvar="COMANDA_DATA", help="Folder of the data.")]
 DEFAULT_DATA = Path(".data")
 
-FAILURES = (CannotStart, NotAnExport, Refusal, OSError, asyncpg.PostgresError, nats.errors.Error)
+FAILURES = (
+    *(CannotStart, NotAnExport, NotGranted, Refusal, OSError),
+    *(asyncpg.PostgresError, nats.errors.Error),
+)
 """What a user can do something about, and so needs no traceback."""
 
 OrderingUrl = Annotated[str | None, typer.Option("--ordering", envvar="COMANDA_ORDERING_URL")]
@@ -113,6 +118,17 @@ def replay(
         running = _find(data, ordering, serving, query, nats_url, database)
         wanted = Replay(orders, prices, restaurant, limit, rate, guests)
         _exit(run_replay(wanted, running, console))
+
+
+@app.command()
+def team(
+    name: str,
+    subjects: Annotated[list[str], typer.Argument(help="What it may read: orders.v1.*.*.placed")],
+) -> None:
+    """Let a team subscribe: write its NATS account, or write it anew."""
+    with _in_plain_words():
+        file = write_team(name, subjects)
+        print(f"{file} is written; its password is {password_variable(name)} on the NATS server.")
 
 
 def _find(data: Path, *urls: str | None) -> Running:

@@ -14,6 +14,7 @@ from comanda_local import services
 from comanda_local.places import free_port, held
 from comanda_local.processes import RECORD, CannotStart, Child, end_leftover
 from comanda_local.servers import MongoDB, Nats, Postgres
+from comanda_local.servers.nats import ACCOUNTS
 from comanda_local.services import Service
 
 NATS_URL = "COMANDA_NATS_URL"
@@ -53,7 +54,7 @@ class Ports:
 FREE_PORTS = Ports()
 
 _KINDS: dict[str, Callable[[Path, Ports], Server]] = {
-    NATS_URL: lambda folder, ports: Nats(folder / "nats", ports.nats),
+    NATS_URL: lambda folder, ports: Nats(folder / "nats", ports.nats, accounts=ACCOUNTS),
     DATABASE_URL: lambda folder, _: Postgres(folder / "postgres"),
     MONGODB_URL: lambda folder, _: MongoDB(folder / "mongodb"),
 }
@@ -105,7 +106,7 @@ class Stack:
 
     @property
     def urls(self) -> dict[str, str]:
-        """The servers' URLs by the name of their environment variable."""
+        """The servers' URLs, for an operator, by the name of their environment variable."""
         return {name: server.url for name, server in self.servers.items()} | self._given
 
     @property
@@ -162,7 +163,12 @@ class Stack:
         return Service(name, port, self.folder / folder, self._urls_for(name))
 
     def _urls_for(self, service: str) -> dict[str, str]:
-        return {variable: self.urls[variable] for variable in USES[service]}
+        return {variable: self._url_for(service, variable) for variable in USES[service]}
+
+    def _url_for(self, service: str, variable: str) -> str:
+        """On the embedded NATS each service is a user of its own."""
+        server = self.servers.get(variable)
+        return server.url_of(service) if isinstance(server, Nats) else self.urls[variable]
 
     def _stop(self) -> None:
         """Stop the services, then the servers, those of each kind at the same time."""

@@ -1,6 +1,9 @@
 """An embedded nats-server with JetStream."""
 
 import json
+import os
+import re
+import secrets
 import shutil
 import socket
 import sys
@@ -12,24 +15,45 @@ from comanda_local.processes import CannotStart, Child
 ENVIRONMENT = "COMANDA_NATS_URL"
 ADVICE = f"Set {ENVIRONMENT}=nats://host:port to use a NATS of your own."
 
+ACCOUNTS = Path(__file__).parents[4] / "nats" / "accounts.conf"
+"""Who may do what on Comanda's NATS, here as anywhere."""
+OPERATOR = "operator"
+"""The user who may do everything."""
+PASSWORD = re.compile(r"\$COMANDA_NATS_([A-Z0-9_]+)_PASSWORD")
+
 
 class Nats:
-    """One server; a restart keeps its port and its data. `start` raises CannotStart."""
+    """One server; a restart keeps its port and its data. `start` raises CannotStart.
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    With `accounts`, the file that says who may do what, only its users are let in. They get
+    passwords that are kept in the server's folder.
+    """
+
+    def __init__(
+        self, folder: Path, port: int | None = None, *, accounts: Path | None = None
+    ) -> None:
         self.port = port or free_port()
         self._folder = folder.resolve()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._accounts = accounts
         self._config = self._folder / "nats.conf"
+        self._passwords = _passwords(self._folder, accounts) if accounts else {}
+        variables = {password_variable(user): word for user, word in self._passwords.items()}
         command = [str(_program()), "-c", str(self._config)]
-        self.process = Child("NATS", command, self._folder, advice=ADVICE)
+        environment = {**os.environ, **variables}
+        self.process = Child("NATS", command, self._folder, env=environment, advice=ADVICE)
 
     @property
     def url(self) -> str:
-        return f"nats://{LOOPBACK}:{self.port}"
+        """The URL by which everything may be done."""
+        return self.url_of(OPERATOR) if self._accounts else f"nats://{LOOPBACK}:{self.port}"
+
+    def url_of(self, user: str) -> str:
+        """The URL of one user of the accounts."""
+        return f"nats://{user}:{self._passwords[user]}@{LOOPBACK}:{self.port}"
 
     def start(self) -> None:
         """Start it and wait until it takes connections."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         self._config.write_text(self._configuration())
         require_free(self.port, "NATS", f"Stop it, or give another port. {ADVICE}")
         self.process.start()
@@ -46,13 +70,15 @@ class Nats:
         self.process.kill()
 
     def _configuration(self) -> str:
+        # what is included is found from the folder of the file that includes it
+        accounts = self._accounts and os.path.relpath(self._accounts.resolve(), self._folder)
         return (
             f'listen: "{LOOPBACK}:{self.port}"\n'
             "jetstream {\n"
             f"  store_dir: {json.dumps(str(self._folder / 'data'))}\n"
             "  # by default up to two minutes of acknowledged messages are lost with the power\n"
             "  sync_interval: 1s\n"
-            "}\n"
+            "}\n" + (f"include {json.dumps(accounts)}\n" if accounts else "")
         )
 
     def _greets(self) -> bool:
@@ -62,6 +88,28 @@ class Nats:
                 return connection.recv(5) == b"INFO "
         except OSError:
             return False
+
+
+def _passwords(folder: Path, accounts: Path) -> dict[str, str]:
+    """Each user's password, kept in the folder for its owner only; a new user gets a new one."""
+    file = folder / "passwords.json"
+    file.touch(mode=0o600)
+    kept: dict[str, str] = json.loads(file.read_text() or "{}")
+    configuration = "".join(each.read_text() for each in accounts.parent.glob("*.conf"))
+    users = {name.lower().replace("_", "-") for name in PASSWORD.findall(configuration)}
+    passwords = {user: kept.get(user) or _new_password() for user in sorted(users)}
+    file.write_text(json.dumps(passwords, indent=2))
+    return passwords
+
+
+def _new_password() -> str:
+    """It begins with a letter: the server would read `1e9` as a number."""
+    return "p" + secrets.token_hex(16)
+
+
+def password_variable(user: str) -> str:
+    """The environment variable in which the server looks for the user's password."""
+    return f"COMANDA_NATS_{user.upper().replace('-', '_')}_PASSWORD"
 
 
 def _program() -> Path:

@@ -3,8 +3,8 @@
 A command is a message on `commands.v1.<restaurant>.<command>` whose body is that of the HTTP route,
 with `order_id` and `expected_version` in it where the route has them in its path and `If-Match`.
 Header `Nats-Msg-Id` names the request: sent again, it has no second effect. `Comanda-Reply-To`
-names the subject of the answer, which is that of HTTP: the order, or problem details; its header
-`Comanda-Status` holds the status. `Comanda-Actor` says who asks.
+names the subject of the answer, below `replies.v1.` or an inbox; it is that of HTTP: the order, or
+problem details; its header `Comanda-Status` holds the status. `Comanda-Actor` says who asks.
 """
 
 import asyncio
@@ -40,6 +40,9 @@ from ordering.inbound.refusals import problem
 
 ACCEPTED, CREATED, OK = 202, 201, 200
 
+REPLY_PATTERN = r"(replies\.v1|_INBOX[A-Za-z0-9_-]*)(\.[A-Za-z0-9_-]+)+"
+"""Where an answer may go: we may publish events, and nobody shall have us publish theirs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Till:
@@ -49,6 +52,7 @@ class Till:
     command: str
     body: dict[str, Any]
     actor: str | None
+    reply_to: str | None
 
 
 def commands_consumer(
@@ -59,8 +63,7 @@ def commands_consumer(
     async def carry_out(received: Received[Till]) -> None:
         with following(received.message.headers):
             status, content_type, body = await _answer(received, store, clock, new_id)
-        reply_to = (received.message.headers or {}).get("Comanda-Reply-To")
-        if reply_to:
+        if reply_to := received.event.reply_to:
             headers = {"Comanda-Status": str(status), "content-type": content_type}
             await client.publish(reply_to, body.encode(), headers=headers)
         await received.message.ack()
@@ -84,13 +87,16 @@ def read_command(message: Msg) -> Till:
     actor = (message.headers or {}).get("Comanda-Actor")
     if actor is not None and not re.fullmatch(ACTOR_PATTERN, actor):
         raise Unreadable("header Comanda-Actor is not a name")
+    reply_to = (message.headers or {}).get("Comanda-Reply-To")
+    if reply_to is not None and not re.fullmatch(REPLY_PATTERN, reply_to):
+        raise Unreadable("header Comanda-Reply-To is not below replies.v1. or an inbox")
     try:
         body = json.loads(message.data)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"body: not JSON: {error}") from error
     if not isinstance(body, dict):
         raise Unreadable("body: not a JSON object")
-    return Till(restaurant, command, body, actor)
+    return Till(restaurant, command, body, actor, reply_to)
 
 
 async def _answer(

@@ -1,0 +1,57 @@
+"""A NATS server with Comanda's permissions, its streams, and the visitors of a test."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from comanda_contracts import streams
+from comanda_local.places import temporary_folder
+from comanda_local.servers import Nats
+from comanda_local.servers.nats import ACCOUNTS
+from service_kit.jetstream import connected, set_up_stream
+
+from tests.permissions.visitor import Visitor
+
+SERVICES = ("ordering", "serving", "query")
+STREAMS = (
+    *(streams.ORDERS, streams.TICKETS, streams.MENU, streams.RESTAURANTS),
+    *(streams.COMMANDS, streams.DEAD_LETTERS),
+)
+
+Visit = Callable[[str], Awaitable[Visitor]]
+
+
+@pytest.fixture(scope="package")
+def server_folder() -> Iterator[Path]:
+    with temporary_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="package")
+def server(server_folder: Path) -> Iterator[Nats]:
+    server = Nats(server_folder, accounts=ACCOUNTS)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def visit(server: Nats) -> AsyncIterator[Visit]:
+    """Lets a user in, by the user's name; all streams are there."""
+    async with contextlib.AsyncExitStack() as visitors:
+        async with connected([server.url], "operator") as operator:
+            for stream in STREAMS:
+                await set_up_stream(operator.jetstream(), stream, replicas=1)
+
+        async def visit(user: str) -> Visitor:
+            own = user in SERVICES
+            inbox = f"_INBOX_{user}" if own else "_INBOX"
+            return await visitors.enter_async_context(Visitor.of(server, user, inbox))
+
+        yield visit
+
+
+@pytest.fixture
+async def operator(visit: Visit) -> Visitor:
+    return await visit("operator")

@@ -1,0 +1,114 @@
+"""A team is added by one command, and the server takes what the command writes."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from comanda_local.places import temporary_folder
+from comanda_local.servers import Nats
+from comanda_local.servers.nats import ACCOUNTS, password_variable
+from comanda_local.teams import LIST, NotGranted, write_team
+
+from tests.permissions.visitor import Visitor
+
+NATS_SERVER = Path(sys.executable).with_name("nats-server")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the configuration."""
+    return Path(shutil.copytree(ACCOUNTS.parent, tmp_path / "nats"))
+
+
+async def test_a_new_team_is_let_in_and_makes_its_consumers(folder: Path) -> None:
+    write_team("loyalty-eu", ["menu.v1.>", "orders.v1.*.*.placed", "orders.v1.*.*.closed"], folder)
+
+    with temporary_folder() as data:
+        server = Nats(data, accounts=folder / "accounts.conf")
+        server.start()
+        async with Visitor.of(server, "loyalty-eu", "_INBOX") as team:
+            asked = {
+                consumer: await team.ask(f"$JS.comanda.API.CONSUMER.INFO.{consumer}")
+                for consumer in ("MENU.loyalty-eu", "ORDERS.loyalty-eu", "ORDERS.loyalty-eu-2")
+            }
+            other = await team.ask("$JS.comanda.API.CONSUMER.INFO.TICKETS.loyalty-eu")
+        server.stop()
+
+    assert all(answer["error"]["code"] == 404 for answer in asked.values()), "it may ask"
+    assert other is None
+
+
+def test_a_team_is_written_anew_without_being_listed_twice(folder: Path) -> None:
+    write_team("loyalty", ["menu.v1.>"], folder)
+    file = write_team("loyalty", ["tickets.v1.*.*.*.ready"], folder)
+
+    assert "menu" not in file.read_text()
+    assert (folder / LIST).read_text().count("team-loyalty.conf") == 1
+
+
+def test_what_is_committed_is_what_the_command_writes(folder: Path) -> None:
+    for file in ACCOUNTS.parent.glob("team-*.conf"):
+        name = file.stem.removeprefix("team-")
+        lines = [line for line in file.read_text().splitlines() if line.startswith("#   ")]
+
+        again = write_team(name, [line[4:].partition(",")[0] for line in lines], folder)
+
+        assert again.read_text() == file.read_text()
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "orders.v1.*",  # the server would take `orders.v1.>` for one of these
+        "orders.v1.la-piazza",
+        "orders.v1.*.*.*.*",
+        "orders.v1.*.*.*.>",
+        "orders.v2.>",
+        "commands.v1.>",
+        "dead-letters.v1.>",
+        "orders.>",
+        ">",
+        "orders.v1.>.placed",
+        'orders.v1."}.*.placed',
+        "",
+    ],
+)
+def test_a_grant_is_within_a_published_stream(folder: Path, subject: str) -> None:
+    with pytest.raises(NotGranted):
+        write_team("loyalty", [subject], folder)
+
+    assert not (folder / "team-loyalty.conf").exists()
+
+
+@pytest.mark.parametrize("name", ["Loyalty", "", "a.b", "a b", "../x", "-a"])
+def test_a_name_is_one_that_a_consumer_may_have(folder: Path, name: str) -> None:
+    with pytest.raises(NotGranted):
+        write_team(name, ["menu.v1.>"], folder)
+
+
+def test_the_server_does_not_start_without_a_password(folder: Path) -> None:
+    write_team("loyalty", ["menu.v1.>"], folder)
+    users = ("operator", "ordering", "serving", "query", "tills", "notifier", "wallboard")
+    passwords = {password_variable(user): "p1" for user in users}
+    config = str(folder / "nats.conf")
+
+    check = [str(NATS_SERVER), "-t", "-c", config]
+    lacking = subprocess.run(check, env=passwords, capture_output=True, text=True, check=False)
+    whole = passwords | {password_variable("loyalty"): "p1"}
+    complete = subprocess.run(check, env=whole, capture_output=True, text=True, check=False)
+
+    assert lacking.returncode != 0
+    assert "COMANDA_NATS_LOYALTY_PASSWORD" in lacking.stderr
+    assert complete.returncode == 0, complete.stderr
+
+
+def test_the_passwords_of_a_local_server_are_kept_for_their_owner_alone(tmp_path: Path) -> None:
+    first = Nats(tmp_path / "nats", accounts=ACCOUNTS).url_of("ordering").split("@")[0]
+    again = Nats(tmp_path / "nats", accounts=ACCOUNTS).url_of("ordering").split("@")[0]
+
+    assert again == first
+    assert (tmp_path / "nats" / "passwords.json").stat().st_mode & 0o077 == 0
+    assert os.environ.get(password_variable("ordering")) is None

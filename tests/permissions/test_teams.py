@@ -1,0 +1,170 @@
+"""A team reads what it was granted, by consumers of its own, and publishes nothing."""
+
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from comanda_contracts.streams import COMMANDS, MENU, ORDERS, TICKETS
+from comanda_local.teams import API
+from nats.aio.msg import Msg
+from nats.js import api
+
+from tests.permissions.conftest import STREAMS, Visit
+from tests.permissions.visitor import Visitor
+
+PLACED = "orders.v1.*.*.placed"
+"""What `notifier` was granted of the orders."""
+CREATE = f"{API}.CONSUMER.CREATE"
+OWN = f"{CREATE}.ORDERS.notifier"
+
+
+@pytest.fixture
+async def notifier(visit: Visit, operator: Visitor) -> AsyncIterator[Visitor]:
+    js = operator.client.jetstream()
+    for stream in (ORDERS, TICKETS, COMMANDS):
+        await js.purge_stream(stream.name)
+    yield await visit("notifier")
+    await operator.ask("$JS.API.CONSUMER.DELETE.ORDERS.notifier")
+    await operator.ask("$JS.API.CONSUMER.DELETE.ORDERS.wallboard")
+
+
+async def publish(operator: Visitor, *subjects: str) -> None:
+    for subject in subjects:
+        await operator.client.jetstream().publish(subject, subject.encode())
+
+
+async def read(team: Visitor, consumer: str, filter_subject: str) -> list[Msg]:
+    """All that the team's consumer of this filter has for it, settled."""
+    js = team.client.jetstream(prefix=API)
+    config = api.ConsumerConfig(
+        name=consumer, durable_name=consumer, ack_policy=api.AckPolicy.EXPLICIT
+    )
+    await js.add_consumer(ORDERS.name, config, filter_subject=filter_subject)
+    subscription = await js.pull_subscribe_bind(consumer, ORDERS.name)
+    pending = (await subscription.consumer_info()).num_pending or 0
+    messages = await subscription.fetch(pending, 10)
+    for message in messages:
+        await message.ack_sync()
+    return messages
+
+
+async def last_sequences(operator: Visitor) -> dict[str, int]:
+    infos = await operator.client.jetstream().streams_info()
+    return {info.config.name or "": info.state.last_seq for info in infos}
+
+
+def request(**config: Any) -> dict[str, Any]:
+    return {"stream_name": "ORDERS", "config": {"name": "notifier", **config}}
+
+
+async def test_a_team_reads_what_it_was_granted(notifier: Visitor, operator: Visitor) -> None:
+    await publish(operator, "orders.v1.a.1.placed", "orders.v1.a.1.closed", "orders.v1.b.2.placed")
+
+    messages = await read(notifier, "notifier", PLACED)
+
+    assert [each.data for each in messages] == [b"orders.v1.a.1.placed", b"orders.v1.b.2.placed"]
+    info = await notifier.client.jetstream(prefix=API).consumer_info(ORDERS.name, "notifier")
+    assert (info.num_ack_pending, info.num_pending) == (0, 0)
+
+
+async def test_a_team_may_read_less_than_it_was_granted(
+    notifier: Visitor, operator: Visitor
+) -> None:
+    await publish(operator, "orders.v1.a.1.placed", "orders.v1.b.2.placed")
+
+    messages = await read(notifier, "notifier", "orders.v1.b.*.placed")
+
+    assert [each.data for each in messages] == [b"orders.v1.b.2.placed"]
+
+
+async def test_a_team_of_one_restaurant_reads_that_one(
+    notifier: Visitor, visit: Visit, operator: Visitor
+) -> None:
+    await publish(operator, "orders.v1.la-piazza.1.placed", "orders.v1.b.2.placed")
+    wallboard = await visit("wallboard")
+
+    messages = await read(wallboard, "wallboard", "orders.v1.la-piazza.>")
+
+    assert [each.data for each in messages] == [b"orders.v1.la-piazza.1.placed"]
+    others = {"stream_name": "ORDERS", "config": {"name": "wallboard", "filter_subject": PLACED}}
+    assert await wallboard.ask(f"{CREATE}.ORDERS.wallboard.{PLACED}", others) is None
+
+
+@pytest.mark.parametrize(
+    ("subject", "body"),
+    [
+        (f"{OWN}.orders.v1.>", request(filter_subject="orders.v1.>")),
+        (f"{OWN}.orders.v1.*.*.*", request(filter_subject="orders.v1.*.*.*")),
+        (f"{OWN}.orders.v1.*.*.>", request(filter_subject="orders.v1.*.*.>")),
+        (f"{OWN}.orders.v1.*.*.closed", request(filter_subject="orders.v1.*.*.closed")),
+        (f"{OWN}.orders.v1.*.>.placed", request(filter_subject="orders.v1.*.>.placed")),
+        (f"{OWN}.{PLACED}", request(filter_subject="orders.v1.>")),
+        (f"{OWN}.{PLACED}", request()),
+        (f"{OWN}.{PLACED}", request(filter_subjects=["orders.v1.>"])),
+        (f"{OWN}.{PLACED}", request(filter_subjects=[PLACED, "orders.v1.*.*.closed"])),
+        (f"{OWN}.{PLACED}", request(filter_subject=PLACED, filter_subjects=["orders.v1.>"])),
+        (f"{OWN}.{PLACED}", request(filter_subject=PLACED) | {"stream_name": "COMMANDS"}),
+        (f"{OWN}.{PLACED}", request(filter_subject=PLACED, durable_name="query")),
+        (OWN, request(filter_subjects=[PLACED])),
+        (f"{CREATE}.ORDERS", request(filter_subject=PLACED)),
+        (f"{API}.CONSUMER.DURABLE.CREATE.ORDERS.notifier", request(filter_subject=PLACED)),
+        (f"{CREATE}.ORDERS.query.{PLACED}", request(filter_subject=PLACED, name="query")),
+        (f"{CREATE}.ORDERS.notifier-2.{PLACED}", request(filter_subject=PLACED, name="notifier-2")),
+        (f"{CREATE}.MENU.notifier.menu.v1.>", request(filter_subject="menu.v1.>")),
+    ],
+)
+async def test_a_team_gets_no_other_consumer(
+    notifier: Visitor, operator: Visitor, subject: str, body: dict[str, Any]
+) -> None:
+    answer = await notifier.ask(subject, body)
+
+    assert answer is None or "error" in answer
+    js = operator.client.jetstream()
+    for stream in (ORDERS, MENU, COMMANDS):
+        assert "notifier" not in {info.name for info in await js.consumers_info(stream.name)}
+
+
+async def test_a_team_touches_nobody_elses_consumer(notifier: Visitor, operator: Visitor) -> None:
+    js = operator.client.jetstream()
+    await js.add_consumer(ORDERS.name, api.ConsumerConfig(durable_name="query"))
+
+    for request_ in ("INFO", "DELETE", "MSG.NEXT", "PAUSE", "RESET"):
+        assert await notifier.ask(f"{API}.CONSUMER.{request_}.ORDERS.query") is None
+
+    assert (await js.consumer_info(ORDERS.name, "query")).name == "query"
+
+
+async def test_a_team_has_no_answer_sent_to_a_stream(notifier: Visitor, operator: Visitor) -> None:
+    """NATS looks at the subject of a message, not at where its answer is to go."""
+    await publish(operator, "orders.v1.a.1.placed")
+    await read(notifier, "notifier", PLACED)
+    await publish(operator, "orders.v1.a.2.placed")
+    before = await last_sequences(operator)
+
+    for stream in STREAMS:
+        target = stream.subject.replace(">", f"a.{uuid.uuid4()}.x")
+        for question in ("INFO", "MSG.NEXT"):
+            await notifier.client.publish(
+                f"{API}.CONSUMER.{question}.ORDERS.notifier", b"", reply=target
+            )
+    assert await notifier.ask(f"{API}.CONSUMER.INFO.ORDERS.notifier"), "they are answered by now"
+
+    assert await last_sequences(operator) == before
+
+
+async def test_a_team_has_no_consumer_deliver_to_a_stream(
+    notifier: Visitor, operator: Visitor
+) -> None:
+    await publish(operator, "orders.v1.a.1.placed")
+    before = await last_sequences(operator)
+
+    for stream in STREAMS:
+        target = stream.subject.replace(">", f"a.{uuid.uuid4()}.x")
+        body = request(filter_subject=PLACED, deliver_subject=target, ack_policy="none")
+        await notifier.ask(f"{OWN}.{PLACED}", body)
+        info = await notifier.ask(f"{API}.CONSUMER.INFO.ORDERS.notifier")
+        assert stream is ORDERS or info["delivered"]["consumer_seq"] == 0
+        await notifier.ask(f"{API}.CONSUMER.DELETE.ORDERS.notifier")
+
+    assert await last_sequences(operator) == before

@@ -1,0 +1,134 @@
+"""Each user may do what it needs, and nothing else."""
+
+import nats
+import nats.errors
+import pytest
+from comanda_contracts import streams
+from comanda_local.servers import Nats
+from nats.js import api
+
+from tests.permissions.conftest import STREAMS, Visit
+from tests.permissions.visitor import Visitor
+
+USERS = ("ordering", "serving", "query", "tills", "notifier", "wallboard")
+MAY_PUBLISH = {
+    "orders.v1.la-piazza.1.placed": {"ordering"},
+    "restaurants.v1.la-piazza.set": {"ordering"},
+    "menu.v1.la-piazza.cola.item-set": {"ordering"},
+    "tickets.v1.la-piazza.1.1.started": {"serving"},
+    "commands.v1.la-piazza.place-order": {"tills"},
+    "replies.v1.la-piazza.till-1": {"ordering"},
+    "dead-letters.v1.ordering.TICKETS": {"ordering"},
+    "dead-letters.v1.serving.ORDERS": {"serving"},
+    "dead-letters.v1.query.ORDERS": {"query"},
+    "_INBOX_ordering.forged": set(),
+    "_INBOX.forged": set(),
+    "anything.else": set(),
+}
+"""Who may publish on a subject, beside the operator."""
+
+MAY_ASK = {
+    "STREAM.CREATE.OTHER": set(),
+    "STREAM.UPDATE.ORDERS": {"ordering"},
+    "STREAM.UPDATE.TICKETS": {"serving"},
+    "STREAM.UPDATE.COMMANDS": {"ordering"},
+    "STREAM.UPDATE.DEAD_LETTERS": {"ordering", "serving", "query"},
+    "STREAM.MSG.DELETE.ORDERS": set(),
+    "STREAM.MSG.DELETE.DEAD_LETTERS": {"query"},
+    "STREAM.MSG.GET.COMMANDS": set(),
+    "STREAM.MSG.GET.TICKETS": {"serving", "query"},
+    "DIRECT.GET.COMMANDS": set(),
+    "DIRECT.GET.COMMANDS.commands.v1.la-piazza.place-order": set(),
+    "STREAM.SNAPSHOT.ORDERS": set(),
+    "STREAM.RESTORE.OTHER": set(),
+    "STREAM.LEADER.STEPDOWN.ORDERS": set(),
+    "CONSUMER.DURABLE.CREATE.COMMANDS.ordering": {"ordering"},
+    "CONSUMER.DURABLE.CREATE.COMMANDS.query": set(),
+    "CONSUMER.CREATE.COMMANDS.query-audit": set(),
+    "CONSUMER.CREATE.COMMANDS": set(),
+    "CONSUMER.DURABLE.CREATE.ORDERS.serving": {"serving"},
+    "CONSUMER.DURABLE.CREATE.ORDERS.query": {"query"},
+    "CONSUMER.CREATE.ORDERS": set(),
+    "CONSUMER.DELETE.ORDERS.serving": set(),
+    "CONSUMER.PAUSE.ORDERS.serving": set(),
+    "CONSUMER.LIST.ORDERS": set(),
+}
+"""Who may make a request of JetStream's API, beside the operator."""
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_a_user_publishes_on_the_subjects_that_are_its_own(visit: Visit, user: str) -> None:
+    visitor = await visit(user)
+
+    allowed = {subject for subject in MAY_PUBLISH if await visitor.may_publish(subject)}
+
+    assert allowed == {subject for subject, users in MAY_PUBLISH.items() if user in users}
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_a_user_asks_of_jetstream_what_it_needs(visit: Visit, user: str) -> None:
+    visitor = await visit(user)
+
+    answered = {request for request in MAY_ASK if await visitor.ask(f"$JS.API.{request}")}
+    also = {request for request in MAY_ASK if await visitor.ask(f"$JS.comanda.API.{request}")}
+
+    assert answered == {request for request, users in MAY_ASK.items() if user in users}
+    assert also == set()
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_nobody_deletes_or_purges_a_stream(
+    visit: Visit, user: str, operator: Visitor
+) -> None:
+    visitor = await visit(user)
+
+    for stream in STREAMS:
+        for request in ("DELETE", "PURGE"):
+            assert await visitor.ask(f"$JS.API.STREAM.{request}.{stream.name}") is None
+            assert await visitor.ask(f"$JS.comanda.API.STREAM.{request}.{stream.name}") is None
+
+    names = {each.config.name for each in await operator.client.jetstream().streams_info()}
+    assert {stream.name for stream in STREAMS} <= names
+
+
+async def test_the_operator_may(operator: Visitor) -> None:
+    js = operator.client.jetstream()
+    await js.add_stream(api.StreamConfig("SPARE", subjects=["spare"]))
+
+    await js.purge_stream("SPARE")
+
+    assert await js.delete_stream("SPARE")
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_nobody_reads_past_jetstream_or_in_anothers_inbox(visit: Visit, user: str) -> None:
+    visitor = await visit(user)
+    others = {f"_INBOX_{each}.>" for each in ("ordering", "serving", "query")} - {
+        f"_INBOX_{user}.>"
+    }
+
+    subjects = [">", "$JS.>", *others, *(each.subject for each in STREAMS)]
+
+    assert [each for each in subjects if await visitor.may_subscribe(each)] == []
+
+
+async def test_a_service_does_not_take_or_settle_what_another_is_given(
+    visit: Visit, operator: Visitor
+) -> None:
+    js = operator.client.jetstream()
+    await js.add_consumer(streams.ORDERS.name, api.ConsumerConfig(durable_name="serving"))
+    query = await visit("query")
+
+    assert await query.ask("$JS.API.CONSUMER.MSG.NEXT.ORDERS.serving") is None
+    assert not await query.may_publish("$JS.ACK.ORDERS.serving.1.1.1.1.0")
+
+
+@pytest.mark.parametrize("password", [None, "wrong"])
+async def test_a_stranger_is_not_let_in(server: Nats, password: str | None) -> None:
+    address = server.url.rpartition("@")[2]
+    who = f"operator:{password}@" if password else ""
+
+    with pytest.raises(nats.errors.Error, match="Authorization Violation"):
+        await nats.connect(
+            f"nats://{who}{address}", allow_reconnect=False, max_reconnect_attempts=0
+        )
