@@ -45,6 +45,12 @@ def an_order(**fields: Any) -> Order:
     return Order(**(known | fields))
 
 
+def at_table(name: str) -> dict[str, Any]:
+    """The fields of an order of two guests at a table."""
+    channel = contracts.Channel.DINE_IN
+    return {"channel": channel, "table": name, "guests": 2, "customer": None}
+
+
 def its_ticket(order: Order, **fields: Any) -> Ticket:
     """The ticket of the order's first round, unless the fields say otherwise."""
     known: dict[str, Any] = {

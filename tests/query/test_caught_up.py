@@ -7,12 +7,12 @@ import pytest
 from query.inbound.http.caught_up import MOST_AFTER
 from query.outbound.orders import MongoOrders
 
-from tests.query.builders import an_order, closed, placed
+from tests.query.builders import an_order, at_table, closed, placed
 from tests.query.conftest import answering, store
 
 AN_ID = "01968f6e-3d2a-7c1b-9a4e-5f60718293a4"
 
-ANSWERS_OF_MANY_ORDERS = ["orders", "board"]
+ANSWERS_OF_MANY_ORDERS = ["orders", "tables", "board"]
 
 asked_of_each = pytest.mark.parametrize("question", ANSWERS_OF_MANY_ORDERS)
 
@@ -21,7 +21,8 @@ asked_of_each = pytest.mark.parametrize("question", ANSWERS_OF_MANY_ORDERS)
 async def test_an_answer_waits_for_each_order_that_the_client_wrote(
     question: str, query: httpx.AsyncClient, orders: MongoOrders, restaurant: str
 ) -> None:
-    here, other = an_order(restaurant=restaurant), an_order(restaurant=restaurant)
+    here = an_order(restaurant=restaurant)
+    other = an_order(restaurant=restaurant, **at_table("7"))
     await store(orders, placed(here))
     after = [f"{here.order_id}:2", f"{other.order_id}:1", f"{here.order_id}:1"]
 

@@ -31,9 +31,6 @@ Question = Callable[[MongoOrders, MongoMenus], Awaitable[object]]
 
 QUESTIONS: dict[str, Question] = {
     "one order": lambda orders, _: orders.one("an-order"),
-    "all orders": lambda orders, _: orders.newest("r", active=None, limit=10),
-    "active orders": lambda orders, _: orders.newest("r", active=True, limit=10),
-    "other orders": lambda orders, _: orders.newest("r", active=False, limit=10),
     "the board": lambda orders, _: orders.board("r"),
     "the restaurant": lambda _, menus: menus.restaurant("r"),
     "the menu": lambda _, menus: menus.items("r"),
@@ -41,6 +38,9 @@ QUESTIONS: dict[str, Question] = {
     "a change of the menu": lambda _, menus: menus.merge_items([menu.of(offered("r", "tea"))]),
     "a change of a restaurant": lambda _, menus: menus.merge_restaurants([menu.of(opened("r"))]),
 }
+
+SORTED = {"the board"}
+"""Of a restaurant's active orders, which are few, the server may sort what an index gives it."""
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -58,7 +58,7 @@ async def test_it_needs_no_scan_of_a_collection_and_no_sort(
     assert asked
     for each in asked:
         assert each["planSummary"].startswith(("IDHACK", "IXSCAN")), each["planSummary"]
-        assert not each.get("hasSortStage", False)
+        assert question in SORTED or not each.get("hasSortStage", False)
 
 
 async def profiled(database: Database) -> list[dict[str, Any]]:

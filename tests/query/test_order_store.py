@@ -138,28 +138,6 @@ async def test_text_that_looks_like_an_expression_is_kept_as_it_is(orders: Mongo
     assert (stored["order"]["customer"], stored["order"]["number"]) == ("$restaurant", "$$ROOT")
 
 
-async def test_lists_are_newest_first_and_know_what_is_active(
-    orders: MongoOrders, restaurant: str
-) -> None:
-    first, second, third = (
-        an_order(restaurant=restaurant, placed_at=after(number)) for number in range(3)
-    )
-    unknown = news_of(its_ticket(an_order(restaurant=restaurant)))
-    elsewhere = placed(an_order())
-    await store(
-        orders, placed(first), placed(third), placed(second), closed(second), unknown, elsewhere
-    )
-
-    async def listed(*, active: bool | None, limit: int = 10) -> list[str]:
-        return [each["_id"] for each in await orders.newest(restaurant, active=active, limit=limit)]
-
-    ids = [str(order.order_id) for order in (third, second, first)]
-    assert await listed(active=None) == ids
-    assert await listed(active=None, limit=2) == ids[:2]
-    assert await listed(active=True) == [ids[0], ids[2]]
-    assert await listed(active=False) == [ids[1]]
-
-
 async def test_the_board_calls_numbers_out_oldest_first(
     orders: MongoOrders, restaurant: str
 ) -> None:

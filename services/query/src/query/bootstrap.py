@@ -30,6 +30,7 @@ from query.inbound.projector import PROJECTED, SERVICE, projector
 from query.outbound.arrivals import Arrivals
 from query.outbound.following import Following
 from query.outbound.generations import Generations
+from query.outbound.lists import MongoLists
 from query.outbound.live import MongoLiveOrders
 from query.outbound.mongo import connect, keep_watch
 from query.outbound.roll_up import RollUp
@@ -94,15 +95,15 @@ class Answers(NamedTuple):
 def answers_from(generations: Generations, *, min_version_wait: float) -> Answers:
     """The answers to every question, from these views."""
     stores, following = stores_over(generations), Following(generations)
-    arrivals = Arrivals(following)
-    caught_up = CaughtUp(stores.orders, arrivals, within=min_version_wait)
+    lists, arrivals = MongoLists(generations), Arrivals(following)
+    caught_up = CaughtUp(lists, arrivals, within=min_version_wait)
     boards = rendered_boards(stores.orders, stores.menus, following.want)
     live = MongoLiveOrders(generations, following, render=order_json, outdated=boards)
     return Answers(
         [
             live_routes(live, boards, stores.menus),
-            order_routes(stores.orders, arrivals, min_version_wait=min_version_wait),
-            list_routes(stores.orders, stores.menus, caught_up),
+            order_routes(stores.orders, lists, arrivals, min_version_wait=min_version_wait),
+            list_routes(lists, stores.menus, caught_up),
             board_routes(boards, caught_up),
             menu_routes(stores.menus),
             sales_routes(stores.sales, stores.menus),

@@ -38,11 +38,19 @@ class TimelineEntry(BaseModel):
     source: str = Field(examples=["ordering", "serving"])
     round: int | None
     version: int = Field(description="of the order, or of the round's ticket")
-    actor: str | None
+    actor: str | None = Field(description="who did it, where known")
+    reason: str | None = Field(description="why, of events that say so")
 
 
-class OrderView(BaseModel):
-    """An order, its tickets and what happened to them."""
+class Timeline(BaseModel):
+    """Who did what to an order, when and why."""
+
+    order_id: str
+    timeline: list[TimelineEntry] = Field(description="oldest first")
+
+
+class ListedOrder(BaseModel):
+    """An order and its tickets."""
 
     order_id: str
     restaurant: str
@@ -59,13 +67,48 @@ class OrderView(BaseModel):
     placed_at: AwareDatetime
     total: int = Field(description="minor units of the currency, without voided rounds")
     rounds: list[RoundView]
+
+
+class OrderView(ListedOrder):
+    """An order, its tickets and what happened to them."""
+
     timeline: list[TimelineEntry] = Field(description="oldest first")
 
 
 class OrderList(BaseModel):
-    """Orders of a restaurant, newest first."""
+    """A page of a restaurant's orders."""
 
-    orders: list[OrderView]
+    orders: list[ListedOrder]
+    next: str | None = Field(description="cursor of the page after this one; null at the end")
+
+
+class TableOrder(BaseModel):
+    """An active order of guests at a table."""
+
+    order_id: str
+    number: str = Field(examples=["A-017"])
+    version: int
+    placed_at: AwareDatetime
+    total: int = Field(description="minor units of the currency")
+    status: ViewStatus
+
+
+class Table(BaseModel):
+    """A table at which guests sit."""
+
+    table: str
+    since: AwareDatetime = Field(description="when the first of its active orders was placed")
+    status: ViewStatus = Field(description="of its orders the most urgent")
+    guests: int
+    open_total: int = Field(description="minor units of the currency")
+    currency: str
+    orders: list[TableOrder] = Field(description="its active orders, oldest first")
+
+
+class TableList(BaseModel):
+    """The occupied tables, table 2 before table 10."""
+
+    tables: list[Table]
 
 
 class BoardOrder(BaseModel):

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from pymongo import ASCENDING, DESCENDING
+from pymongo.read_concern import ReadConcern
 
 from query.outbound.generations import Generation
 from query.views.board import SHOWN, Board, board_of
@@ -20,16 +21,20 @@ ON_THE_BOARD = {
     "tickets": 1,
 }
 """What `board_of` reads of an order."""
+ONE_STATE = ReadConcern("snapshot")
+"""An order that goes on to another status meanwhile is neither missed nor seen twice."""
 DAYS = 2
 """Business days that the latest rounds are taken from: a day begins without any."""
 
 
 async def read_board(generation: Generation, restaurant: str) -> Board:
     """The board as it is now."""
-    shown = {"restaurant": restaurant, "order.active": True, "status": {"$in": SHOWN}}
-    orders = await generation.orders.find(
-        shown, ON_THE_BOARD, sort=[("order.placed_at", ASCENDING)]
-    ).to_list()
+    shown = {"restaurant": restaurant, "status": {"$in": SHOWN}}
+    orders = (
+        await generation.orders.with_options(read_concern=ONE_STATE)
+        .find(shown, ON_THE_BOARD, sort=[("order.placed_at", ASCENDING)])
+        .to_list()
+    )
     made = await _made(generation, restaurant) if orders else []
     return board_of(orders, made, datetime.now(UTC))
 

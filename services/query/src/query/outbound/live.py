@@ -14,6 +14,7 @@ from query.outbound.generations import Generations
 from query.outbound.mongo import READ_WITHIN, answering
 from query.outbound.position import Position
 from query.views.shown import is_known
+from query.views.status import ACTIVE
 from query.views.store import Document, News, StoreAway
 
 READERS = Gauge("comanda_query_live_readers", "Readers of live feeds", ["feed"])
@@ -170,7 +171,7 @@ class MongoLiveOrders(Follower):
         return await self._read({"_id": {"$in": wanted}}) if wanted else []
 
     async def _active(self, restaurant: str) -> list[Document]:
-        return await self._read({"restaurant": restaurant, "order.active": True})
+        return await self._read({"restaurant": restaurant, "status": {"$in": sorted(ACTIVE)}})
 
     async def _read(
         self, those: Document, projection: Mapping[str, Any] | None = None

@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, UpdateOne
+from pymongo import UpdateOne
 
 from query.outbound.board import read_board
 from query.outbound.derived import DERIVE
 from query.outbound.generations import Generations
+from query.outbound.indexes import OF_ORDERS
 from query.outbound.mongo import answering
 from query.views.board import Board
 from query.views.joining import State
 from query.views.order import OrderView
 from query.views.store import Document
-
-LISTED = [("restaurant", ASCENDING), ("order.active", ASCENDING), ("order.placed_at", ASCENDING)]
-"""The index behind every list."""
 
 
 class MongoOrders:
@@ -25,9 +23,9 @@ class MongoOrders:
         self._generations = generations
 
     async def set_up(self) -> None:
-        """Make the index that serves every list, if it is not there."""
+        """Make the indexes that orders are found by, if they are not there."""
         for generation in await self._generations.written():
-            await generation.orders.create_index(LISTED)
+            await generation.orders.create_indexes(OF_ORDERS)
 
     async def merge(self, views: Sequence[OrderView]) -> None:
         joins = [_joining(view) for view in views]
@@ -36,15 +34,6 @@ class MongoOrders:
     async def one(self, order_id: str) -> Document | None:
         async with answering():
             return await self._generations.live.orders.find_one({"_id": order_id})
-
-    async def newest(self, restaurant: str, *, active: bool | None, limit: int) -> list[Document]:
-        found = self._generations.live.orders.find(
-            {"restaurant": restaurant, "order.active": {"$in": _either(active)}},
-            sort=[("order.placed_at", DESCENDING)],
-            limit=limit,
-        )
-        async with answering():
-            return await found.to_list()
 
     async def board(self, restaurant: str) -> Board:
         async with answering():
@@ -70,8 +59,3 @@ def _joining(view: OrderView) -> UpdateOne:
 
 def _newest(path: str, state: State) -> dict[str, Any]:
     return {"$max": [f"${path}", {"$literal": state}]}
-
-
-def _either(active: bool | None) -> list[bool]:
-    """What `active` may be; an order of which only tickets are known has neither."""
-    return [True, False] if active is None else [active]

@@ -19,6 +19,7 @@ from service_kit.components import Ready
 from query.outbound.generations import Generation, Generations
 from query.outbound.mongo import answering
 from query.outbound.sales import DIRTY, hour_key
+from query.views.finding import ANY_ORDER
 from query.views.sales import Hour, Sales
 from query.views.store import Document, StoreAway
 
@@ -139,7 +140,7 @@ async def _sales_of(generation: Generation, hour: Hour) -> Sales:
     orders = generation.orders.find(
         {
             "restaurant": hour.restaurant,
-            "order.active": {"$in": [True, False]},
+            "order.found_by": ANY_ORDER,
             "order.placed_at": {"$gte": hour.start, "$lt": hour.start + timedelta(hours=1)},
             "order.business_day": hour.day,
         },

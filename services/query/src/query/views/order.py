@@ -10,10 +10,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from comanda_contracts import ItemsAdded, Order, OrderEvent, Ticket, TicketEvent, TicketStatus
+from comanda_contracts import (
+    CancellationRequested,
+    ItemsAdded,
+    Order,
+    OrderEvent,
+    Ticket,
+    TicketEvent,
+    TicketStatus,
+)
 
+from query.views.finding import terms_of
 from query.views.joining import State, newer
-from query.views.status import is_active, rounds_as, status_of
+from query.views.status import rounds_as, status_of
 
 NOT_SHOWN = {"order_id", "restaurant", "cancellation"}
 """Fields of an order that its state in the view leaves out."""
@@ -103,7 +112,7 @@ def _order_state(order: Order) -> State:
         **state,
         "rounds": [{**each, "total": _total(each["lines"])} for each in state["rounds"]],
         "placed_at": _as_stored(order.placed_at),
-        "active": is_active(order),
+        "found_by": terms_of(order),
         "assumed": rounds_as(TicketStatus.QUEUED, order, voided=False),
         "overruled": rounds_as(TicketStatus.SERVED, order, voided=True),
     }
@@ -133,4 +142,12 @@ def _entry(
         "round": round_number,
         "version": event.state.version,
         "actor": event.actor,
+        "reason": _reason(event),
     }
+
+
+def _reason(event: OrderEvent | TicketEvent) -> str | None:
+    """Why it was done, of events that say so."""
+    if isinstance(event, CancellationRequested) and event.order.cancellation:
+        return event.order.cancellation.reason
+    return getattr(event, "reason", None)

@@ -33,6 +33,11 @@ def version_of(document: Document) -> int:
 
 def shown_order(document: Document) -> dict[str, Any]:
     """The order view of an order that is known."""
+    return {**listed_order(document), "timeline": shown_timeline(document)}
+
+
+def listed_order(document: Document) -> dict[str, Any]:
+    """The same without its timeline, as lists have it."""
     order, tickets = document["order"], document.get("tickets", {})
     return {
         "order_id": document["_id"],
@@ -40,8 +45,12 @@ def shown_order(document: Document) -> dict[str, Any]:
         **{name: order[name] for name in SHOWN},
         "status": document["status"],
         "rounds": [{**each, "ticket": tickets.get(str(each["round"]))} for each in order["rounds"]],
-        "timeline": sorted(document["timeline"].values(), key=_when),
     }
+
+
+def shown_timeline(document: Document) -> list[dict[str, Any]]:
+    """Everything that happened to an order, oldest first."""
+    return sorted(document["timeline"].values(), key=_when)
 
 
 def _when(entry: dict[str, Any]) -> tuple[datetime, str, int, int]:

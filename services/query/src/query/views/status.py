@@ -21,6 +21,10 @@ class ViewStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+OVER = frozenset({ViewStatus.CLOSED, ViewStatus.CANCELLED})
+ACTIVE = frozenset(ViewStatus) - OVER
+"""Of orders to which anything may still happen."""
+
 ALL_SERVED = frozenset({TicketStatus.SERVED})
 ALL_READY = ALL_SERVED | {TicketStatus.READY}
 NONE_BEGUN = ALL_SERVED | {TicketStatus.QUEUED, TicketStatus.VOIDED}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from query.views.board import Board
+from query.views.listing import Listing, Place
 from query.views.menu import Newest
 from query.views.order import OrderView
 from query.views.sales import Kept, Span
@@ -22,6 +23,10 @@ class Unstorable(ValueError):
     """An event that the store can't hold, such as one with a number beyond 64 bits."""
 
 
+class PageExpired(Exception):
+    """What a list was first read from is not there any more."""
+
+
 class Orders(Protocol):
     """The order views. Each method raises StoreAway if it can't be done now."""
 
@@ -34,11 +39,39 @@ class Orders(Protocol):
     async def one(self, order_id: str) -> Document | None:
         """What is stored of one order; None if nothing is."""
 
-    async def newest(self, restaurant: str, *, active: bool | None, limit: int) -> list[Document]:
-        """The restaurant's latest orders, newest first: all, the active or the others."""
-
     async def board(self, restaurant: str) -> Board:
         """What is being prepared and what is ready now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some orders of a list."""
+
+    orders: list[Document]
+    """Without their timelines."""
+    place: Place | None
+    """Where the page ends; None if nothing comes after it."""
+
+
+class Lists(Protocol):
+    """Questions that many orders are looked through for. Each raises StoreAway."""
+
+    async def version(self, restaurant: str, order_id: str) -> int:
+        """The version of an order that any list has from now on; 0 if it is not known there."""
+
+    async def numbered(self, restaurant: str, day: str, number: str) -> Document | None:
+        """The order with this number on a business day (ISO 8601)."""
+
+    async def page(self, listing: Listing, after: Place | None, limit: int) -> Page:
+        """The first orders of a list, or those after a place where a page of it ended.
+
+        An order that is in the list all the while is on exactly one of its pages, whatever comes
+        and changes meanwhile. A list by total is therefore read as it was when it was first asked
+        for; raises PageExpired if that is some minutes ago, or of an older generation.
+        """
+
+    async def seated(self, restaurant: str) -> list[Document]:
+        """The active orders of guests at tables: what `views/tables.py` shows of them."""
 
 
 class Menus(Protocol):

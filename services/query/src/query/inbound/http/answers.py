@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from uuid import UUID
 
 import orjson
 from fastapi import Response
@@ -49,9 +48,9 @@ def order_json(document: Document) -> bytes:
     return as_json(shown_order(document))
 
 
-def answer(content: Any) -> Response:
+def answer(content: Any, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
-    return Response(as_json(content), media_type="application/json")
+    return Response(as_json(content), media_type="application/json", headers=dict(headers or {}))
 
 
 def tagged_answer(content: Any, if_none_match: str | None) -> Response:
@@ -79,9 +78,9 @@ def unknown_restaurant(restaurant: str) -> Refused:
     return Refused(404, "unknown-restaurant", f"There is no restaurant {restaurant!r}.")
 
 
-def unknown_order(restaurant: str, order_id: UUID) -> Refused:
+def unknown_order(restaurant: str, name: str) -> Refused:
     """The restaurant has no such order, or no news of it came yet."""
-    detail = f"Restaurant {restaurant!r} has no order {order_id}."
+    detail = f"Restaurant {restaurant!r} has no order {name}."
     return Refused(404, "unknown-order", detail)
 
 

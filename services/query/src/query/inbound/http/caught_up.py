@@ -9,8 +9,7 @@ from fastapi import Query
 from pydantic import StringConstraints
 
 from query.inbound.http.answers import all_behind, asked
-from query.views.shown import version_of
-from query.views.store import Arrivals, Document, Orders
+from query.views.store import Arrivals, Lists
 
 MOST_AFTER = 20
 """Orders that one answer can wait for."""
@@ -36,8 +35,8 @@ class CaughtUp:
     After `within` seconds it is refused with 503, which names the orders that are behind.
     """
 
-    def __init__(self, orders: Orders, arrivals: Arrivals, *, within: float) -> None:
-        self._orders = orders
+    def __init__(self, lists: Lists, arrivals: Arrivals, *, within: float) -> None:
+        self._lists = lists
         self._arrivals = arrivals
         self._within = within
 
@@ -56,10 +55,7 @@ class CaughtUp:
 
     async def _version(self, restaurant: str, order_id: str, wanted: int) -> int:
         """The version of the order that the view has in the end; 0 if it has none."""
-
-        async def look() -> int:
-            return _version_in(restaurant, await self._orders.one(order_id))
-
+        look = partial(self._lists.version, restaurant, order_id)
         enough = partial(_at_least, wanted)
         return await asked(self._arrivals.look_until(order_id, look, enough, self._within))
 
@@ -68,10 +64,6 @@ def _wanted(after: Sequence[str]) -> dict[str, int]:
     """The highest version that is asked for of each order."""
     pairs = (each.split(":") for each in after)
     return dict(sorted((order_id, int(version)) for order_id, version in pairs))
-
-
-def _version_in(restaurant: str, document: Document | None) -> int:
-    return version_of(document) if document and document["restaurant"] == restaurant else 0
 
 
 def _at_least(wanted: int, version: int) -> bool:

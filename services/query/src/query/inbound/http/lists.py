@@ -1,36 +1,75 @@
-"""Lists of a restaurant's orders."""
+"""Lists of a restaurant's orders, page by page, and its tables."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from service_kit.problems import problem_responses
 
 from query.inbound import schema
 from query.inbound.http.answers import answer, asked
 from query.inbound.http.caught_up import CaughtUp
+from query.inbound.http.cursors import cursor_at, expired, place_of
+from query.inbound.http.filters import Filters
 from query.inbound.http.parameters import PREFIX
 from query.inbound.http.restaurants import known_restaurant
-from query.views.shown import shown_order
-from query.views.store import Menus, Orders
+from query.views.shown import listed_order
+from query.views.store import Lists, Menus, PageExpired
+from query.views.tables import occupied_tables
 
-MOST_ORDERS = 500
-
-Active = Annotated[
-    bool | None, Query(description="only orders that are not closed or cancelled, or only those")
-]
-Limit = Annotated[int, Query(ge=1, le=MOST_ORDERS)]
+NEXT: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"Link": {"description": "the next page", "schema": {"type": "string"}}}}
+}
 
 
-def list_routes(orders: Orders, menus: Menus, caught_up: CaughtUp) -> APIRouter:
+def list_routes(lists: Lists, menus: Menus, caught_up: CaughtUp) -> APIRouter:
     """Questions that are answered with many orders."""
-    router = APIRouter(prefix=PREFIX, responses=problem_responses(404, 422, 503))
+    router = APIRouter(
+        prefix=PREFIX,
+        responses=problem_responses(404, 422, 503),
+        dependencies=[Depends(caught_up)],
+    )
 
-    @router.get("/orders", response_model=schema.OrderList, dependencies=[Depends(caught_up)])
-    async def newest_orders(restaurant: str, active: Active = None, limit: Limit = 100) -> Response:
-        """The restaurant's orders, newest first."""
-        found = await asked(orders.newest(restaurant, active=active, limit=limit))
-        if not found:
+    @router.get(
+        "/orders",
+        response_model=schema.OrderList,
+        responses=NEXT | problem_responses(410),
+    )
+    async def list_orders(
+        request: Request, restaurant: str, filters: Annotated[Filters, Query()]
+    ) -> Response:
+        """The restaurant's orders, page by page: `next` is the cursor of the page after.
+
+        An order that is in the list all the while is on exactly one page, whatever comes and
+        changes meanwhile. One whose answer to the filters changes is there if it was when its
+        page was read. A list by total is shown as it was when its first page was read, and can be
+        read on for some minutes; then its cursors are refused with 410.
+        """
+        listing = filters.listing(restaurant)
+        start = place_of(filters.cursor, listing) if filters.cursor else None
+        try:
+            page = await asked(lists.page(listing, start, filters.limit))
+        except PageExpired:
+            raise expired() from None
+        if not page.orders:
             await known_restaurant(menus, restaurant)
-        return answer({"orders": [shown_order(document) for document in found]})
+        cursor = cursor_at(page.place, listing) if page.place else None
+        return answer(
+            {"orders": [listed_order(document) for document in page.orders], "next": cursor},
+            headers=_link(request, cursor) if cursor else {},
+        )
+
+    @router.get("/tables", response_model=schema.TableList)
+    async def list_tables(restaurant: str) -> Response:
+        """The tables at which guests sit: since when, for how much, and what they wait for."""
+        tables = occupied_tables(await asked(lists.seated(restaurant)))
+        if not tables:
+            await known_restaurant(menus, restaurant)
+        return answer({"tables": tables})
 
     return router
+
+
+def _link(request: Request, cursor: str) -> dict[str, str]:
+    """The next page by RFC 8288, relative to this one."""
+    after = request.url.include_query_params(cursor=cursor).query
+    return {"Link": f'<?{after}>; rel="next"'}

@@ -93,7 +93,7 @@ async def _order_events(
                 yield None
                 continue
             if not news.orders and name == "snapshot":
-                raise unknown_order(restaurant, order_id)
+                raise unknown_order(restaurant, str(order_id))
             if not news.orders:
                 return
             body = body_of(news.orders[0])
