@@ -110,6 +110,25 @@ async def test_what_cannot_be_read_stands_in_nobodys_way(
     assert subscriber.process.alive
 
 
+async def test_one_whose_consumer_is_deleted_fails_and_begins_anew_when_started_again(
+    stack: Stack, subscriber: Subscriber
+) -> None:
+    restaurant = Restaurant(stack)
+    subscriber.process.start()
+    before = ready(restaurant, 1)
+    restaurant.until(lambda: before <= subscriber.told().keys(), PATIENCE)
+
+    async with await nats.connect(stack.urls[NATS_URL]) as client:
+        await client.jetstream().delete_consumer(TICKETS.name, subscriber.name)
+    restaurant.until(lambda: not subscriber.process.alive, PATIENCE)
+    assert subscriber.process.exit_code == 1
+    subscriber.process.start()
+    after = ready(restaurant, 1)
+
+    restaurant.until(lambda: after <= subscriber.told().keys(), PATIENCE)
+    assert {subscriber.told()[order_id] for order_id in before | after} == {1}
+
+
 async def test_the_gate_knows_who_reads_what(stack: Stack) -> None:
     async with await nats.connect(stack.urls[NATS_URL]) as client:
         consumers = [

@@ -1,17 +1,19 @@
 """Tells takeaway customers that their order is ready. Run: `python pickup.py`, settings below."""
 
 import asyncio
+import contextlib
 import logging
 import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import nats
+import nats.errors
 from comanda_contracts import Unreadable, read
 from comanda_contracts.streams import ORDERS, TICKETS, Stream
 from faststream import AckPolicy, FastStream
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
-from nats.js import api
+from nats.js import JetStreamContext, api
 from notices import Notices
 
 URL = os.environ.get("NATS_URL", "nats://localhost:4222")
@@ -21,6 +23,10 @@ API = os.environ.get("NATS_API", "$JS.API")
 NAME = os.environ.get("CONSUMER", "pickup")
 """Name of the durable consumers. Two processes of one name share the work."""
 FILE = Path(os.environ.get("RECORD", "pickup.sqlite"))
+
+STREAMS = (ORDERS, TICKETS)
+WATCH_EVERY = 5.0
+"""Seconds between two looks at whether our consumers are there."""
 
 log = logging.getLogger("pickup")
 notices = Notices(FILE)
@@ -60,7 +66,7 @@ def tell() -> None:
         notices.settle(notice, "told")
 
 
-for stream in (ORDERS, TICKETS):
+for stream in STREAMS:
     broker.subscriber(
         stream.subject,
         stream=JStream(stream.name, declare=False),  # the stream is not ours
@@ -70,29 +76,42 @@ for stream in (ORDERS, TICKETS):
     )(hear)
 
 
-async def set_up(stream: Stream) -> None:
+async def set_up(js: JetStreamContext, stream: Stream) -> None:
     """Make our durable consumer, unless it is there: from the beginning of the stream."""
-    async with await nats.connect(URL, max_reconnect_attempts=-1) as client:
-        await client.jetstream(prefix=API).add_consumer(
-            stream.name,
-            api.ConsumerConfig(
-                name=NAME,
-                durable_name=NAME,
-                filter_subject=stream.subject,
-                deliver_policy=api.DeliverPolicy.ALL,
-                ack_policy=api.AckPolicy.EXPLICIT,
-                ack_wait=10,  # seconds, many times what one message takes
-                max_ack_pending=1000,
-            ),
-        )
+    mine = api.ConsumerConfig(
+        name=NAME,
+        durable_name=NAME,
+        filter_subject=stream.subject,
+        deliver_policy=api.DeliverPolicy.ALL,
+        ack_policy=api.AckPolicy.EXPLICIT,
+        ack_wait=10,  # seconds, many times what one message takes
+        max_ack_pending=1000,
+    )
+    await js.add_consumer(stream.name, mine)
+
+
+async def watch(js: JetStreamContext) -> None:
+    """Raise if a consumer of ours was deleted, which FastStream would never notice."""
+    while True:
+        await asyncio.sleep(WATCH_EVERY)
+        with contextlib.suppress(nats.errors.TimeoutError, nats.errors.NoRespondersError):
+            for stream in STREAMS:
+                await js.consumer_info(stream.name, NAME)
 
 
 async def main() -> None:
-    """Run until SIGINT or SIGTERM."""
+    """Run until SIGINT or SIGTERM; fail if a consumer is gone: whoever runs us starts us again."""
     tell()  # what was left
-    for stream in (ORDERS, TICKETS):
-        await set_up(stream)
-    await FastStream(broker).run()
+    async with (
+        await nats.connect(URL, max_reconnect_attempts=-1) as client,
+        asyncio.TaskGroup() as tasks,
+    ):
+        js = client.jetstream(prefix=API)
+        for stream in STREAMS:
+            await set_up(js, stream)
+        watching = tasks.create_task(watch(js))
+        await FastStream(broker).run()
+        watching.cancel()
 
 
 if __name__ == "__main__":
