@@ -47,4 +47,4 @@ $(INSTALLED): requirements.lock $(PACKAGES:%=%/pyproject.toml)
 	@touch $@
 
 clean:  ## remove the environment and the embedded servers' data
-	rm -rf .venv .data
+	rm -rf .venv .data contracts/docs/node_modules contracts/docs/build examples/subscribers/javascript/node_modules

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import sqlite3
 import sys
 from collections import Counter
@@ -10,12 +11,17 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from comanda_contracts.streams import ORDERS, TICKETS
 from comanda_local.places import temporary_folder
 from comanda_local.processes import Child
+from comanda_local.servers import Nats
+from comanda_local.servers.nats import ACCOUNTS
 from comanda_local.stack import NATS_URL, Stack
+from comanda_local.teams import write_team
 
 from tests.node import installed, node
 
+TEAMS = ("pickup-python", "pickup-javascript", "guide-python", "guide-javascript")
 EXAMPLES = Path(__file__).parents[2] / "examples" / "subscribers"
 
 
@@ -72,19 +78,31 @@ class JavaScript:
 
 
 def environment(name: str, nats: str, record: Path) -> dict[str, str]:
-    return {"NATS_URL": nats, "CONSUMER": name, "RECORD": str(record), "PYTHONUNBUFFERED": "1"}
+    return {"NATS_URL": nats, "TEAM": name, "RECORD": str(record), "PYTHONUNBUFFERED": "1"}
 
 
 @pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
-    with temporary_folder() as folder, Stack(folder, environment={}) as stack:
-        yield stack
+    """The system with four teams more, let in as any team is."""
+    with temporary_folder() as folder, pytest.MonkeyPatch.context() as patch:
+        accounts = shutil.copytree(ACCOUNTS.parent, folder / "accounts") / ACCOUNTS.name
+        for team in TEAMS:
+            write_team(team, [ORDERS.subject, TICKETS.subject], accounts.parent)
+        patch.setattr("comanda_local.stack.ACCOUNTS", accounts)
+        with Stack(folder, environment={}) as stack:
+            yield stack
+
+
+def url_of(team: str, stack: Stack) -> str:
+    server = stack.servers[NATS_URL]
+    assert isinstance(server, Nats)
+    return server.url_of(team)
 
 
 @pytest.fixture(params=[Python, JavaScript])
 def subscriber(
     request: pytest.FixtureRequest, stack: Stack, tmp_path: Path
 ) -> Iterator[Subscriber]:
-    made: Subscriber = request.param(tmp_path, stack.urls[NATS_URL])
+    made: Subscriber = request.param(tmp_path, url_of(request.param.name, stack))
     yield made
     made.process.stop()

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from comanda_local.stack import NATS_URL, Stack
+from comanda_local.stack import Stack
 
 from tests.e2e.restaurant import Restaurant
 from tests.node import installed, node
-from tests.subscribers.conftest import EXAMPLES
+from tests.subscribers.conftest import EXAMPLES, url_of
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
 
@@ -32,7 +32,8 @@ def test_a_snippet_of_the_guide_prints_the_orders_that_were_placed(
         command = [sys.executable, "-c", snippet(language)]
     else:
         command = [node(), "--input-type=module", "--eval", snippet(language)]
-    environment = {"NATS_URL": stack.urls[NATS_URL], "CONSUMER": f"guide-{language}"}
+    team = f"guide-{language}"
+    environment = {"NATS_URL": url_of(team, stack), "TEAM": team}
 
     ran = subprocess.run(
         command,

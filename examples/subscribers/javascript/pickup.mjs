@@ -6,12 +6,12 @@ import { Events, Unreadable } from './events.mjs';
 import { isTooLate, Notices } from './notices.mjs';
 
 const {
-  NATS_URL = 'nats://localhost:4222', // with user and password: nats://user:password@host:port
-  NATS_API = '$JS.API', // what your account knows JetStream's API by
-  CONSUMER = 'pickup', // name of the durable consumers; two processes of one name share the work
+  NATS_URL, // nats://team:password@host:port
+  TEAM = 'pickup', // name of the durable consumers; two processes of one name share the work
   RECORD = 'pickup.jsonl',
   SCHEMAS, // folder of Comanda's JSON Schemas; by default that of this repository
 } = process.env;
+const API = '$JS.comanda.API'; // what a team's account knows Comanda's JetStream by
 
 const events = new Events(
   SCHEMAS ? pathToFileURL(`${SCHEMAS}/`) : new URL('../../../contracts/schemas/', import.meta.url),
@@ -56,17 +56,17 @@ async function hear(message) {
 
 /** Read a stream by a durable consumer of our own, from its beginning, for ever. */
 async function follow(stream, subject) {
-  const manager = await jetstreamManager(client, { apiPrefix: NATS_API, checkAPI: false });
+  const manager = await jetstreamManager(client, { apiPrefix: API, checkAPI: false });
   await manager.consumers.add(stream, {
-    name: CONSUMER,
-    durable_name: CONSUMER,
+    name: TEAM,
+    durable_name: TEAM,
     filter_subject: subject,
     deliver_policy: DeliverPolicy.All,
     ack_policy: AckPolicy.Explicit,
     ack_wait: nanos(10_000), // many times what one message takes
     max_ack_pending: 1000,
   });
-  const consumer = await jetstream(client, { apiPrefix: NATS_API }).consumers.get(stream, CONSUMER);
+  const consumer = await jetstream(client, { apiPrefix: API }).consumers.get(stream, TEAM);
   const messages = await consumer.consume({ max_messages: 100, abort_on_missing_resource: true });
   for await (const message of messages) await hear(message);
 }

@@ -16,13 +16,13 @@ from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from nats.js import JetStreamContext, api
 from notices import Notices
 
-URL = os.environ.get("NATS_URL", "nats://localhost:4222")
-"""With user and password: nats://user:password@host:port."""
-API = os.environ.get("NATS_API", "$JS.API")
-"""What your account knows JetStream's API by; who set up your user can tell."""
-NAME = os.environ.get("CONSUMER", "pickup")
-"""Name of the durable consumers. Two processes of one name share the work."""
+URL = os.environ["NATS_URL"]
+"""nats://team:password@host:port."""
+NAME = os.environ.get("TEAM", "pickup")
+"""Name of the durable consumers: our team's. Two processes of one name share the work."""
 FILE = Path(os.environ.get("RECORD", "pickup.sqlite"))
+API = "$JS.comanda.API"
+"""What a team's account knows Comanda's JetStream by."""
 
 STREAMS = (ORDERS, TICKETS)
 WATCH_EVERY = 5.0
