@@ -5,6 +5,8 @@ from service_kit import http, logs
 from service_kit.settings import load
 
 from query.bootstrap import Role, bootstrap
+from query.cli.audit import audit
+from query.cli.generations import generations_app, rebuild, rollback
 from query.settings import Settings
 
 app = typer.Typer(
@@ -31,6 +33,12 @@ def api() -> None:
 def projector() -> None:
     """Project events only; the HTTP port has the probes and the metrics."""
     _serve(Role.PROJECTOR)
+
+
+app.command()(rebuild)
+app.command()(rollback)
+app.command()(audit)
+app.add_typer(generations_app, name="generations")
 
 
 def _serve(role: Role) -> None:

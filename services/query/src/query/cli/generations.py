@@ -1,0 +1,155 @@
+"""`rebuild`, `rollback` and `generations`."""
+
+import time
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Annotated, Self
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from query.cli.working import notes, out, work
+from query.operations import rebuild as operations
+from query.operations.comparison import Comparison
+from query.operations.filling import Progress as Filled
+from query.operations.rebuild import Outcome
+from query.operations.site import Site
+from query.outbound.generations import Generation
+from query.outbound.succession import LEASE, Sequences
+
+generations_app = typer.Typer(help="Show the generations of the views, or drop the previous one.")
+
+
+def rebuild(
+    *,
+    abandon: Annotated[
+        bool, typer.Option("--abandon", help="Give up a rebuild or rollback that was interrupted.")
+    ] = False,
+) -> None:
+    """Fill new views from the streams beside the live ones, compare them, and change over.
+
+    Questions are answered meanwhile. Interrupted and started again, it goes on. What was live
+    before is kept for `rollback` until the next rebuild.
+    """
+    work(_abandon if abandon else _with_bars(operations.rebuild))
+
+
+def rollback() -> None:
+    """Bring the views that were live before up to date, compare them, and change back."""
+    work(_with_bars(operations.roll_back))
+
+
+@generations_app.callback(invoke_without_command=True)
+def show(context: typer.Context) -> None:
+    """Show the generations of the views."""
+    if context.invoked_subcommand is None:
+        work(_show)
+
+
+@generations_app.command()
+def drop() -> None:
+    """Drop the previous generation; there is nothing to roll back to then."""
+    work(_drop)
+
+
+def _with_bars(
+    operation: Callable[[Site, operations.Watch], Awaitable[Outcome]],
+) -> Callable[[Site], Awaitable[bool]]:
+    async def run(site: Site) -> bool:
+        if (await site.succession.state()).next:
+            notes.print(f"Looking for {LEASE:.0f} s whether the process that began it is alive …")
+        began = time.monotonic()
+        with _Bars() as bars:
+            outcome = await operation(site, bars)
+        _report(outcome, time.monotonic() - began)
+        return True
+
+    return run
+
+
+async def _abandon(site: Site) -> bool:
+    notes.print(f"Looking for {LEASE:.0f} s whether the process that began it is alive …")
+    number = await site.succession.abandon()
+    await site.succession.sweep()
+    out.print(f"Generation {number} was given up.")
+    return True
+
+
+async def _show(site: Site) -> bool:
+    state = await site.succession.state()
+    table = Table("generation", "", "orders", "read up to")
+    rows: list[tuple[int, str, Sequences]] = [(state.live, "live", {})]
+    if state.next:
+        rows.append((state.next.number, "being filled", state.next.read))
+    if state.previous:
+        rows.append((state.previous.number, "previous", state.previous.read))
+    for number, what, read in rows:
+        count = await Generation(site.database, number).orders.estimated_document_count()
+        upto = ", ".join(f"{stream} {sequence:,}" for stream, sequence in sorted(read.items()))
+        table.add_row(str(number), what, f"{count:,}", upto)
+    out.print(table)
+    return True
+
+
+async def _drop(site: Site) -> bool:
+    await site.succession.forget_previous()
+    swept = await site.succession.sweep()
+    out.print(f"Dropped: {', '.join(map(str, swept)) or 'nothing, there was none'}.")
+    return True
+
+
+class _Bars:
+    """A bar for the messages read and one for the documents compared, with rate and time left."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn())
+        rate = TextColumn("{task.fields[rate]}")
+        self._bars = Progress(*columns, rate, console=notes)
+        self._reading = self._bars.add_task("reading", total=None, rate="")
+        self._comparing = self._bars.add_task("comparing", total=None, rate="")
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def filling(self, progress: Filled) -> None:
+        """So many messages are read."""
+        seconds = max(time.monotonic() - progress.began, 0.001)
+        rate = (progress.done - progress.began_at) / seconds
+        left = (progress.total - progress.done) / rate if rate else 0.0
+        self._bars.update(
+            self._reading,
+            total=progress.total,
+            completed=progress.done,
+            rate=f"{rate:,.0f} a second, {left:,.0f} s left",
+        )
+
+    def comparing(self, comparison: Comparison) -> None:
+        """So many documents are compared."""
+        self._bars.update(self._comparing, completed=comparison.documents)
+
+
+def _report(outcome: Outcome, seconds: float) -> None:
+    progress, comparison = outcome.progress, outcome.comparison
+    news = progress.done - progress.began_at
+    out.print(f"{news:,} messages read, {progress.began_at:,} had been read before.")
+    if progress.skipped:
+        out.print(f"{progress.skipped:,} of them can't be read or stored: see `dead-letters`.")
+    equal = comparison.documents - sum(comparison.unlike.values())
+    out.print(f"{comparison.documents:,} documents compared, {equal:,} are equal.")
+    for how, count in comparison.unlike.items():
+        out.print(f"{count:,} differ: {how}:")
+        for sort, name in comparison.samples:
+            if sort is how:
+                out.print(f"    {name}", markup=False)
+    out.print(f"Generation {outcome.live} is live after {seconds:.1f} s.")
+    out.print(f"Generation {outcome.was} is kept for a rollback.")

@@ -1,0 +1,141 @@
+"""Reads streams beside the projectors: from anywhere to anywhere, as fast as they come."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+import nats.errors
+from comanda_contracts import Event, Unreadable
+from comanda_contracts.streams import Stream
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext, api
+from nats.js.errors import NotFoundError
+from service_kit.consuming import Received, read_event
+
+BATCH = 1000
+FETCH_WITHIN = 5.0
+"""Seconds that a batch may take before it is asked for anew."""
+PATIENCE = 60.0
+"""Seconds that the broker may be away."""
+PAUSE = 0.5
+"""Seconds between two tries."""
+KEPT = 60.0
+"""Seconds after which the server forgets a consumer of ours that reads no more."""
+
+
+async def last_sequence(js: JetStreamContext, stream: Stream) -> int:
+    """The last message that is on the stream; 0 if there is no such stream."""
+    try:
+        return (await js.stream_info(stream.name)).state.last_seq
+    except NotFoundError:
+        return 0
+
+
+async def batches(
+    js: JetStreamContext,
+    stream: Stream,
+    *,
+    after: int = 0,
+    until: int,
+    subjects: Sequence[str] = (),
+) -> AsyncGenerator[list[Msg], None]:
+    """The messages after one sequence and up to another, in their order.
+
+    The next batch is fetched while one is worked on. Goes on where it was when the
+    broker was away; raises nats.errors.Error if that takes too long.
+    """
+    position, lost_at = after, 0.0
+    while position < until:
+        try:
+            async with _consumer(js, stream, position + 1, subjects) as (subscription, pending):
+                async for batch in _ahead(subscription, pending):
+                    lost_at = 0.0
+                    position = _sequence(batch[-1])
+                    yield batch if position <= until else _up_to(batch, until)
+                    if position >= until:
+                        return
+                return
+        except (nats.errors.Error, OSError):
+            lost_at = lost_at or time.monotonic()
+            if time.monotonic() - lost_at > PATIENCE:
+                raise
+            await asyncio.sleep(PAUSE)
+
+
+async def everything(
+    js: JetStreamContext, stream: Stream, subjects: Sequence[str]
+) -> tuple[list[Event], int]:
+    """All events of these subjects, and the sequence of the last message."""
+    events: list[Event] = []
+    last, end = 0, await last_sequence(js, stream)
+    async with contextlib.aclosing(batches(js, stream, until=end, subjects=subjects)) as found:
+        async for messages in found:
+            events += [received.event for received in readable(messages)]
+            last = _sequence(messages[-1])
+    return events, last
+
+
+def readable(messages: Sequence[Msg]) -> list[Received]:
+    """Those that are events: the others were set aside by the projectors."""
+    received = []
+    for message in messages:
+        with contextlib.suppress(Unreadable):
+            received.append(Received(read_event(message), message))
+    return received
+
+
+@contextlib.asynccontextmanager
+async def _consumer(
+    js: JetStreamContext, stream: Stream, start: int, subjects: Sequence[str]
+) -> AsyncIterator[tuple[JetStreamContext.PullSubscription, int]]:
+    """A consumer of our own that starts there, and how many messages it has before it."""
+    info = await js.add_consumer(
+        stream.name,
+        api.ConsumerConfig(
+            deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=start,
+            ack_policy=api.AckPolicy.NONE,
+            filter_subjects=list(subjects) or [stream.subject],
+            inactive_threshold=KEPT,
+            mem_storage=True,
+            num_replicas=1,
+        ),
+    )
+    subscription = await js.pull_subscribe_bind(info.name, stream.name)
+    try:
+        yield subscription, info.num_pending or 0
+    finally:
+        with contextlib.suppress(nats.errors.Error):  # the server forgets it by itself
+            await subscription.unsubscribe()
+            await js.delete_consumer(stream.name, info.name)
+
+
+async def _ahead(
+    subscription: JetStreamContext.PullSubscription, pending: int
+) -> AsyncIterator[list[Msg]]:
+    """Batch after batch until none is pending, the next one on its way meanwhile."""
+    fetching = None
+    try:
+        while pending:
+            fetching = fetching or asyncio.ensure_future(_fetch(subscription, pending))
+            batch = await fetching
+            pending = batch[-1].metadata.num_pending
+            fetching = asyncio.ensure_future(_fetch(subscription, pending)) if pending else None
+            yield batch
+    finally:
+        if fetching:
+            fetching.cancel()
+            await asyncio.wait([fetching])
+
+
+async def _fetch(subscription: JetStreamContext.PullSubscription, pending: int) -> list[Msg]:
+    return await subscription.fetch(min(pending, BATCH), FETCH_WITHIN)
+
+
+def _sequence(message: Msg) -> int:
+    return message.metadata.sequence.stream
+
+
+def _up_to(batch: Sequence[Msg], until: int) -> list[Msg]:
+    return [message for message in batch if _sequence(message) <= until]

@@ -1,0 +1,53 @@
+"""What every operation works on: the streams and the store of a running system."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from service_kit.jetstream import connected
+
+from query.inbound.projector import SERVICE
+from query.outbound.generations import Generations
+from query.outbound.mongo import Database, connect
+from query.outbound.succession import Succession
+
+NAME = f"{SERVICE}-operations"
+"""Of the connection."""
+CONNECT_WITHIN = 10.0
+"""Seconds to connect to NATS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running system, as an operator's process is connected to it."""
+
+    nats: Client
+    database: Database
+    generations: Generations
+    """As of when the process connected."""
+    succession: Succession
+
+    @property
+    def js(self) -> JetStreamContext:
+        """The streams."""
+        return self.nats.jetstream()
+
+
+@contextlib.asynccontextmanager
+async def on_site(nats_servers: Sequence[str], mongodb_url: str) -> AsyncIterator[Site]:
+    """Connect. Raises StoreAway if MongoDB is away, TimeoutError if NATS is."""
+    client, database = connect(mongodb_url)
+    async with client:
+        generations = Generations(database, live=None)
+        await generations.refresh()
+        holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+        async with contextlib.AsyncExitStack() as connections:
+            async with asyncio.timeout(CONNECT_WITHIN):
+                nats = await connections.enter_async_context(connected(nats_servers, NAME))
+            yield Site(nats, database, generations, Succession(database, holder))
