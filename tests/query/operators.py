@@ -28,13 +28,16 @@ def environment(nats_url: str, mongodb_url: str) -> dict[str, str]:
     }
 
 
-async def started(servers: tuple[str, str], *arguments: str) -> asyncio.subprocess.Process:
-    """A process of query."""
+async def started(
+    servers: tuple[str, str], *arguments: str, quietly: bool = False
+) -> asyncio.subprocess.Process:
+    """A process of query, whose output is to be read unless it is to be quiet."""
+    to = asyncio.subprocess.DEVNULL if quietly else asyncio.subprocess.PIPE
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "query", *arguments),
         env=environment(*servers),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stdout=to,
+        stderr=to,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import httpx
+import nats.errors as nats_errors
 from comanda_contracts import Event, Message, seal
 from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS, Stream
 from nats.aio.client import Client
@@ -15,6 +16,7 @@ from query.settings import Settings
 from service_kit.jetstream import publish_all, set_up_stream
 
 from tests.query.conftest import in_process
+from tests.query.waiting import eventually
 
 STREAMS = (ORDERS, TICKETS, MENU, RESTAURANTS)
 AT_ONCE = 2000
@@ -50,6 +52,17 @@ def acknowledged(outcomes: Iterable[object]) -> None:
     for outcome in outcomes:
         if isinstance(outcome, Exception):
             raise outcome
+
+
+async def quiet(nats: Client, *, within: float = 100.0) -> None:
+    """Wait until query has acknowledged all that is on the streams."""
+
+    async def left() -> int:
+        with contextlib.suppress(nats_errors.Error):  # the broker is away, or no consumer there yet
+            return sum([await left_over(nats, stream) for stream in STREAMS])
+        return -1
+
+    await eventually(left, lambda count: count == 0, within=within)
 
 
 async def left_over(nats: Client, stream: Stream) -> int:

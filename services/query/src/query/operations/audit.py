@@ -76,7 +76,8 @@ async def _suspects(
     async for stored in kind.collection(generation).find():
         tally.documents += 1
         watch(tally)
-        if kind.stored(stored) != said.pop(stored["_id"], None):
+        parts = said.pop(stored["_id"], None)
+        if parts != kind.stored(stored) or not kind.sound(stored):
             keys.append(stored["_id"])
         if len(keys) == AT_ONCE:
             yield keys

@@ -22,7 +22,7 @@ from query.outbound.stores import set_up, stores_over
 from query.outbound.succession import Filling, Sequences
 from query.views.store import StoreAway, Stores
 
-BEAT_EVERY = 1.0
+BEAT_EVERY = 0.25
 """Seconds between two notes of how far it is, which also say that we are alive."""
 PATIENCE = 60.0
 """Seconds that MongoDB may be away."""

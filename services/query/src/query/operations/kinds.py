@@ -1,5 +1,6 @@
 """The kinds of documents that follow from the streams, and how each does."""
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from query.outbound.mongo import Collection
 from query.views import menu, order
 from query.views.parts import (
     Parts,
-    is_sound,
     newest_document,
     newest_in,
     parts_of_newest,
@@ -38,6 +38,7 @@ class Kind:
     key: Callable[[Event], str]
     parts_said: Callable[[Event], Parts]
     parts_stored: Callable[[Document], Parts]
+    is_sound: Callable[[Document], bool]
     folded: Callable[[Sequence[Event]], Document]
     """The document that follows from all of its events."""
     subjects: Callable[[str], list[tuple[Stream, str]]]
@@ -52,10 +53,15 @@ class Kind:
 
     def stored(self, document: Document) -> Parts:
         """The parts of a document; none if it is malformed."""
-        try:
+        with contextlib.suppress(*MALFORMED):
             return self.parts_stored(document)
-        except MALFORMED:
-            return {}
+        return {}
+
+    def sound(self, document: Document) -> bool:
+        """Whether the document has its parts and what is derived from them, and nothing else."""
+        with contextlib.suppress(*MALFORMED):
+            return self.is_sound(document)
+        return False
 
     def follows(self, events: Sequence[Event]) -> Document | None:
         """The document that follows from its events, without those that the store can't hold."""
@@ -83,8 +89,8 @@ def _folded_order(events: Sequence[Event]) -> Document:
     return order.document(functools.reduce(order.join, map(_order_view, events)))
 
 
-def _stored_order(stored: Document) -> Parts:
-    return parts_of_order(view_in(stored)) if is_sound(stored) else {}
+def _sound_order(stored: Document) -> bool:
+    return order.document(view_in(stored)) == stored
 
 
 def _newest(event: Event) -> menu.Newest:
@@ -104,9 +110,8 @@ def _folded_newest(events: Sequence[Event]) -> Document:
     return newest_document(functools.reduce(menu.join, map(_newest, events)))
 
 
-def _stored_newest(stored: Document) -> Parts:
-    newest = newest_in(stored)
-    return parts_of_newest(newest) if newest_document(newest) == stored else {}
+def _sound_newest(stored: Document) -> bool:
+    return newest_document(newest_in(stored)) == stored
 
 
 def _split(key: str) -> tuple[str, str]:
@@ -121,7 +126,8 @@ ORDER_DOCUMENTS = Kind(
     lambda generation: generation.orders,
     _order_key,
     lambda event: parts_of_order(_order_view(event)),
-    _stored_order,
+    lambda stored: parts_of_order(view_in(stored)),
+    _sound_order,
     _folded_order,
     lambda order_id: [
         (ORDERS, subjects.order("*", order_id, "*")),
@@ -135,7 +141,8 @@ MENU_DOCUMENTS = Kind(
     lambda generation: generation.menu,
     _newest_key,
     _newest_parts,
-    _stored_newest,
+    lambda stored: parts_of_newest(newest_in(stored)),
+    _sound_newest,
     _folded_newest,
     lambda key: [(MENU, subjects.menu_item(*_split(key), "*"))],
 )
@@ -146,7 +153,8 @@ RESTAURANT_DOCUMENTS = Kind(
     lambda generation: generation.restaurants,
     _newest_key,
     _newest_parts,
-    _stored_newest,
+    lambda stored: parts_of_newest(newest_in(stored)),
+    _sound_newest,
     _folded_newest,
     lambda slug: [(RESTAURANTS, subjects.restaurant(slug, "*"))],
 )

@@ -56,7 +56,8 @@ class Arrivals:
     """Waits until the projectors have stored what was on a stream.
 
     All at and below the floor of their acknowledgements is stored. It gives up when the floor has
-    not risen for `patience` seconds, and does not wait again before it rises.
+    not risen for `patience` seconds, and does not wait again before it rises. If there never was a
+    projector it does not wait at all.
     """
 
     site: Site
@@ -65,7 +66,9 @@ class Arrivals:
 
     async def of(self, stream: Stream, sequence: int) -> bool:
         """Whether the message and all before it have arrived."""
-        while (floor := await acknowledged(self.site, stream)) < sequence:
+        while (floor := await acknowledged(self.site, stream)) is None or floor < sequence:
+            if floor is None:
+                return False
             known, since = self._floors.get(stream.name, (-1, 0.0))
             if floor != known:
                 self._floors[stream.name] = floor, time.monotonic()
@@ -75,12 +78,12 @@ class Arrivals:
         return True
 
 
-async def acknowledged(site: Site, stream: Stream) -> int:
-    """A message such that it and all before it are stored; 0 if nothing ever was."""
+async def acknowledged(site: Site, stream: Stream) -> int | None:
+    """A message such that it and all before it are stored; None if there is no projector."""
     try:
         consumer = await site.js.consumer_info(stream.name, SERVICE)
     except NotFoundError:
-        return 0
+        return None
     return consumer.ack_floor.stream_seq if consumer.ack_floor else 0
 
 

@@ -1,5 +1,6 @@
 """Rebuilds the views beside the live ones, and changes over; or goes back to those before."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,12 +65,13 @@ async def _succeed(site: Site, filling: Filling, watch: Watch) -> Outcome:
     async def make_sure() -> None:
         nonlocal comparison
         arrivals = Arrivals(site, PATIENCE)
-        for stream in PROJECTED:
-            await arrivals.of(stream, progress.until[stream.name])
+        await asyncio.gather(
+            *(arrivals.of(stream, progress.until[stream.name]) for stream in PROJECTED)
+        )
         comparison = await compare(site, filling.number, watch.comparing)
         await roll_up_all(OneGeneration(site.database, filling.number).live)
 
     await held(site, progress.read, make_sure())
-    in_the_old_one = {stream.name: await acknowledged(site, stream) for stream in PROJECTED}
+    in_the_old_one = {stream.name: await acknowledged(site, stream) or 0 for stream in PROJECTED}
     await site.succession.switch(in_the_old_one)
     return Outcome(was, filling.number, progress, comparison, await site.succession.sweep())

@@ -7,7 +7,7 @@ import orjson
 
 from query.views.joining import State
 from query.views.menu import Newest
-from query.views.order import OrderView, document
+from query.views.order import OrderView
 from query.views.store import Document
 
 Parts = dict[str, tuple[int, int]]
@@ -63,11 +63,6 @@ def newest_in(stored: Document) -> Newest:
 def newest_document(view: Newest) -> Document:
     """A menu item or a restaurant as the store holds it."""
     return {"_id": view.key, "restaurant": view.restaurant, "state": view.state}
-
-
-def is_sound(stored: Document) -> bool:
-    """Whether what is derived in an order's document follows from the rest of it."""
-    return document(view_in(stored)) == stored
 
 
 def unlike(written: Any, shown: Any, path: str = "") -> list[tuple[str, Any, Any]]:

@@ -1,0 +1,138 @@
+"""Rebuilding the views and going back, as an operator does it, on real servers."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from comanda_contracts import Order
+from comanda_local.servers import Nats
+from nats.aio.client import Client
+from query.bootstrap import Role
+from query.outbound.generations import Generation
+from query.outbound.mongo import Database
+from service_kit.jetstream import connected
+
+from tests.conftest import NewNatsServer
+from tests.query.builders import an_order, closed, placed
+from tests.query.evenings import evening, orders_of
+from tests.query.operators import run
+from tests.query.running import STREAMS, is_ok, publish, quiet, running_service, set_up
+from tests.query.waiting import eventually
+
+Servers = tuple[str, str]
+
+
+@pytest.fixture
+def nats_server(new_nats_server: NewNatsServer) -> Nats:
+    """A server of the test's own: streams and consumers have the same names everywhere."""
+    return new_nats_server()
+
+
+@pytest.fixture
+def servers(nats_server: Nats, fresh_mongodb_url: str) -> Servers:
+    return nats_server.url, fresh_mongodb_url
+
+
+@pytest.fixture
+def served(restaurant: str) -> list[Order]:
+    return orders_of(restaurant, 12)
+
+
+@pytest.fixture
+async def nats(nats_server: Nats, restaurant: str, served: list[Order]) -> AsyncIterator[Client]:
+    """The streams, with an evening on them."""
+    async with connected([nats_server.url], "test") as client:
+        await set_up(client, *STREAMS)
+        await publish(client, *evening(restaurant, served))
+        yield client
+
+
+async def test_a_rebuild_gives_what_the_streams_say_and_a_rollback_what_was_there_before(
+    nats: Client, servers: Servers, database: Database, restaurant: str, served: list[Order]
+) -> None:
+    order_id, orphan = str(served[0].order_id), "an-orphan"
+    path = f"/v1/restaurants/{restaurant}/orders/{order_id}"
+    async with running_service(*servers) as query:
+        await quiet(nats)
+        live = Generation(database, 1).orders
+        document = await live.find_one({"_id": order_id})
+        await live.update_one({"_id": order_id}, {"$set": {"order.number": "X-1"}})
+        await live.insert_one({**(document or {}), "_id": orphan})
+
+        outcome = await run(servers, "rebuild")
+
+        assert outcome.code == 0, outcome.notes
+        assert "75 messages read, 0 had been read before." in outcome.output
+        assert "16 documents compared, 14 are equal." in outcome.output
+        assert (
+            f"1 differ: other content at the same versions:\n    orders/{order_id}"
+            in outcome.output
+        )
+        assert (
+            f"1 differ: in the live one, but not on the streams:\n    orders/{orphan}"
+            in outcome.output
+        )
+        assert "Generation 2 is live" in outcome.output
+        await eventually(
+            lambda: query.get(path), lambda response: response.json()["number"] == "A-0"
+        )
+
+        after = an_order(restaurant=restaurant)
+        await publish(nats, placed(after), closed(after))
+        outcome = await run(servers, "rollback")
+
+        assert outcome.code == 0, outcome.notes
+        assert "Generation 1 is live" in outcome.output
+        shown = await eventually(
+            lambda: query.get(path), lambda response: response.json()["number"] == "X-1"
+        )
+        assert is_ok(shown)
+        later = await query.get(
+            f"/v1/restaurants/{restaurant}/orders/{after.order_id}?min_version=2"
+        )
+        assert later.json()["status"] == "closed"
+
+
+async def test_the_sales_of_a_new_generation_are_summed_up_when_it_becomes_the_live_one(
+    nats: Client, servers: Servers, database: Database
+) -> None:
+    async with running_service(*servers, Role.PROJECTOR):
+        await quiet(nats)
+
+    assert (await run(servers, "rebuild")).code == 0
+
+    generation = Generation(database, 2)
+    assert await generation.sales_days.count_documents({"dirty": True}) == 0
+    day = await generation.sales_days.find_one()
+    assert day is not None
+    assert "summary" in day
+
+
+async def test_a_new_generation_has_the_indexes_of_the_old_one(
+    nats: Client, servers: Servers, database: Database
+) -> None:
+    async with running_service(*servers) as query:
+        await eventually(lambda: query.get("/health/ready"), is_ok)
+        await quiet(nats)
+
+    assert (await run(servers, "rebuild")).code == 0
+
+    for one, other in zip(
+        Generation(database, 1).collections, Generation(database, 2).collections, strict=True
+    ):
+        assert await one.index_information() == await other.index_information()
+
+
+async def test_an_old_generation_goes_with_the_next_rebuild_or_when_it_is_dropped(
+    nats: Client, servers: Servers, database: Database
+) -> None:
+    for _ in range(2):
+        assert (await run(servers, "rebuild")).code == 0
+    names = await database.list_collection_names()
+    assert "orders-1" not in names
+    assert {"orders-2", "orders-3"} <= set(names)
+
+    assert "Dropped: 2." in (await run(servers, "generations", "drop")).output
+
+    outcome = await run(servers, "rollback")
+    assert (outcome.code, "no previous generation" in outcome.notes) == (1, True)
+    assert "live" in (await run(servers, "generations")).output
