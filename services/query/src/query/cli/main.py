@@ -7,6 +7,7 @@ from service_kit.settings import load
 from query.bootstrap import Role, bootstrap
 from query.cli.audit import audit
 from query.cli.generations import generations_app, rebuild, rollback
+from query.cli.letters import letters_app
 from query.settings import Settings
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app.command()(rebuild)
 app.command()(rollback)
 app.command()(audit)
 app.add_typer(generations_app, name="generations")
+app.add_typer(letters_app, name="dead-letters")
 
 
 def _serve(role: Role) -> None:

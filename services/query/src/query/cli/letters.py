@@ -1,0 +1,127 @@
+"""`dead-letters list | show | replay | discard`."""
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from query.cli.working import notes, out, work
+from query.inbound.projector import SERVICE
+from query.operations.letters import Letter, NoSuchLetter, letter, letters
+from query.operations.letters import discard as throw_away
+from query.operations.letters import replay as project_again
+from query.operations.site import Site
+
+letters_app = typer.Typer(
+    no_args_is_help=True,
+    help="What could not be read or stored and was set aside; replay it at any time.",
+)
+
+Numbers = Annotated[list[int] | None, typer.Argument(help="As in the list.")]
+All = Annotated[bool, typer.Option("--all", help="All of query's.")]
+Service = Annotated[str, typer.Option(help="Who set it aside; * for all.")]
+AsJson = Annotated[bool, typer.Option("--json", help="A JSON object for each.")]
+
+
+@letters_app.command(name="list")
+def list_letters(*, service: Service = SERVICE, as_json: AsJson = False) -> None:
+    """List them, oldest first."""
+
+    async def run(site: Site) -> bool:
+        count = 0
+        async for each in letters(site, service):
+            count += 1
+            if as_json:
+                print(json.dumps(_as_json(each)), flush=True)
+            else:
+                of = f"{each.service}: " if service != SERVICE else ""
+                out.print(f"{each.number}  {of}{each.origin}  {each.subject}", markup=False)
+                out.print(f"    {each.reason}", markup=False)
+        notes.print(f"{count:,} dead letters.")
+        return True
+
+    work(run)
+
+
+@letters_app.command()
+def show(number: int, *, service: Service = SERVICE) -> None:
+    """Show one: its headers, an empty line, its body."""
+
+    async def run(site: Site) -> bool:
+        found = await _one(site, number, service)
+        if found is None:
+            return False
+        for name, text in found.headers.items():
+            print(f"{name}: {text}")
+        print(f"\n{found.body.decode(errors='replace')}")
+        return True
+
+    work(run)
+
+
+@letters_app.command()
+def replay(numbers: Numbers = None, *, every: All = False) -> None:
+    """Read and project them again; what still fails stays. Ends with 1 if something does."""
+
+    async def run(site: Site) -> bool:
+        went_well = True
+        async for number, each in _chosen(site, numbers or [], every=every):
+            reason = await project_again(site, each) if each else "it is not there"
+            out.print(f"{number}: {reason or 'projected'}", markup=False)
+            went_well = went_well and not reason
+        return went_well
+
+    work(run)
+
+
+@letters_app.command()
+def discard(numbers: Numbers = None, *, every: All = False) -> None:
+    """Throw them away for good."""
+
+    async def run(site: Site) -> bool:
+        went_well = True
+        async for number, each in _chosen(site, numbers or [], every=every):
+            if each:
+                await throw_away(site, each)
+            out.print(f"{number}: {'discarded' if each else 'it is not there'}", markup=False)
+            went_well = went_well and each is not None
+        return went_well
+
+    work(run)
+
+
+async def _chosen(
+    site: Site, numbers: Sequence[int], *, every: bool
+) -> AsyncGenerator[tuple[int, Letter | None], None]:
+    """Those of query's that are named, or all of them."""
+    if not numbers and not every:
+        notes.print("Say which, by their numbers, or --all.", style="red")
+        raise typer.Exit(2)
+    if every:
+        async for each in letters(site):
+            yield each.number, each
+        return
+    for number in numbers:
+        yield number, await _one(site, number, SERVICE)
+
+
+async def _one(site: Site, number: int, service: str) -> Letter | None:
+    try:
+        return await letter(site, number, service)
+    except NoSuchLetter as error:
+        notes.print(str(error), style="red", markup=False)
+        return None
+
+
+def _as_json(each: Letter) -> dict[str, Any]:
+    return {
+        "number": each.number,
+        "service": each.service,
+        "since": each.since.isoformat() if each.since else None,
+        "stream": each.headers.get("Comanda-Stream"),
+        "sequence": int(each.headers.get("Comanda-Sequence", "0")),
+        "subject": each.subject,
+        "reason": each.reason,
+        "body": each.body.decode(errors="replace"),
+    }
