@@ -10,7 +10,7 @@ from query.operations.kinds import KINDS, Kind
 from query.operations.looking import mend
 from query.operations.site import Site
 from query.outbound.generations import Generation, OneGeneration
-from query.outbound.mongo import Collection, answering
+from query.outbound.mongo import PATIENTLY, Collection, answering
 from query.views.parts import behind
 from query.views.store import Document
 
@@ -82,7 +82,7 @@ async def _looked_at(
     live: Generation, following: Generation, kind: Kind, key: str
 ) -> Unlike | None:
     for _ in range(LOOKS):
-        async with answering():
+        async with answering(PATIENTLY):
             one = await kind.collection(live).find_one({"_id": key})
             other = await kind.collection(following).find_one({"_id": key})
         if one == other:

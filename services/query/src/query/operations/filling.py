@@ -7,11 +7,12 @@ written again after an interruption.
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from comanda_contracts.streams import Stream
-from service_kit.consuming import Received
 
 from query.inbound.history import batches, last_sequence, readable
 from query.inbound.projector import PROJECTED
@@ -28,6 +29,8 @@ PATIENCE = 60.0
 """Seconds that MongoDB may be away."""
 PAUSE = 0.5
 """Seconds between two tries."""
+
+Done = TypeVar("Done")
 
 
 @dataclass(slots=True)
@@ -66,7 +69,7 @@ async def fill(site: Site, filling: Filling, watch: Watch) -> Progress:
     from us, and StoreAway or nats.errors.Error if a server is away for too long.
     """
     generation = OneGeneration(site.database, filling.number)
-    await set_up(generation)
+    await persistently(partial(set_up, generation))
     until = {stream.name: await last_sequence(site.js, stream) for stream in PROJECTED}
     progress = Progress(dict(filling.read), until)
     progress.began_at = progress.done
@@ -125,19 +128,21 @@ async def _read(
     async with contextlib.aclosing(batches(site.js, stream, after=after, until=until)) as found:
         async for messages in found:
             received = readable(messages)
-            refused = await _persistently(received, stores)
-            progress.skipped += len(messages) - len(received) + refused
+            if received:
+                refused = await persistently(partial(store, received, stores))
+                progress.skipped += len(refused)
+            progress.skipped += len(messages) - len(received)
             progress.read[stream.name] = messages[-1].metadata.sequence.stream
             watch(progress)
     progress.read[stream.name] = max(after, until)
 
 
-async def _persistently(received: Sequence[Received], stores: Stores) -> int:
-    """Store them, although MongoDB may be away for a while. Returns how many it can't hold."""
+async def persistently(work: Callable[[], Awaitable[Done]]) -> Done:
+    """Do work that is safe to repeat, although MongoDB may be away for a while."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            return len(await store(received, stores)) if received else 0
+            return await work()
         except StoreAway:
             if time.monotonic() > deadline:
                 raise

@@ -17,7 +17,7 @@ from query.inbound.projector import SERVICE
 from query.operations.kinds import MALFORMED, ORDER_DOCUMENTS, Kind
 from query.operations.site import Site
 from query.outbound.generations import Generation
-from query.outbound.mongo import answering
+from query.outbound.mongo import PATIENTLY, answering
 from query.outbound.sales import MongoSales
 from query.views.parts import behind, unlike, view_in
 from query.views.store import Document
@@ -99,7 +99,7 @@ async def look(
     for _ in range(LOOKS):
         for stream, end in ends.items():
             await arrivals.of(stream, end)
-        async with answering():
+        async with answering(PATIENTLY):
             stored = await collection.find_one({"_id": key})
         written = kind.follows(events)
         if stored == written:
@@ -120,7 +120,7 @@ async def mend(site: Site, generation: Generation, kind: Kind, key: str) -> bool
     """
     collection = kind.collection(generation)
     for _ in range(LOOKS):
-        async with answering():
+        async with answering(PATIENTLY):
             stored = await collection.find_one({"_id": key})
         events, _ends = await _about(site, kind, key)
         written = kind.follows(events)
@@ -134,7 +134,7 @@ async def _replaced(
 ) -> bool:
     """Whether the document was still what it was; its sales are then summed up anew."""
     collection = kind.collection(generation)
-    async with answering():
+    async with answering(PATIENTLY):
         if stored is None and by is not None:
             try:
                 await collection.insert_one(by)

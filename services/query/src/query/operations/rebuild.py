@@ -2,11 +2,12 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from query.inbound.projector import PROJECTED
 from query.operations.comparison import Comparison, compare
-from query.operations.filling import Progress, fill, held
+from query.operations.filling import Progress, fill, held, persistently
 from query.operations.looking import Arrivals, acknowledged
 from query.operations.site import Site
 from query.outbound.generations import OneGeneration
@@ -69,7 +70,8 @@ async def _succeed(site: Site, filling: Filling, watch: Watch) -> Outcome:
             *(arrivals.of(stream, progress.until[stream.name]) for stream in PROJECTED)
         )
         comparison = await compare(site, filling.number, watch.comparing)
-        await roll_up_all(OneGeneration(site.database, filling.number).live)
+        following = OneGeneration(site.database, filling.number).live
+        await persistently(partial(roll_up_all, following))
 
     await held(site, progress.read, make_sure())
     in_the_old_one = {stream.name: await acknowledged(site, stream) or 0 for stream in PROJECTED}

@@ -9,7 +9,7 @@ from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from service_kit.components import Ready
 
-from query.outbound.mongo import Collection, Database, answering, write_alike
+from query.outbound.mongo import WRITE_WITHIN, Collection, Database, answering, write_alike
 from query.views.store import StoreAway
 
 POINTER = "generations"
@@ -81,7 +81,7 @@ class Generations:
 
     async def refresh(self) -> dict[str, Any]:
         """Read the pointer. Raises StoreAway if that can't be done now."""
-        async with answering():
+        async with answering(WRITE_WITHIN):
             found = await self._database[POINTER].find_one({"_id": POINTER})
         pointer = found or {"live": 1}
         self._live = pointer["live"]

@@ -25,6 +25,8 @@ READ_WITHIN = 2.0
 """Seconds for one question."""
 WRITE_WITHIN = 10.0
 """Seconds for one batch: less than JetStream waits for its acknowledgement."""
+PATIENTLY = 30.0
+"""Seconds for one question of an operator's command."""
 PROBE_EVERY = 2.0
 """Seconds between two looks at whether the server is still there."""
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 from pymongo.errors import DuplicateKeyError
 
 from query.outbound.generations import POINTER, Generation
-from query.outbound.mongo import Database, answering
+from query.outbound.mongo import PATIENTLY, Database, answering
 
 LEASE = 10.0
 """Seconds after which a filling of which nothing is heard is taken to be dead."""
@@ -94,7 +94,7 @@ class Succession:
 
     async def state(self) -> State:
         """How things are."""
-        async with answering():
+        async with answering(PATIENTLY):
             found = await self._pointers.find_one({"_id": POINTER})
         return State.of(found) if found else State()
 
@@ -127,7 +127,7 @@ class Succession:
 
         Raises NotPossible if it has been taken from us.
         """
-        async with answering():
+        async with answering(PATIENTLY):
             result = await self._pointers.update_one(
                 {"_id": POINTER, "next.holder": self._holder},
                 {"$set": {"next.read": read}, "$inc": {"next.beat": 1, "revision": 1}},
@@ -229,7 +229,7 @@ class Succession:
         document = {"_id": POINTER, **asdict(by), "revision": state.revision + 1}
         known = {"_id": POINTER, "revision": state.revision}
         try:
-            async with answering():
+            async with answering(PATIENTLY):
                 result = await self._pointers.replace_one(
                     known, document, upsert=not state.revision
                 )
