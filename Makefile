@@ -1,9 +1,10 @@
 PYTHON ?= python3
+CONTAINERS ?= docker
 BIN := .venv/bin
 PACKAGES := contracts shared services/ordering services/serving services/query deploy/local
 INSTALLED := .venv/.installed
 
-.PHONY: up demo test check lock schemas docs clean
+.PHONY: up demo test check images lock schemas docs clean
 .DEFAULT_GOAL := up
 
 up: $(INSTALLED)  ## start everything and stay up until Ctrl-C
@@ -23,6 +24,9 @@ check: $(INSTALLED)  ## lint, types, import rules, images and manifests
 	$(BIN)/python -m contract_release check
 	$(BIN)/hadolint services/*/Dockerfile
 	$(BIN)/pytest tests/deploy
+
+images: $(INSTALLED)  ## build the services' images with CONTAINERS, docker or podman, and try them
+	COMANDA_CONTAINERS=$(CONTAINERS) $(BIN)/pytest tests/deploy/test_images.py
 
 schemas: $(INSTALLED)  ## generate the contracts' JSON Schemas and AsyncAPI document
 	$(BIN)/python -m contract_release generate

@@ -1,7 +1,8 @@
 """Rendered manifests, looked at as a cluster would: what selects, names and holds what."""
 
+import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -96,10 +97,41 @@ def quantity(text: str | int) -> Decimal:
     return Decimal(found[1]) * SUFFIXES[found[2]]
 
 
+def stores(manifests: Sequence[Manifest]) -> set[str]:
+    """The stores there are: as pods, or asked for from their operators."""
+    asked: dict[str, Callable[[Any], Any]] = {
+        "Cluster": lambda spec: spec["inheritedMetadata"]["labels"],
+        "MongoDBCommunity": lambda spec: spec["statefulSet"]["spec"]["template"]["metadata"][
+            "labels"
+        ],
+    }
+    found = {pod.store for pod in pods(manifests) if pod.store}
+    for kind, labels in asked.items():
+        for each in of_kind(manifests, kind):
+            with contextlib.suppress(KeyError):
+                found.add(labels(each["spec"])["comanda/store"])
+    return found
+
+
+def store_selected(manifest: Manifest, selector: str) -> str | None:
+    """The store whose pods a policy or budget is for, if it is for a store's."""
+    labels: dict[str, str] = manifest["spec"][selector].get("matchLabels", {})
+    return labels.get("comanda/store")
+
+
 def policies_of(manifests: Sequence[Manifest], pod: Pod) -> list[Manifest]:
     """The network policies that hold for the pod."""
     return [
         policy
         for policy in of_kind(manifests, "NetworkPolicy")
         if selects(policy["spec"]["podSelector"], pod)
+    ]
+
+
+def policies_of_store(manifests: Sequence[Manifest], store: str) -> list[Manifest]:
+    """The network policies for a store's pods, whoever makes them."""
+    return [
+        policy
+        for policy in of_kind(manifests, "NetworkPolicy")
+        if store_selected(policy, "podSelector") == store
     ]

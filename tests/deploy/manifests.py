@@ -1,12 +1,16 @@
 """The Kubernetes manifests as they would be applied, and what Kubernetes would say to them."""
 
+import json
 import subprocess
 import sys
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
+import jsonschema
 import yaml
+from referencing import Registry, Resource
 
 ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -48,12 +52,29 @@ def named(manifest: Manifest) -> str:
 
 def schema_error(manifest: Manifest, version: str) -> str | None:
     """Why Kubernetes of this version would refuse it: an unknown field or kind, a wrong type."""
-    if (manifest["apiVersion"], manifest["kind"]) in CUSTOM:
+    api, kind = manifest["apiVersion"], manifest["kind"]
+    if (api, kind) in CUSTOM:
         return None
+    group, _, number = api.rpartition("/")
+    name = "-".join(part for part in (kind.lower(), group.partition(".")[0], number) if part)
     try:
-        kubernetes_validate.validate(manifest, version, strict=True)
-    except kubernetes_validate.ValidationError as error:
+        schema = _schema(version, name)
+    except FileNotFoundError:
+        return f"{named(manifest)}: Kubernetes {version} has no {kind} in {api}"
+    validator = jsonschema.Draft202012Validator(schema, registry=_definitions(version))
+    for error in validator.iter_errors(manifest):
         return f"{named(manifest)}: {'.'.join(map(str, error.path))}: {error.message}"
-    except kubernetes_validate.SchemaNotFoundError as error:
-        return f"{named(manifest)}: {error.message}"
     return None
+
+
+@cache
+def _schema(version: str, name: str) -> Any:
+    """One schema of those that the package kubernetes-validate ships, of the strict ones."""
+    schemas = files("kubernetes_validate") / "kubernetes-json-schema" / f"v{version}.0-local-strict"
+    return json.loads((schemas / f"{name}.json").read_text())
+
+
+@cache
+def _definitions(version: str) -> Registry[Any]:
+    """What the schemas refer to. Read once: it is some megabytes."""
+    return Resource.from_contents(_schema(version, "_definitions")) @ Registry()

@@ -235,6 +235,59 @@ DEFECTS: dict[str, tuple[Callable[[Manifests], Any], str]] = {
     ),
 }
 
+IN_PRODUCTION: dict[str, tuple[Callable[[Manifests], Any], str]] = {
+    "a ScaledObject without its target": (
+        lambda m: m["ScaledObject/query-projector"]["spec"]["scaleTargetRef"].update(name="p"),
+        "ScaledObject/query-projector scales p, which is not there",
+    ),
+    "a ScaledObject with more at least than at most": (
+        lambda m: m["ScaledObject/query-projector"]["spec"].update(minReplicaCount=9),
+        "ScaledObject/query-projector has bounds that leave no number of replicas",
+    ),
+    "scaled by a metric that is not there": (
+        lambda m: trigger(m).update(query="max(comanda_query_lag)"),
+        "ScaledObject/query-projector is scaled by what nobody measures",
+    ),
+    "no threshold to scale by": (
+        lambda m: trigger(m).pop("threshold"),
+        "ScaledObject/query-projector has no threshold",
+    ),
+    "too few copies of PostgreSQL": (
+        lambda m: m["Cluster/postgresql"]["spec"].update(instances=1),
+        "Cluster/postgresql has fewer than 3 copies",
+    ),
+    "too few copies of MongoDB": (
+        lambda m: m["MongoDBCommunity/mongodb"]["spec"].pop("members"),
+        "MongoDBCommunity/mongodb has fewer than 3 copies",
+    ),
+    "commits on one copy": (
+        lambda m: m["Cluster/postgresql"]["spec"]["postgresql"].pop("synchronous"),
+        "Cluster/postgresql may lose what it has acknowledged",
+    ),
+    "a store without a network policy": (
+        lambda m: m.pop("NetworkPolicy/postgresql"),
+        "Cluster/postgresql may be reached from anywhere: no NetworkPolicy",
+    ),
+    "a store's pods that no policy knows": (
+        lambda m: m["Cluster/postgresql"]["spec"].pop("inheritedMetadata"),
+        "NetworkPolicy/postgresql selects no pod",
+    ),
+    "a store that another service reaches": (
+        lambda m: m["NetworkPolicy/postgresql"]["spec"]["ingress"][0]["from"].append(
+            {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "query"}}}
+        ),
+        "NetworkPolicy/postgresql lets Deployment/query reach postgresql",
+    ),
+    "a store that everybody reaches": (
+        lambda m: m["NetworkPolicy/nats"]["spec"]["ingress"][0].pop("from"),
+        "NetworkPolicy/nats lets anybody reach nats",
+    ),
+    "a user of MongoDB without a password": (
+        lambda m: m["MongoDBCommunity/mongodb"]["spec"]["users"][0].pop("passwordSecretRef"),
+        "MongoDBCommunity/mongodb: user query has no password",
+    ),
+}
+
 MALFORMED: dict[str, tuple[str, Callable[[Manifest], Any]]] = {
     "an unknown field": ("Deployment/query", lambda each: each["spec"].update(replica=2)),
     "a wrong type": ("Service/query", lambda each: each["spec"].update(ports="http")),
@@ -256,8 +309,24 @@ def services() -> Manifests:
     }
 
 
+@pytest.fixture(scope="module")
+def production() -> Manifests:
+    return {named(each): each for each in render(KUBERNETES / "overlays" / "production")}
+
+
 def test_the_manifests_to_plant_defects_in_have_none(services: Manifests) -> None:
     assert broken(list(services.values())) == []
+
+
+@pytest.mark.parametrize("defect", IN_PRODUCTION)
+def test_a_defect_planted_in_production_is_found(production: Manifests, defect: str) -> None:
+    plant, complaint = IN_PRODUCTION[defect]
+    planted = copy.deepcopy(production)
+    plant(planted)
+
+    found = broken(list(planted.values()))
+
+    assert any(complaint in each for each in found), found
 
 
 @pytest.mark.parametrize("defect", DEFECTS)
@@ -291,6 +360,10 @@ def container(manifests: Manifests, name: str) -> Any:
 
 def variable(manifests: Manifests, name: str, variable: str) -> Any:
     return next(each for each in container(manifests, name)["env"] if each["name"] == variable)
+
+
+def trigger(manifests: Manifests) -> Any:
+    return manifests["ScaledObject/query-projector"]["spec"]["triggers"][0]["metadata"]
 
 
 def config_of(manifests: Manifests, service: str) -> Any:

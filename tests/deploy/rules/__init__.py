@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from tests.deploy.manifests import Manifest
-from tests.deploy.rules import network, pods, programs, scaling
+from tests.deploy.rules import network, operators, pods, programs, scaling
 
 Rule = Callable[[Sequence[Manifest]], Iterator[str]]
 
@@ -21,6 +21,10 @@ RULES: tuple[Rule, ...] = (
     network.services_reach_their_stores_alone,
     network.services_are_reached_from_outside_alone,
     network.stores_are_reached_by_their_owners_alone,
+    operators.stores_have_copies_and_a_policy,
+    operators.commits_are_on_two_copies,
+    operators.users_have_passwords_from_secrets,
+    operators.what_is_scaled_by_is_measured,
     programs.images_are_pinned,
     programs.programs_are_known_and_given_their_settings,
     programs.secrets_are_only_referred_to,

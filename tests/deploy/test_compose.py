@@ -1,0 +1,118 @@
+"""Docker Compose starts all of Comanda: in order, apart from one another, with given passwords."""
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deploy.manifests import ROOT
+from tests.deploy.programs import PROGRAMS, SERVICES, complaints, version_of
+from tests.deploy.test_nats import passwords
+
+FILE = ROOT / "docker-compose.yml"
+ONCE = {"ordering-migration", "mongodb-set-up"}
+"""What ends by itself, before others begin."""
+
+Services = dict[str, dict[str, Any]]
+
+
+def compose(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """The file as Docker Compose reads it."""
+    program = Path(sys.executable).with_name("docker-compose")
+    clean = {name: value for name, value in os.environ.items() if "COMANDA_" not in name}
+    return subprocess.run(
+        [program, "--env-file", os.devnull, "-f", FILE, "config", "--format", "json"],
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def variables() -> list[str]:
+    return re.findall(r"^([A-Z_]+)=$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def services() -> Services:
+    done = compose({name: secrets.token_hex(8) for name in variables()})
+    assert done.returncode == 0, done.stderr
+    found: Services = json.loads(done.stdout)["services"]
+    return found
+
+
+def ours(services: Services) -> dict[str, dict[str, Any]]:
+    return {name: each for name, each in services.items() if each["image"].startswith("comanda/")}
+
+
+def test_every_password_must_be_given() -> None:
+    given = {name: secrets.token_hex(8) for name in variables()}
+
+    assert given
+    for missing in given:
+        done = compose({name: value for name, value in given.items() if name != missing})
+        assert done.returncode != 0
+        assert missing in done.stderr
+
+
+def test_our_containers_are_given_their_settings(services: Services) -> None:
+    assert {each["image"].split("/")[1].split(":")[0] for each in ours(services).values()} == {
+        *SERVICES
+    }
+    for each in ours(services).values():
+        service, version = each["image"].removeprefix("comanda/").split(":")
+        program = (service, *(each["command"] or []))
+        assert version == version_of(service)
+        assert complaints(PROGRAMS[program], each["environment"]) == []
+
+
+def test_our_containers_are_restricted(services: Services) -> None:
+    for each in ours(services).values():
+        assert each["read_only"]
+        assert each["cap_drop"] == ["ALL"]
+        assert each["security_opt"] == ["no-new-privileges:true"]
+        assert "user" not in each  # the image's own, which is not root
+
+
+def test_no_network_joins_a_service_to_another_or_to_a_store_of_another(services: Services) -> None:
+    stores = {"ordering": "postgresql", "serving": None, "query": "mongodb"}
+    for name, each in ours(services).items():
+        service = name.partition("-")[0]
+        met = {
+            other.partition("-")[0]
+            for other, that in services.items()
+            if each["networks"].keys() & that["networks"].keys()
+        }
+        assert met <= {service, "nats", stores[service]}
+
+
+def test_nats_is_given_every_password(services: Services) -> None:
+    assert services["nats"]["environment"].keys() == passwords()
+
+
+def test_each_begins_once_what_it_needs_is_there(services: Services) -> None:
+    for each in services.values():
+        for needed, condition in each.get("depends_on", {}).items():
+            ends = needed in ONCE
+            wanted = "service_completed_successfully" if ends else "service_healthy"
+            assert condition["condition"] == wanted
+            assert ends or needed in ours(services) or "healthcheck" in services[needed]
+    assert "ordering-migration" in services["ordering"]["depends_on"]
+    assert "mongodb-set-up" in services["query-projector"]["depends_on"]
+
+
+def test_what_is_stored_stays(services: Services) -> None:
+    for store in ("postgresql", "mongodb", "nats"):
+        kinds = {volume["type"] for volume in services[store]["volumes"]}
+        assert "volume" in kinds
+
+
+def test_images_are_of_a_version(services: Services) -> None:
+    for each in services.values():
+        assert re.search(r":\d+\.\d+", each["image"])
