@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import math
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,6 +26,9 @@ NO_RESPONDERS = "503"
 Outcome = api.PubAck | Exception
 """What became of a published message."""
 
+REPORT_AGAIN_AFTER = 30.0
+"""Seconds after which what is still wrong with a connection is reported again."""
+
 ACK_WAIT = 30.0
 """Seconds after which a message that was delivered and not settled is delivered again."""
 
@@ -38,6 +43,7 @@ async def connected(servers: Sequence[str], name: str) -> AsyncIterator[Client]:
     A user and password are those of the first server's URL. The user's answers come on subjects
     below `_INBOX_<user>`, so that permissions can keep those of each user apart.
     """
+    troubles = _Troubles(name)
     client = await nats.connect(
         list(servers),
         name=name,
@@ -45,12 +51,13 @@ async def connected(servers: Sequence[str], name: str) -> AsyncIterator[Client]:
         max_reconnect_attempts=-1,
         reconnect_time_wait=0.25,  # seconds
         pending_size=0,
-        error_cb=_report,
+        error_cb=troubles.report,
+        reconnected_cb=troubles.forget,
     )
     try:
         yield client
     finally:
-        await client.close()
+        await _close(client)
 
 
 def _credentials(url: str) -> dict[str, Any]:
@@ -62,8 +69,37 @@ def _credentials(url: str) -> dict[str, Any]:
     return {"user": user, "password": password, "inbox_prefix": f"_INBOX_{user}"}
 
 
-async def _report(error: Exception) -> None:
-    log.warning("nats", reason=f"{type(error).__name__}: {error}")
+async def _close(client: Client) -> None:
+    """Close the connection, whatever state it is in.
+
+    In a task of its own: a client that is just reconnecting cancels what it waits for itself then,
+    which whoever closes it would take for its own cancellation, and end for good.
+    """
+    closing = asyncio.create_task(client.close())
+    await asyncio.wait([closing])
+    if not closing.cancelled():
+        with contextlib.suppress(OSError):  # what was still to be sent has nowhere to go
+            closing.result()
+
+
+class _Troubles:
+    """Reports what is wrong with a connection: at once what is new, then from time to time."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._reported_at: dict[str, float] = {}
+
+    async def report(self, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"
+        now = time.monotonic()
+        if now - self._reported_at.get(reason, -math.inf) >= REPORT_AGAIN_AFTER:
+            self._reported_at[reason] = now
+            log.warning("nats", connection=self._name, reason=reason)
+
+    async def forget(self) -> None:
+        """The servers are back: what is wrong from now on is new."""
+        self._reported_at.clear()
+        log.info("nats is back", connection=self._name)
 
 
 async def set_up_stream(js: JetStreamContext, stream: Stream, *, replicas: int) -> None:

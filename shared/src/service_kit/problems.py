@@ -140,11 +140,14 @@ def invalid_request(problems: Sequence[Any], body: Any) -> Refused:
 def _field(problem: Mapping[str, Any], body: Any) -> str:
     """The field as the client knows it: `("body", "dine_in", "lines", 0)` is `lines.0`.
 
-    A union's tag stands in the location, but not in the body: it is left out.
+    A union's tag stands in the location, but not in the body: it is left out. Outside the body a
+    field is a parameter, which has no parts: `("query", "status", 0)` is `status`.
     """
     location = problem["loc"]
+    if location[0] != "body":
+        return str(location[min(1, len(location) - 1)])
     is_missing = problem["type"] == "missing"
-    path, inside = [], body if location[0] == "body" else None
+    path, inside = [], body
     for part in location[1:]:
         is_tag = isinstance(inside, dict) and part not in inside
         if not is_tag or (is_missing and part == location[-1]):

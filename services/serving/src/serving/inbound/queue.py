@@ -3,14 +3,13 @@
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import comanda_contracts as contracts
 from comanda_contracts.subjects import SLUG_PATTERN
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field
 from service_kit.sse import EVENTS, EventStream, event
 
 from serving.inbound.problems import refusals_as_problems
@@ -21,21 +20,9 @@ LAST_SEQUENCE = 2**63 - 1
 Slug = Annotated[str, Path(pattern=SLUG_PATTERN, examples=["la-piazza"])]
 
 
-def _named_whole(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
-    """A value is wrong under the parameter's name: a query knows no positions in it."""
-    try:
-        return check(value)
-    except ValidationError as error:
-        raise PydanticCustomError("unknown_status", "{why}", {"why": _why(error)}) from None
-
-
-def _why(error: ValidationError) -> str:
-    return error.errors()[0]["msg"]
-
-
 Status = Literal["queued", "preparing", "ready"]
 Statuses = Annotated[
-    Annotated[list[Status], WrapValidator(_named_whole)],
+    list[Status],
     Query(alias="status", description="only tickets with this status; repeat it for more than one"),
 ]
 LastEventId = Annotated[
