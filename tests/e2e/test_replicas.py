@@ -1,0 +1,65 @@
+"""An evening on two replicas of each service, of which one each is killed in the middle."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from comanda_local.api import connected
+from comanda_local.audit.sources import views
+from comanda_local.places import temporary_folder
+from comanda_local.running import Running
+from comanda_local.services import NAMES, Service
+from comanda_local.stack import Stack
+
+from tests.faults.checks import outcome_of
+from tests.faults.load import Load, under_load
+
+pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(600)]
+
+ORDERS = 60
+
+
+@pytest.fixture
+def own_stack() -> Iterator[Stack]:
+    with temporary_folder() as folder, Stack(folder, environment={}) as stack:
+        yield stack
+
+
+@pytest.fixture
+def seconds(own_stack: Stack) -> dict[str, Service]:
+    """The second replica of each service, by the service's name."""
+    return {name: own_stack.replica(name) for name in NAMES}
+
+
+async def test_nothing_is_lost_or_doubled_and_both_sides_of_query_show_the_same(
+    own_stack: Stack, seconds: dict[str, Service]
+) -> None:
+    firsts = own_stack.services
+    killed = [firsts["ordering"], seconds["serving"], firsts["query"]]
+
+    async with under_load([*firsts.values(), *seconds.values()], ORDERS) as load:
+        await load.reached(1 / 3)
+        await asyncio.gather(*(asyncio.to_thread(each.kill) for each in killed))
+        await load.reached(2 / 3)  # the others do it all
+        await asyncio.gather(*(asyncio.to_thread(each.start) for each in killed))
+        await asyncio.gather(*(asyncio.to_thread(each.wait_until_ready) for each in killed))
+
+    outcome = await outcome_of(load, own_stack)
+    assert outcome.complaints == []
+    assert outcome.acknowledged == load.placed >= ORDERS
+    one, other = [
+        await shown(own_stack, service.url, load) for service in (firsts["query"], seconds["query"])
+    ]
+    assert one == other
+    assert len(one[0]) == load.placed
+
+
+async def shown(stack: Stack, query: str, load: Load) -> Any:
+    """Every order as this replica of query shows it, and its list of the newest."""
+    order_ids = [answers[0].order_id for answers in load.answers.values()]
+    addresses = replace(Running.of(stack), query=query).addresses
+    async with connected(addresses) as api:
+        orders = await views(api, load.restaurant, order_ids)
+        return orders, await api.order_views(load.restaurant)
