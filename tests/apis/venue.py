@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from comanda_local.stack import Stack
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds until every order must have its ticket."""
 
 Names = dict[str, Any]
@@ -23,7 +23,7 @@ def open_venue(stack: Stack) -> list[Names]:
     Returns the names of everything there, once for each order.
     """
     slug = f"r-{uuid.uuid4().hex[:12]}"
-    with httpx.Client(timeout=10, trust_env=False) as http:
+    with httpx.Client(timeout=60, trust_env=False) as http:
         ordering, serving = (
             f"{stack.services[name].url}/v1/restaurants/{slug}" for name in ("ordering", "serving")
         )

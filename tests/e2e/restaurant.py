@@ -11,7 +11,7 @@ from comanda_local.stack import Stack
 
 Json = dict[str, Any]
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds within which everything that is under way must have arrived."""
 AT_ONCE = 16
 
@@ -30,7 +30,7 @@ class Restaurant:
     def __init__(self, stack: Stack) -> None:
         self.slug = f"r-{uuid.uuid4().hex[:12]}"
         self._stack = stack
-        self._http = httpx.Client(timeout=10, trust_env=False)
+        self._http = httpx.Client(timeout=60, trust_env=False)
         self.put("", {"name": "La Piazza", "currency": "EUR", "time_zone": "Europe/Rome"})
         for sku, category, price in (("margherita", "Pizza", 850), ("cola", "Drinks", 350)):
             item = {"name": sku.title(), "category": category, "price": price}
@@ -96,7 +96,7 @@ class Restaurant:
     async def place_many(self, count: int) -> list[Json]:
         """Takeaway orders of two rounds each, some at once."""
         places = asyncio.Semaphore(AT_ONCE)
-        async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
 
             async def place() -> Json:
                 async with places:

@@ -18,9 +18,9 @@ from nats.js import api
 
 from tests.faults.load import Load
 
-QUIET_WITHIN = 60.0
+QUIET_WITHIN = 120.0
 """Seconds after the load in which everything must have arrived everywhere."""
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds within which what is on a stream is sent."""
 BATCH = 500
 

@@ -81,7 +81,7 @@ class Till:
         return outcome
 
     async def answer(self) -> tuple[int, dict[str, Any]]:
-        message: Msg = await self._answers.next_msg(timeout=10)
+        message: Msg = await self._answers.next_msg(timeout=60)
         assert message.headers is not None
         return int(message.headers["Comanda-Status"]), json.loads(message.data)
 

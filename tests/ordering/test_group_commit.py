@@ -161,7 +161,7 @@ async def test_answers_are_forgotten_after_a_day(database: Database) -> None:
         await forget_expired(database.engine, ready)
 
     async with running([Component("sweep", sweep)]):
-        await asyncio.wait_for(swept.wait(), 5)
+        await asyncio.wait_for(swept.wait(), 60)
 
     assert await database.rows("SELECT key FROM answers") == [("new",)]
 

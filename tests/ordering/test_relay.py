@@ -25,6 +25,7 @@ from sqlalchemy import text
 from tests.conftest import NewNatsServer
 from tests.ordering.commands import adding, open_la_piazza, placing
 from tests.ordering.conftest import Database
+from tests.waiting import eventually
 
 UNPUBLISHABLE = text("""
     INSERT INTO outbox (partition, aggregate, subject, headers, body)
@@ -54,12 +55,6 @@ def a_relay(database: Database, nats_server: Nats) -> Component:
     return Component("relay", Relay(database.engine, [nats_server.url], 1).run)
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], within: float = 20) -> None:
-    async with asyncio.timeout(within):
-        while not await condition():
-            await asyncio.sleep(0.02)
-
-
 def outbox_is_empty(database: Database) -> Callable[[], Awaitable[bool]]:
     async def is_empty() -> bool:
         return await database.rows("SELECT count(*) FROM outbox WHERE sequence IS NULL") == [(0,)]
@@ -71,7 +66,7 @@ async def messages(js: JetStreamContext, stream: Stream) -> list[Msg]:
     """Everything on the stream, in its order."""
     count = (await js.stream_info(stream.name)).state.messages
     subscription = await js.subscribe(stream.subject, ordered_consumer=True)
-    found = [await subscription.next_msg(timeout=5) for _ in range(count)]
+    found = [await subscription.next_msg(timeout=60) for _ in range(count)]
     await subscription.unsubscribe()
     return found
 
@@ -266,7 +261,7 @@ async def test_a_commit_wakes_the_relay_of_another_replica(
         await store.run(placing())
 
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(woken.wait(), 5)
+            await asyncio.wait_for(woken.wait(), 60)
 
     assert woken.is_set()
 

@@ -23,7 +23,7 @@ async def test_a_component_that_fails_is_started_again() -> None:
 
     component = Component("flaky", flaky)
     async with running([component]):
-        await asyncio.wait_for(recovered.wait(), 5)
+        await asyncio.wait_for(recovered.wait(), 60)
 
         assert component.ready
         assert attempts == 3
@@ -55,7 +55,7 @@ async def test_a_component_that_misses_being_cancelled_once_is_cancelled_again()
             await asyncio.Event().wait()
         await asyncio.Event().wait()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async with running([Component("absent-minded", absent_minded)]):
             await started.wait()
 

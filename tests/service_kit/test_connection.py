@@ -20,7 +20,7 @@ def server(new_nats_server: NewNatsServer) -> Nats:
 
 
 async def is_connected(client: Client, wanted: bool) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while client.is_connected is not wanted:
             await asyncio.sleep(0.01)
 
@@ -46,7 +46,7 @@ async def test_what_stays_wrong_is_reported_again_after_a_while(
     monkeypatch.setattr(jetstream, "REPORT_AGAIN_AFTER", 0.0)
 
     with capture_logs() as logs:
-        async with connected([server.url], "test"), asyncio.timeout(20):
+        async with connected([server.url], "test"), asyncio.timeout(60):
             await asyncio.to_thread(server.kill)
             while sum("Connect call failed" in str(each.get("reason")) for each in logs) < 3:
                 await asyncio.sleep(0.01)

@@ -12,7 +12,7 @@ from comanda_local.servers import Nats
 from nats.aio.client import Client
 from service_kit.components import Component, Ready, running
 from service_kit.consuming import Consumer, Received, consume
-from service_kit.jetstream import connected, publish_all, set_up_stream
+from service_kit.jetstream import ACK_WAIT, connected, publish_all, set_up_stream
 
 from tests.conftest import NewNatsServer
 
@@ -65,7 +65,7 @@ class Prices:
     async def until(self, *prices: int) -> None:
         async with self._changed:
             heard = self._changed.wait_for(lambda: set(prices) <= set(self.heard))
-            await asyncio.wait_for(heard, 20)
+            await asyncio.wait_for(heard, 60)
 
 
 def a_consumer(server: Nats, prices: Prices) -> Component:
@@ -136,7 +136,7 @@ async def test_what_a_replica_had_in_hand_when_it_was_stopped_goes_to_another_at
     async with running([a_consumer(nats_server, slow)]):
         await publish_all(client, [an_item_set(1), an_item_set(2)])
         await slow.taken.wait()
-    async with asyncio.timeout(10), running([a_consumer(nats_server, prices)]):
+    async with asyncio.timeout(ACK_WAIT - 5), running([a_consumer(nats_server, prices)]):
         await prices.until(1, 2)
 
 
@@ -173,7 +173,7 @@ async def test_publishing_without_a_broker_fails_in_bounded_time(
 ) -> None:
     nats_server.kill()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         outcomes = await publish_all(client, [an_item_set(n) for n in range(5000)], timeout=1)
 
     assert all(isinstance(outcome, Exception) for outcome in outcomes)

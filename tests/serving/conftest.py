@@ -77,7 +77,7 @@ async def kitchen(
     service = new_service(nats.url)
     async with (
         connected([nats.url], "test") as client,
-        httpx.AsyncClient(base_url=service.url, timeout=20) as http,
+        httpx.AsyncClient(base_url=service.url, timeout=60) as http,
     ):
         await set_up_stream(client.jetstream(), ORDERS, replicas=1)
         kitchen = Kitchen(nats, client, http)

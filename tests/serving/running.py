@@ -20,7 +20,7 @@ from serving.bootstrap import bootstrap
 from serving.settings import Settings
 
 from tests.serving.builders import an_order, placed
-from tests.serving.waiting import eventually
+from tests.waiting import eventually
 
 NewService = Callable[[str], Service]
 
@@ -85,7 +85,7 @@ async def in_this_process(nats_url: str) -> AsyncIterator[str]:
     serving = asyncio.create_task(server.serve())
     url = f"http://{LOOPBACK}:{port}"
     try:
-        async with httpx.AsyncClient(base_url=url) as http:
+        async with httpx.AsyncClient(base_url=url, timeout=60) as http:
             await eventually(lambda: _is_ready(http))
         yield url
     finally:

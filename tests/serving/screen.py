@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds within which what is waited for must come."""
 
 

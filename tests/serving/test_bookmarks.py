@@ -33,7 +33,7 @@ from uuid_utils.compat import uuid7
 from tests.conftest import NewNatsServer
 from tests.serving.builders import NOON, a_ticket, queued
 from tests.serving.test_queue import following, is_ready, shown
-from tests.serving.waiting import eventually
+from tests.waiting import eventually
 
 EVERY = 200
 BEHIND = 50

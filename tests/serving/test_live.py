@@ -14,6 +14,7 @@ from comanda_contracts.streams import TICKETS
 from comanda_local.servers import Nats
 from prometheus_client import REGISTRY
 from service_kit import live
+from service_kit.http import GRACE
 from service_kit.jetstream import connected
 from serving.domain.ticket import TicketLine
 
@@ -21,7 +22,7 @@ from tests.serving.builders import NOON, a_ticket, cancellation_requested
 from tests.serving.running import Kitchen, NewService, in_this_process
 from tests.serving.screen import Event, watching
 from tests.serving.test_queue import add, move
-from tests.serving.waiting import eventually
+from tests.waiting import eventually
 
 RESTAURANT = "la-piazza"
 MINUTE = timedelta(minutes=1)
@@ -175,7 +176,7 @@ async def test_the_service_ends_at_once_when_it_is_told_to_though_screens_watch(
         for screen in watched:
             await screen.next()
 
-        stopping = asyncio.create_task(asyncio.to_thread(service.process.stop, grace=3))
+        stopping = asyncio.create_task(asyncio.to_thread(service.process.stop, grace=GRACE - 1))
 
         assert [await screen.rest() for screen in watched] == [[]] * 5
         assert await stopping == 0
@@ -276,7 +277,10 @@ async def test_a_reader_who_goes_away_without_reading_is_no_error(
     nats = new_nats_server()
     note = "x" * 200_000
     lines = (TicketLine(sku="margherita", name="Margherita", quantity=1, note=note),)
-    async with in_this_process(nats.url) as url, httpx.AsyncClient(base_url=url) as http:
+    async with (
+        in_this_process(nats.url) as url,
+        httpx.AsyncClient(base_url=url, timeout=60) as http,
+    ):
         async with watching(url) as screen, connected([nats.url], "test") as client:
             await screen.next()
             await add(client, *[a_ticket(lines=lines) for _ in range(60)])

@@ -30,7 +30,7 @@ from tests.serving.builders import (
     items_added,
     placed,
 )
-from tests.serving.waiting import eventually
+from tests.waiting import eventually
 
 
 @pytest.fixture

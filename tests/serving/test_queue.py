@@ -13,6 +13,7 @@ from service_kit.components import Component, Ready, running
 from service_kit.jetstream import connected, set_up_stream
 from serving.application.tickets import NewTicket, Unavailable
 from serving.domain.ticket import Ticket
+from serving.outbound import following as follower
 from serving.outbound.following import MessagesMissed
 from serving.outbound.link import Link
 from serving.outbound.queue import Queue
@@ -21,7 +22,7 @@ from serving.published import published_ticket
 from uuid_utils.compat import uuid7
 
 from tests.serving.builders import NOON, a_restaurant, a_ticket, queued
-from tests.serving.waiting import eventually
+from tests.waiting import eventually
 
 
 @contextlib.asynccontextmanager
@@ -155,8 +156,9 @@ async def _not_ready(component: Component) -> bool:
 
 
 async def test_the_queue_is_unavailable_the_moment_the_connection_is_lost(
-    new_nats_server: Callable[[], Nats],
+    new_nats_server: Callable[[], Nats], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(follower, "PATIENCE", 600.0)  # not by the server's silence
     server = new_nats_server()
     async with following(server.url) as (queue, component):
         await is_ready(component)
@@ -169,7 +171,7 @@ async def test_the_queue_is_unavailable_the_moment_the_connection_is_lost(
                 return True
             return False
 
-        await eventually(unavailable, within=0.5)
+        await eventually(unavailable)
 
 
 async def test_a_queue_that_missed_a_message_is_built_anew(
@@ -190,7 +192,7 @@ async def test_a_queue_that_missed_a_message_is_built_anew(
         await _say_that_messages_were_sent(client, 1)
 
         with pytest.raises(MessagesMissed, match="0 messages came of 1"):
-            await asyncio.wait_for(following, 10)
+            await asyncio.wait_for(following, 60)
 
 
 async def test_following_ends_when_it_is_told_to_even_while_messages_arrive(

@@ -10,7 +10,7 @@ from comanda_local.servers import Nats
 from nats.aio.client import Client
 
 from tests.serving.running import Kitchen, NewService, at, every_event
-from tests.serving.waiting import eventually
+from tests.waiting import eventually
 
 
 async def test_an_order_goes_the_whole_way_through_the_kitchen(kitchen: Kitchen) -> None:
@@ -57,7 +57,7 @@ async def test_of_many_cooks_on_two_replicas_exactly_one_starts_a_round(
     order = await kitchen.order()
     await kitchen.is_queued(order)
 
-    async with httpx.AsyncClient(timeout=20) as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         urls = [f"{replica}{at(order)}/start" for replica in (kitchen.http.base_url, other.url)]
         answers = await asyncio.gather(*(http.post(url) for url in urls * 5))
 
@@ -76,7 +76,7 @@ async def test_a_start_is_the_same_start_on_every_replica_for_the_tickets_whole_
     key = {"Idempotency-Key": "tablet-7/42"}
 
     first = await kitchen.http.post(f"{at(order)}/start", headers=key)
-    async with httpx.AsyncClient(base_url=other.url, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=other.url, timeout=60) as http:
         await http.post(f"{at(order)}/ready")
         await asyncio.to_thread(other.kill)
         await asyncio.to_thread(kitchen.nats.kill)
@@ -102,7 +102,7 @@ async def test_a_start_that_is_sent_to_both_replicas_at_once_is_one_start(
     await kitchen.is_queued(order)
     key = {"Idempotency-Key": "tablet-7/42"}
 
-    async with httpx.AsyncClient(timeout=20) as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         urls = [f"{replica}{at(order)}/start" for replica in (kitchen.http.base_url, other.url)]
         answers = await asyncio.gather(*(http.post(url, headers=key) for url in urls * 5))
 
@@ -155,7 +155,7 @@ async def test_it_is_ready_and_serves_without_ordering(
     service = new_service(new_nats_server().url)
     await asyncio.to_thread(service.wait_until_ready)
 
-    async with httpx.AsyncClient(base_url=service.url) as http:
+    async with httpx.AsyncClient(base_url=service.url, timeout=60) as http:
         health = (await http.get("/health/ready")).json()
         queue = await http.get("/v1/restaurants/la-piazza/queue")
 
@@ -170,7 +170,7 @@ async def test_it_starts_before_its_broker_and_is_ready_once_that_is_there(
     nats = new_nats_server()
     await asyncio.to_thread(nats.kill)
     service = new_service(nats.url)
-    async with httpx.AsyncClient(base_url=service.url) as http:
+    async with httpx.AsyncClient(base_url=service.url, timeout=60) as http:
         await eventually(lambda: _answers(http, "/health/live", 200))
         assert (await http.get("/health/ready")).status_code == 503
         assert (await http.get("/v1/restaurants/la-piazza/queue")).status_code == 503
@@ -197,7 +197,7 @@ async def test_a_replica_that_is_killed_forgets_nothing(
     other = new_service(kitchen.nats.url)
     await asyncio.to_thread(other.wait_until_ready)
 
-    async with httpx.AsyncClient(base_url=other.url) as http:
+    async with httpx.AsyncClient(base_url=other.url, timeout=60) as http:
         tickets = (await http.get("/v1/restaurants/la-piazza/queue")).json()["tickets"]
     assert {each["order_id"] for each in tickets} == {str(order.order_id) for order in orders}
     assert [each["status"] for each in tickets].count("preparing") == 1

@@ -8,7 +8,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-async def eventually(look: Callable[[], Awaitable[Found | None]], *, within: float = 20.0) -> Found:
+async def eventually(look: Callable[[], Awaitable[Found | None]], *, within: float = 60.0) -> Found:
     """What `look` returns once that is neither None nor False; fails after `within` seconds."""
     deadline = time.monotonic() + within
     while not (found := await look()):
