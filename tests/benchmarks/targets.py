@@ -1,0 +1,67 @@
+"""What is compared with what, and how much of it is wanted."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tests.benchmarks.figures import Spread
+
+Medians = Callable[[str], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A ratio of two figures of one run; at least `wanted`, or a figure at most `wanted`."""
+
+    about: str
+    figure: str
+    baseline: str | None
+    """None: the figure itself is what counts."""
+    wanted: float
+    at_most: bool = False
+    inverse: bool = False
+    """The baseline over the figure: of durations, how many times shorter."""
+
+    def reached(self, measured: Mapping[str, Spread]) -> float | None:
+        """The ratio, or the figure; None if it was not measured."""
+        names = [self.figure] if self.baseline is None else [self.figure, self.baseline]
+        if any(name not in measured for name in names):
+            return None
+        figure = measured[self.figure].median
+        if self.baseline is None:
+            return figure
+        baseline = measured[self.baseline].median
+        return baseline / figure if self.inverse else figure / baseline
+
+    def met(self, reached: float) -> bool:
+        """Whether that is good enough."""
+        return reached <= self.wanted if self.at_most else reached >= self.wanted
+
+
+TARGETS = (
+    Target("orders placed, one process each", "comanda.placed", "crud.placed", 5),
+    Target("placed, queued and visible, against placed", "comanda.pipeline", "crud.placed", 2),
+    Target("lag at 200 orders/s, p50 ms", "comanda.lag.steady.p50_ms", None, 15, at_most=True),
+    Target("lag at 200 orders/s, p99 ms", "comanda.lag.steady.p99_ms", None, 75, at_most=True),
+    Target("relay, against pipelined publishing", "comanda.relay", "limit.jetstream.publish", 0.6),
+    Target("projector, against bulk upserts", "comanda.projector", "limit.mongodb.upserts", 0.6),
+    Target("an order", "comanda.order", "crud.order", 6),
+    Target("a table's orders", "comanda.table", "crud.table", 7),
+    Target("the day's top ten", "comanda.top", "crud.top", 10),
+    Target("the board, against all active orders", "comanda.board", "crud.active", 100),
+    Target("the board, against just what it shows", "comanda.board", "crud.board", 0),
+    Target("all active orders", "comanda.active", "crud.active", 0),
+    Target(
+        "an order while orders pour in, p99, times shorter",
+        "comanda.order.busy.p99_ms",
+        "crud.order.busy.p99_ms",
+        20,
+        inverse=True,
+    ),
+    Target(
+        "the board while orders pour in, p99, times shorter",
+        "comanda.board.busy.p99_ms",
+        "crud.board.busy.p99_ms",
+        20,
+        inverse=True,
+    ),
+)
