@@ -4,7 +4,7 @@ BIN := .venv/bin
 PACKAGES := contracts shared services/ordering services/serving services/query deploy/local
 INSTALLED := .venv/.installed
 
-.PHONY: up demo test check images lock schemas docs clean
+.PHONY: up demo test check bench images lock schemas docs clean
 .DEFAULT_GOAL := up
 
 up: $(INSTALLED)  ## start everything and stay up until Ctrl-C
@@ -24,6 +24,9 @@ check: $(INSTALLED)  ## lint, types, import rules, images and manifests
 	$(BIN)/python -m contract_release check
 	$(BIN)/hadolint services/*/Dockerfile
 	$(BIN)/pytest tests/deploy
+
+bench: $(INSTALLED)  ## Comanda, a CRUD service and the parts' limits, measured in one run; needs wrk
+	$(BIN)/python -m tests.benchmarks
 
 images: $(INSTALLED)  ## build the services' images with CONTAINERS, docker or podman, and try them
 	COMANDA_CONTAINERS=$(CONTAINERS) $(BIN)/pytest tests/deploy/test_images.py

@@ -1,7 +1,7 @@
 """Figures: what one round of a benchmark measured, and what several rounds of it come to."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 from typing import Self
 
@@ -27,9 +27,9 @@ class Percentiles:
         return cls(*(1000 * each for each in nearest))
 
 
-def named(name: str, percentiles: Percentiles) -> Figures:
-    """The percentiles as figures, such as `<name>.p99_ms`."""
-    return {f"{name}.{field}": value for field, value in asdict(percentiles).items()}
+def named(name: str, figures: Figures) -> Figures:
+    """The figures as those of something, such as `<name>.p99_ms`."""
+    return {f"{name}.{field}": value for field, value in figures.items()}
 
 
 @dataclass(frozen=True, slots=True)

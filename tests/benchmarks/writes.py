@@ -1,6 +1,7 @@
 """Placing orders: the write side alone, the whole pipeline, and how far behind the reads are."""
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -62,8 +63,8 @@ async def _pipeline(stack: Stack, seconds: int) -> Figures:
         "comanda.pipeline": placed.requests / (visible - begin),
         "comanda.pipeline.drained_after_ms": 1000 * (visible - begin - placed.seconds),
         "comanda.lag.steady_rate": steady.rate,
-        **named("comanda.lag.steady", at_steady),
-        **named("comanda.lag.saturated", at_saturation),
+        **named("comanda.lag.steady", asdict(at_steady)),
+        **named("comanda.lag.saturated", asdict(at_saturation)),
     }
 
 
