@@ -82,6 +82,28 @@ async def test_what_is_published_is_shown(
     assert menu.json()["restaurant"]["name"] == "La Piazza"
 
 
+async def test_what_is_sold_is_summed_up(
+    nats: Client, nats_server: Nats, fresh_mongodb_url: str, restaurant: str
+) -> None:
+    await set_up(nats, *STREAMS)
+    order = an_order(restaurant=restaurant)
+    ready = its_ticket(order, status=TicketStatus.READY, ready_at=after(90))
+    report = f"/v1/restaurants/{restaurant}/sales?from=2026-11-23&to=2026-11-23"
+
+    async with running_service(nats_server.url, fresh_mongodb_url) as query:
+        await publish(nats, placed(order), news_of(ready), opened(restaurant))
+
+        sales = await answer(
+            query,
+            report,
+            lambda response: (
+                is_ok(response) and response.json()["totals"]["waiting"]["ready"]["count"] == 1
+            ),
+        )
+
+    assert (sales.json()["totals"]["revenue"], sales.json()["totals"]["orders"]) == (1700, 1)
+
+
 async def test_a_backlog_is_caught_up_with(
     nats: Client, nats_server: Nats, fresh_mongodb_url: str, restaurant: str
 ) -> None:

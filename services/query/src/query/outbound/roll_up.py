@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from prometheus_client import Histogram
 from pymongo import ASCENDING, ReturnDocument
 from service_kit.components import Ready
 
@@ -24,6 +25,12 @@ from query.views.sales import Hour, Sales
 from query.views.store import Document, StoreAway
 
 log = structlog.get_logger()
+
+SECONDS = Histogram(
+    "comanda_query_roll_up_seconds",
+    "For which the hours of a day that were written to were summed up",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
 
 LOOK_EVERY = 0.25
 """Seconds between two looks for what is to be summed up."""
@@ -86,7 +93,9 @@ async def roll_up_next(generation: Generation) -> float:
         raise
     except Exception as error:  # such as a sum beyond 64 bits: the other days go on
         log.warning("sales of a day not summed up", day=day["_id"], reason=str(error)[:200])
-    return time.perf_counter() - began
+    took = time.perf_counter() - began
+    SECONDS.observe(took)
+    return took
 
 
 async def roll_up_all(generation: Generation) -> None:
