@@ -7,10 +7,11 @@ hour of it. A day's document counts, in `hours` and `stamp`, how often something
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING, UpdateOne
+from service_kit.clock import utc_now
 
 from query.outbound.generations import Generation, Generations
 from query.outbound.mongo import answering, write
@@ -164,4 +165,4 @@ def _as_of(days: Sequence[Document], now: datetime) -> datetime:
 
 
 def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
+    return utc_now().replace(tzinfo=None)
