@@ -143,3 +143,11 @@ def test_an_audit_without_a_running_system_says_so(tmp_path: Path) -> None:
     assert outcome.returncode == 1
     assert "There is no running Comanda" in outcome.stderr
     assert "Traceback" not in outcome.stderr
+
+
+def test_the_read_side_is_operated_by_the_commands_of_query(stack: Stack) -> None:
+    outcome = comanda("query", "generations", "--data", stack.folder)
+
+    assert outcome.returncode == 0, outcome.stderr
+    assert "live" in outcome.stdout
+    assert comanda("query", "audit", "--data", stack.folder, "--repair").returncode == 0

@@ -1,4 +1,4 @@
-"""The command line: `comanda up`, `demo`, `audit`, `replay` and `team`."""
+"""The command line: `comanda up`, `demo`, `audit`, `query`, `replay` and `team`."""
 
 import asyncio
 import contextlib
@@ -18,13 +18,14 @@ from comanda_local import session
 from comanda_local.api import Refusal
 from comanda_local.audit import PATIENCE
 from comanda_local.demo import demo as hold_demo
+from comanda_local.operators import run_query
 from comanda_local.pos_export import NotAnExport
 from comanda_local.processes import CannotStart
 from comanda_local.replay import Replay
 from comanda_local.replay import replay as run_replay
 from comanda_local.running import NATS_PORT, PORTS, Running
 from comanda_local.servers.nats import password_variable
-from comanda_local.stack import DATABASE_URL, NATS_URL, Ports
+from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Ports
 from comanda_local.teams import NotGranted, write_team
 from comanda_local.up import up as stay_up
 
@@ -49,6 +50,7 @@ OrderingUrl = Annotated[str | None, typer.Option("--ordering", envvar="COMANDA_O
 ServingUrl = Annotated[str | None, typer.Option("--serving", envvar="COMANDA_SERVING_URL")]
 QueryUrl = Annotated[str | None, typer.Option("--query", envvar="COMANDA_QUERY_URL")]
 NatsUrl = Annotated[str | None, typer.Option("--nats", envvar=NATS_URL)]
+MongoUrl = Annotated[str | None, typer.Option("--mongodb", envvar=MONGODB_URL)]
 DatabaseUrl = Annotated[str | None, typer.Option("--database", envvar=DATABASE_URL)]
 
 
@@ -84,17 +86,47 @@ def audit(
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds that what is on its way is given to arrive.")
     ] = PATIENCE,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Before, mend the views: `comanda query audit --repair`."),
+    ] = False,
     data: Data = DEFAULT_DATA,
     ordering: OrderingUrl = None,
     serving: ServingUrl = None,
     query: QueryUrl = None,
     nats_url: NatsUrl = None,
     database: DatabaseUrl = None,
+    mongodb: MongoUrl = None,
 ) -> None:
-    """Compare what is written with what is shown, order by order."""
+    """Compare what is written with what is shown, order by order, from end to end.
+
+    It compares the tables of ordering and the tickets of serving with each other and with what
+    query answers over HTTP. `comanda query audit` compares the streams with the store of the views,
+    and knows what to mend.
+    """
     with _in_plain_words():
-        running = _find(data, ordering, serving, query, nats_url, database)
+        running = _find(data, ordering, serving, query, nats_url, database, mongodb)
+        if repair and run_query(running, ["audit", "--repair"]) != 0:
+            _exit(went_well=False)
         _exit(asyncio.run(session.look_around(running, restaurant, patience, console)))
+
+
+@app.command(
+    name="query",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def query_command(
+    context: typer.Context,
+    *,
+    data: Data = DEFAULT_DATA,
+    nats_url: NatsUrl = None,
+    mongodb: MongoUrl = None,
+) -> None:
+    """Operate the read side: rebuild, rollback, generations, audit, dead-letters (or --help)."""
+    with _in_plain_words():
+        running = _find(data, None, None, None, nats_url, None, mongodb)
+        raise typer.Exit(run_query(running, context.args))
 
 
 @app.command()
@@ -132,8 +164,8 @@ def team(
 
 
 def _find(data: Path, *urls: str | None) -> Running:
-    names = ("ordering", "serving", "query", "nats", "database")
-    return Running.find(data, dict(zip(names, urls, strict=True)))
+    names = ("ordering", "serving", "query", "nats", "database", "mongodb")
+    return Running.find(data, dict(zip(names, urls, strict=False)))
 
 
 def _exit(went_well: bool) -> None:

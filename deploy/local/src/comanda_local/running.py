@@ -9,7 +9,7 @@ from typing import Self
 from comanda_local.api import Addresses
 from comanda_local.places import LOOPBACK
 from comanda_local.processes import CannotStart
-from comanda_local.stack import DATABASE_URL, NATS_URL, Stack
+from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Stack
 
 FILE = "stack.json"
 
@@ -20,18 +20,24 @@ NATS_PORT = 4222
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """URLs of the services and of the two servers that the audit reads."""
+    """URLs of the services and of the servers that the audits read."""
 
     ordering: str
     serving: str
     query: str
     nats: str
     database: str
+    mongodb: str = ""
 
     @classmethod
     def of(cls, stack: Stack) -> Self:
         services = {name: service.url for name, service in stack.services.items()}
-        return cls(**services, nats=stack.urls[NATS_URL], database=stack.urls[DATABASE_URL])
+        return cls(
+            **services,
+            nats=stack.urls[NATS_URL],
+            database=stack.urls[DATABASE_URL],
+            mongodb=stack.urls[MONGODB_URL],
+        )
 
     @classmethod
     def find(cls, folder: Path, given: Mapping[str, str | None]) -> Self:

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import nats.errors
-from comanda_contracts import Event, Unreadable
+from comanda_contracts import Event, Unreadable, read
 from comanda_contracts.streams import Stream
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
@@ -35,6 +35,7 @@ async def last_sequence(js: JetStreamContext, stream: Stream) -> int:
 async def batches(
     js: JetStreamContext,
     stream: Stream,
+    reader: str,
     *,
     after: int = 0,
     until: int,
@@ -42,13 +43,17 @@ async def batches(
 ) -> AsyncGenerator[list[Msg], None]:
     """The messages after one sequence and up to another, in their order.
 
-    The next batch is fetched while one is worked on. Goes on where it was when the
+    `reader` names the consumer; two processes of one name are in each other's way, but neither
+    misses anything. The next batch is fetched while one is worked on. Goes on where it was when the
     broker was away; raises nats.errors.Error if that takes too long.
     """
     position, lost_at = after, 0.0
     while position < until:
         try:
-            async with _consumer(js, stream, position + 1, subjects) as (subscription, pending):
+            async with _consumer(js, stream, reader, position + 1, subjects) as (
+                subscription,
+                pending,
+            ):
                 async for batch in _ahead(subscription, pending):
                     lost_at = 0.0
                     position = _sequence(batch[-1])
@@ -63,17 +68,21 @@ async def batches(
             await asyncio.sleep(PAUSE)
 
 
-async def everything(
-    js: JetStreamContext, stream: Stream, subjects: Sequence[str]
-) -> tuple[list[Event], int]:
-    """All events of these subjects, and the sequence of the last message."""
+async def everything(js: JetStreamContext, stream: Stream, subject: str) -> tuple[list[Event], int]:
+    """All events of a subject, and the sequence of the last message; for a few at a time.
+
+    Asked of the stream's leader, so that nothing is missing that was acknowledged to a publisher.
+    """
     events: list[Event] = []
-    last, end = 0, await last_sequence(js, stream)
-    async with contextlib.aclosing(batches(js, stream, until=end, subjects=subjects)) as found:
-        async for messages in found:
-            events += [received.event for received in readable(messages)]
-            last = _sequence(messages[-1])
-    return events, last
+    last = 0
+    while True:
+        try:
+            message = await js.get_msg(stream.name, last + 1, subject=subject, next=True)
+        except NotFoundError:
+            return events, last
+        last = message.seq or last + 1
+        with contextlib.suppress(Unreadable):
+            events.append(read(message.headers, message.data or b""))
 
 
 def readable(messages: Sequence[Msg]) -> list[Received]:
@@ -87,12 +96,15 @@ def readable(messages: Sequence[Msg]) -> list[Received]:
 
 @contextlib.asynccontextmanager
 async def _consumer(
-    js: JetStreamContext, stream: Stream, start: int, subjects: Sequence[str]
+    js: JetStreamContext, stream: Stream, reader: str, start: int, subjects: Sequence[str]
 ) -> AsyncIterator[tuple[JetStreamContext.PullSubscription, int]]:
     """A consumer of our own that starts there, and how many messages it has before it."""
+    with contextlib.suppress(NotFoundError):
+        await js.delete_consumer(stream.name, reader)  # of a process that was killed
     info = await js.add_consumer(
         stream.name,
         api.ConsumerConfig(
+            name=reader,
             deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=start,
             ack_policy=api.AckPolicy.NONE,
@@ -115,11 +127,14 @@ async def _ahead(
     subscription: JetStreamContext.PullSubscription, pending: int
 ) -> AsyncIterator[list[Msg]]:
     """Batch after batch until none is pending, the next one on its way meanwhile."""
-    fetching = None
+    fetching, read_so_far = None, 0
     try:
         while pending:
             fetching = fetching or asyncio.ensure_future(_fetch(subscription, pending))
             batch = await fetching
+            read_so_far += len(batch)
+            if batch[-1].metadata.sequence.consumer != read_so_far:
+                raise nats.errors.Error("another process reads by the same consumer")
             pending = batch[-1].metadata.num_pending
             fetching = asyncio.ensure_future(_fetch(subscription, pending)) if pending else None
             yield batch

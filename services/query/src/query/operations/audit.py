@@ -9,7 +9,7 @@ from itertools import islice
 from query.inbound.history import batches, last_sequence, readable
 from query.operations.kinds import KINDS, Kind
 from query.operations.looking import Arrivals, Difference, look
-from query.operations.site import Site
+from query.operations.site import AUDITOR, Site
 from query.outbound.generations import Generation
 from query.views.parts import Parts, keep_newest
 
@@ -55,7 +55,7 @@ async def _said(site: Site, kind: Kind, tally: Tally, watch: Watch) -> dict[str,
     said: dict[str, Parts] = {}
     for stream in kind.streams:
         end = await last_sequence(site.js, stream)
-        async with contextlib.aclosing(batches(site.js, stream, until=end)) as found:
+        async with contextlib.aclosing(batches(site.js, stream, AUDITOR, until=end)) as found:
             async for messages in found:
                 for received in readable(messages):
                     if isinstance(received.event, kind.events):

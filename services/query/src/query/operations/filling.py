@@ -17,7 +17,7 @@ from comanda_contracts.streams import Stream
 from query.inbound.history import batches, last_sequence, readable
 from query.inbound.projector import PROJECTED
 from query.inbound.storing import store
-from query.operations.site import Site
+from query.operations.site import REBUILDER, Site
 from query.outbound.generations import OneGeneration
 from query.outbound.stores import set_up, stores_over
 from query.outbound.succession import Filling, Sequences
@@ -125,7 +125,9 @@ async def _read(
     site: Site, stream: Stream, stores: Stores, progress: Progress, watch: Watch
 ) -> None:
     after, until = progress.read.get(stream.name, 0), progress.until[stream.name]
-    async with contextlib.aclosing(batches(site.js, stream, after=after, until=until)) as found:
+    async with contextlib.aclosing(
+        batches(site.js, stream, REBUILDER, after=after, until=until)
+    ) as found:
         async for messages in found:
             received = readable(messages)
             if received:

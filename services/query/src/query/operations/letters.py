@@ -15,7 +15,7 @@ from service_kit.consuming import Received, read_event
 from query.inbound.history import batches, last_sequence
 from query.inbound.projector import SERVICE
 from query.inbound.storing import store
-from query.operations.site import Site
+from query.operations.site import AUDITOR, Site
 from query.outbound.stores import stores_over
 
 
@@ -55,7 +55,7 @@ async def letters(site: Site, service: str = SERVICE) -> AsyncGenerator[Letter, 
     """All letters of a service, oldest first; of every service with `*`."""
     end = await last_sequence(site.js, DEAD_LETTERS)
     of_service = [subjects.dead_letter(service, "*")]
-    found = batches(site.js, DEAD_LETTERS, until=end, subjects=of_service)
+    found = batches(site.js, DEAD_LETTERS, AUDITOR, until=end, subjects=of_service)
     async with contextlib.aclosing(found) as messages:
         async for batch in messages:
             for message in batch:

@@ -169,7 +169,7 @@ async def _about(site: Site, kind: Kind, key: str) -> tuple[list[Event], dict[St
     except MALFORMED:  # no event could be about it
         return events, ends
     for stream, subject in places:
-        found, ends[stream] = await everything(site.js, stream, [subject])
+        found, ends[stream] = await everything(site.js, stream, subject)
         events += found
     return events, ends
 

@@ -17,8 +17,9 @@ from query.outbound.generations import Generations
 from query.outbound.mongo import Database, connect
 from query.outbound.succession import Succession
 
-NAME = f"{SERVICE}-operations"
-"""Of the connection."""
+REBUILDER = f"{SERVICE}-rebuild"
+AUDITOR = f"{SERVICE}-audit"
+"""Names of the consumers that read the streams beside the projectors': NATS grants them by name."""
 CONNECT_WITHIN = 10.0
 """Seconds to connect to NATS."""
 
@@ -49,5 +50,5 @@ async def on_site(nats_servers: Sequence[str], mongodb_url: str) -> AsyncIterato
         holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         async with contextlib.AsyncExitStack() as connections:
             async with asyncio.timeout(CONNECT_WITHIN):
-                nats = await connections.enter_async_context(connected(nats_servers, NAME))
+                nats = await connections.enter_async_context(connected(nats_servers, SERVICE))
             yield Site(nats, database, generations, Succession(database, holder))
