@@ -17,6 +17,7 @@ from comanda_local.places import temporary_folder
 from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client
 from query.bootstrap import Role
+from query.outbound import mongo
 from query.outbound.mongo import connect
 from query.outbound.succession import Filling, State, Succession
 from service_kit.jetstream import connected, publish_all
@@ -178,7 +179,10 @@ async def published_meanwhile(nats: Client, messages: Sequence[Message]) -> Asyn
     await publishing
 
 
-async def test_readers_see_no_error_and_no_step_back_while_views_are_rebuilt_under_fire() -> None:
+async def test_readers_see_no_error_and_no_step_back_while_views_are_rebuilt_under_fire(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mongo, "READ_WITHIN", LONG)  # a slow answer is not what is looked for
     orders = orders_of(RESTAURANT, EVENTS // EVENTS_AN_ORDER)
     messages = list(evening(RESTAURANT, orders))
     half = len(messages) // 2

@@ -59,13 +59,14 @@ async def keep_watch(
 
 
 @contextlib.asynccontextmanager
-async def answering(within: float = READ_WITHIN) -> AsyncIterator[None]:
-    """Bound, in seconds, what is asked of the server; raises StoreAway if it is away or too slow.
+async def answering(within: float | None = None) -> AsyncIterator[None]:
+    """Bound what is asked of the server, by `READ_WITHIN` seconds unless told otherwise.
 
+    Raises StoreAway if it is away or too slow.
     The driver's own time-outs do the same for a third more CPU a question.
     """
     try:
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(READ_WITHIN if within is None else within):
             yield
     except (ConnectionFailure, TimeoutError) as error:
         raise StoreAway(_brief(error)) from error
