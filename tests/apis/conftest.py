@@ -9,5 +9,7 @@ from comanda_local.stack import Stack
 
 @pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
-    with temporary_folder() as folder, Stack(folder, environment={}) as stack:
-        yield stack
+    with pytest.MonkeyPatch.context() as environment, temporary_folder() as folder:
+        environment.setenv("COMANDA_MIN_VERSION_WAIT", "0.05")  # for versions that never come
+        with Stack(folder, environment={}) as stack:
+            yield stack

@@ -24,8 +24,9 @@ def open_venue(stack: Stack) -> list[Names]:
     """
     slug = f"r-{uuid.uuid4().hex[:12]}"
     with httpx.Client(timeout=60, trust_env=False) as http:
-        ordering, serving = (
-            f"{stack.services[name].url}/v1/restaurants/{slug}" for name in ("ordering", "serving")
+        ordering, serving, query = (
+            f"{stack.services[name].url}/v1/restaurants/{slug}"
+            for name in ("ordering", "serving", "query")
         )
         venue = {"name": "La Piazza", "currency": "EUR", "time_zone": "Europe/Rome"}
         http.put(ordering, json=venue).raise_for_status()
@@ -33,16 +34,20 @@ def open_venue(stack: Stack) -> list[Names]:
         http.put(f"{ordering}/menu/margherita", json=item).raise_for_status()
         orders = [_place(http, ordering) for _ in ON_THE_WAY]
         _wait_for_tickets(http, serving)
-        for order_id, commands in zip(orders, ON_THE_WAY, strict=True):
+        for order, commands in zip(orders, ON_THE_WAY, strict=True):
             for command in commands:
-                http.post(f"{serving}/orders/{order_id}/rounds/1/{command}").raise_for_status()
-    return [_names(slug, order_id) for order_id in orders]
+                url = f"{serving}/orders/{order['order_id']}/rounds/1/{command}"
+                http.post(url).raise_for_status()
+        _wait_for_views(http, query)
+    return [_names(slug, order) for order in orders]
 
 
-def _names(slug: str, order_id: str) -> Names:
+def _names(slug: str, order: Names) -> Names:
     return {
         "restaurant": slug,
-        "order_id": order_id,
+        "order_id": order["order_id"],
+        "number": order["number"],
+        "business_day": order["business_day"],
         "round": 1,
         "rounds": [1],
         "sku": "margherita",
@@ -51,16 +56,24 @@ def _names(slug: str, order_id: str) -> Names:
     }
 
 
-def _place(http: httpx.Client, ordering: str) -> str:
+def _place(http: httpx.Client, ordering: str) -> Names:
     party = {"channel": "dine_in", "table": "12", "guests": 2}
     body = party | {"lines": [{"sku": "margherita", "quantity": 1}]}
-    order = http.post(f"{ordering}/orders", json=body).raise_for_status().json()
-    order_id: str = order["order_id"]
-    return order_id
+    order: Names = http.post(f"{ordering}/orders", json=body).raise_for_status().json()
+    return order
 
 
 def _wait_for_tickets(http: httpx.Client, serving: str) -> None:
+    _wait_for_each(http, f"{serving}/queue", "tickets")
+
+
+def _wait_for_views(http: httpx.Client, query: str) -> None:
+    _wait_for_each(http, f"{query}/orders", "orders")
+
+
+def _wait_for_each(http: httpx.Client, url: str, name: str) -> None:
+    """Wait until there is one for each order."""
     deadline = time.monotonic() + PATIENCE
-    while len(http.get(f"{serving}/queue").raise_for_status().json()["tickets"]) < len(ON_THE_WAY):
-        assert time.monotonic() < deadline, "not every order has a ticket"
+    while len(http.get(url).json().get(name, ())) < len(ON_THE_WAY):
+        assert time.monotonic() < deadline, f"not every order is among the {name}"
         time.sleep(0.02)
