@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from comanda_contracts.subjects import Slug
 from fastapi import APIRouter, Depends, Request, Response
 from service_kit.problems import problem_responses
 
@@ -38,7 +39,7 @@ def board_routes(boards: Renderings, caught_up: CaughtUp) -> APIRouter:
         dependencies=[Depends(caught_up)],
     )
     async def board(
-        request: Request, restaurant: str, if_none_match: IfNoneMatch = None
+        request: Request, restaurant: Slug, if_none_match: IfNoneMatch = None
     ) -> Response:
         """What is being prepared, with a place in the queue and an estimate, and what is ready."""
         now = asyncio.get_running_loop().time()

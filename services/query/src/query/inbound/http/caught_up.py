@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
+from comanda_contracts.subjects import Slug
 from fastapi import Query
 from pydantic import StringConstraints
 
@@ -40,7 +41,7 @@ class CaughtUp:
         self._arrivals = arrivals
         self._within = within
 
-    async def __call__(self, restaurant: str, after: After = []) -> None:  # noqa: B006 - FastAPI copies it
+    async def __call__(self, restaurant: Slug, after: After = []) -> None:  # noqa: B006 - FastAPI copies it
         """Wait for each of the orders; one of another restaurant is not there."""
         wanted = _wanted(after)
         waits = (self._version(restaurant, each, version) for each, version in wanted.items())

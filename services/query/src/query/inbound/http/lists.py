@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+from comanda_contracts.subjects import Slug
 from fastapi import APIRouter, Depends, Query, Request, Response
 from service_kit.problems import problem_responses
 
@@ -35,7 +36,7 @@ def list_routes(lists: Lists, menus: Menus, caught_up: CaughtUp) -> APIRouter:
         responses=NEXT | problem_responses(410),
     )
     async def list_orders(
-        request: Request, restaurant: str, filters: Annotated[Filters, Query()]
+        request: Request, restaurant: Slug, filters: Annotated[Filters, Query()]
     ) -> Response:
         """The restaurant's orders, page by page: `next` is the cursor of the page after.
 
@@ -59,7 +60,7 @@ def list_routes(lists: Lists, menus: Menus, caught_up: CaughtUp) -> APIRouter:
         )
 
     @router.get("/tables", response_model=schema.TableList)
-    async def list_tables(restaurant: str) -> Response:
+    async def list_tables(restaurant: Slug) -> Response:
         """The tables at which guests sit: since when, for how much, and what they wait for."""
         tables = occupied_tables(await asked(lists.seated(restaurant)))
         if not tables:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
+from comanda_contracts.subjects import Slug
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 from prometheus_client import Gauge
@@ -38,7 +39,7 @@ def live_routes(orders: LiveOrders, boards: Renderings, menus: Menus) -> APIRout
     router = APIRouter(prefix=PREFIX, responses=problem_responses(404, 422, 503))
 
     @router.get("/orders/live", response_class=StreamingResponse, responses=EVENTS)
-    async def live_orders(restaurant: str, last_event_id: LastEventId = None) -> Response:
+    async def live_orders(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
         """The active orders (`snapshot`), then each order that changes (`order`).
 
         An order whose status is `closed` or `cancelled` leaves the list with that. A client that
@@ -48,13 +49,13 @@ def live_routes(orders: LiveOrders, boards: Renderings, menus: Menus) -> APIRout
 
     @router.get("/orders/{order_id}/live", response_class=StreamingResponse, responses=EVENTS)
     async def live_order(
-        restaurant: str, order_id: UUID, last_event_id: LastEventId = None
+        restaurant: Slug, order_id: UUID, last_event_id: LastEventId = None
     ) -> Response:
         """The order as it is (`snapshot`), and whenever it has changed (`order`)."""
         return await _begun(_order_events(orders, restaurant, order_id, last_event_id))
 
     @router.get("/board/live", response_class=StreamingResponse, responses=EVENTS)
-    async def live_board(restaurant: str, last_event_id: LastEventId = None) -> Response:
+    async def live_board(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
         """The board as it is (`snapshot`), and whenever it has changed (`board`)."""
         return await _begun(_board_events(boards, restaurant, last_event_id))
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Annotated
 from uuid import UUID
 
+from comanda_contracts.subjects import Slug
 from fastapi import APIRouter, Path, Response
 from service_kit.problems import problem_responses
 
@@ -42,7 +43,7 @@ def order_routes(
 
     @router.get("/orders/{order_id}", response_model=schema.OrderView)
     async def one_order(
-        restaurant: str,
+        restaurant: Slug,
         order_id: UUID,
         min_version: MinVersion = None,
         if_none_match: IfNoneMatch = None,
@@ -53,7 +54,7 @@ def order_routes(
 
     @router.get("/orders/{order_id}/timeline", response_model=schema.Timeline)
     async def timeline(
-        restaurant: str,
+        restaurant: Slug,
         order_id: UUID,
         min_version: MinVersion = None,
         if_none_match: IfNoneMatch = None,
@@ -65,7 +66,7 @@ def order_routes(
 
     @router.get("/orders/by-number/{business_day}/{number}", response_model=schema.OrderView)
     async def numbered_order(
-        restaurant: str,
+        restaurant: Slug,
         business_day: Day,
         number: Number,
         min_version: MinVersion = None,

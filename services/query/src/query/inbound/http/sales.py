@@ -4,6 +4,7 @@ import asyncio
 from datetime import date
 from typing import Annotated
 
+from comanda_contracts.subjects import Slug
 from fastapi import APIRouter, Query, Response
 from service_kit.problems import problem_responses
 
@@ -43,7 +44,7 @@ def sales_routes(sales: Sales, menus: Menus) -> APIRouter:
     router = APIRouter(prefix=PREFIX, responses=problem_responses(404, 422, 503))
 
     @router.get("/sales", response_model=schema.SalesReport)
-    async def report(restaurant: str, begin: From, to: To, by: Grouping = None) -> Response:
+    async def report(restaurant: Slug, begin: From, to: To, by: Grouping = None) -> Response:
         """Revenue, orders, average basket and waiting times of business days or hours."""
         span = span_of(restaurant, begin, to, by_hours=by is By.HOUR)
         venue = await known_restaurant(menus, restaurant)
@@ -61,7 +62,7 @@ def sales_routes(sales: Sales, menus: Menus) -> APIRouter:
 
     @router.get("/sales/top", response_model=schema.TopItems, responses=NOT_MODIFIED)
     async def top(
-        restaurant: str, day: Day, limit: Limit = 10, if_none_match: IfNoneMatch = None
+        restaurant: Slug, day: Day, limit: Limit = 10, if_none_match: IfNoneMatch = None
     ) -> Response:
         """The items that brought the most on one business day, the best first."""
         rendering = await tops.of(f"{restaurant}/{day}/{limit}")
