@@ -186,12 +186,13 @@ def test_what_up_prints_works_when_pasted(shared_up: Up) -> None:
     assert commands in printed
     assert outcome.returncode == 0, outcome.stderr
     answers = [json.loads(line) for line in outcome.stdout.splitlines() if line]
-    view, queue, *_tickets, board, menu, order = answers
+    view, queue, *_tickets, board, menu, order, sales = answers
     assert view["rounds"][0]["lines"][0]["sku"] == "margherita"
     assert queue.keys() == {"tickets"}
     assert board.keys() == {"preparing", "ready"}
     assert len(menu["items"]) == len(la_piazza().items)
     assert order["status"] == "closed"
+    assert sales["by"] == "item"
 
 
 def test_a_second_up_says_that_there_is_one_and_leaves_it_alone(shared_up: Up) -> None:

@@ -28,10 +28,9 @@ curl -sS {query}/v1/restaurants/la-piazza/menu; echo
 curl -sS --retry 5 --retry-all-errors --fail -X POST \\
   {ordering}/v1/restaurants/la-piazza/orders/$ORDER/close; echo
 
-# What sold today, by item; and the board, live.
+# What sold today, by item.
 TODAY=$(TZ=Europe/Rome date +%F)
 curl -sS "{query}/v1/restaurants/la-piazza/sales?from=$TODAY&to=$TODAY&by=item"; echo
-curl -sSN --max-time 5 {query}/v1/restaurants/la-piazza/board/live
 """
 
 
