@@ -1,6 +1,5 @@
 """Compares the next generation with the live one, document by document."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -14,10 +13,6 @@ from query.outbound.mongo import PATIENTLY, Collection, answering
 from query.views.parts import behind
 from query.views.store import Document
 
-LOOKS = 5
-"""How often two documents are read that are not equal: both may be changing."""
-PAUSE = 0.1
-"""Seconds between two looks."""
 SAMPLES = 20
 """Documents of each sort that are named."""
 
@@ -81,13 +76,11 @@ async def _how(
 async def _looked_at(
     live: Generation, following: Generation, kind: Kind, key: str
 ) -> Unlike | None:
-    for _ in range(LOOKS):
-        async with answering(PATIENTLY):
-            one = await kind.collection(live).find_one({"_id": key})
-            other = await kind.collection(following).find_one({"_id": key})
-        if one == other:
-            return None
-        await asyncio.sleep(PAUSE)
+    async with answering(PATIENTLY):
+        one = await kind.collection(live).find_one({"_id": key})
+        other = await kind.collection(following).find_one({"_id": key})
+    if one == other:
+        return None
     before, after = kind.stored(one or {}), kind.stored(other or {})
     if one and behind(after, before):
         return Unlike.BASELESS
