@@ -30,6 +30,7 @@ def test_what_is_built_is_taken_apart_again() -> None:
     assert subjects.parse_ticket(subjects.ticket(*ticket)) == ticket
     assert subjects.parse_menu_item(subjects.menu_item(*item)) == item
     assert subjects.parse_restaurant(subjects.restaurant("bar", "set")) == ("bar", "set")
+    assert subjects.parse_dead_letter(subjects.dead_letter("query", "ORDERS"))[0] == "query"
     assert subjects.parse_command(subjects.command("bar", "close")) == ("bar", "close")
 
 

@@ -66,6 +66,13 @@ class CommandSubject(NamedTuple):
     command: str
 
 
+class DeadLetterSubject(NamedTuple):
+    """The parts of `dead-letters.v1.<service>.<stream>`."""
+
+    service: str
+    stream: str
+
+
 def order(restaurant: str, order_id: UUID | str, event: str) -> str:
     """The subject of an order's event; `*` stands for any one of them, here and below."""
     return _join("orders", restaurant, str(order_id), event)
@@ -122,8 +129,13 @@ def parse_command(subject: str) -> CommandSubject:
 
 
 def dead_letter(service: str, stream: str) -> str:
-    """`dead-letters.v1.<service>.<stream>`: where a service sets aside what it can't read."""
+    """The subject on which a service sets aside what it can't read of a stream."""
     return _join("dead-letters", service, stream)
+
+
+def parse_dead_letter(subject: str) -> DeadLetterSubject:
+    """Take a dead letter's subject apart."""
+    return DeadLetterSubject(*_split(subject, "dead-letters", DeadLetterSubject._fields))
 
 
 def aggregate(subject: str) -> str:
@@ -142,6 +154,18 @@ def covers(pattern: str, subject: str) -> bool:
     return len(wanted) == len(parts) and all(
         want in ("*", part) for want, part in zip(wanted, parts, strict=True)
     )
+
+
+def is_within(pattern: str, every: str) -> bool:
+    """Whether a filter is as long as `every` subject of a stream, or shorter with `>` at its end.
+
+    A shorter one that ends with `*` would be more than it seems, if it is granted to somebody: the
+    server compares it with what is asked for token by token, and takes a `>` there for any word.
+    """
+    wanted, parts = pattern.split("."), every.split(".")
+    (root, version, *rest), (its_root, its_version, *ids) = wanted, parts
+    reaches = len(rest) == len(ids) or (len(rest) < len(ids) and rest[-1:] == [">"])
+    return (root, version) == (its_root, its_version) and reaches
 
 
 def _join(root: str, *parts: str) -> str:

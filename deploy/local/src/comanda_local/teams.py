@@ -43,21 +43,9 @@ class Grant:
     def of(cls, subject: str) -> Self:
         """Raises NotGranted unless the filter is within one published stream."""
         for stream, every in PUBLISHED.items():
-            if FILTER.fullmatch(subject) and _is_within(subject, every):
+            if FILTER.fullmatch(subject) and subjects.is_within(subject, every):
                 return cls(stream, subject)
         raise NotGranted(f"{subject!r} is within none of {', '.join(PUBLISHED.values())}")
-
-
-def _is_within(subject: str, every: str) -> bool:
-    """Whether the filter is as long as the subjects, or shorter with `>` at its end.
-
-    A shorter one that ends with `*` would be more than it seems: the server compares it with what
-    is asked for token by token, and takes a `>` there for any other word.
-    """
-    wanted, parts = subject.split("."), every.split(".")
-    (root, version, *rest), (its_root, its_version, *ids) = wanted, parts
-    reaches = len(rest) == len(ids) or (len(rest) < len(ids) and rest[-1:] == [">"])
-    return (root, version) == (its_root, its_version) and reaches
 
 
 def write_team(name: str, subjects: Sequence[str], folder: Path = ACCOUNTS.parent) -> Path:

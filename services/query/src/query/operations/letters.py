@@ -62,7 +62,7 @@ async def letters(site: Site, service: str = SERVICE) -> AsyncGenerator[Letter, 
                 origin = message.metadata
                 yield Letter(
                     origin.sequence.stream,
-                    _service(message.subject),
+                    subjects.parse_dead_letter(message.subject).service,
                     origin.timestamp,
                     dict(message.headers or {}),
                     message.data,
@@ -75,7 +75,7 @@ async def letter(site: Site, number: int, service: str = SERVICE) -> Letter:
         found: RawStreamMsg = await site.js.get_msg(DEAD_LETTERS.name, number, direct=True)
     except NotFoundError:
         raise NoSuchLetter(f"There is no dead letter {number}.") from None
-    of = _service(found.subject or "")
+    of = subjects.parse_dead_letter(found.subject or "").service
     if service not in (of, "*"):
         raise NoSuchLetter(f"Dead letter {number} is one of {of}.")
     return Letter(number, of, found.time, dict(found.headers or {}), found.data or b"")
@@ -103,8 +103,3 @@ async def discard(site: Site, one: Letter) -> None:
     """Throw a letter away; it may be gone already."""
     with contextlib.suppress(NotFoundError):
         await site.js.delete_msg(DEAD_LETTERS.name, one.number)
-
-
-def _service(subject: str) -> str:
-    """Who set a letter of this subject aside."""
-    return subject.split(".")[2]
