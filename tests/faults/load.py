@@ -44,6 +44,8 @@ class Load:
         self.placed = 0
         self.repeated = 0
         """Requests that were sent again, for want of an answer."""
+        self.early = 0
+        """Those of them that a cook sent before the ticket was there."""
         self._orders = orders
         self._enough: int | None = None
         self._wire = wire
@@ -139,6 +141,7 @@ class Load:
                 answer = await self._wire.request(method, url, body, key)
                 if _is_answer(answer, **how):
                     return answer
+                self.early += not answer.is_server_error
             self.repeated += 1
             await asyncio.sleep(PAUSE)
 
@@ -148,9 +151,11 @@ class Load:
 
 
 @contextlib.asynccontextmanager
-async def under_load(services: Sequence[Service], orders: int) -> AsyncIterator[Load]:
+async def under_load(
+    services: Sequence[Service], orders: int, *, longest_answer: float = LONGEST_ANSWER
+) -> AsyncIterator[Load]:
     """A load that runs meanwhile, goes on afterwards, and is answered in full at the end."""
-    async with contextlib.aclosing(Wire(LONGEST_ANSWER)) as wire:
+    async with contextlib.aclosing(Wire(longest_answer)) as wire:
         load = Load(wire, services, orders)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(load.run())

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 END_OF_HEAD = b"\r\n\r\n"
 LENGTH = b"content-length:"
+LAST = b"\r\nconnection: close\r\n"
 
 
 class NoAnswer(Exception):
@@ -73,11 +74,14 @@ class Wire:
         reader, writer = await self._connection(place)
         try:
             writer.write(request)
-            answer = await _answer(reader)
+            answer, is_last = await _answer(reader)
         except BaseException:
             writer.close()
             raise
-        self._idle[place].append((reader, writer))
+        if is_last:
+            writer.close()
+        else:
+            self._idle[place].append((reader, writer))
         return answer
 
     async def _connection(self, place: str) -> Connection:
@@ -98,9 +102,9 @@ def _request(method: str, path: str, place: str, body: Any, headers: Mapping[str
     return "\r\n".join([*lines, "", ""]).encode() + content
 
 
-async def _answer(reader: asyncio.StreamReader) -> Answer:
-    head = await reader.readuntil(END_OF_HEAD)
+async def _answer(reader: asyncio.StreamReader) -> tuple[Answer, bool]:
+    """The answer, and whether the server said that it is the connection's last."""
+    head = (await reader.readuntil(END_OF_HEAD)).lower()
     status = int(head.split(b" ", 2)[1])
-    after_name = head.lower().partition(LENGTH)[2]
-    length = int(after_name.partition(b"\r\n")[0])
-    return Answer(status, await reader.readexactly(length))
+    length = int(head.partition(LENGTH)[2].partition(b"\r\n")[0])
+    return Answer(status, await reader.readexactly(length)), LAST in head

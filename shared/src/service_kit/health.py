@@ -7,10 +7,14 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service_kit.components import Component
+from service_kit.leaving import Leaving
 
 
-def health_routes(components: Sequence[Component]) -> APIRouter:
-    """`/health/live`, `/health/ready` (503 while a required component is not) and `/metrics`."""
+def health_routes(components: Sequence[Component], leaving: Leaving) -> APIRouter:
+    """`/health/live`, `/health/ready` and `/metrics`.
+
+    A service that is leaving is not ready, nor is one that lacks a required component.
+    """
     router = APIRouter(include_in_schema=False)
 
     @router.get("/health/live")
@@ -19,10 +23,11 @@ def health_routes(components: Sequence[Component]) -> APIRouter:
 
     @router.get("/health/ready")
     async def ready() -> JSONResponse:
-        is_ready = all(component.ready for component in components if component.required)
+        has_all = all(component.ready for component in components if component.required)
+        is_ready = has_all and not leaving.begun
         return JSONResponse(
             {
-                "status": "ready" if is_ready else "not ready",
+                "status": "ready" if is_ready else "leaving" if leaving.begun else "not ready",
                 "components": {component.name: component.state for component in components},
             },
             status_code=200 if is_ready else 503,

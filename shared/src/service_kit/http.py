@@ -10,6 +10,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from service_kit.components import Component, running
 from service_kit.health import health_routes
+from service_kit.leaving import AtEnd, DrainingServer, Leaving
 from service_kit.problems import DeclaredBodyLimit, answer_with_problems
 from service_kit.settings import ServiceSettings
 from service_kit.tracing import TraceContext
@@ -20,9 +21,22 @@ LONGEST_BODY = 256 * 1024
 GRACE = 10
 """Seconds that requests in flight are given to end when the service is told to stop."""
 
+CANNOT_START = 3
+"""The exit code when the port is taken or the application fails at its start."""
 
-def application(title: str, description: str, components: Sequence[Component]) -> FastAPI:
-    """An application that runs `components` for as long as it is up."""
+
+def application(
+    title: str,
+    description: str,
+    components: Sequence[Component],
+    *,
+    at_end: Sequence[AtEnd] = (),
+) -> FastAPI:
+    """An application that runs `components` for as long as it is up.
+
+    `at_end` ends the answers that never end by themselves, before those in flight are waited for.
+    """
+    leaving = Leaving(at_end)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -38,17 +52,19 @@ def application(title: str, description: str, components: Sequence[Component]) -
     app.add_middleware(TraceContext)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=LONGEST_BODY)
     app.add_middleware(DeclaredBodyLimit, longest=LONGEST_BODY)
-    app.include_router(health_routes(components))
+    app.include_router(health_routes(components, leaving))
+    app.state.leaving = leaving
     answer_with_problems(app)
     return app
 
 
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
+    """Serve until SIGTERM or SIGINT, and leave without a request that fails."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises it again after a clean end
-    uvicorn.run(
-        app,
+    leaving: Leaving = app.state.leaving
+    config = uvicorn.Config(
+        leaving.told_to(app),
         host=settings.http_host,
         port=settings.http_port,
         loop="uvloop",
@@ -58,3 +74,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         timeout_keep_alive=60,
         timeout_graceful_shutdown=GRACE,
     )
+    server = DrainingServer(config, leaving, settings.drain_seconds)
+    server.run()
+    if not server.started:
+        raise SystemExit(CANNOT_START)

@@ -34,6 +34,9 @@ class ServiceSettings(BaseSettings):
     http_host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - a container's only address
     http_port: int = Field(default=8000, ge=1, le=65535, description="port to listen on")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    drain_seconds: float = Field(
+        default=0.5, ge=0, le=60, description="seconds to serve on after SIGTERM, though not ready"
+    )
     stream_replicas: int = Field(
         default=1, ge=1, le=5, description="copies of each stream: 3 in production"
     )

@@ -1,6 +1,5 @@
 """The only wiring: every part of query, made and joined here."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from enum import StrEnum
@@ -13,7 +12,7 @@ from service_kit.components import Component, Ready
 from service_kit.consuming import Consumer, consume
 from service_kit.http import application
 from service_kit.jetstream import connected, set_up_stream
-from service_kit.signals import told_to_end
+from service_kit.leaving import AtEnd
 
 from query.inbound.http.answers import order_json
 from query.inbound.http.at_once import AtOnce
@@ -70,7 +69,7 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
         components += [_projection(stream, stores, settings) for stream in PROJECTED]
         components.append(Component("roll-up", RollUp(generations).run, required=False))
     components.append(_lag(settings, role))
-    app = application("Comanda query", DESCRIPTION, components)
+    app = application("Comanda query", DESCRIPTION, components, at_end=answers.at_end)
     if role is not Role.PROJECTOR:
         answers.add_to(app)
     _close_in_the_end(app, client)
@@ -78,12 +77,13 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
 
 
 class Answers(NamedTuple):
-    """What answers questions over HTTP, and what has to run beside it."""
+    """What answers questions over HTTP, what has to run beside it, and what ends the live feeds."""
 
     routes: list[APIRouter]
     boards: Renderings
     following: Following
     beside: list[Component]
+    at_end: list[AtEnd]
 
     def add_to(self, app: FastAPI) -> None:
         """Have the application give the answers."""
@@ -110,18 +110,9 @@ def answers_from(generations: Generations, *, min_version_wait: float) -> Answer
         ],
         boards,
         following,
-        beside=[
-            Component("changes", following.follow, required=False),
-            Component("feeds", partial(_end_feeds, live, boards), required=False),
-        ],
+        beside=[Component("changes", following.follow, required=False)],
+        at_end=[live.close, boards.close],
     )
-
-
-async def _end_feeds(live: MongoLiveOrders, boards: Renderings, ready: Ready) -> None:
-    """What is live ends with the service, or requests in flight would never be answered."""
-    with told_to_end(live.close), told_to_end(boards.close):
-        ready()
-        await asyncio.Event().wait()
 
 
 def _projection(stream: Stream, stores: Stores, settings: Settings) -> Component:

@@ -9,7 +9,6 @@ from service_kit.components import Component, Ready
 from service_kit.consuming import consume
 from service_kit.http import application
 from service_kit.jetstream import connected, set_up_stream
-from service_kit.signals import told_to_end
 from uuid_utils.compat import uuid7
 
 from serving.inbound.http import routes
@@ -40,6 +39,7 @@ def bootstrap(settings: Settings) -> FastAPI:
             Component("orders", partial(_hear_orders, settings), required=False),
             Component("bookmark", partial(_keep_bookmark, settings, queue), required=False),
         ],
+        at_end=[queue.close],
     )
     app.include_router(
         routes(
@@ -58,7 +58,7 @@ async def _keep_queue(settings: Settings, link: Link, queue: Queue, ready: Ready
         js = client.jetstream()
         for stream in (TICKETS, DEAD_LETTERS):
             await set_up_stream(js, stream, replicas=settings.stream_replicas)
-        with link.over(client), told_to_end(queue.close):
+        with link.over(client):
             await queue.follow(client, ready)
 
 

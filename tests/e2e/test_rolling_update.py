@@ -1,0 +1,138 @@
+"""Every replica is replaced by a new one under load: no request fails, and no event is lost."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from http import HTTPStatus
+
+import httpx
+import pytest
+from comanda_local import services
+from comanda_local.places import temporary_folder
+from comanda_local.services import Service
+from comanda_local.stack import Stack
+
+from tests.faults.checks import outcome_of
+from tests.faults.load import Load, under_load
+
+pytestmark = [pytest.mark.xdist_group("rolling"), pytest.mark.timeout(600)]
+
+ORDERS = 60
+DRAIN = 4.0
+"""Seconds, many times what `Endpoints` takes to hear that a replica is leaving."""
+LOOK_EVERY = 0.2
+READERS = 4
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    monkeypatch.setenv("COMANDA_DRAIN_SECONDS", str(DRAIN))
+    with temporary_folder() as folder, Stack(folder, environment={}) as stack:
+        yield stack
+
+
+class Endpoints:
+    """The replicas that are ready, as the orchestrator knows them: it asks each now and then."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.ready: list[Service] = []
+        self._stack = stack
+        self._all = list(stack.services.values())
+        self._http = httpx.AsyncClient(trust_env=False, timeout=DRAIN)
+
+    async def keep_looking(self) -> None:
+        while True:
+            known = list(self._all)
+            answers = await asyncio.gather(*(self._is_ready(each) for each in known))
+            self.ready[:] = [
+                each for each, is_ready in zip(known, answers, strict=True) if is_ready
+            ]
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def add(self, name: str) -> Service:
+        replica = await asyncio.to_thread(self._stack.replica, name)
+        self._all.append(replica)
+        while replica not in self.ready:
+            await asyncio.sleep(LOOK_EVERY)
+        return replica
+
+    async def replace(self, old: Service) -> int | None:
+        """Start a new replica, then end the old one by SIGTERM; returns its exit code."""
+        self._stack.services[old.name] = await self.add(old.name)
+        code = await asyncio.to_thread(old.stop)
+        self._all.remove(old)
+        return code
+
+    async def _is_ready(self, service: Service) -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return (await self._http.get(f"{service.url}/health/ready")).is_success
+        return False
+
+
+class Guests:
+    """They ask for their orders all the time, each over a connection that is kept."""
+
+    def __init__(self, load: Load, replicas: list[Service]) -> None:
+        self.answered = 0
+        self.failures: list[str] = []
+        self._load = load
+        self._replicas = replicas
+        self._turn = itertools.count()
+
+    async def ask(self, http: httpx.AsyncClient) -> None:
+        while True:
+            told = [order for orders in list(self._load.answers.values()) for order in orders]
+            for order in told[:5]:
+                path = f"/v1/restaurants/{self._load.restaurant}/orders/{order.order_id}"
+                await self._get(http, f"{path}?min_version=1")
+            await asyncio.sleep(0.02)
+
+    async def _get(self, http: httpx.AsyncClient, path: str) -> None:
+        queries = [each for each in self._replicas if each.name == "query"]
+        replica = queries[next(self._turn) % len(queries)]
+        try:
+            answer = await http.get(f"{replica.url}{path}")
+        except httpx.TransportError as error:
+            self.failures.append(f"{replica.process.name}: {error!r}")
+            return
+        self.answered += 1
+        if answer.status_code != HTTPStatus.OK:
+            self.failures.append(f"{answer.status_code}: {answer.text}")
+
+
+@contextlib.asynccontextmanager
+async def asking(guests: Guests) -> AsyncIterator[None]:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+        tasks = [asyncio.create_task(guests.ask(http)) for _ in range(READERS)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            assert all(isinstance(each, asyncio.CancelledError) for each in outcomes), outcomes
+
+
+async def test_no_request_fails_and_no_event_is_lost(stack: Stack) -> None:
+    endpoints = Endpoints(stack)
+    async with asyncio.TaskGroup() as tasks:
+        looking = tasks.create_task(endpoints.keep_looking())
+        second = [await endpoints.add(name) for name in services.NAMES]
+        replicas = [*stack.services.values(), *second]
+        async with under_load(endpoints.ready, ORDERS, longest_answer=60) as load:
+            guests = Guests(load, endpoints.ready)
+            await load.reached(1 / 10)
+            async with asking(guests):
+                codes = [await endpoints.replace(old) for old in replicas]
+                await load.reached(1)
+        looking.cancel()
+    outcome = await outcome_of(load, stack)
+
+    failed = load.repeated - load.early
+    print(f"{outcome}; {failed} writes failed, {len(guests.failures)} of {guests.answered} reads")
+    assert codes == [0] * 6
+    assert failed == 0
+    assert guests.failures == []
+    assert guests.answered > 0
+    assert outcome.complaints == []
