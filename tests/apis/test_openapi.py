@@ -21,7 +21,10 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.apis.venue import Names, open_venue
 
-pytestmark = pytest.mark.xdist_group("apis")  # they share a stack
+pytestmark = [
+    pytest.mark.xdist_group("apis"),  # they share a stack
+    pytest.mark.timeout(900),  # each sends thousands of requests
+]
 
 Operation = APIOperation[Any, Any, Any, Any]
 Request = Case[Any]

@@ -75,8 +75,9 @@ class Restaurant:
         return ticket
 
     def view(self, order: Json) -> Json:
-        """What query shows, in the order's version or a later one."""
+        """What query shows, once it has the order's version or a later one."""
         path = f"/orders/{order['order_id']}?min_version={order['version']}"
+        self.until(lambda: self._status("query", path) == 200)
         return self._ask("GET", "query", path)
 
     def shows(self, order: Json, status: str) -> Json:
