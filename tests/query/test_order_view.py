@@ -163,6 +163,7 @@ def test_an_added_round_is_told_of_by_its_number() -> None:
         "round": 2,
         "version": 2,
         "actor": None,
+        "reason": None,
     }
 
 

@@ -11,7 +11,8 @@ ORDER=$(curl -sS {ordering}/v1/restaurants/la-piazza/orders \\
   | sed 's/.*"order_id": *"\\([^"]*\\)".*/\\1/')
 
 # Where is my food? The answer waits until the read side has version 1 of the order.
-curl -sS "{query}/v1/restaurants/la-piazza/orders/$ORDER?min_version=1"; echo
+curl -sS --retry 5 --fail \\
+  "{query}/v1/restaurants/la-piazza/orders/$ORDER?min_version=1"; echo
 
 # In the kitchen: the queue, then start, ready and serve.
 curl -sS {serving}/v1/restaurants/la-piazza/queue; echo
