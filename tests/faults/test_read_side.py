@@ -1,6 +1,6 @@
 """The read side is what the streams say, whatever of it is killed, and shows no step back.
 
-`COMANDA_FAULT_EVENTS` says how many events there are; the issue is the same with fewer.
+`COMANDA_FAULT_EVENTS` says how many events there are; the outcome is the same with fewer.
 """
 
 import asyncio
