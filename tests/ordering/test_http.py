@@ -10,6 +10,9 @@ import pytest
 from ordering.domain.order import Heard
 from ordering.inbound.http.menu import menu_routes
 from ordering.inbound.http.orders import order_routes
+from ordering.inbound.http.placing import placing, placing_lane
+from ordering.outbound.group_commit import GroupCommit
+from service_kit.fast_lane import FastLane
 from service_kit.http import application
 
 from tests.ordering.builders import NOON, an_item
@@ -22,15 +25,31 @@ DINE_IN = {"channel": "dine_in", "table": "12", "guests": 2, "lines": [A_LINE]}
 TAKEAWAY = {"channel": "takeaway", "customer": "Ada", "lines": [A_LINE]}
 
 
+def ordering(store: GroupCommit, *, has_lane: bool) -> httpx.AsyncClient:
+    """A client of ordering's HTTP side, with its lane for orders, or without."""
+    app = application("ordering", "", [])
+    place = placing(store, clock=lambda: NOON, new_id=uuid.uuid4)
+    app.include_router(menu_routes(store, lambda: NOON))
+    app.include_router(order_routes(store, place, clock=lambda: NOON))
+    if has_lane:
+        app.add_middleware(FastLane, lanes=[placing_lane(place)])
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ordering")
+
+
 @pytest.fixture
 async def http(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     store = database.replica()
     await open_la_piazza(store)
-    app = application("ordering", "", [])
-    app.include_router(menu_routes(store, lambda: NOON))
-    app.include_router(order_routes(store, clock=lambda: NOON, new_id=uuid.uuid4))
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://ordering") as client:
+    async with ordering(store, has_lane=True) as client:
+        yield client
+
+
+@pytest.fixture
+async def framework(
+    database: Database, http: httpx.AsyncClient
+) -> AsyncIterator[httpx.AsyncClient]:
+    """The same without a lane ahead of the framework."""
+    async with ordering(database.replica(), has_lane=False) as client:
         yield client
 
 
@@ -363,3 +382,52 @@ async def test_the_trace_of_a_request_travels_with_its_event(
 
     sent = "SELECT headers->>'traceparent' FROM outbox WHERE aggregate LIKE 'orders.%' ORDER BY id"
     assert await database.rows(sent) == [(trace,), (None,)]
+
+
+JSON = {"Content-Type": "application/json"}
+SEVERAL_KEYS = [*JSON.items(), ("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        (HERE, json.dumps(DINE_IN), JSON),
+        (HERE, json.dumps(TAKEAWAY), {**JSON, "Comanda-Actor": "Luigi", "If-Match": '"1"'}),
+        (HERE, json.dumps(TAKEAWAY), {"Content-Type": "application/json; charset=utf-8"}),
+        (HERE, json.dumps(TAKEAWAY), {"Content-Type": "text/plain"}),
+        (HERE, json.dumps(TAKEAWAY), {}),
+        (HERE, json.dumps(TAKEAWAY), {**JSON, "Idempotency-Key": "two words"}),
+        (HERE, json.dumps(TAKEAWAY), {**JSON, "If-Match": "W/1"}),
+        (HERE, json.dumps(TAKEAWAY), {**JSON, "Comanda-Actor": "x" * 81}),
+        (HERE, json.dumps(TAKEAWAY), SEVERAL_KEYS),
+        (HERE, json.dumps({**DINE_IN, "guests": "2"}), JSON),
+        (HERE, json.dumps({**DINE_IN, "lines": []}), JSON),
+        (HERE, json.dumps({**DINE_IN, "lines": [{"sku": "of-no-menu", "quantity": 1}]}), JSON),
+        (HERE, '{"channel":', JSON),
+        (HERE, b"\xff", JSON),
+        (HERE, "[" * 5000, JSON),
+        (HERE, "", JSON),
+        (HERE, " " * 300_000, JSON),
+        ("/v1/restaurants/nowhere", json.dumps(DINE_IN), JSON),
+        ("/v1/restaurants/No-Slug", json.dumps(DINE_IN), JSON),
+    ],
+)
+async def test_an_order_is_answered_in_the_lane_as_the_framework_answers_it(
+    http: httpx.AsyncClient,
+    framework: httpx.AsyncClient,
+    path: str,
+    body: str | bytes,
+    headers: Any,
+) -> None:
+    in_the_lane = await http.post(f"{path}/orders", content=body, headers=headers)
+    by_the_framework = await framework.post(f"{path}/orders", content=body, headers=headers)
+
+    assert comparable(in_the_lane) == comparable(by_the_framework)
+
+
+def comparable(answer: httpx.Response) -> tuple[int, set[str], dict[str, Any]]:
+    """All of the answer but what names the order, which was placed twice."""
+    content = {
+        key: value for key, value in answer.json().items() if key not in ("order_id", "number")
+    }
+    return answer.status_code, set(answer.headers), content

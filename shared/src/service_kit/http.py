@@ -11,12 +11,9 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from service_kit.components import Component, running
 from service_kit.health import health_routes
 from service_kit.leaving import AtEnd, DrainingServer, Leaving
-from service_kit.problems import DeclaredBodyLimit, answer_with_problems
+from service_kit.problems import LONGEST_BODY, DeclaredBodyLimit, answer_with_problems
 from service_kit.settings import ServiceSettings
 from service_kit.tracing import TraceContext
-
-LONGEST_BODY = 256 * 1024
-"""Bytes; a longer request is refused with 413 before it is read."""
 
 GRACE = 10
 """Seconds that requests in flight are given to end when the service is told to stop."""
@@ -51,7 +48,7 @@ def application(
     )
     app.add_middleware(TraceContext)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=LONGEST_BODY)
-    app.add_middleware(DeclaredBodyLimit, longest=LONGEST_BODY)
+    app.add_middleware(DeclaredBodyLimit)
     app.include_router(health_routes(components, leaving))
     app.state.leaving = leaving
     answer_with_problems(app)

@@ -15,6 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 log = structlog.get_logger()
 
+LONGEST_BODY = 256 * 1024
+"""Bytes; a longer request is refused with 413 before it is read."""
+
 CODES = {404: "not-found", 405: "method-not-allowed", 413: "content-too-large"}
 """Of refusals that the framework raises."""
 
@@ -63,6 +66,12 @@ class Refused(Exception):
         """The problem details, as JSON holds them."""
         return _details(self.status, self.code, self.detail, self.errors, **self.extensions)
 
+    def response(self) -> Response:
+        """The refusal as an answer over HTTP."""
+        return _problem(
+            self.status, self.code, self.detail, self.errors, self.headers, **self.extensions
+        )
+
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI responses of a route that may refuse with these statuses."""
@@ -76,20 +85,19 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 class DeclaredBodyLimit:
-    """ASGI middleware that refuses, unread, a body declared to be longer than `longest` bytes.
+    """ASGI middleware that refuses, unread, a body declared to be longer than `LONGEST_BODY`.
 
     Starlette's own limit is kept behind it for a body whose length is not declared; it answers in
     plain text where it is.
     """
 
-    def __init__(self, app: ASGIApp, longest: int) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.longest = longest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         length = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
-        if length.isdigit() and int(length) > self.longest:
-            detail = f"The body is longer than {self.longest} bytes."
+        if length.isdigit() and int(length) > LONGEST_BODY:
+            detail = f"The body is longer than {LONGEST_BODY} bytes."
             await _problem(413, "content-too-large", detail, [])(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -100,22 +108,14 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> Response:
-        return _problem(
-            error.status,
-            error.code,
-            error.detail,
-            error.errors,
-            error.headers,
-            **error.extensions,
-        )
+        return error.response()
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         problems = error.errors()
         if any(problem["type"] == "json_invalid" for problem in problems):
             return _problem(400, "malformed-json", "The body is not valid JSON.", [])
-        refused = invalid_request(problems, error.body)
-        return _problem(refused.status, refused.code, refused.detail, refused.errors)
+        return invalid_request(problems, error.body).response()
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> Response:

@@ -7,12 +7,14 @@ from fastapi import FastAPI
 from service_kit.clock import utc_now
 from service_kit.components import Component, Ready
 from service_kit.consuming import consume
+from service_kit.fast_lane import FastLane
 from service_kit.http import application
 from service_kit.jetstream import connected, set_up_stream
 from uuid_utils.compat import uuid7
 
 from ordering.inbound.http.menu import menu_routes
 from ordering.inbound.http.orders import order_routes
+from ordering.inbound.http.placing import placing, placing_lane
 from ordering.inbound.nats.commands import commands_consumer
 from ordering.inbound.nats.kitchen import kitchen_news
 from ordering.outbound.answers import forget_expired
@@ -59,7 +61,9 @@ def bootstrap(settings: Settings) -> FastAPI:
         ],
     )
     app.include_router(menu_routes(commands, utc_now))
-    app.include_router(order_routes(commands, clock=utc_now, new_id=new_id))
+    place = placing(commands, clock=utc_now, new_id=new_id)
+    app.include_router(order_routes(commands, place, clock=utc_now))
+    app.add_middleware(FastLane, lanes=[placing_lane(place)])
     return app
 
 

@@ -24,10 +24,6 @@ class Mapped(Generic[State]):
     to_row: Callable[[State], dict[str, Any]]
     of_row: Callable[[Row], State]
 
-    def key_of(self, row: Row) -> Key:
-        """The primary key in a row."""
-        return tuple(row[column.name] for column in self.table.primary_key)
-
     def selection(self) -> Select[Any]:
         """All columns of the rows whose keys are in the parameters `k0`, `k1`, …, an array each."""
         columns = list(self.table.primary_key)
@@ -52,6 +48,7 @@ class Aggregates(Generic[State]):
         self._read = Loader[Key, State](self._fetcher(statements.read))
         self._locked = Loader[Key, State](self._fetcher(statements.lock))
         self._staged: dict[Key, State] = {}
+        self._rows: dict[Key, dict[str, Any]] = {}
         self._new: set[Key] = set()
 
     def ask(self, *key: Any) -> Awaitable[State | None]:
@@ -73,18 +70,19 @@ class Aggregates(Generic[State]):
 
     def stage(self, state: State, *, new: bool) -> None:
         """Have the state written by `save`."""
-        key = self._statements.mapped.key_of(self._statements.mapped.to_row(state))
+        row = self._statements.mapped.to_row(state)
+        key = self._statements.key_of(row)
         self._staged[key] = state
+        self._rows[key] = row
         if new:
             self._new.add(key)
 
     async def save(self) -> None:
         """Write what was staged: one statement for what is new, one for what changed."""
-        to_row = self._statements.mapped.to_row
-        inserted = [to_row(state) for key, state in self._staged.items() if key in self._new]
+        inserted = [row for key, row in self._rows.items() if key in self._new]
         updated = [
-            {f"_{name}": value for name, value in to_row(state).items()}
-            for key, state in self._staged.items()
+            {f"_{name}": value for name, value in row.items()}
+            for key, row in self._rows.items()
             if key not in self._new
         ]
         if inserted:
@@ -95,14 +93,14 @@ class Aggregates(Generic[State]):
     def _fetcher(
         self, statement: Select[Any]
     ) -> Callable[[Sequence[Key]], Awaitable[Mapping[Key, State]]]:
-        mapped = self._statements.mapped
+        key_of, of_row = self._statements.key_of, self._statements.mapped.of_row
 
         async def fetch(keys: Sequence[Key]) -> Mapping[Key, State]:
             parameters = {
                 f"k{index}": list(part) for index, part in enumerate(zip(*keys, strict=True))
             }
             found = await self._connection.execute(statement, parameters)
-            return {mapped.key_of(row): mapped.of_row(row) for row in found.mappings()}
+            return {key_of(row): of_row(row) for row in found.mappings()}
 
         return fetch
 
@@ -114,6 +112,7 @@ class Statements(Generic[State]):
         table = mapped.table
         keys = list(table.primary_key)
         self.mapped = mapped
+        self.key_of: Callable[[Row], Key] = _key_of([column.name for column in keys])
         self.read = mapped.selection()
         self.lock = mapped.selection().with_for_update(of=table)
         self.insert = insert(table)
@@ -128,3 +127,8 @@ class Statements(Generic[State]):
                 }
             )
         )
+
+
+def _key_of(names: Sequence[str]) -> Callable[[Row], Key]:
+    """The primary key in a row, of the columns with these names."""
+    return lambda row: tuple(row[name] for name in names)

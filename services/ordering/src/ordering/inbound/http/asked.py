@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends
 from fastapi import Request as HttpRequest
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
+from service_kit.fast_lane import Plain
 
 from ordering.application.once import Request
 from ordering.inbound.http.parameters import Actor, IdempotencyKey, IfMatch, Slug
@@ -46,6 +47,22 @@ async def _asked(
     what = f"{request.method} {request.url.path}"
     return Asked(restaurant, what, actor, idempotency_key, if_match)
 
+
+def asked_plainly(restaurant: str, request: Plain) -> Asked:
+    """The same of a request that no framework has looked at. Raises ValidationError."""
+    header = request.headers.get
+    return Asked(
+        restaurant,
+        f"POST {request.path}",
+        _ACTOR.validate_python(header("comanda-actor")),
+        _IDEMPOTENCY_KEY.validate_python(header("idempotency-key")),
+        _IF_MATCH.validate_python(header("if-match")),
+    )
+
+
+_ACTOR: TypeAdapter[str | None] = TypeAdapter(Actor)
+_IDEMPOTENCY_KEY: TypeAdapter[str | None] = TypeAdapter(IdempotencyKey)
+_IF_MATCH: TypeAdapter[str | None] = TypeAdapter(IfMatch)
 
 AskedToChange = Annotated[
     Asked, Depends(_asked)

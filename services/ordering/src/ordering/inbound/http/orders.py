@@ -12,17 +12,15 @@ from service_kit.problems import problem_responses
 from ordering.application.add_items import AddItems, add_items
 from ordering.application.cancel_order import CancelOrder, cancel_order
 from ordering.application.close_order import CloseOrder, close_order
-from ordering.application.place_order import PlaceOrder, place_order
 from ordering.inbound.answering import Store
-from ordering.inbound.bodies import only, party, wishes
+from ordering.inbound.bodies import only, wishes
 from ordering.inbound.http.answers import changed
 from ordering.inbound.http.asked import AskedToChange
 from ordering.inbound.http.parameters import PREFIX
+from ordering.inbound.http.placing import Place
 
 
-def order_routes(
-    store: Store, *, clock: Callable[[], datetime], new_id: Callable[[], UUID]
-) -> APIRouter:
+def order_routes(store: Store, place: Place, *, clock: Callable[[], datetime]) -> APIRouter:
     """The routes of orders."""
     router = APIRouter(prefix=PREFIX, responses=problem_responses(400, 413, 422, 503))
 
@@ -34,20 +32,7 @@ def order_routes(
     )
     async def post_order(asked: AskedToChange, body: OrderAsked) -> Response:
         """Place an order."""
-        command = PlaceOrder(
-            order_id=new_id(),
-            restaurant=asked.restaurant,
-            party=party(body),
-            wishes=wishes(body),
-            actor=asked.actor,
-        )
-        return await changed(
-            store,
-            asked,
-            body,
-            lambda tx: place_order(command, transaction=tx, at=clock()),
-            status=201,
-        )
+        return await place(asked, body)
 
     @router.post(
         "/orders/{order_id}/rounds",
