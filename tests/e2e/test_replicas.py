@@ -56,9 +56,9 @@ async def test_nothing_is_lost_or_doubled_and_both_sides_of_query_show_the_same(
 
 
 async def shown(stack: Stack, query: Service, load: Load) -> Any:
-    """Every order as this replica of query shows it, and its list of the newest."""
+    """Every order as this replica of query shows it, and all that it lists."""
     order_ids = [answers[0].order_id for answers in load.answers.values()]
     addresses = replace(Running.of(stack), query=query.url).addresses
     async with connected(addresses) as api:
         orders = await views(api, load.restaurant, order_ids)
-        return orders, await api.order_views(load.restaurant)
+        return orders, [view async for view in api.order_views(load.restaurant)]

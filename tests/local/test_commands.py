@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -15,6 +17,8 @@ import pytest
 from comanda_local.places import temporary_folder
 from comanda_local.running import Running
 from comanda_local.stack import Stack
+from query.operations.site import on_site
+from query.outbound.generations import Generation
 
 COMANDA = Path(sys.executable).with_name("comanda")
 PRICES = "Item Name,Product Price\nPilau Rice,2.95\nPlain Papadum,0.8\n"
@@ -48,6 +52,14 @@ def export(tmp_path: Path) -> tuple[Path, Path]:
 def comanda(*arguments: object) -> "subprocess.CompletedProcess[str]":
     command = [str(part) for part in (COMANDA, *arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@asynccontextmanager
+async def views_of(stack: Stack) -> AsyncIterator[Generation]:
+    """The store of the views that are live."""
+    running = Running.of(stack)
+    async with on_site([running.nats], running.mongodb) as site:
+        yield site.generations.live
 
 
 def figure(output: str, name: str) -> str:
@@ -135,6 +147,40 @@ async def test_an_audit_finds_a_row_that_was_changed_behind_the_services_back(
 
     assert outcome.returncode == 1
     assert outcome.stdout.count("customer: written X, shown No. ") == 2
+
+
+async def test_an_audit_finds_every_order_that_only_the_read_side_has(
+    stack: Stack, export: tuple[Path, Path]
+) -> None:
+    orders, prices = export
+    options = ("--data", stack.folder, "--restaurant", "haunted")
+    await asyncio.to_thread(comanda, "replay", orders, "--prices", prices, *options)
+    async with views_of(stack) as live:
+        ghost = await live.orders.find_one({"restaurant": "haunted"})
+        assert ghost is not None
+        await live.orders.insert_many([ghost | {"_id": str(uuid.uuid4())} for _ in range(1200)])
+
+    outcome = await asyncio.to_thread(comanda, "audit", *options, "--patience", 0.5)
+
+    assert outcome.returncode == 1
+    assert outcome.stdout.count(": order: written nothing, shown A-") == 1200
+    assert "haunted: 1,202 orders compared, 1,200 differences" in outcome.stdout
+
+
+async def test_an_audit_finds_every_order_that_the_read_side_lost(
+    stack: Stack, export: tuple[Path, Path]
+) -> None:
+    orders, prices = export
+    options = ("--data", stack.folder, "--restaurant", "forgotten")
+    await asyncio.to_thread(comanda, "replay", orders, "--prices", prices, *options)
+    async with views_of(stack) as live:
+        await live.orders.delete_many({"restaurant": "forgotten"})
+        await live.restaurants.delete_one({"_id": "forgotten"})
+
+    outcome = await asyncio.to_thread(comanda, "audit", *options, "--patience", 0.5)
+
+    assert outcome.returncode == 1
+    assert "forgotten: 2 orders compared, 2 differences" in outcome.stdout
 
 
 def test_an_audit_without_a_running_system_says_so(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ ticket, where a refusal shows that it was already done. Orders are never sent tw
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Literal
 
 import httpx
@@ -20,6 +20,8 @@ TRIES = 4
 PAUSE = 0.25
 """Seconds before the first repetition; it doubles."""
 CONNECTIONS = 64
+PAGE = 500
+"""Orders that are listed at a time."""
 LONGEST_ANSWER = 30.0
 """Seconds that a request may take."""
 
@@ -128,11 +130,20 @@ class Api:
         view: Json = answer.json()
         return view
 
-    async def order_views(self, restaurant: str) -> list[Json]:
-        """The newest orders that query lists."""
-        answer = await self._repeat("GET", f"{self._to.query}/v1/restaurants/{restaurant}/orders")
-        views: list[Json] = answer.json()["orders"]
-        return views
+    async def order_views(self, restaurant: str) -> AsyncIterator[Json]:
+        """Every order that query lists, the newest first; none of a restaurant it does not know."""
+        url = f"{self._to.query}/v1/restaurants/{restaurant}/orders"
+        asked: dict[str, str | int] = {"limit": PAGE}
+        while asked:
+            try:
+                page: Json = (await self._repeat("GET", url, params=asked)).json()
+            except Refusal as refusal:
+                if refusal.code == "unknown-restaurant":
+                    return
+                raise
+            for view in page["orders"]:
+                yield view
+            asked = page["next"] and asked | {"cursor": page["next"]}
 
     async def board(self, restaurant: str) -> Json:
         """What query shows on the board."""
@@ -165,9 +176,13 @@ class Api:
 
 @contextlib.asynccontextmanager
 async def connected(addresses: Addresses) -> AsyncIterator[Api]:
-    """The services at these addresses, over connections that are kept open."""
+    """The services at these addresses, over connections that are kept open.
+
+    A pool for each service: what a request costs grows with the connections of its pool.
+    """
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    async with httpx.AsyncClient(limits=limits, timeout=LONGEST_ANSWER, trust_env=False) as client:
+    pools = {url: httpx.AsyncHTTPTransport(limits=limits) for url in set(astuple(addresses))}
+    async with httpx.AsyncClient(mounts=pools, timeout=LONGEST_ANSWER, trust_env=False) as client:
         yield Api(client, addresses)
 
 

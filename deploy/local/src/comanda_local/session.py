@@ -59,6 +59,7 @@ async def _look_at(running: Running, restaurant: str, patience: float, console: 
     with console.status(f"auditing {restaurant} …"):
         findings = await look(running, restaurant, patience)
     differences = len(findings.differences)
+    for difference in findings.differences:
+        console.print(str(difference), markup=False, highlight=False, soft_wrap=True)
     console.print(f"{restaurant}: {findings.orders:,} orders compared, {differences:,} differences")
-    print_some(console, "Differences:", findings.differences)
     return not findings.differences

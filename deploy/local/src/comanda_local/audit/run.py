@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from comanda_local.audit.sources import OrderIdsSoFar, TicketsSoFar, WriteSide, 
 
 MOMENT = 0.3
 """Seconds between two looks at what differs."""
+AT_A_TIME = 500
+"""Orders that are looked at together."""
 PATIENCE = 45.0
 """Seconds in which the sides must have become equal: more than a redelivery takes."""
 
@@ -58,19 +61,26 @@ class _Look:
     async def for_orders(self) -> set[UUID]:
         """The ids of the orders that any side has."""
         stored = await self.writing.order_ids(self.restaurant)
-        listed = {UUID(view["order_id"]) for view in await self.query.order_views(self.restaurant)}
+        views = self.query.order_views(self.restaurant)
+        listed = {UUID(view["order_id"]) async for view in views}
         await self.published.catch_up()
         await self.tickets.catch_up()
         return stored | listed | self.published.ids | self.tickets.by_order.keys()
 
-    async def at(self, order_ids: set[UUID]) -> list[Difference]:
-        """Compare these orders."""
+    async def at(self, order_ids: Iterable[UUID]) -> list[Difference]:
+        """Compare these orders, some at a time: the views of many are a lot of memory."""
+        ordered, found = sorted(order_ids), list[Difference]()
+        for start in range(0, len(ordered), AT_A_TIME):
+            found += await self._at_some(ordered[start : start + AT_A_TIME])
+        return found
+
+    async def _at_some(self, order_ids: list[UUID]) -> list[Difference]:
         orders = await self.writing.orders(self.restaurant, order_ids)
         await self.tickets.catch_up()
         shown = await views(self.query, self.restaurant, order_ids)
         return [
             difference
-            for order_id in sorted(order_ids)
+            for order_id in order_ids
             for difference in compare(
                 order_id,
                 orders.get(order_id),
