@@ -38,14 +38,19 @@ async def project(generations: Generations, *events: OrderEvent | TicketEvent) -
 
 @contextlib.asynccontextmanager
 async def answering(
-    mongodb_url: str, min_version_wait: float = 5.0
+    mongodb_url: str, min_version_wait: float = 5.0, *, has_lanes: bool = True
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the service without its projectors: it answers from what tests store."""
+    """A client of the service without its projectors: it answers from what tests store.
+
+    Without lanes the framework answers every question.
+    """
     client, database = connect(mongodb_url)
     generations = Generations(database)
     orders, menus = MongoOrders(generations), MongoMenus(generations)
     watch = partial(keep_watch, client, [orders.set_up, menus.set_up])
     answers = answers_from(generations, min_version_wait=min_version_wait)
+    if not has_lanes:
+        answers.lanes.clear()
     app = application("query", "under test", [Component("mongodb", watch), *answers.beside])
     answers.add_to(app)
     async with client, app.router.lifespan_context(app), in_process(app) as questions:

@@ -10,20 +10,19 @@ from comanda_contracts.streams import DEAD_LETTERS, Stream
 from fastapi import APIRouter, FastAPI
 from service_kit.components import Component, Ready
 from service_kit.consuming import Consumer, consume
+from service_kit.fast_lane import FastLane, Lane
 from service_kit.http import application
 from service_kit.jetstream import connected, set_up_stream
 from service_kit.leaving import AtEnd
 
 from query.inbound.http.answers import order_json
-from query.inbound.http.at_once import AtOnce
-from query.inbound.http.board import board_routes, rendered_boards
+from query.inbound.http.board import board_lane, board_routes, rendered_boards
 from query.inbound.http.caught_up import CaughtUp
-from query.inbound.http.lists import list_routes
+from query.inbound.http.lists import ListedOrders, list_lane, list_routes
 from query.inbound.http.live import live_routes
 from query.inbound.http.menu import menu_routes
-from query.inbound.http.orders import order_routes
-from query.inbound.http.rendered import Renderings
-from query.inbound.http.sales import sales_routes
+from query.inbound.http.orders import OneOrder, order_lane, order_routes
+from query.inbound.http.sales import rendered_tops, sales_routes, top_lane
 from query.inbound.lag import keep_measuring
 from query.inbound.projector import PROJECTED, SERVICE, projector
 from query.outbound.arrivals import Arrivals
@@ -80,7 +79,7 @@ class Answers(NamedTuple):
     """What answers questions over HTTP, what has to run beside it, and what ends the live feeds."""
 
     routes: list[APIRouter]
-    boards: Renderings
+    lanes: list[Lane]
     following: Following
     beside: list[Component]
     at_end: list[AtEnd]
@@ -89,7 +88,7 @@ class Answers(NamedTuple):
         """Have the application give the answers."""
         for each in self.routes:
             app.include_router(each)
-        app.add_middleware(AtOnce, boards=self.boards)
+        app.add_middleware(FastLane, lanes=self.lanes)
 
 
 def answers_from(generations: Generations, *, min_version_wait: float) -> Answers:
@@ -98,17 +97,20 @@ def answers_from(generations: Generations, *, min_version_wait: float) -> Answer
     lists, arrivals = MongoLists(generations), Arrivals(following)
     caught_up = CaughtUp(lists, arrivals, within=min_version_wait)
     boards = rendered_boards(stores.orders, stores.menus, following.want)
+    tops = rendered_tops(stores.sales, stores.menus)
+    order = OneOrder(stores.orders, arrivals, min_version_wait=min_version_wait)
+    listed = ListedOrders(lists, stores.menus)
     live = MongoLiveOrders(generations, following, render=order_json, outdated=boards)
     return Answers(
         [
             live_routes(live, boards, stores.menus),
-            order_routes(stores.orders, lists, arrivals, min_version_wait=min_version_wait),
-            list_routes(lists, stores.menus, caught_up),
+            order_routes(order, lists),
+            list_routes(listed, lists, stores.menus, caught_up),
             board_routes(boards, caught_up),
             menu_routes(stores.menus),
-            sales_routes(stores.sales, stores.menus),
+            sales_routes(stores.sales, stores.menus, tops),
         ],
-        boards,
+        [board_lane(boards), order_lane(order), list_lane(listed), top_lane(tops)],
         following,
         beside=[Component("changes", following.follow, required=False)],
         at_end=[live.close, boards.close],

@@ -10,6 +10,7 @@ from query.outbound.derived import DERIVE
 from query.outbound.generations import Generations
 from query.outbound.indexes import OF_ORDERS
 from query.outbound.mongo import answering
+from query.outbound.together import Together
 from query.views.board import Board
 from query.views.joining import State
 from query.views.order import OrderView
@@ -21,6 +22,7 @@ class MongoOrders:
 
     def __init__(self, generations: Generations) -> None:
         self._generations = generations
+        self._by_id = Together(self._those)
 
     async def set_up(self) -> None:
         """Make the indexes that orders are found by, if they are not there."""
@@ -32,12 +34,16 @@ class MongoOrders:
         await self._generations.write(lambda generation: generation.orders, joins)
 
     async def one(self, order_id: str) -> Document | None:
-        async with answering():
-            return await self._generations.live.orders.find_one({"_id": order_id})
+        return await self._by_id.ask(order_id)
 
     async def board(self, restaurant: str) -> Board:
         async with answering():
             return await read_board(self._generations.live, restaurant)
+
+    async def _those(self, order_ids: Sequence[str]) -> dict[str, Document]:
+        async with answering():
+            found = self._generations.live.orders.find({"_id": {"$in": order_ids}})
+            return {document["_id"]: document async for document in found}
 
 
 def _joining(view: OrderView) -> UpdateOne:

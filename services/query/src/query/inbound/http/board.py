@@ -1,19 +1,23 @@
 """The board that guests see."""
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Awaitable, Callable
 
 from comanda_contracts.subjects import Slug
 from fastapi import APIRouter, Depends, Request, Response
+from service_kit.fast_lane import Lane, Plain
 from service_kit.problems import problem_responses
 
 from query.inbound import schema
 from query.inbound.http.answers import Body, asked, body, tagged
 from query.inbound.http.caught_up import CaughtUp
-from query.inbound.http.parameters import NOT_MODIFIED, PREFIX, IfNoneMatch
-from query.inbound.http.rendered import Renderings
+from query.inbound.http.parameters import NOT_MODIFIED, PREFIX, SOME_RESTAURANT, IfNoneMatch
+from query.inbound.http.rendered import Renderings, as_kept
 from query.inbound.http.restaurants import known_restaurant
 from query.views.store import Menus, Orders
+
+BOARD = re.compile(f"{SOME_RESTAURANT}/board")
 
 
 def rendered_boards(orders: Orders, menus: Menus, is_told: Callable[[], bool]) -> Renderings:
@@ -26,6 +30,16 @@ def rendered_boards(orders: Orders, menus: Menus, is_told: Callable[[], bool]) -
         return body(columns)
 
     return Renderings("board", render, is_told)
+
+
+def board_lane(boards: Renderings) -> Lane:
+    """Takes plain questions for a board that is kept."""
+
+    def take(question: Plain) -> Awaitable[Response] | None:
+        board = None if question.query else boards.at_once(question.parts[1])
+        return as_kept(board, question) if board else None
+
+    return Lane("GET", BOARD, take)
 
 
 def board_routes(boards: Renderings, caught_up: CaughtUp) -> APIRouter:

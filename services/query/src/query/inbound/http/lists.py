@@ -1,28 +1,75 @@
 """Lists of a restaurant's orders, page by page, and its tables."""
 
+import re
+from collections.abc import Awaitable
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 from comanda_contracts.subjects import Slug
 from fastapi import APIRouter, Depends, Query, Request, Response
+from service_kit.fast_lane import Lane, Plain
 from service_kit.problems import problem_responses
+from starlette.datastructures import URL
 
 from query.inbound import schema
 from query.inbound.http.answers import answer, asked
 from query.inbound.http.caught_up import CaughtUp
 from query.inbound.http.cursors import cursor_at, expired, place_of
 from query.inbound.http.filters import Filters
-from query.inbound.http.parameters import PREFIX
+from query.inbound.http.parameters import PREFIX, SOME_RESTAURANT
 from query.inbound.http.restaurants import known_restaurant
 from query.views.shown import listed_order
 from query.views.store import Lists, Menus, PageExpired
 from query.views.tables import occupied_tables
+
+LIST = re.compile(f"{SOME_RESTAURANT}/orders")
 
 NEXT: dict[int | str, dict[str, Any]] = {
     200: {"headers": {"Link": {"description": "the next page", "schema": {"type": "string"}}}}
 }
 
 
-def list_routes(lists: Lists, menus: Menus, caught_up: CaughtUp) -> APIRouter:
+class ListedOrders:
+    """Lists orders, page by page."""
+
+    def __init__(self, lists: Lists, menus: Menus) -> None:
+        self._lists = lists
+        self._menus = menus
+
+    async def __call__(self, restaurant: str, filters: Filters, query: str) -> Response:
+        """The page that the filters, which came as this query, ask for."""
+        listing = filters.listing(restaurant)
+        start = place_of(filters.cursor, listing) if filters.cursor else None
+        try:
+            page = await asked(self._lists.page(listing, start, filters.limit))
+        except PageExpired:
+            raise expired() from None
+        if not page.orders:
+            await known_restaurant(self._menus, restaurant)
+        cursor = cursor_at(page.place, listing) if page.place else None
+        return answer(
+            {"orders": [listed_order(document) for document in page.orders], "next": cursor},
+            headers=_link(query, cursor) if cursor else {},
+        )
+
+
+def list_lane(listed: ListedOrders) -> Lane:
+    """Takes lists that need not wait for anything, and of which each filter is given once."""
+
+    def take(question: Plain) -> Awaitable[Response] | None:
+        try:
+            given = parse_qsl(question.query, keep_blank_values=True)
+            filters = Filters.model_validate(dict(given))
+        except ValueError:
+            return None
+        if len(given) > len(filters.model_fields_set) or filters.after:
+            return None
+        return listed(question.parts[1], filters, question.query)
+
+    return Lane("GET", LIST, take)
+
+
+def list_routes(listed: ListedOrders, lists: Lists, menus: Menus, caught_up: CaughtUp) -> APIRouter:
     """Questions that are answered with many orders."""
     router = APIRouter(
         prefix=PREFIX,
@@ -45,19 +92,7 @@ def list_routes(lists: Lists, menus: Menus, caught_up: CaughtUp) -> APIRouter:
         page was read. A list by total is shown as it was when its first page was read, and can be
         read on for some minutes; then its cursors are refused with 410.
         """
-        listing = filters.listing(restaurant)
-        start = place_of(filters.cursor, listing) if filters.cursor else None
-        try:
-            page = await asked(lists.page(listing, start, filters.limit))
-        except PageExpired:
-            raise expired() from None
-        if not page.orders:
-            await known_restaurant(menus, restaurant)
-        cursor = cursor_at(page.place, listing) if page.place else None
-        return answer(
-            {"orders": [listed_order(document) for document in page.orders], "next": cursor},
-            headers=_link(request, cursor) if cursor else {},
-        )
+        return await listed(restaurant, filters, request.url.query)
 
     @router.get("/tables", response_model=schema.TableList)
     async def list_tables(restaurant: Slug) -> Response:
@@ -70,7 +105,7 @@ def list_routes(lists: Lists, menus: Menus, caught_up: CaughtUp) -> APIRouter:
     return router
 
 
-def _link(request: Request, cursor: str) -> dict[str, str]:
+def _link(query: str, cursor: str) -> dict[str, str]:
     """The next page by RFC 8288, relative to this one."""
-    after = request.url.include_query_params(cursor=cursor).query
+    after = URL(f"?{query}").include_query_params(cursor=cursor).query
     return {"Link": f'<?{after}>; rel="next"'}

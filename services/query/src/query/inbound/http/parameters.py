@@ -2,10 +2,14 @@
 
 from typing import Annotated, Any
 
+from comanda_contracts.subjects import SLUG_PATTERN
 from fastapi import Header, Query
 
 PREFIX = "/v1/restaurants/{restaurant}"
 """Where every question begins."""
+
+SOME_RESTAURANT = PREFIX.format(restaurant=f"({SLUG_PATTERN[1:-1]})")
+"""A pattern of it."""
 
 MinVersion = Annotated[
     int | None,

@@ -6,9 +6,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from fastapi import Response
 from prometheus_client import Counter
+from service_kit.fast_lane import Plain
 
-from query.inbound.http.answers import Body
+from query.inbound.http.answers import Body, tagged
 
 HOLD = 0.1
 """Seconds that an answer is given although something has changed: the bound of how old it is."""
@@ -131,3 +133,8 @@ class Renderings:
     def _forget_failed(self, restaurant: str, rendering: Rendering) -> None:
         if not rendering.is_there and self._kept.get(restaurant) is rendering:
             del self._kept[restaurant]
+
+
+async def as_kept(body: Body, question: Plain) -> Response:
+    """The answer that is kept, as this question gets it."""
+    return tagged(body, question.headers.get("if-none-match"))

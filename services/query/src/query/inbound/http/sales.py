@@ -1,23 +1,29 @@
 """Questions about what was sold."""
 
 import asyncio
+import re
+from collections.abc import Awaitable
 from datetime import date
 from typing import Annotated
 
 from comanda_contracts.subjects import Slug
 from fastapi import APIRouter, Query, Response
+from service_kit.fast_lane import Lane, Plain
 from service_kit.problems import problem_responses
 
 from query.inbound import schema
 from query.inbound.http.answers import Body, answer, asked, body, tagged
-from query.inbound.http.parameters import NOT_MODIFIED, PREFIX, IfNoneMatch
-from query.inbound.http.rendered import Renderings
+from query.inbound.http.parameters import NOT_MODIFIED, PREFIX, SOME_RESTAURANT, IfNoneMatch
+from query.inbound.http.rendered import Renderings, as_kept
 from query.inbound.http.restaurants import known_restaurant
 from query.inbound.http.span import Moment, span_of
 from query.views.sales_shown import By, shown_sales
 from query.views.store import Menus, Sales
 
-MOST_ITEMS = 100
+TOP, MOST_ITEMS = 10, 100
+
+TOP_ITEMS = re.compile(f"{SOME_RESTAURANT}/sales/top")
+TOP_OF_A_DAY = re.compile(r"day=([0-9]{4}-[0-9]{2}-[0-9]{2})(?:&limit=([1-9][0-9]{0,2}))?")
 
 From = Annotated[
     Moment,
@@ -39,7 +45,20 @@ Day = Annotated[date, Query(description="a business day", examples=["2026-11-23"
 Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS)]
 
 
-def sales_routes(sales: Sales, menus: Menus) -> APIRouter:
+def top_lane(tops: Renderings) -> Lane:
+    """Takes questions for the top items of a day that are kept."""
+
+    def take(question: Plain) -> Awaitable[Response] | None:
+        asked_for = TOP_OF_A_DAY.fullmatch(question.query)
+        if asked_for is None:
+            return None
+        top = tops.at_once(_top(question.parts[1], asked_for[1], int(asked_for[2] or TOP)))
+        return as_kept(top, question) if top else None
+
+    return Lane("GET", TOP_ITEMS, take)
+
+
+def sales_routes(sales: Sales, menus: Menus, tops: Renderings) -> APIRouter:
     """What was sold, from sums that are kept ready."""
     router = APIRouter(prefix=PREFIX, responses=problem_responses(404, 422, 503))
 
@@ -58,14 +77,12 @@ def sales_routes(sales: Sales, menus: Menus) -> APIRouter:
         asked_for = {"restaurant": restaurant, "from": begin, "to": to, "by": by}
         return answer({**asked_for, "currency": currency, **shown})
 
-    tops = rendered_tops(sales, menus)
-
     @router.get("/sales/top", response_model=schema.TopItems, responses=NOT_MODIFIED)
     async def top(
-        restaurant: Slug, day: Day, limit: Limit = 10, if_none_match: IfNoneMatch = None
+        restaurant: Slug, day: Day, limit: Limit = TOP, if_none_match: IfNoneMatch = None
     ) -> Response:
         """The items that brought the most on one business day, the best first."""
-        rendering = await tops.of(f"{restaurant}/{day}/{limit}")
+        rendering = await tops.of(_top(restaurant, day.isoformat(), limit))
         return tagged(rendering.body, if_none_match)
 
     return router
@@ -83,3 +100,8 @@ def rendered_tops(sales: Sales, menus: Menus) -> Renderings:
         return body({"restaurant": restaurant, "day": day, **best})
 
     return Renderings("top", render, is_told=lambda: True)
+
+
+def _top(restaurant: str, day: str, limit: int) -> str:
+    """What the top items are kept under."""
+    return f"{restaurant}/{day}/{limit}"
