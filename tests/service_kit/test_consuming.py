@@ -11,7 +11,7 @@ from comanda_contracts.streams import DEAD_LETTERS, MENU
 from comanda_local.servers import Nats
 from nats.aio.client import Client
 from service_kit.components import Component, Ready, running
-from service_kit.consuming import Consumer, Received, consume
+from service_kit.consuming import BATCH, Consumer, Received, consume
 from service_kit.jetstream import ACK_WAIT, connected, publish_all, set_up_stream
 
 from tests.conftest import NewNatsServer
@@ -68,10 +68,10 @@ class Prices:
             await asyncio.wait_for(heard, 60)
 
 
-def a_consumer(server: Nats, prices: Prices) -> Component:
+def a_consumer(server: Nats, prices: Prices, batches: int = 1) -> Component:
     async def run(ready: Ready) -> None:
         async with connected([server.url], "test") as client:
-            consumer = Consumer(MENU, "test", (MENU.subject,), prices.handle)
+            consumer = Consumer(MENU, "test", (MENU.subject,), prices.handle, batches=batches)
             await consume(client, "test", [consumer], ready)
 
     return Component("consumer", run)
@@ -87,6 +87,25 @@ async def test_history_comes_first_and_then_what_is_new(nats_server: Nats, clien
         await prices.until(1000)
 
     assert prices.heard == list(range(1001))
+
+
+async def test_a_batch_is_handled_while_another_is_if_any_order_will_do(
+    nats_server: Nats, client: Client
+) -> None:
+    class TwoByTwo(Prices):
+        both = asyncio.Barrier(2)
+
+        async def handle(self, batch: list[Received]) -> None:
+            await self.both.wait()
+            await super().handle(batch)
+
+    prices = TwoByTwo()
+    await publish_all(client, [an_item_set(n) for n in range(2 * BATCH)])
+
+    async with running([a_consumer(nats_server, prices, batches=2)]):
+        await prices.until(*range(2 * BATCH))
+
+    assert sorted(prices.heard) == list(range(2 * BATCH))
 
 
 async def test_what_can_not_be_read_is_set_aside_and_does_not_stop_the_next(

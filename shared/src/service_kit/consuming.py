@@ -54,13 +54,18 @@ def read_event(message: Msg) -> Event:
 
 @dataclass(frozen=True, slots=True)
 class Consumer(Generic[Content]):
-    """A durable consumer of some of a stream's subjects; `read` may raise Unreadable."""
+    """A durable consumer of some of a stream's subjects; `read` may raise Unreadable.
+
+    `batches` is how many are handled at a time. With more than one nothing keeps two messages of
+    one subject in their order.
+    """
 
     stream: Stream
     durable: str
     subjects: tuple[str, ...]
     handler: Handler[Content]
     read: Callable[[Msg], Content] = read_event  # type: ignore[assignment]  # the default content
+    batches: int = 1
 
 
 async def consume(
@@ -75,10 +80,11 @@ async def consume(
     js = client.jetstream()
     for consumer in consumers:
         await set_up_consumer(js, consumer.stream, consumer.durable, consumer.subjects)
-    failing: dict[str, str] = {}
+    failing: dict[object, str] = {}
     async with asyncio.TaskGroup() as tasks:
         for consumer in consumers:
-            tasks.create_task(_pull(client, service, consumer, failing))
+            for _ in range(consumer.batches):
+                tasks.create_task(_pull(client, service, consumer, failing))
         while True:
             await _check(js, consumers)
             ready(failing="; ".join(failing.values()) or None)
@@ -93,8 +99,9 @@ async def _check(js: JetStreamContext, consumers: Sequence[Consumer[Any]]) -> No
 
 
 async def _pull(
-    client: Client, service: str, consumer: Consumer[Any], failing: dict[str, str]
+    client: Client, service: str, consumer: Consumer[Any], failing: dict[object, str]
 ) -> None:
+    """Handle batch after batch; says in `failing` why the last one failed, if it did."""
     stream = consumer.stream.name
     subscription = await client.jetstream().pull_subscribe_bind(consumer.durable, stream)
     task = asyncio.current_task()
@@ -105,13 +112,13 @@ async def _pull(
                 # a task of its own: on Python 3.11 a TaskGroup that fails leaves its task marked as
                 # being cancelled, and this one would end
                 await asyncio.create_task(_handle(client, service, consumer, messages))
-                failing.pop(stream, None)
+                failing.pop(task, None)
             except asyncio.CancelledError:
                 await _redeliver(messages, after=0)  # to a replica that goes on
                 raise
             except Exception as error:  # whatever it is, nothing is lost: the batch comes again
-                failing[stream] = f"{type(error).__name__}: {error}"
-                log.warning("batch failed", stream=stream, reason=failing[stream])
+                failing[task] = f"{type(error).__name__}: {error}"
+                log.warning("batch failed", stream=stream, reason=failing[task])
                 await _redeliver(messages, after=REDELIVER_AFTER)
 
 

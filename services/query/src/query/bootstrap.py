@@ -24,7 +24,7 @@ from query.inbound.http.menu import menu_routes
 from query.inbound.http.orders import OneOrder, order_lane, order_routes
 from query.inbound.http.sales import rendered_tops, sales_routes, top_lane
 from query.inbound.lag import keep_measuring
-from query.inbound.projector import PROJECTED, SERVICE, projector
+from query.inbound.projector import BATCHES, PROJECTED, SERVICE, projector
 from query.outbound.arrivals import Arrivals
 from query.outbound.following import Following
 from query.outbound.generations import Generations
@@ -124,7 +124,7 @@ def _projection(stream: Stream, stores: Stores, settings: Settings) -> Component
         async with connected(settings.nats_servers, SERVICE) as nats:
             await set_up_stream(nats.jetstream(), DEAD_LETTERS, replicas=settings.stream_replicas)
             handler = projector(stream, stores, nats)
-            consumer = Consumer(stream, SERVICE, (stream.subject,), handler)
+            consumer = Consumer(stream, SERVICE, (stream.subject,), handler, batches=BATCHES)
             await consume(nats, SERVICE, [consumer], ready)
 
     return Component(f"projector-{stream.name.lower()}", run, required=False)

@@ -16,6 +16,8 @@ SERVICE = "query"
 """Its name: of its consumers, its connections and its dead letters."""
 PROJECTED = (ORDERS, TICKETS, MENU, RESTAURANTS)
 """The streams that the views are made from."""
+BATCHES = 2
+"""Of a stream, at a time: one is taken apart while the store joins the other. Any order will do."""
 
 EVENTS = Counter("comanda_query_events_projected", "Events whose effect is stored", ["stream"])
 LAG = Histogram(

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from datetime import date
+from functools import lru_cache
 
 from comanda_contracts import Order
 
@@ -53,9 +54,10 @@ def of_number(day: date | str, number: str) -> str:
     return f"number:{day}/{number}"
 
 
-def words_of(text: str) -> set[str]:
+@lru_cache(maxsize=10_000)  # the names of what is on the menus
+def words_of(text: str) -> frozenset[str]:
     """The words of a text, each a term; a term of another kind has a colon, a word has not."""
-    return {word[:LONGEST] for word in WORD.findall(folded(text))}
+    return frozenset(word[:LONGEST] for word in WORD.findall(folded(text)))
 
 
 def folded(text: str) -> str:

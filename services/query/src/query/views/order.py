@@ -11,9 +11,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from comanda_contracts import (
+    CancellationRefused,
     CancellationRequested,
     ItemsAdded,
+    ItemsCancelled,
     Order,
+    OrderCancelled,
     OrderEvent,
     Ticket,
     TicketEvent,
@@ -26,6 +29,9 @@ from query.views.status import rounds_as, status_of
 
 NOT_SHOWN = {"order_id", "restaurant", "cancellation"}
 """Fields of an order that its state in the view leaves out."""
+
+WITH_REASON = (CancellationRefused, ItemsCancelled, OrderCancelled)
+"""Events that say why."""
 
 OF_A_TICKET = {"status", "started_at", "ready_at", "served_at"}
 """Fields of a ticket that its state in the view has, beside its version."""
@@ -150,4 +156,4 @@ def _reason(event: OrderEvent | TicketEvent) -> str | None:
     """Why it was done, of events that say so."""
     if isinstance(event, CancellationRequested) and event.order.cancellation:
         return event.order.cancellation.reason
-    return getattr(event, "reason", None)
+    return event.reason if isinstance(event, WITH_REASON) else None

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import hashlib
-from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
@@ -57,11 +56,8 @@ def place_of(cursor: str, listing: Listing) -> Place:
 
 
 def _fingerprint(listing: Listing) -> str:
-    of = {
-        name: sorted(value) if isinstance(value, frozenset) else value
-        for name, value in asdict(listing).items()
-    }
-    return hashlib.blake2b(orjson.dumps(of), digest_size=9).hexdigest()
+    of = orjson.dumps(listing, default=sorted)  # what it can't write are sets
+    return hashlib.blake2b(of, digest_size=9).hexdigest()
 
 
 def _refused(detail: str) -> Refused:
