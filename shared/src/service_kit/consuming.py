@@ -80,11 +80,10 @@ async def consume(
     js = client.jetstream()
     for consumer in consumers:
         await set_up_consumer(js, consumer.stream, consumer.durable, consumer.subjects)
-    failing: dict[object, str] = {}
+    failing: dict[str, str] = {}
     async with asyncio.TaskGroup() as tasks:
         for consumer in consumers:
-            for _ in range(consumer.batches):
-                tasks.create_task(_pull(client, service, consumer, failing))
+            tasks.create_task(_pull(client, service, consumer, failing))
         while True:
             await _check(js, consumers)
             ready(failing="; ".join(failing.values()) or None)
@@ -99,27 +98,48 @@ async def _check(js: JetStreamContext, consumers: Sequence[Consumer[Any]]) -> No
 
 
 async def _pull(
-    client: Client, service: str, consumer: Consumer[Any], failing: dict[object, str]
+    client: Client, service: str, consumer: Consumer[Any], failing: dict[str, str]
 ) -> None:
-    """Handle batch after batch; says in `failing` why the last one failed, if it did."""
-    stream = consumer.stream.name
-    subscription = await client.jetstream().pull_subscribe_bind(consumer.durable, stream)
-    task = asyncio.current_task()
-    while task and not task.cancelling():  # the client may swallow it: a message came as well
-        with contextlib.suppress(TimeoutError):  # nothing came
-            messages = await subscription.fetch(BATCH, PULL_EXPIRES)
-            try:
+    subscription = await client.jetstream().pull_subscribe_bind(
+        consumer.durable, consumer.stream.name
+    )
+    task, handling = asyncio.current_task(), set[asyncio.Task[None]]()
+    try:
+        while task and not task.cancelling():  # the client may swallow it: a message came as well
+            if len(handling) == consumer.batches:
+                await asyncio.wait(handling, return_when=asyncio.FIRST_COMPLETED)
+            with contextlib.suppress(TimeoutError):  # nothing came
+                messages = await subscription.fetch(BATCH, PULL_EXPIRES)
                 # a task of its own: on Python 3.11 a TaskGroup that fails leaves its task marked as
                 # being cancelled, and this one would end
-                await asyncio.create_task(_handle(client, service, consumer, messages))
-                failing.pop(task, None)
-            except asyncio.CancelledError:
-                await _redeliver(messages, after=0)  # to a replica that goes on
-                raise
-            except Exception as error:  # whatever it is, nothing is lost: the batch comes again
-                failing[task] = f"{type(error).__name__}: {error}"
-                log.warning("batch failed", stream=stream, reason=failing[task])
-                await _redeliver(messages, after=REDELIVER_AFTER)
+                batch = asyncio.create_task(_settle(client, service, consumer, messages, failing))
+                handling.add(batch)
+                batch.add_done_callback(handling.discard)
+    finally:
+        for batch in handling:
+            batch.cancel()
+        await asyncio.gather(*handling, return_exceptions=True)
+
+
+async def _settle(
+    client: Client,
+    service: str,
+    consumer: Consumer[Any],
+    messages: Sequence[Msg],
+    failing: dict[str, str],
+) -> None:
+    """Handle a batch; whatever goes wrong, nothing is lost: what is not settled comes again."""
+    stream = consumer.stream.name
+    try:
+        await _handle(client, service, consumer, messages)
+        failing.pop(stream, None)
+    except asyncio.CancelledError:
+        await _redeliver(messages, after=0)  # to a replica that goes on
+        raise
+    except Exception as error:  # whatever it is
+        failing[stream] = f"{type(error).__name__}: {error}"
+        log.warning("batch failed", stream=stream, reason=failing[stream])
+        await _redeliver(messages, after=REDELIVER_AFTER)
 
 
 async def _handle(
