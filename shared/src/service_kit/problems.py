@@ -64,24 +64,48 @@ class Refused(Exception):
 
     def problem(self) -> dict[str, Any]:
         """The problem details, as JSON holds them."""
-        return _details(self.status, self.code, self.detail, self.errors, **self.extensions)
+        return {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            "errors": [error.model_dump() for error in self.errors],
+            **self.extensions,
+        }
 
     def response(self) -> Response:
         """The refusal as an answer over HTTP."""
-        return _problem(
-            self.status, self.code, self.detail, self.errors, self.headers, **self.extensions
+        return Response(
+            json.dumps(self.problem()),  # in ASCII, whatever a client put into a name it repeats
+            self.status,
+            headers=dict(self.headers or {}),
+            media_type="application/problem+json",
         )
 
 
-def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI responses of a route that may refuse with these statuses."""
+def problem_responses(*refused: Refused) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI responses of a route that may refuse so, with what each says as an example."""
     schema = Problem.model_json_schema()
     schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldError"]
-    content = {"application/problem+json": {"schema": schema}}
-    return {
-        status: {"description": HTTPStatus(status).phrase, "content": content}
-        for status in statuses
-    }
+    responses: dict[int | str, dict[str, Any]] = {}
+    for each in refused:
+        content = {"application/problem+json": {"schema": schema, "examples": {}}}
+        phrase = HTTPStatus(each.status).phrase
+        response = responses.setdefault(each.status, {"description": phrase, "content": content})
+        examples = response["content"]["application/problem+json"]["examples"]
+        examples[each.code] = {"value": each.problem()}
+    return responses
+
+
+def malformed_json() -> Refused:
+    """The body can't be read at all."""
+    return Refused(400, "malformed-json", "The body is not valid JSON.")
+
+
+def too_large() -> Refused:
+    """The body is longer than `LONGEST_BODY`."""
+    return Refused(413, "content-too-large", f"The body is longer than {LONGEST_BODY} bytes.")
 
 
 class DeclaredBodyLimit:
@@ -97,8 +121,7 @@ class DeclaredBodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         length = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
         if length.isdigit() and int(length) > LONGEST_BODY:
-            detail = f"The body is longer than {LONGEST_BODY} bytes."
-            await _problem(413, "content-too-large", detail, [])(scope, receive, send)
+            await too_large().response()(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -114,18 +137,20 @@ def answer_with_problems(app: FastAPI) -> None:
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         problems = error.errors()
         if any(problem["type"] == "json_invalid" for problem in problems):
-            return _problem(400, "malformed-json", "The body is not valid JSON.", [])
+            return malformed_json().response()
         return invalid_request(problems, error.body).response()
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> Response:
         code = CODES.get(error.status_code, "refused")
-        return _problem(error.status_code, code, str(error.detail), [], error.headers)
+        detail, headers = str(error.detail), error.headers
+        return Refused(error.status_code, code, detail, headers=headers).response()
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:
         log.error("request failed", path=request.url.path, exc_info=error)
-        return _problem(500, "internal-error", "This is our fault; it has been logged.", [])
+        detail = "This is our fault; it has been logged."
+        return Refused(500, "internal-error", detail).response()
 
 
 def invalid_request(problems: Sequence[Any], body: Any) -> Refused:
@@ -162,34 +187,3 @@ def _inside(container: Any, part: int | str) -> Any:
     if isinstance(container, list) and isinstance(part, int) and part < len(container):
         return container[part]
     return None
-
-
-def _problem(
-    status: int,
-    code: str,
-    detail: str,
-    errors: Sequence[FieldError],
-    headers: Mapping[str, str] | None = None,
-    **extensions: Any,
-) -> Response:
-    content = _details(status, code, detail, errors, **extensions)
-    return Response(
-        json.dumps(content),  # in ASCII, whatever a client put into a name that is repeated here
-        status,
-        headers=dict(headers or {}),
-        media_type="application/problem+json",
-    )
-
-
-def _details(
-    status: int, code: str, detail: str, errors: Sequence[FieldError], **extensions: Any
-) -> dict[str, Any]:
-    return {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "code": code,
-        "detail": detail,
-        "errors": [error.model_dump() for error in errors],
-        **extensions,
-    }

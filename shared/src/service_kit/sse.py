@@ -19,19 +19,18 @@ COMMENT = b": ping\n\n"
 UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 """Nothing between us and the reader may keep events back."""
 
-EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Server-Sent Events",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
-    }
-}
-"""The OpenAPI responses of a live route."""
-
 
 def event(name: str, data: str | bytes, position: str) -> bytes:
     """An event on the wire; `data` is JSON, which has no line breaks."""
     body = data.encode() if isinstance(data, str) else data
     return b"event: %b\ndata: %b\nid: %b\n\n" % (name.encode(), body, position.encode())
+
+
+def events(*example: bytes) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI responses of a live route, which may send such events."""
+    sent = b"".join(example).decode()
+    content = {MEDIA_TYPE: {"schema": {"type": "string"}, "example": sent}}
+    return {200: {"description": "Server-Sent Events", "content": content}}
 
 
 class EventStream(StreamingResponse):

@@ -7,11 +7,13 @@ from fastapi import FastAPI
 from service_kit.clock import utc_now
 from service_kit.components import Component, Ready
 from service_kit.consuming import consume
+from service_kit.examples import illustrate
 from service_kit.fast_lane import FastLane
 from service_kit.http import application
 from service_kit.jetstream import connected, set_up_stream
 from uuid_utils.compat import uuid7
 
+from ordering.inbound.http.documented import BODIES
 from ordering.inbound.http.menu import menu_routes
 from ordering.inbound.http.orders import order_routes
 from ordering.inbound.http.placing import placing, placing_lane
@@ -64,6 +66,7 @@ def bootstrap(settings: Settings) -> FastAPI:
     place = placing(commands, clock=utc_now, new_id=new_id)
     app.include_router(order_routes(commands, place, clock=utc_now))
     app.add_middleware(FastLane, lanes=[placing_lane(place)])
+    illustrate(app, BODIES)
     return app
 
 

@@ -10,6 +10,7 @@ from comanda_contracts.streams import DEAD_LETTERS, Stream
 from fastapi import APIRouter, FastAPI
 from service_kit.components import Component, Ready
 from service_kit.consuming import Consumer, consume
+from service_kit.examples import illustrate
 from service_kit.fast_lane import FastLane, Lane
 from service_kit.http import application
 from service_kit.jetstream import connected, set_up_stream
@@ -18,6 +19,7 @@ from service_kit.leaving import AtEnd
 from query.inbound.http.answers import order_json
 from query.inbound.http.board import board_lane, board_routes, rendered_boards
 from query.inbound.http.caught_up import CaughtUp
+from query.inbound.http.documented import ANSWERS
 from query.inbound.http.lists import ListedOrders, list_lane, list_routes
 from query.inbound.http.live import live_routes
 from query.inbound.http.menu import menu_routes
@@ -89,6 +91,7 @@ class Answers(NamedTuple):
         for each in self.routes:
             app.include_router(each)
         app.add_middleware(FastLane, lanes=self.lanes)
+        illustrate(app, ANSWERS)
 
 
 def answers_from(generations: Generations, *, min_version_wait: float) -> Answers:

@@ -7,10 +7,12 @@ from fastapi import FastAPI
 from service_kit.clock import utc_now
 from service_kit.components import Component, Ready
 from service_kit.consuming import consume
+from service_kit.examples import illustrate
 from service_kit.http import application
 from service_kit.jetstream import connected, set_up_stream
 from uuid_utils.compat import uuid7
 
+from serving.inbound.documented import ANSWERS
 from serving.inbound.http import routes
 from serving.inbound.nats import SERVICE, orders_consumer
 from serving.outbound.bookmarks import keep_bookmark, set_up_bookmarks
@@ -50,6 +52,7 @@ def bootstrap(settings: Settings) -> FastAPI:
             new_id=uuid7,
         )
     )
+    illustrate(app, ANSWERS)
     return app
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import comanda_contracts as contracts
+from pydantic import BaseModel
 
 from serving.domain import ticket as domain
 
@@ -51,6 +52,12 @@ def ticket_from(published: contracts.Ticket) -> domain.Ticket:
         ready_at=published.ready_at,
         served_at=published.served_at,
     )
+
+
+class QueueView(BaseModel):
+    """What a kitchen has to do, oldest first."""
+
+    tickets: list[contracts.Ticket]
 
 
 @dataclass(frozen=True, slots=True)

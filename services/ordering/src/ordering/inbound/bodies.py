@@ -1,12 +1,14 @@
 """What clients of ordering may send, and what it means to the application.
 
-Commands are public, so their bodies are in the contracts; here are the bodies of HTTP alone.
+Commands are public, so their bodies are in the contracts; here are the bodies of HTTP alone, and
+the one answer that is no state of anything.
 Everything is checked field by field, before anything else.
 """
 
 from typing import Annotated
 from zoneinfo import available_timezones
 
+from comanda_contracts import MenuItem
 from comanda_contracts.commands import (
     Asked,
     CancellationAsked,
@@ -17,7 +19,7 @@ from comanda_contracts.commands import (
     Reason,
 )
 from comanda_contracts.envelope import Money
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from ordering.domain.menu import Wish
 from ordering.domain.order import DineIn, Party, Takeaway
@@ -64,6 +66,12 @@ class ReasonBody(Asked):
 
     reason: Reason | None = Field(default=None, examples=["sold out"])
     """In their words; it travels in the event."""
+
+
+class MenuAnswer(BaseModel):
+    """What a restaurant offers."""
+
+    items: list[MenuItem]
 
 
 def wishes(asked: LinesAsked) -> tuple[Wish, ...]:

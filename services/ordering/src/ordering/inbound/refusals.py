@@ -42,6 +42,12 @@ def problem(refusal: refusals.Refusal) -> Refused:
     )
 
 
+def store_away() -> Refused:
+    """The database can't be reached."""
+    detail = "The store of orders can't be reached now."
+    return Refused(503, "store-unavailable", detail, headers={"Retry-After": "1"})
+
+
 def _lines(refusal: refusals.Refusal) -> list[FieldError]:
     if not isinstance(refusal, refusals.CannotOrder):
         return []

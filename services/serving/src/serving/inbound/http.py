@@ -7,7 +7,6 @@ from uuid import UUID
 import comanda_contracts as contracts
 from fastapi import APIRouter, Depends, Header, Path, Response
 from pydantic import StringConstraints
-from service_kit.problems import problem_responses
 
 from serving.application.change_ticket import ChangeTicket, Clock, NewId
 from serving.application.mark_ready import mark_ready
@@ -16,6 +15,7 @@ from serving.application.serve_ticket import serve_ticket
 from serving.application.start_ticket import start_ticket
 from serving.application.tickets import Tickets
 from serving.domain.ticket import Ticket, TicketId, UnknownTicket
+from serving.inbound.documented import ACTOR, KEY, OF_A_CHANGE, OF_A_TICKET, OF_ANY, ORDER_ID, ROUND
 from serving.inbound.problems import refusals_as_problems
 from serving.inbound.queue import Live, Queue, Slug, queue_routes
 from serving.published import published_ticket
@@ -25,25 +25,29 @@ LAST_ROUND = 1_000
 
 NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
-RoundNumber = Annotated[int, Path(ge=1, le=LAST_ROUND)]
+OrderId = Annotated[UUID, Path(examples=[ORDER_ID])]
+RoundNumber = Annotated[int, Path(ge=1, le=LAST_ROUND, examples=[ROUND])]
 Actor = Annotated[
     Annotated[str, StringConstraints(max_length=80, pattern=NO_CONTROL_CHARACTERS)] | None,
-    Header(alias="Comanda-Actor", description="who does it, for the timeline"),
+    Header(alias="Comanda-Actor", description="who does it, for the timeline", examples=[ACTOR]),
 ]
 IfMatch = Annotated[
     Annotated[str, StringConstraints(pattern=r'^"[1-9][0-9]{0,8}"$')] | None,
-    Header(description="the version that the change is meant for: an answer's ETag"),
+    Header(
+        description="the version that the change is meant for: an answer's ETag", examples=['"1"']
+    ),
 ]
 RequestKey = Annotated[
     Annotated[str, StringConstraints(min_length=1, max_length=255)] | None,
     Header(
         alias="Idempotency-Key",
         description="names the request, so that its repetition is answered like the first",
+        examples=[KEY],
     ),
 ]
 
 
-async def _ticket_id(restaurant: Slug, order_id: UUID, round: RoundNumber) -> TicketId:  # noqa: A002 - as in the path
+async def _ticket_id(restaurant: Slug, order_id: OrderId, round: RoundNumber) -> TicketId:  # noqa: A002 - as in the path
     return TicketId(restaurant, order_id, round)
 
 
@@ -73,17 +77,15 @@ def routes(
     new_id: NewId,
 ) -> APIRouter:
     """The routes of serving."""
-    router = APIRouter(
-        prefix="/v1/restaurants/{restaurant}", responses=problem_responses(413, 422, 503)
-    )
+    router = APIRouter(prefix="/v1/restaurants/{restaurant}", responses=OF_ANY)
     router.include_router(queue_routes(queue, live))
     ticket = "/orders/{order_id}/rounds/{round}"
     change: dict[str, Any] = {
         "response_model": contracts.Ticket,
-        "responses": problem_responses(404, 409, 412),
+        "responses": OF_A_CHANGE,
     }
 
-    @router.get(ticket, response_model=contracts.Ticket, responses=problem_responses(404))
+    @router.get(ticket, response_model=contracts.Ticket, responses=OF_A_TICKET)
     async def get_ticket(ticket_id: Id) -> Response:
         """The ticket as it is."""
 

@@ -8,7 +8,7 @@ from service_kit.problems import Refused
 
 from serving.application.request import KeyReused
 from serving.application.tickets import Unavailable
-from serving.domain.ticket import Ticket, UnknownTicket, VersionMismatch, WrongStatus
+from serving.domain.ticket import Refusal, Ticket, UnknownTicket, VersionMismatch, WrongStatus
 from serving.published import published_ticket
 
 RETRY_AFTER = "1"
@@ -17,23 +17,29 @@ RETRY_AFTER = "1"
 
 @contextlib.contextmanager
 def refusals_as_problems() -> Iterator[None]:
-    """Turn what serving raises into the answer; a ticket that says why comes with it."""
+    """Turn what serving raises into the answer."""
     try:
         yield
-    except UnknownTicket as refusal:
-        raise Refused(404, refusal.code, str(refusal)) from refusal
-    except WrongStatus as refusal:
-        raise Refused(409, refusal.code, str(refusal), ticket=_json(refusal.ticket)) from refusal
-    except KeyReused as refusal:
-        raise Refused(422, refusal.code, str(refusal), field="Idempotency-Key") from refusal
-    except VersionMismatch as refusal:
-        raise Refused(
-            412, refusal.code, str(refusal), field="If-Match", ticket=_json(refusal.ticket)
-        ) from refusal
-    except Unavailable as error:
-        detail = f"The tickets can't be reached now: {error}."
-        headers = {"Retry-After": RETRY_AFTER}
-        raise Refused(503, "store-unavailable", detail, headers=headers) from error
+    except (Refusal, Unavailable) as error:
+        raise problem(error) from error
+
+
+def problem(error: Refusal | Unavailable) -> Refused:
+    """The answer over HTTP; a ticket that says why comes with it."""
+    why = str(error)
+    match error:
+        case WrongStatus(ticket=ticket):
+            return Refused(409, error.code, why, ticket=_json(ticket))
+        case VersionMismatch(ticket=ticket):
+            return Refused(412, error.code, why, field="If-Match", ticket=_json(ticket))
+        case KeyReused():
+            return Refused(422, error.code, why, field="Idempotency-Key")
+        case Unavailable():
+            detail = f"The tickets can't be reached now: {why}."
+            return Refused(503, "store-unavailable", detail, headers={"Retry-After": RETRY_AFTER})
+        case UnknownTicket():
+            return Refused(404, error.code, why)
+    raise error
 
 
 def _json(ticket: Ticket) -> dict[str, Any]:

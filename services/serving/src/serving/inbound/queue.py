@@ -9,25 +9,34 @@ import comanda_contracts as contracts
 from comanda_contracts.subjects import SLUG_PATTERN
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
-from service_kit.sse import EVENTS, EventStream, event
+from pydantic import Field
+from service_kit.sse import EventStream, event
 
+from serving.inbound.documented import LIVE, RESTAURANT, SEQUENCE
 from serving.inbound.problems import refusals_as_problems
-from serving.published import Changed, News, Snapshot
+from serving.published import Changed, News, QueueView, Snapshot
 
 LAST_SEQUENCE = 2**63 - 1
 
-Slug = Annotated[str, Path(pattern=SLUG_PATTERN, examples=["la-piazza"])]
+Slug = Annotated[str, Path(pattern=SLUG_PATTERN, examples=[RESTAURANT])]
 
 
 Status = Literal["queued", "preparing", "ready"]
 Statuses = Annotated[
     list[Status],
-    Query(alias="status", description="only tickets with this status; repeat it for more than one"),
+    Query(
+        alias="status",
+        description="only tickets with this status; repeat it for more than one",
+        examples=[["queued", "preparing"]],
+    ),
 ]
 LastEventId = Annotated[
     Annotated[int, Field(ge=0, le=LAST_SEQUENCE)] | None,
-    Header(alias="Last-Event-ID", description="the `id` of the last event that was received"),
+    Header(
+        alias="Last-Event-ID",
+        description="the `id` of the last event that was received",
+        examples=[SEQUENCE],
+    ),
 ]
 
 Queue = Callable[[str], list[contracts.Ticket]]
@@ -38,12 +47,6 @@ Live = Callable[[str, int | None], AbstractContextManager[AsyncIterator[News | N
 
 Raises Unavailable.
 """
-
-
-class QueueView(BaseModel):
-    """What a kitchen has to do, oldest first."""
-
-    tickets: list[contracts.Ticket]
 
 
 def queue_routes(queue: Queue, live: Live) -> APIRouter:
@@ -67,7 +70,7 @@ def queue_routes(queue: Queue, live: Live) -> APIRouter:
         wanted = [each for each in tickets if not statuses or each.status in statuses]
         return Response(_json(wanted), media_type="application/json")
 
-    @router.get("/queue/live", response_class=StreamingResponse, responses=EVENTS)
+    @router.get("/queue/live", response_class=StreamingResponse, responses=LIVE)
     async def get_live_queue(
         news: Annotated[AsyncIterator[News | None], Depends(news_of)],
     ) -> Response:

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 
 from fastapi import Response
 from pydantic import BaseModel
-from service_kit.problems import Refused
 
 from ordering.application.transaction import StoreUnavailable
 from ordering.domain.refusals import Refusal
 from ordering.inbound.answering import Change, Store, answer
 from ordering.inbound.http.asked import Asked
-from ordering.inbound.refusals import problem
+from ordering.inbound.refusals import problem, store_away
 
 
 async def changed(
@@ -34,5 +33,4 @@ def refusals_as_problems() -> Iterator[None]:
     except Refusal as refusal:
         raise problem(refusal) from refusal
     except StoreUnavailable as error:
-        detail = "The store of orders can't be reached now."
-        raise Refused(503, "store-unavailable", detail, headers={"Retry-After": "1"}) from error
+        raise store_away() from error

@@ -7,8 +7,6 @@ from typing import Annotated
 import comanda_contracts as contracts
 from comanda_contracts.commands import Reason
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel
-from service_kit.problems import problem_responses
 
 from ordering.application.list_menu import list_menu
 from ordering.application.set_availability import SetAvailability, set_availability
@@ -18,24 +16,29 @@ from ordering.application.withdraw_menu_item import WithdrawMenuItem, withdraw_m
 from ordering.domain.menu import MenuItem
 from ordering.domain.restaurant import Restaurant
 from ordering.inbound.answering import Store
-from ordering.inbound.bodies import MenuItemBody, ReasonBody, RestaurantBody
+from ordering.inbound.bodies import MenuAnswer, MenuItemBody, ReasonBody, RestaurantBody
 from ordering.inbound.http.answers import changed, refusals_as_problems
 from ordering.inbound.http.asked import Asked, AskedToChange
+from ordering.inbound.http.documented import (
+    OF_A_RESTAURANT,
+    OF_AN_ITEM,
+    OF_ANY,
+    OF_LEAVING,
+    OF_OFFERING,
+    OF_THE_MENU,
+    REASON,
+)
 from ordering.inbound.http.parameters import PREFIX, ItemSku, Slug
 from ordering.published import published_item
 
-
-class MenuAnswer(BaseModel):
-    """What a restaurant offers."""
-
-    items: list[contracts.MenuItem]
+Why = Annotated[Reason | None, Query(description="travels in the event", examples=[REASON])]
 
 
 def menu_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
     """The routes of restaurants and menus."""
-    router = APIRouter(prefix=PREFIX, responses=problem_responses(400, 413, 422, 503))
+    router = APIRouter(prefix=PREFIX, responses=OF_ANY)
 
-    @router.put("", response_model=contracts.Restaurant, responses=problem_responses(409, 412))
+    @router.put("", response_model=contracts.Restaurant, responses=OF_A_RESTAURANT)
     async def put_restaurant(asked: AskedToChange, body: RestaurantBody) -> Response:
         """Open a restaurant, or change it."""
         command = SetRestaurant(
@@ -47,7 +50,7 @@ def menu_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
             store, asked, body, lambda tx: set_restaurant(command, transaction=tx, at=clock())
         )
 
-    @router.get("/menu", response_model=MenuAnswer, responses=problem_responses(404))
+    @router.get("/menu", response_model=MenuAnswer, responses=OF_THE_MENU)
     async def get_menu(restaurant: Slug) -> Response:
         """List what the restaurant offers, as the write side knows it."""
         with refusals_as_problems():
@@ -55,9 +58,7 @@ def menu_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
         menu = MenuAnswer(items=[published_item(item) for item in items])
         return Response(menu.model_dump_json(), media_type="application/json")
 
-    @router.put(
-        "/menu/{sku}", response_model=contracts.MenuItem, responses=problem_responses(404, 409, 412)
-    )
+    @router.put("/menu/{sku}", response_model=contracts.MenuItem, responses=OF_AN_ITEM)
     async def put_menu_item(asked: AskedToChange, sku: ItemSku, body: MenuItemBody) -> Response:
         """Put an item on the menu, or change it."""
         command = SetMenuItem(
@@ -69,12 +70,8 @@ def menu_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
             store, asked, body, lambda tx: set_menu_item(command, transaction=tx, at=clock())
         )
 
-    @router.delete(
-        "/menu/{sku}", response_model=contracts.MenuItem, responses=problem_responses(404, 412)
-    )
-    async def delete_menu_item(
-        asked: AskedToChange, sku: ItemSku, reason: Annotated[Reason | None, Query()] = None
-    ) -> Response:
+    @router.delete("/menu/{sku}", response_model=contracts.MenuItem, responses=OF_LEAVING)
+    async def delete_menu_item(asked: AskedToChange, sku: ItemSku, reason: Why = None) -> Response:
         """Take an item off the menu for good."""
         command = WithdrawMenuItem(
             restaurant=asked.restaurant,
@@ -108,7 +105,7 @@ def menu_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
     @router.post(
         "/menu/{sku}/available",
         response_model=contracts.MenuItem,
-        responses=problem_responses(404, 409, 412),
+        responses=OF_OFFERING,
     )
     async def post_available(
         asked: AskedToChange, sku: ItemSku, body: ReasonBody | None = None
@@ -119,7 +116,7 @@ def menu_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
     @router.post(
         "/menu/{sku}/unavailable",
         response_model=contracts.MenuItem,
-        responses=problem_responses(404, 409, 412),
+        responses=OF_OFFERING,
     )
     async def post_unavailable(
         asked: AskedToChange, sku: ItemSku, body: ReasonBody | None = None

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from uuid import UUID
 
 import comanda_contracts as contracts
 from comanda_contracts.commands import CancellationAsked, LinesAsked, OrderAsked
 from fastapi import APIRouter, Response
-from service_kit.problems import problem_responses
 
 from ordering.application.add_items import AddItems, add_items
 from ordering.application.cancel_order import CancelOrder, cancel_order
@@ -16,19 +14,20 @@ from ordering.inbound.answering import Store
 from ordering.inbound.bodies import only, wishes
 from ordering.inbound.http.answers import changed
 from ordering.inbound.http.asked import AskedToChange
-from ordering.inbound.http.parameters import PREFIX
+from ordering.inbound.http.documented import OF_AN_ORDER, OF_ANY, OF_THE_MENU
+from ordering.inbound.http.parameters import PREFIX, OrderId
 from ordering.inbound.http.placing import Place
 
 
 def order_routes(store: Store, place: Place, *, clock: Callable[[], datetime]) -> APIRouter:
     """The routes of orders."""
-    router = APIRouter(prefix=PREFIX, responses=problem_responses(400, 413, 422, 503))
+    router = APIRouter(prefix=PREFIX, responses=OF_ANY)
 
     @router.post(
         "/orders",
         status_code=201,
         response_model=contracts.Order,
-        responses=problem_responses(404),
+        responses=OF_THE_MENU,
     )
     async def post_order(asked: AskedToChange, body: OrderAsked) -> Response:
         """Place an order."""
@@ -38,9 +37,9 @@ def order_routes(store: Store, place: Place, *, clock: Callable[[], datetime]) -
         "/orders/{order_id}/rounds",
         status_code=201,
         response_model=contracts.Order,
-        responses=problem_responses(404, 409, 412),
+        responses=OF_AN_ORDER,
     )
-    async def post_round(asked: AskedToChange, order_id: UUID, body: LinesAsked) -> Response:
+    async def post_round(asked: AskedToChange, order_id: OrderId, body: LinesAsked) -> Response:
         """Add a round of items to an open order."""
         command = AddItems(
             order_id=order_id,
@@ -60,9 +59,9 @@ def order_routes(store: Store, place: Place, *, clock: Callable[[], datetime]) -
     @router.post(
         "/orders/{order_id}/close",
         response_model=contracts.Order,
-        responses=problem_responses(404, 409, 412),
+        responses=OF_AN_ORDER,
     )
-    async def post_close(asked: AskedToChange, order_id: UUID) -> Response:
+    async def post_close(asked: AskedToChange, order_id: OrderId) -> Response:
         """Close an order of which everything is served."""
         command = CloseOrder(
             order_id=order_id,
@@ -78,10 +77,10 @@ def order_routes(store: Store, place: Place, *, clock: Callable[[], datetime]) -
         "/orders/{order_id}/cancel",
         status_code=202,
         response_model=contracts.Order,
-        responses=problem_responses(404, 409, 412),
+        responses=OF_AN_ORDER,
     )
     async def post_cancel(
-        asked: AskedToChange, order_id: UUID, body: CancellationAsked
+        asked: AskedToChange, order_id: OrderId, body: CancellationAsked
     ) -> Response:
         """Ask for the order, or some of its rounds, to be cancelled; the kitchen decides."""
         command = CancelOrder(

@@ -1,27 +1,35 @@
 """What the routes take from paths and headers."""
 
 from typing import Annotated
+from uuid import UUID
 
 from comanda_contracts.subjects import SKU_PATTERN, SLUG_PATTERN
 from fastapi import Header, Path
 from pydantic import StringConstraints
 
 from ordering.inbound.bodies import ACTOR_PATTERN
+from ordering.inbound.http.documented import ACTOR, ITEM, KEY, ORDER_ID, RESTAURANT
 
 PREFIX = "/v1/restaurants/{restaurant}"
 
-Slug = Annotated[str, Path(pattern=SLUG_PATTERN, examples=["la-piazza"])]
-ItemSku = Annotated[str, Path(pattern=SKU_PATTERN, examples=["margherita"])]
+Slug = Annotated[str, Path(pattern=SLUG_PATTERN, examples=[RESTAURANT.restaurant])]
+ItemSku = Annotated[str, Path(pattern=SKU_PATTERN, examples=[ITEM.sku])]
+OrderId = Annotated[UUID, Path(examples=[ORDER_ID])]
 Actor = Annotated[
     Annotated[str, StringConstraints(pattern=ACTOR_PATTERN)] | None,
-    Header(alias="Comanda-Actor", description="who does it, for the timeline"),
+    Header(alias="Comanda-Actor", description="who does it, for the timeline", examples=[ACTOR]),
 ]
 IfMatch = Annotated[
     Annotated[str, StringConstraints(pattern=r'^"[1-9][0-9]{0,8}"$')] | None,
-    Header(description="the version that the change is meant for: an answer's ETag"),
+    Header(
+        description="the version that the change is meant for: an answer's ETag", examples=['"1"']
+    ),
 ]
 IdempotencyKey = Annotated[
     Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
     | None,
-    Header(description="names the request: repeated, it is answered again and has no new effect"),
+    Header(
+        description="names the request: repeated, it is answered again and has no new effect",
+        examples=[KEY],
+    ),
 ]

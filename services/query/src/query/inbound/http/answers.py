@@ -103,10 +103,15 @@ def all_behind(missing: Sequence[Mapping[str, Any]]) -> Refused:
     return Refused(503, "behind", f"{detail}. Try again.", headers=RETRY_AFTER, behind=missing)
 
 
+def away() -> Refused:
+    """The views can't be read at the moment."""
+    detail = "The views can't be read at the moment. Try again."
+    return Refused(503, "store-unavailable", detail, headers=RETRY_AFTER)
+
+
 async def asked(answer: Awaitable[Given]) -> Given:
     """What the store answers; refused with 503 while it can't."""
     try:
         return await answer
     except StoreAway as error:
-        detail = "The views can't be read at the moment. Try again."
-        raise Refused(503, "store-unavailable", detail, headers=RETRY_AFTER) from error
+        raise away() from error

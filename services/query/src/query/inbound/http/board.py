@@ -4,15 +4,14 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 
-from comanda_contracts.subjects import Slug
 from fastapi import APIRouter, Depends, Request, Response
 from service_kit.fast_lane import Lane, Plain
-from service_kit.problems import problem_responses
 
 from query.inbound import schema
 from query.inbound.http.answers import Body, asked, body, tagged
 from query.inbound.http.caught_up import CaughtUp
-from query.inbound.http.parameters import NOT_MODIFIED, PREFIX, SOME_RESTAURANT, IfNoneMatch
+from query.inbound.http.documented import OF_MANY_ORDERS
+from query.inbound.http.parameters import NOT_MODIFIED, PREFIX, SOME_RESTAURANT, IfNoneMatch, Slug
 from query.inbound.http.rendered import Renderings, as_kept
 from query.inbound.http.restaurants import known_restaurant
 from query.views.store import Menus, Orders
@@ -44,7 +43,7 @@ def board_lane(boards: Renderings) -> Lane:
 
 def board_routes(boards: Renderings, caught_up: CaughtUp) -> APIRouter:
     """Which numbers are to be called out."""
-    router = APIRouter(prefix=PREFIX, responses=problem_responses(404, 422, 503))
+    router = APIRouter(prefix=PREFIX, responses=OF_MANY_ORDERS)
 
     @router.get(
         "/board",

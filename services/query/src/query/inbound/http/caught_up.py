@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
-from comanda_contracts.subjects import Slug
 from fastapi import Query
 from pydantic import StringConstraints
 
 from query.inbound.http.answers import all_behind, asked
+from query.inbound.http.documented import ORDER_ID
+from query.inbound.http.parameters import Slug
 from query.views.store import Arrivals, Lists
 
 MOST_AFTER = 20
@@ -25,7 +26,7 @@ After = Annotated[
         max_length=MOST_AFTER,
         description="`<order_id>:<version>`, may be repeated: wait, for some seconds, "
         "until the views have this version of that order",
-        examples=[["0199aaaa-0000-7000-8000-000000000001:2"]],
+        examples=[[f"{ORDER_ID}:2"]],
     ),
 ]
 

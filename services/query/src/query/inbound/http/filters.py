@@ -8,6 +8,7 @@ from comanda_contracts.envelope import LARGEST
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from query.inbound.http.caught_up import After
+from query.inbound.http.documented import CURSOR
 from query.views.finding import words_of
 from query.views.listing import Listing, Sort
 from query.views.status import ACTIVE, OVER, ViewStatus
@@ -45,9 +46,12 @@ class Filters(BaseModel):
     ] = []
     active: Annotated[
         bool | None,
-        Field(description="only those that are not closed or cancelled; `false`: only those"),
+        Field(
+            description="only those that are not closed or cancelled; `false`: only those",
+            examples=[True],
+        ),
     ] = None
-    channel: Channel | None = None
+    channel: Annotated[Channel | None, Field(examples=["takeaway"])] = None
     table: Annotated[Text | None, Field(description="exactly this one", examples=["7"])] = None
     customer: Annotated[
         Text | None,
@@ -72,14 +76,19 @@ class Filters(BaseModel):
             examples=["margherita no basil"],
         ),
     ] = None
-    sort: Annotated[Sort, Field(description="the order of the list")] = Sort.NEWEST
-    limit: Annotated[int, Field(ge=1, le=MOST_ORDERS, description="orders of a page")] = 100
+    sort: Annotated[Sort, Field(description="the order of the list", examples=["-total"])] = (
+        Sort.NEWEST
+    )
+    limit: Annotated[
+        int, Field(ge=1, le=MOST_ORDERS, description="orders of a page", examples=[20])
+    ] = 100
     cursor: Annotated[
         str | None,
         Field(
             min_length=1,
             max_length=400,
             description="`next` of the page before, asked with the same filters",
+            examples=[CURSOR],
         ),
     ] = None
     after: After = []

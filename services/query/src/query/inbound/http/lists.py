@@ -5,18 +5,17 @@ from collections.abc import Awaitable
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from comanda_contracts.subjects import Slug
 from fastapi import APIRouter, Depends, Query, Request, Response
 from service_kit.fast_lane import Lane, Plain
-from service_kit.problems import problem_responses
 from starlette.datastructures import URL
 
 from query.inbound import schema
 from query.inbound.http.answers import answer, asked
 from query.inbound.http.caught_up import CaughtUp
 from query.inbound.http.cursors import cursor_at, expired, place_of
+from query.inbound.http.documented import OF_A_PAGE, OF_MANY_ORDERS
 from query.inbound.http.filters import Filters
-from query.inbound.http.parameters import PREFIX, SOME_RESTAURANT
+from query.inbound.http.parameters import PREFIX, SOME_RESTAURANT, Slug
 from query.inbound.http.restaurants import known_restaurant
 from query.views.shown import listed_order
 from query.views.store import Lists, Menus, PageExpired
@@ -73,14 +72,14 @@ def list_routes(listed: ListedOrders, lists: Lists, menus: Menus, caught_up: Cau
     """Questions that are answered with many orders."""
     router = APIRouter(
         prefix=PREFIX,
-        responses=problem_responses(404, 422, 503),
+        responses=OF_MANY_ORDERS,
         dependencies=[Depends(caught_up)],
     )
 
     @router.get(
         "/orders",
         response_model=schema.OrderList,
-        responses=NEXT | problem_responses(410),
+        responses=NEXT | OF_A_PAGE,
     )
     async def list_orders(
         request: Request, restaurant: Slug, filters: Annotated[Filters, Query()]

@@ -6,16 +6,16 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from comanda_contracts.subjects import Slug
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 from prometheus_client import Gauge
 from service_kit import live
-from service_kit.problems import Refused, problem_responses
-from service_kit.sse import EVENTS, EventStream, event
+from service_kit.problems import Refused
+from service_kit.sse import EventStream, event
 
 from query.inbound.http.answers import asked, body_of, unknown_order
-from query.inbound.http.parameters import PREFIX
+from query.inbound.http.documented import LIVE, LIVE_BOARD, LIVE_ORDER, LIVE_ORDERS
+from query.inbound.http.parameters import PREFIX, OrderId, Slug
 from query.inbound.http.rendered import Renderings
 from query.inbound.http.restaurants import known_restaurant
 from query.views.store import LiveOrders, Menus
@@ -30,15 +30,19 @@ Events = AsyncGenerator[bytes | None]
 
 LastEventId = Annotated[
     str | None,
-    Header(alias="Last-Event-ID", description="the `id` of the last event that was received"),
+    Header(
+        alias="Last-Event-ID",
+        description="the `id` of the last event that was received",
+        examples=["1.1795491006.11.0"],
+    ),
 ]
 
 
 def live_routes(orders: LiveOrders, boards: Renderings, menus: Menus) -> APIRouter:
     """What changes, as it changes."""
-    router = APIRouter(prefix=PREFIX, responses=problem_responses(404, 422, 503))
+    router = APIRouter(prefix=PREFIX, responses=LIVE)
 
-    @router.get("/orders/live", response_class=StreamingResponse, responses=EVENTS)
+    @router.get("/orders/live", response_class=StreamingResponse, responses=LIVE_ORDERS)
     async def live_orders(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
         """The active orders (`snapshot`), then each order that changes (`order`).
 
@@ -47,14 +51,14 @@ def live_routes(orders: LiveOrders, boards: Renderings, menus: Menus) -> APIRout
         """
         return await _begun(_orders_events(orders, menus, restaurant, last_event_id))
 
-    @router.get("/orders/{order_id}/live", response_class=StreamingResponse, responses=EVENTS)
+    @router.get("/orders/{order_id}/live", response_class=StreamingResponse, responses=LIVE_ORDER)
     async def live_order(
-        restaurant: Slug, order_id: UUID, last_event_id: LastEventId = None
+        restaurant: Slug, order_id: OrderId, last_event_id: LastEventId = None
     ) -> Response:
         """The order as it is (`snapshot`), and whenever it has changed (`order`)."""
         return await _begun(_order_events(orders, restaurant, order_id, last_event_id))
 
-    @router.get("/board/live", response_class=StreamingResponse, responses=EVENTS)
+    @router.get("/board/live", response_class=StreamingResponse, responses=LIVE_BOARD)
     async def live_board(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
         """The board as it is (`snapshot`), and whenever it has changed (`board`)."""
         return await _begun(_board_events(boards, restaurant, last_event_id))

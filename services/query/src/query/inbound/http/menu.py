@@ -1,19 +1,18 @@
 """Questions about what a restaurant offers."""
 
-from comanda_contracts.subjects import Slug
 from fastapi import APIRouter, Response
-from service_kit.problems import problem_responses
 
 from query.inbound import schema
 from query.inbound.http.answers import answer, asked
-from query.inbound.http.parameters import PREFIX
+from query.inbound.http.documented import OF_A_RESTAURANT
+from query.inbound.http.parameters import PREFIX, Slug
 from query.inbound.http.restaurants import known_restaurant
 from query.views.store import Menus
 
 
 def menu_routes(menus: Menus) -> APIRouter:
     """The menu as guests see it."""
-    router = APIRouter(prefix=PREFIX, responses=problem_responses(404, 422, 503))
+    router = APIRouter(prefix=PREFIX, responses=OF_A_RESTAURANT)
 
     @router.get("/menu", response_model=schema.Menu)
     async def menu(restaurant: Slug) -> Response:

@@ -5,21 +5,21 @@ from collections.abc import Awaitable, Callable
 from datetime import date
 from functools import partial
 from typing import Annotated
-from uuid import UUID
 
-from comanda_contracts.subjects import Slug
 from fastapi import APIRouter, Path, Response
 from service_kit.fast_lane import Lane, Plain
-from service_kit.problems import problem_responses
 
 from query.inbound import schema
 from query.inbound.http.answers import asked, behind, tagged_answer, unknown_order
+from query.inbound.http.documented import OF_ONE_ORDER
 from query.inbound.http.parameters import (
     NOT_MODIFIED,
     PREFIX,
     SOME_RESTAURANT,
     IfNoneMatch,
     MinVersion,
+    OrderId,
+    Slug,
 )
 from query.views.shown import is_known, shown_order, shown_timeline, version_of
 from query.views.store import Arrivals, Document, Lists, Orders
@@ -82,12 +82,12 @@ def order_lane(order: OneOrder) -> Lane:
 
 def order_routes(order: OneOrder, lists: Lists) -> APIRouter:
     """Questions about one order."""
-    router = APIRouter(prefix=PREFIX, responses=problem_responses(404, 422, 503) | NOT_MODIFIED)
+    router = APIRouter(prefix=PREFIX, responses=OF_ONE_ORDER | NOT_MODIFIED)
 
     @router.get("/orders/{order_id}", response_model=schema.OrderView)
     async def one_order(
         restaurant: Slug,
-        order_id: UUID,
+        order_id: OrderId,
         min_version: MinVersion = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response:
@@ -97,7 +97,7 @@ def order_routes(order: OneOrder, lists: Lists) -> APIRouter:
     @router.get("/orders/{order_id}/timeline", response_model=schema.Timeline)
     async def timeline(
         restaurant: Slug,
-        order_id: UUID,
+        order_id: OrderId,
         min_version: MinVersion = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response:

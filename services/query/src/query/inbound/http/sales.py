@@ -6,14 +6,13 @@ from collections.abc import Awaitable
 from datetime import date
 from typing import Annotated
 
-from comanda_contracts.subjects import Slug
 from fastapi import APIRouter, Query, Response
 from service_kit.fast_lane import Lane, Plain
-from service_kit.problems import problem_responses
 
 from query.inbound import schema
 from query.inbound.http.answers import Body, answer, asked, body, tagged
-from query.inbound.http.parameters import NOT_MODIFIED, PREFIX, SOME_RESTAURANT, IfNoneMatch
+from query.inbound.http.documented import OF_A_RESTAURANT
+from query.inbound.http.parameters import NOT_MODIFIED, PREFIX, SOME_RESTAURANT, IfNoneMatch, Slug
 from query.inbound.http.rendered import Renderings, as_kept
 from query.inbound.http.restaurants import known_restaurant
 from query.inbound.http.span import Moment, span_of
@@ -30,19 +29,19 @@ From = Annotated[
     Query(
         alias="from",
         description="first business day, or first hour of UTC such as `2026-11-23T18:00Z`",
-        examples=["2026-11-01"],
     ),
 ]
 To = Annotated[
     Moment,
     Query(
         description="last business day, which is included, or an hour of UTC, which is not",
-        examples=["2026-11-30"],
     ),
 ]
-Grouping = Annotated[By | None, Query(description="what to group by; without it only totals")]
+Grouping = Annotated[
+    By | None, Query(description="what to group by; without it only totals", examples=["item"])
+]
 Day = Annotated[date, Query(description="a business day", examples=["2026-11-23"])]
-Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS)]
+Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, examples=[10])]
 
 
 def top_lane(tops: Renderings) -> Lane:
@@ -60,7 +59,7 @@ def top_lane(tops: Renderings) -> Lane:
 
 def sales_routes(sales: Sales, menus: Menus, tops: Renderings) -> APIRouter:
     """What was sold, from sums that are kept ready."""
-    router = APIRouter(prefix=PREFIX, responses=problem_responses(404, 422, 503))
+    router = APIRouter(prefix=PREFIX, responses=OF_A_RESTAURANT)
 
     @router.get("/sales", response_model=schema.SalesReport)
     async def report(restaurant: Slug, begin: From, to: To, by: Grouping = None) -> Response:

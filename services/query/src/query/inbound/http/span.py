@@ -41,7 +41,8 @@ Moment = Annotated[
             "anyOf": [
                 {"type": "string", "format": "date"},
                 {"type": "string", "format": "date-time"},
-            ]
+            ],
+            "examples": ["2026-11-23", "2026-11-23T18:00:00Z"],
         }
     ),
 ]
