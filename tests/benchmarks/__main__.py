@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks`: Comanda, a CRUD service and the parts' own limits, in one run."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from tests.benchmarks import limits, reads, relay, report, writes
+from tests.benchmarks import growth, limits, page, plots, reads, relay, report, writes
 from tests.benchmarks.figures import Figures, spreads
 from tests.benchmarks.wrk import NoWrk, require_wrk
 
@@ -26,9 +26,15 @@ def main(
     ] = 100_000,
     seconds: Annotated[int, typer.Option(min=1, help="Of each measurement.")] = 10,
     rounds: Annotated[int, typer.Option(min=1)] = 3,
+    grow: Annotated[
+        int, typer.Option(help="Instead: how it grows up to so many orders in the past.")
+    ] = 0,
     results: Annotated[Path, typer.Option(help="Folder for results.json and the plots.")] = Path(
         ".bench"
     ),
+    renew_page: Annotated[
+        bool, typer.Option(help="Write the results into README.md, too.")
+    ] = False,
 ) -> None:
     """Measure, and show the ratios."""
     if quick:
@@ -38,11 +44,29 @@ def main(
     except NoWrk as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from error
+    if grow:
+        _grow([size for size in growth.SIZES if size <= grow], seconds, results)
+        return
     measured = list(_rounds(rounds, orders, seconds))
     settings = {"orders": orders, "seconds": seconds, "rounds": rounds}
-    file = report.write_down(results, measured, settings)
+    written = report.write_down(results, measured, settings)
     report.show(console, spreads(measured))
-    console.print(f"Everything that was measured is in {file}.")
+    plots.draw(results, spreads(measured))
+    if renew_page:
+        page.renew(written, spreads(measured), results)
+    console.print(f"Everything that was measured is in {results}.")
+
+
+def _grow(sizes: Sequence[int], seconds: int, results: Path) -> None:
+    """Measure size after size, and write down what there is after each."""
+    results.mkdir(parents=True, exist_ok=True)
+    grown = {}
+    for size, figures in growth.measured(sizes, seconds=seconds):
+        grown[size] = figures
+        console.rule(f"{size:,} orders in the past")
+        report.show(console, figures)
+        plots.draw_growth(results, grown)
+        report.write_growth(results, grown)
 
 
 def _rounds(count: int, orders: int, seconds: int) -> Iterator[Figures]:

@@ -12,23 +12,54 @@ from comanda_local.servers import Postgres
 from comanda_local.services import environment
 from comanda_local.stack import FREE_PORTS, Stack
 
-from tests.benchmarks.orders import MENU, RESTAURANT
+from tests.benchmarks.orders import ELSEWHERE, MENU, RESTAURANT, address
 
 ROOT = Path(__file__).parents[2]
-ADDRESS = f"/v1/restaurants/{RESTAURANT}"
 
 
 @contextlib.contextmanager
 def comanda(folder: Path) -> Iterator[Stack]:
-    """The whole of Comanda, with the menu on sale."""
+    """The whole of Comanda, with the menu on sale in every restaurant."""
     with Stack(folder / "comanda", FREE_PORTS, {}) as stack:
         with httpx.Client(base_url=stack.services["ordering"].url, trust_env=False) as ordering:
-            venue = {"name": "La Piazza", "currency": "EUR", "time_zone": "Europe/Rome"}
-            ordering.put(ADDRESS, json=venue).raise_for_status()
-            for item in MENU:
-                body = {"name": item.name, "category": item.category, "price": item.price}
-                ordering.put(f"{ADDRESS}/menu/{item.sku}", json=body).raise_for_status()
+            for restaurant in (RESTAURANT, *ELSEWHERE):
+                _open(ordering, restaurant)
         yield stack
+
+
+def _open(ordering: httpx.Client, restaurant: str) -> None:
+    venue = {"name": restaurant, "currency": "EUR", "time_zone": "Europe/Rome"}
+    ordering.put(address(restaurant), json=venue).raise_for_status()
+    for item in MENU:
+        body = {"name": item.name, "category": item.category, "price": item.price}
+        ordering.put(f"{address(restaurant)}/menu/{item.sku}", json=body).raise_for_status()
+
+
+class Web:
+    """An application on the HTTP server of Comanda's services, with their options."""
+
+    def __init__(self, app: str, folder: Path, urls: dict[str, str] | None = None) -> None:
+        self._port = free_port()
+        self.process = Child(
+            folder.name,
+            [
+                *(sys.executable, "-m", "uvicorn", app, "--app-dir", str(ROOT)),
+                *("--host", LOOPBACK, "--port", str(self._port)),
+                *("--loop", "uvloop", "--http", "httptools", "--no-access-log"),
+                *("--timeout-keep-alive", "60", "--log-level", "warning"),
+            ],
+            folder,
+            env=environment(urls or {}),
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self._port}"
+
+    def start(self) -> None:
+        """Start it and wait until it listens."""
+        self.process.start()
+        self.process.wait_until(lambda: self.process.listens_on(self._port), within=60)
 
 
 class Crud:
@@ -37,36 +68,30 @@ class Crud:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "crud"
         self.postgres = Postgres(self._folder / "postgres")
-        self.processes: list[Child] = []
+        self._web: list[Web] = []
+
+    @property
+    def processes(self) -> list[Child]:
+        return [self.postgres.process, *(each.process for each in self._web)]
 
     def start(self) -> str:
         """Start one more process of it and wait until it answers. Returns its URL."""
-        port = free_port()
-        process = Child(
-            f"crud-{len(self.processes) + 1}",
-            [
-                *(sys.executable, "-m", "uvicorn", "tests.benchmarks.crud.app:app"),
-                *("--app-dir", str(ROOT), "--host", LOOPBACK, "--port", str(port)),
-                *("--loop", "uvloop", "--http", "httptools", "--no-access-log"),
-                *("--timeout-keep-alive", "60", "--log-level", "warning"),
-            ],
-            self._folder / f"process-{len(self.processes) + 1}",
-            env=environment({"CRUD_DATABASE_URL": self.postgres.url}),
-        )
-        process.start()
-        self.processes.append(process)
-        process.wait_until(lambda: process.listens_on(port), within=60)
-        return f"http://{LOOPBACK}:{port}"
+        name = f"crud-{len(self._web) + 1}"
+        urls = {"CRUD_DATABASE_URL": self.postgres.url}
+        web = Web("tests.benchmarks.crud.app:app", self._folder / name, urls)
+        self._web.append(web)
+        web.start()
+        return web.url
 
     def stop(self) -> None:
-        for process in self.processes:
-            process.stop()
+        for web in self._web:
+            web.process.stop()
         self.postgres.stop()
 
 
 @contextlib.contextmanager
 def crud(folder: Path) -> Iterator[tuple[Crud, str]]:
-    """The CRUD service as one process, with the menu on sale, and its URL."""
+    """The CRUD service as one process, and its URL."""
     service = Crud(folder)
     service.postgres.start()
     try:

@@ -2,91 +2,150 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import comanda_contracts as contracts
 from comanda_contracts import Message, seal
+from ordering.domain import order as domain
+from ordering.outbound.rows import order_row
 from uuid_utils.compat import uuid7
 
 from tests.benchmarks.orders import MENU, RESTAURANT, TABLES
 
-DAYS = 30
+A_DAY = 3333
+"""Orders of each day that is past: more of them are a longer past, not busier days."""
 ACTIVE = 200
 
 COOKING = timedelta(minutes=12)
 
 
+def placed_and_closed(order: contracts.Order) -> tuple[contracts.OrderEvent, contracts.OrderEvent]:
+    """What ordering says of an order from its beginning to its end."""
+    closed = order.model_copy(update={"version": 2, "status": contracts.OrderStatus.CLOSED})
+    return (
+        contracts.OrderPlaced(order=order, at=order.placed_at),
+        contracts.OrderClosed(order=closed, at=order.placed_at + COOKING),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Orders of the last days, oldest first; the last `ACTIVE` of them are not over yet."""
+    """Orders up to now, but for the `newest`; the newest `ACTIVE` of all are not over yet.
 
-    orders: list[contracts.Order]
+    They are made when they are asked for, the same ones each time, so that there may be very many.
+    """
+
+    count: int
+    now: datetime
+    newest: int = 0
+
+    @classmethod
+    def of(cls, count: int) -> Self:
+        """So many orders up to this moment."""
+        return cls(count, datetime.now(UTC))
+
+    def longer(self, count: int) -> Self:
+        """The orders that are still missing for a past of so many."""
+        return replace(self, count=count, newest=self.count)
 
     @property
     def today(self) -> date:
-        return self.orders[-1].business_day
+        """The business day of the last `A_DAY` orders."""
+        return self.now.date()
 
-    @classmethod
-    def of(cls, count: int, *, until: datetime, seed: int = 1) -> "Past":
-        """`count` orders, evenly over the days until then."""
-        chance = random.Random(seed)
-        begin = datetime.combine(until.date() - timedelta(days=DAYS - 1), datetime.min.time(), UTC)
-        step = (until - begin) / count
-        return cls([_placed(chance, number, begin + number * step) for number in range(count)])
+    def orders(self) -> Iterator[contracts.Order]:
+        """As they were when they were placed, the oldest first."""
+        return (self._placed(age) for age in self._ages())
 
     def messages(self) -> Iterator[Message]:
         """All that happened to them, each order's events in their order."""
-        for position, order in enumerate(self.orders, start=1):
-            left = len(self.orders) - position
-            for event in _events(order, over=left >= ACTIVE, cooking=left < ACTIVE // 2):
+        for age in self._ages():
+            for event in _events(self._placed(age), over=_is_over(age), cooking=_is_new(age)):
                 yield seal(event, event_id=uuid7())
 
-    def rows(self) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-        """The CRUD service's rows of orders and of lines."""
-        orders, lines = [], []
-        for position, order in enumerate(self.orders, start=1):
-            left = len(self.orders) - position
-            orders.append(_row(order, _crud_status(left)))
+    def rows(self) -> Iterator[tuple[tuple[Any, ...], list[tuple[Any, ...]]]]:
+        """Each order as the CRUD service's row, and the rows of its lines."""
+        for age in self._ages():
+            order = self._placed(age)
             (ordered,) = order.rounds
-            lines += [
-                (order.order_id, number, each.sku, each.name, each.unit_price, each.quantity, None)
-                for number, each in enumerate(ordered.lines)
-            ]
-        return orders, lines
+            yield (
+                _row(order, _crud_status(age)),
+                [
+                    (order.order_id, at, each.sku, each.name, each.unit_price, each.quantity, None)
+                    for at, each in enumerate(ordered.lines)
+                ],
+            )
 
+    def ordering_rows(self) -> Iterator[dict[str, Any]]:
+        """Each order as ordering's row."""
+        for age in self._ages():
+            yield order_row(_decided(self._placed(age), over=_is_over(age), new=_is_new(age)))
 
-def _placed(chance: random.Random, number: int, at: datetime) -> contracts.Order:
-    items = [chance.choice(MENU) for _ in range(chance.randint(1, 6))]
-    lines = tuple(
-        contracts.Line(
-            sku=item.sku, name=item.name, unit_price=item.price, quantity=chance.randint(1, 3)
+    def some_ids(self, count: int = 2000, *, seed: int = 2) -> list[UUID]:
+        """Orders to ask for, of any age."""
+        chance = random.Random(seed)
+        return [self._placed(chance.choice(self._ages())).order_id for _ in range(count)]
+
+    def _ages(self) -> range:
+        """How many orders are newer than each: the oldest order first."""
+        return range(self.count - 1, self.newest - 1, -1)
+
+    def _placed(self, age: int) -> contracts.Order:
+        chance = random.Random(age)
+        at = self.now - age * timedelta(days=1) / A_DAY
+        at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+        items = [chance.choice(MENU) for _ in range(chance.randint(1, 6))]
+        lines = tuple(
+            contracts.Line(
+                sku=item.sku, name=item.name, unit_price=item.price, quantity=chance.randint(1, 3)
+            )
+            for item in items
         )
-        for item in items
-    )
-    at = at.replace(microsecond=at.microsecond // 1000 * 1000)
-    return contracts.Order(
-        restaurant=RESTAURANT,
-        version=1,
-        order_id=uuid7(),
-        number=f"A-{number:06}",
-        business_day=at.date(),
-        channel=contracts.Channel.DINE_IN,
-        table=str(chance.randint(1, TABLES)),
-        guests=2,
-        currency="EUR",
-        status=contracts.OrderStatus.OPEN,
-        rounds=(contracts.Round(round=1, lines=lines, ordered_at=at),),
-        total=sum(line.unit_price * line.quantity for line in lines),
-        placed_at=at,
+        return contracts.Order(
+            restaurant=RESTAURANT,
+            version=1,
+            order_id=_uuid7(at, chance),
+            number=f"A-{A_DAY - age % A_DAY:06}",
+            business_day=self.today - timedelta(days=age // A_DAY),
+            channel=contracts.Channel.DINE_IN,
+            table=str(chance.randint(1, TABLES)),
+            guests=2,
+            currency="EUR",
+            status=contracts.OrderStatus.OPEN,
+            rounds=(contracts.Round(round=1, lines=lines, ordered_at=at),),
+            total=sum(line.unit_price * line.quantity for line in lines),
+            placed_at=at,
+        )
+
+
+def _is_over(age: int) -> bool:
+    return age >= ACTIVE
+
+
+def _is_new(age: int) -> bool:
+    """Whether the kitchen has not begun with it."""
+    return age < ACTIVE // 2
+
+
+def _uuid7(at: datetime, chance: random.Random) -> UUID:
+    """RFC 9562, section 5.7, the same one each time."""
+    milliseconds = int(at.timestamp() * 1000)
+    return UUID(
+        int=milliseconds << 80
+        | 0x7 << 76
+        | chance.getrandbits(12) << 64
+        | 0b10 << 62
+        | chance.getrandbits(62)
     )
 
 
 def _events(order: contracts.Order, *, over: bool, cooking: bool) -> Iterator[contracts.Event]:
     at = order.placed_at
-    yield contracts.OrderPlaced(order=order, at=at)
+    placed, closed = placed_and_closed(order)
+    yield placed
     ticket = _ticket(order)
     yield contracts.TicketQueued(ticket=ticket, at=at)
     if cooking:
@@ -113,8 +172,7 @@ def _events(order: contracts.Order, *, over: bool, cooking: bool) -> Iterator[co
         }
     )
     yield contracts.TicketServed(ticket=served, at=at + COOKING)
-    closed = order.model_copy(update={"version": 2, "status": contracts.OrderStatus.CLOSED})
-    yield contracts.OrderClosed(order=closed, at=at + COOKING)
+    yield closed
 
 
 def _ticket(order: contracts.Order) -> contracts.Ticket:
@@ -137,10 +195,35 @@ def _ticket(order: contracts.Order) -> contracts.Ticket:
     )
 
 
-def _crud_status(left: int) -> str:
-    if left >= ACTIVE:
+def _decided(order: contracts.Order, *, over: bool, new: bool) -> domain.Order:
+    """The order as ordering knows it at the end."""
+    heard = {} if new else {1: domain.Heard.SERVED if over else domain.Heard.BEGUN}
+    (ordered,) = order.rounds
+    return domain.Order(
+        order_id=order.order_id,
+        restaurant=order.restaurant,
+        number=order.number,
+        business_day=order.business_day,
+        party=domain.DineIn(table=order.table or "", guests=order.guests or 1),
+        currency=order.currency,
+        rounds=(
+            domain.Round(
+                round=1,
+                lines=tuple(domain.Line(**line.model_dump()) for line in ordered.lines),
+                ordered_at=ordered.ordered_at,
+            ),
+        ),
+        placed_at=order.placed_at,
+        version=2 if over else 1,
+        status=domain.OrderStatus.CLOSED if over else domain.OrderStatus.OPEN,
+        kitchen=heard,
+    )
+
+
+def _crud_status(age: int) -> str:
+    if _is_over(age):
         return "closed"
-    return "placed" if left < ACTIVE // 2 else "preparing"
+    return "placed" if _is_new(age) else "preparing"
 
 
 def _row(order: contracts.Order, status: str) -> tuple[Any, ...]:
@@ -151,9 +234,3 @@ def _row(order: contracts.Order, status: str) -> tuple[Any, ...]:
         *(status, order.total, order.placed_at),
         *(order.placed_at if begun else None, order.placed_at + COOKING if over else None),
     )
-
-
-def some_ids(past: Past, count: int = 2000, *, seed: int = 2) -> list[UUID]:
-    """Orders to ask for."""
-    chance = random.Random(seed)
-    return [chance.choice(past.orders).order_id for _ in range(count)]

@@ -3,79 +3,103 @@
 import asyncio
 import importlib.util
 import re
-import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import nats
-from comanda_contracts import Event, OrderEvent, TicketEvent, read
+from comanda_contracts import Event, OrderEvent, TicketEvent, read, seal
 from comanda_contracts.streams import ORDERS
-from comanda_local.places import LOOPBACK, free_port, temporary_folder
+from comanda_local.places import temporary_folder
 from comanda_local.processes import Child
 from comanda_local.servers import MongoDB, Nats, Postgres
+from comanda_local.services import command, environment
+from comanda_local.stack import DATABASE_URL
 from nats.aio.client import Client
 from nats.js import api
+from ordering.outbound.outbox import outbox_row
 from pymongo import AsyncMongoClient, UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+from query.outbound.indexes import OF_ORDERS
 from query.views.joining import joined
-from query.views.order import document, join, of
+from query.views.order import OrderView, document, join, of
+from uuid_utils.compat import uuid7
 
-from tests.benchmarks.contestants import ROOT
+from tests.benchmarks.contestants import Web
 from tests.benchmarks.figures import Figures
-from tests.benchmarks.history import Past
-from tests.benchmarks.loading import publish
-from tests.benchmarks.wrk import Request, load
+from tests.benchmarks.history import Past, placed_and_closed
+from tests.benchmarks.loading import batches, connected, copy, publish
+from tests.benchmarks.orders import RESTAURANT
+from tests.benchmarks.wrk import CONNECTIONS, Request, saturate
 
 BATCH = 500
 CLIENTS = 16
+GROUP = 32
+"""Orders that share a transaction in a group commit."""
+FOUND = 10_000
 
-SCHEMA = """
-CREATE TABLE orders (id bigint PRIMARY KEY, restaurant text, number text, total bigint, body jsonb);
-CREATE TABLE lines (order_id bigint, position int, sku text, price bigint, quantity int,
-                    PRIMARY KEY (order_id, position));
-CREATE TABLE outbox (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, subject text, body bytea);
-"""
-TRANSACTION = """
-\\set id random(1, 9000000000000000000)
+Document = dict[str, Any]
+Documents = AsyncCollection[Document]
+
+COLUMNS = "partition, aggregate, subject, headers, body"
+PLACE = f"""
 BEGIN;
-INSERT INTO orders VALUES (:id, 'la-piazza', 'A-001', 2550, '{"table": "7", "guests": 2}');
-INSERT INTO lines VALUES (:id, 1, 'margherita', 850, 1), (:id, 2, 'tiramisu', 600, 2),
-                         (:id, 3, 'espresso', 250, 2);
-INSERT INTO outbox (subject, body) VALUES ('orders.v1.la-piazza.x.placed', repeat('x', 600)::bytea);
+INSERT INTO orders
+    SELECT uuidv7(), restaurant, uuidv7()::text, business_day, channel, "table", guests, customer,
+           phone, currency, status, rounds, total, placed_at, cancellation, kitchen, version
+    FROM an_order, generate_series(1, {{orders}});
+INSERT INTO outbox ({COLUMNS}) SELECT {COLUMNS} FROM an_event, generate_series(1, {{orders}});
 COMMIT;
 """
 
 
 async def measure(*, orders: int, seconds: int) -> Figures:
     """One round: each part alone, with what Comanda asks of it."""
-    past = Past.of(orders, until=datetime.now(UTC))
+    past = Past.of(orders)
     return {
-        "limit.postgres.transactions": await _postgres(seconds),
+        **await _postgres(past, seconds),
         **await _jetstream(past),
         **await _mongodb(past),
         "limit.http": await _http(seconds),
     }
 
 
-async def _postgres(seconds: int) -> float:
-    """Transactions a second, an order with its lines and an event each, by pgbench."""
+async def _postgres(past: Past, seconds: int) -> Figures:
+    """Orders a second by pgbench, each with its event: one in a transaction, and a group."""
     with temporary_folder() as folder:
         server = Postgres(folder / "postgres")
         server.start()
         try:
-            return await _pgbench(server, folder, seconds)
+            await _keep_an_example(server, folder, past)
+            alone = await _pgbench(server, folder, orders=1, seconds=seconds)
+            grouped = await _pgbench(server, folder, orders=GROUP, seconds=seconds)
         finally:
             server.stop()
+    return {"limit.postgres": alone, "limit.postgres.grouped": grouped}
 
 
-async def _pgbench(server: Postgres, folder: Path, seconds: int) -> float:
-    connection = await asyncpg.connect(server.url.replace("+asyncpg", "", 1))
-    await connection.execute(SCHEMA)
-    await connection.close()
+async def _keep_an_example(server: Postgres, folder: Path, past: Past) -> None:
+    """Ordering's schema, and beside it an order and its event as ordering would store them."""
+    urls = {DATABASE_URL: server.url}
+    migrate = command("ordering", "migrate")
+    if Child("migration", migrate, folder / "migration", env=environment(urls)).run() != 0:
+        raise RuntimeError("the database could not be migrated")
+    placed, _ = placed_and_closed(next(past.orders()))
+    event = outbox_row(placed, event_id=uuid7(), trace={})
+    async with connected(server.url) as connection:
+        await connection.execute(
+            "INSERT INTO restaurants VALUES ($1, $1, 'EUR', 'Europe/Rome', 1)", RESTAURANT
+        )
+        await copy(connection, "orders", [next(past.ordering_rows())])
+        await copy(connection, "outbox", [event])
+        await connection.execute("CREATE TABLE an_order AS SELECT * FROM orders")
+        await connection.execute(f"CREATE TABLE an_event AS SELECT {COLUMNS} FROM outbox")
+
+
+async def _pgbench(server: Postgres, folder: Path, *, orders: int, seconds: int) -> float:
+    """Orders a second, so many in a transaction."""
     script = folder / "transaction.sql"
-    script.write_text(TRANSACTION)
+    script.write_text(PLACE.format(orders=orders))
     sockets = server.url.partition("host=")[2]
     output = await _run(
         *(str(_pgbench_program()), "-n", "-M", "prepared", "-T", str(seconds)),
@@ -84,7 +108,7 @@ async def _pgbench(server: Postgres, folder: Path, seconds: int) -> float:
     found = re.search(r"tps = ([\d.]+)", output)
     if found is None:
         raise RuntimeError(f"pgbench said no rate: {output[-500:]}")
-    return float(found[1])
+    return orders * float(found[1])
 
 
 def _pgbench_program() -> Path:
@@ -105,9 +129,13 @@ async def _run(*command: str) -> str:
 
 
 async def _jetstream(past: Past) -> Figures:
-    """Messages a second: published with many in flight, then fetched and acknowledged."""
+    """What the relay publishes, with many in flight; then fetched and acknowledged, a second."""
     clock = asyncio.get_running_loop().time
-    messages = list(past.messages())
+    messages = [
+        seal(event, event_id=uuid7())
+        for order in past.orders()
+        for event in placed_and_closed(order)
+    ]
     with temporary_folder() as folder:
         server = Nats(folder / "nats")
         server.start()
@@ -117,89 +145,95 @@ async def _jetstream(past: Past) -> Figures:
                 begin = clock()
                 count = await publish(client, messages)
                 published = clock()
-                fetched = await _fetch_all(client)
+                await _fetch(client, count)
                 return {
                     "limit.jetstream.publish": count / (published - begin),
-                    "limit.jetstream.fetch": fetched / (clock() - published),
+                    "limit.jetstream.fetch": count / (clock() - published),
                 }
         finally:
             server.stop()
 
 
-async def _fetch_all(client: Client) -> int:
-    js = client.jetstream()
-    left = total = (await js.stream_info(ORDERS.name)).state.messages
+async def _fetch(client: Client, count: int) -> None:
     config = api.ConsumerConfig(ack_policy=api.AckPolicy.EXPLICIT, max_ack_pending=10_000)
-    subscription = await js.pull_subscribe(ORDERS.subject, "limit", ORDERS.name, config)
-    while left:
-        batch = await subscription.fetch(min(BATCH, left), timeout=10)
-        await asyncio.gather(*(message.ack() for message in batch))
-        left -= len(batch)
-    return total
+    subscription = await client.jetstream().pull_subscribe(
+        ORDERS.subject, "limit", ORDERS.name, config
+    )
+    while count:
+        batch = await subscription.fetch(min(BATCH, count), timeout=10)
+        for message in batch:
+            await message.ack()
+        count -= len(batch)
 
 
 async def _mongodb(past: Past) -> Figures:
-    """Documents a second: plain upserts in bulk, and finds by id, many at a time."""
-    documents = [document(view) for view in joined(map(of, _events(past)), _id, join)]
-    clock = asyncio.get_running_loop().time
+    """Documents a second: upserts in bulk without and with query's indexes, and finds by id."""
+    views = joined(map(of, _events(past)), _id, join)
+    documents = [document(view) for view in views]
     with temporary_folder() as folder:
         server = MongoDB(folder / "mongodb")
         server.start()
         try:
-            async with AsyncMongoClient[dict[str, Any]](server.url) as client:
-                collection = client.get_default_database()["limit"]
-                begin = clock()
-                for batch in _batches(documents):
-                    upserts = [
-                        UpdateOne({"_id": each["_id"]}, {"$set": each}, upsert=True)
-                        for each in batch
-                    ]
-                    await collection.bulk_write(upserts, ordered=False)
-                written = clock()
-                for batch in _batches(documents[:10_000], CLIENTS):
-                    await asyncio.gather(
-                        *(collection.find_one({"_id": each["_id"]}) for each in batch)
-                    )
-                found = clock()
+            async with AsyncMongoClient[Document](server.url) as client:
+                plain, indexed = (
+                    client.get_default_database()[name] for name in ("plain", "indexed")
+                )
+                await indexed.create_indexes(OF_ORDERS)
+                return {
+                    "limit.mongodb.upserts": await _upsert(plain, documents),
+                    "limit.mongodb.upserts.indexed": await _upsert(indexed, documents),
+                    "limit.mongodb.finds": await _find(indexed, documents[:FOUND]),
+                }
         finally:
             server.stop()
-    return {
-        "limit.mongodb.upserts": len(documents) / (written - begin),
-        "limit.mongodb.finds": len(documents[:10_000]) / (found - written),
-    }
 
 
-def _events(past: Past) -> list[OrderEvent | TicketEvent]:
-    events: list[Event] = [read(message.headers, message.body) for message in past.messages()]
-    return [event for event in events if isinstance(event, OrderEvent | TicketEvent)]
+def _events(past: Past) -> Iterable[OrderEvent | TicketEvent]:
+    for message in past.messages():
+        event: Event = read(message.headers, message.body)
+        if isinstance(event, OrderEvent | TicketEvent):
+            yield event
 
 
-def _id(view: Any) -> str:
-    return str(view.order_id)
+def _id(view: OrderView) -> str:
+    return view.order_id
 
 
-def _batches(documents: Sequence[Any], size: int = BATCH) -> list[Sequence[Any]]:
-    return [documents[start : start + size] for start in range(0, len(documents), size)]
+async def _upsert(collection: Documents, documents: Sequence[Document]) -> float:
+    clock = asyncio.get_running_loop().time
+    begin = clock()
+    for batch in batches(documents, BATCH):
+        upserts = [
+            UpdateOne({"_id": each["_id"]}, {"$set": _without_id(each)}, upsert=True)
+            for each in batch
+        ]
+        await collection.bulk_write(upserts, ordered=False)
+    return len(documents) / (clock() - begin)
+
+
+def _without_id(document: Document) -> Document:
+    return {name: value for name, value in document.items() if name != "_id"}
+
+
+async def _find(collection: Documents, documents: Sequence[Document]) -> float:
+    """Each by its id, from as many clients at once as ask over HTTP."""
+    clock = asyncio.get_running_loop().time
+
+    async def find(some: Sequence[Document]) -> None:
+        for each in some:
+            await collection.find_one({"_id": each["_id"]})
+
+    begin = clock()
+    await asyncio.gather(*(find(documents[turn::CONNECTIONS]) for turn in range(CONNECTIONS)))
+    return len(documents) / (clock() - begin)
 
 
 async def _http(seconds: int) -> float:
     """Requests a second to an endpoint that does nothing, on the HTTP server of the services."""
-    port = free_port()
     with temporary_folder() as folder:
-        process = Child(
-            "empty",
-            [
-                *(sys.executable, "-m", "uvicorn", "tests.benchmarks.empty:app"),
-                *("--app-dir", str(ROOT), "--host", LOOPBACK, "--port", str(port)),
-                *("--loop", "uvloop", "--http", "httptools", "--no-access-log"),
-                *("--timeout-keep-alive", "60", "--log-level", "warning"),
-            ],
-            folder / "empty",
-        )
-        process.start()
+        web = Web("tests.benchmarks.empty:app", folder / "empty")
+        web.start()
         try:
-            process.wait_until(lambda: process.listens_on(port), within=60)
-            url = f"http://{LOOPBACK}:{port}"
-            return (await load(url, [Request("GET", "/")], seconds=seconds)).rate
+            return (await saturate(web.url, [Request("GET", "/")], seconds=seconds)).rate
         finally:
-            process.stop()
+            web.process.stop()

@@ -1,10 +1,17 @@
 """What is ordered in a benchmark: the same menu and the same orders for every contestant."""
 
+import itertools
 import json
 import random
 from dataclasses import dataclass
 
+from tests.benchmarks.wrk import Request
+
 RESTAURANT = "la-piazza"
+"""Whose orders are asked for."""
+ELSEWHERE = ("al-porto", "da-mario", "il-forno", "la-torre")
+"""Restaurants on the same system that nobody asks about, so that a flood of orders there leaves
+what the questions are about as it is, however many a contestant takes."""
 TABLES = 60
 CATEGORIES = ("Antipasti", "Pizza", "Pasta", "Secondi", "Dolci", "Bevande")
 
@@ -25,10 +32,17 @@ MENU = tuple(
 )
 
 
-def bodies(count: int, *, seed: int = 1) -> list[str]:
-    """Orders of 1 to 6 lines as JSON, half of them dine-in."""
+def address(restaurant: str) -> str:
+    return f"/v1/restaurants/{restaurant}"
+
+
+def placing(*restaurants: str, count: int = 3000, seed: int = 1) -> list[Request]:
+    """Requests for orders of 1 to 6 lines, half of them dine-in, at the restaurants in turn."""
     chance = random.Random(seed)
-    return [json.dumps(_order(chance)) for _ in range(count)]
+    return [
+        Request("POST", f"{address(restaurant)}/orders", json.dumps(_order(chance)))
+        for restaurant in itertools.islice(itertools.cycle(restaurants), count)
+    ]
 
 
 def _order(chance: random.Random) -> dict[str, object]:

@@ -1,152 +1,112 @@
 """Questions: how many a second, and how long one waits while orders pour in."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 import nats
 from comanda_local.places import temporary_folder
-from comanda_local.stack import NATS_URL, Stack
-from nats.js import JetStreamContext
-from nats.js.errors import NotFoundError
+from comanda_local.stack import DATABASE_URL, NATS_URL, Stack
 
-from tests.benchmarks.contestants import ADDRESS, comanda, crud
+from tests.benchmarks import rebuild
+from tests.benchmarks.backlog import projected, settled
+from tests.benchmarks.contestants import comanda, crud
 from tests.benchmarks.figures import Figures, named
-from tests.benchmarks.history import ACTIVE, Past, some_ids
-from tests.benchmarks.loading import load_crud, load_crud_menu, publish
-from tests.benchmarks.open_loop import ask
-from tests.benchmarks.orders import TABLES
-from tests.benchmarks.writes import PLACING
-from tests.benchmarks.wrk import Request, load
+from tests.benchmarks.history import Past
+from tests.benchmarks.loading import load_crud, load_crud_menu, load_ordering, publish
+from tests.benchmarks.orders import ELSEWHERE, RESTAURANT, placing
+from tests.benchmarks.questions import (
+    Questions,
+    gists,
+    of_comanda,
+    of_crud,
+    rates,
+    require_alike,
+)
+from tests.benchmarks.wrk import Request, at_a_rate, saturate
 
 OPEN_LOOP = 50.0
 """Questions a second while the latency is measured."""
-DONE_WITHIN = 1800.0
-LOOK_EVERY = 0.05
-"""Seconds between two looks at a consumer."""
-VERY_MANY = 2**63
-
-Questions = Mapping[str, Sequence[str]]
-"""Paths to ask for, by what they ask."""
+HERE_TOO = 2.0
+"""Orders a second at the restaurant that is asked about, while others flood the rest."""
 
 
 async def measure(*, orders: int, seconds: int) -> Figures:
     """One round over a past of so many orders: CRUD, CRUD with a reader of its own, Comanda."""
-    past = Past.of(orders, until=datetime.now(UTC))
-    with temporary_folder() as folder:
-        figures = {**await _crud(folder, past, seconds)}
+    past = Past.of(orders)
+    figures, said = await _crud(past, seconds)
     with temporary_folder() as folder, comanda(folder) as stack:
-        figures |= await _project(stack, past)
-        questions, query = (
-            _questions(past, active=f"?active=true&limit={ACTIVE}"),
-            stack.services["query"],
-        )
-        figures |= await _rates("comanda", query.url, questions, seconds)
-        figures |= await _latencies(
-            "comanda", query.url, stack.services["ordering"].url, questions, seconds
-        )
-    return figures
+        projector = await let_project(stack, past)
+        query, questions = stack.services["query"].url, of_comanda(past)
+        require_alike(said, await gists(query, questions))
+        measured = {
+            "projector": projector,
+            **await rates(query, questions, seconds=seconds),
+            **await _latencies(query, stack.services["ordering"].url, questions, seconds),
+            **await rebuild.measure(stack, questions, orders=orders),
+        }
+    return {**figures, **named("comanda", measured)}
 
 
-async def _crud(folder: Path, past: Past, seconds: int) -> Figures:
-    with crud(folder) as (service, url):
+async def _crud(past: Past, seconds: int) -> tuple[Figures, dict[str, Any]]:
+    """The figures, and what it answered."""
+    questions = of_crud(past)
+    with temporary_folder() as folder, crud(folder) as (service, url):
         await load_crud_menu(service.postgres.url)
         await load_crud(service.postgres.url, past)
-        questions = _questions(past, active="/active")
-        figures = {**await _rates("crud", url, questions, seconds)}
-        figures |= await _latencies("crud", url, url, questions, seconds)
-        reader = service.start()
-        figures |= await _latencies("crud_reader", reader, url, questions, seconds)
-    return figures
+        said = await gists(url, questions)
+        alone = {
+            **await rates(url, questions, seconds=seconds),
+            **await _latencies(url, url, questions, seconds),
+        }
+        beside = await _latencies(service.start(), url, questions, seconds)
+    return {**named("crud", alone), **named("crud_reader", beside)}, said
 
 
-def _questions(past: Past, *, active: str) -> Questions:
-    return {
-        "order": [f"{ADDRESS}/orders/{order_id}" for order_id in some_ids(past)],
-        "table": [f"{ADDRESS}/orders?table={number}&limit=20" for number in range(1, TABLES + 1)],
-        "active": [f"{ADDRESS}/orders{active}"],
-        "board": [f"{ADDRESS}/board"],
-        "top": [f"{ADDRESS}/sales/top?day={past.today}"],
-    }
+async def let_project(stack: Stack, past: Past) -> float:
+    """Bring a past into every store of Comanda; events a second that query projected meanwhile.
+
+    Each service catches up by itself, query first.
+    """
+    for service in stack.services.values():
+        service.stop()
+    await load_ordering(stack.urls[DATABASE_URL], past)
+    async with await nats.connect(stack.urls[NATS_URL]) as client:
+        count = await publish(client, past.messages())
+        stack.services["query"].start()
+        rate = await projected(client.jetstream(), count)
+        for name in ("query", "serving", "ordering"):
+            if name != "query":
+                stack.services[name].start()
+            stack.services[name].wait_until_ready()
+            await settled(client.jetstream(), name)
+    await asyncio.sleep(SUMMED_UP)
+    return rate
 
 
-async def _rates(name: str, url: str, questions: Questions, seconds: int) -> Figures:
-    figures = {}
-    for about, paths in questions.items():
-        requests = [Request("GET", path) for path in paths]
-        await load(url, requests, seconds=1)
-        asked = await load(url, requests, seconds=seconds)
-        if asked.refused or asked.failed:
-            raise RuntimeError(f"not every question to {name} was answered: {about}: {asked}")
-        figures[f"{name}.{about}"] = asked.rate
-        figures[f"{name}.{about}.p99_ms"] = asked.p99_ms
-    return figures
+SUMMED_UP = 3.0
+"""Seconds in which the sums of sales have what was projected last."""
 
 
-async def _latencies(
-    name: str, reads: str, writes: str, questions: Questions, seconds: int
-) -> Figures:
-    """Of each question, asked at a steady rate: with no writes, then with all that can be."""
+async def _latencies(reads: str, writes: str, questions: Questions, seconds: int) -> Figures:
+    """Of questions that are asked at a steady rate: with no writes, then with all that can be."""
     figures: dict[str, float] = {}
     for about in ("order", "board"):
-        paths = questions[about]
-        quiet = await ask(reads, paths, rate=OPEN_LOOP, seconds=seconds)
-        figures |= named(f"{name}.{about}.quiet", quiet)
+        requests = [Request("GET", path) for path in questions[about]]
+        quiet = await at_a_rate(reads, requests, rate=OPEN_LOOP, seconds=seconds)
         async with _writing(writes, seconds + 2):
-            busy = await ask(reads, paths, rate=OPEN_LOOP, seconds=seconds)
-        figures |= named(f"{name}.{about}.busy", busy)
+            busy = await at_a_rate(reads, requests, rate=OPEN_LOOP, seconds=seconds)
+        figures |= named(f"{about}.quiet", quiet.latency)
+        figures |= named(f"{about}.busy", busy.latency)
     return figures
 
 
 @asynccontextmanager
 async def _writing(url: str, seconds: int) -> AsyncIterator[None]:
-    """Orders are placed as fast as they are taken."""
-    writing = asyncio.create_task(load(url, PLACING, seconds=seconds))
-    await asyncio.sleep(1)  # until the load is at its height
-    yield
-    await writing
-
-
-async def _project(stack: Stack, past: Past) -> Figures:
-    """Let query project a backlog; events a second from its first batch to its last."""
-    query = stack.services["query"]
-    query.stop()
-    stack.services["serving"].stop()
-    async with await nats.connect(stack.urls[NATS_URL]) as client:
-        count = await publish(client, past.messages())
-        query.start()
-        rate = await _projected(client.jetstream(), count)
-        query.wait_until_ready()
-        stack.services["serving"].start()
-        await _settled(client.jetstream())
-    return {"comanda.projector": rate}
-
-
-async def _projected(js: JetStreamContext, count: int) -> float:
-    """Events a second between a tenth of the backlog done and all of it."""
-    clock = asyncio.get_running_loop().time
-    async with asyncio.timeout(DONE_WITHIN):
-        while (left := await _left(js, "query", "ORDERS", "TICKETS")) > 0.9 * count:
-            await asyncio.sleep(LOOK_EVERY)
-        begin = clock()
-        while await _left(js, "query", "ORDERS", "TICKETS"):
-            await asyncio.sleep(LOOK_EVERY)
-    return left / (clock() - begin)
-
-
-async def _settled(js: JetStreamContext) -> None:
-    """Wait until serving has looked at the whole past: it has a ticket for each round."""
-    async with asyncio.timeout(DONE_WITHIN):
-        while await _left(js, "serving", "ORDERS"):
-            await asyncio.sleep(LOOK_EVERY)
-
-
-async def _left(js: JetStreamContext, durable: str, *streams: str) -> int:
-    """Messages that the consumers have not settled; as if they were very many before they exist."""
-    try:
-        infos = [await js.consumer_info(stream, durable) for stream in streams]
-    except NotFoundError:
-        return VERY_MANY
-    return sum((info.num_pending or 0) + (info.num_ack_pending or 0) for info in infos)
+    """Orders are placed as fast as they are taken, and here as fast as guests order."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(saturate(url, placing(*ELSEWHERE), seconds=seconds))
+        tasks.create_task(at_a_rate(url, placing(RESTAURANT), rate=HERE_TOO, seconds=seconds))
+        await asyncio.sleep(1)  # until the load is at its height
+        yield

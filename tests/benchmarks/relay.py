@@ -1,12 +1,8 @@
 """The relay with a backlog: how fast the outbox empties, each order's events in their order."""
 
 import asyncio
-import json
-from datetime import UTC, datetime
 
-import asyncpg
 import nats
-from comanda_contracts import Order, OrderClosed, OrderPlaced, OrderStatus
 from comanda_contracts.streams import ORDERS
 from comanda_local.places import temporary_folder
 from comanda_local.stack import DATABASE_URL, NATS_URL
@@ -16,15 +12,15 @@ from uuid_utils.compat import uuid7
 
 from tests.benchmarks.contestants import comanda
 from tests.benchmarks.figures import Figures
-from tests.benchmarks.history import Past
+from tests.benchmarks.history import Past, placed_and_closed
+from tests.benchmarks.loading import batches, connected, copy
 
-COLUMNS = ("partition", "aggregate", "subject", "headers", "body")
 RELAYED_WITHIN = 600.0
 
 
 async def measure(*, orders: int) -> Figures:
     """One round: two events of each order wait when ordering starts."""
-    past = Past.of(orders, until=datetime.now(UTC))
+    past = Past.of(orders)
     with temporary_folder() as folder, comanda(folder) as stack:
         for service in stack.services.values():
             service.stop()
@@ -35,25 +31,14 @@ async def measure(*, orders: int) -> Figures:
 
 
 async def _fill(database: str, past: Past) -> None:
-    rows = [
+    rows = (
         outbox_row(event, event_id=uuid7(), trace={})
-        for order in past.orders
-        for event in (OrderPlaced(order=order, at=order.placed_at), _closed(order))
-    ]
-    records = [
-        tuple(json.dumps(row[name]) if name == "headers" else row[name] for name in COLUMNS)
-        for row in rows
-    ]
-    connection = await asyncpg.connect(database.replace("+asyncpg", "", 1))
-    try:
-        await connection.copy_records_to_table("outbox", records=records, columns=COLUMNS)
-    finally:
-        await connection.close()
-
-
-def _closed(order: Order) -> OrderClosed:
-    closed = order.model_copy(update={"version": 2, "status": OrderStatus.CLOSED})
-    return OrderClosed(order=closed, at=order.placed_at)
+        for order in past.orders()
+        for event in placed_and_closed(order)
+    )
+    async with connected(database) as connection:
+        for some in batches(rows):
+            await copy(connection, "outbox", some)
 
 
 async def _relayed(js: JetStreamContext, count: int) -> float:

@@ -34,10 +34,11 @@ def machine() -> dict[str, Any]:
     }
 
 
-def write_down(folder: Path, rounds: Sequence[Figures], settings: Mapping[str, Any]) -> Path:
-    """Write everything that was measured to `results.json`."""
+def write_down(
+    folder: Path, rounds: Sequence[Figures], settings: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Write everything that was measured to `results.json`. Returns what was written."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "results.json"
     content = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
@@ -45,8 +46,18 @@ def write_down(folder: Path, rounds: Sequence[Figures], settings: Mapping[str, A
         "figures": {name: asdict(spread) for name, spread in spreads(rounds).items()},
         "rounds": rounds,
     }
-    file.write_text(json.dumps(content, indent=2) + "\n")
-    return file
+    (folder / "results.json").write_text(json.dumps(content, indent=2) + "\n")
+    return content
+
+
+def write_growth(folder: Path, grown: Mapping[int, Mapping[str, Spread]]) -> None:
+    """Write the medians of each size to `growth.json`."""
+    medians = {
+        size: {name: spread.median for name, spread in figures.items()}
+        for size, figures in grown.items()
+    }
+    content = {"machine": machine(), "orders": medians}
+    (folder / "growth.json").write_text(json.dumps(content, indent=2) + "\n")
 
 
 def show(console: Console, measured: Mapping[str, Spread]) -> None:

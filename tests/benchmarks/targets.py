@@ -22,14 +22,13 @@ class Target:
     """The baseline over the figure: of durations, how many times shorter."""
 
     def reached(self, measured: Mapping[str, Spread]) -> float | None:
-        """The ratio, or the figure; None if it was not measured."""
-        names = [self.figure] if self.baseline is None else [self.figure, self.baseline]
-        if any(name not in measured for name in names):
-            return None
-        figure = measured[self.figure].median
+        """The ratio, or the figure; None if it was not measured, or for too short a time."""
+        figure = measured[self.figure].median if self.figure in measured else 0
         if self.baseline is None:
-            return figure
-        baseline = measured[self.baseline].median
+            return figure or None
+        baseline = measured[self.baseline].median if self.baseline in measured else 0
+        if not figure or not baseline:
+            return None
         return baseline / figure if self.inverse else figure / baseline
 
     def met(self, reached: float) -> bool:

@@ -1,95 +1,115 @@
 """Placing orders: the write side alone, the whole pipeline, and how far behind the reads are."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 
-import psutil
+import nats
 from comanda_local.places import temporary_folder
-from comanda_local.processes import Child
-from comanda_local.stack import MONGODB_URL, Stack
+from comanda_local.stack import MONGODB_URL, NATS_URL, Stack
 
-from tests.benchmarks.contestants import ADDRESS, comanda, crud
+from tests.benchmarks.backlog import settled
+from tests.benchmarks.contestants import comanda, crud
 from tests.benchmarks.figures import Figures, Percentiles, named
-from tests.benchmarks.lag import followed
+from tests.benchmarks.lag import Lags, followed
 from tests.benchmarks.loading import load_crud_menu
-from tests.benchmarks.orders import bodies
-from tests.benchmarks.wrk import Load, Request, load
+from tests.benchmarks.memory import held
+from tests.benchmarks.orders import ELSEWHERE, RESTAURANT, placing
+from tests.benchmarks.wrk import at_a_rate, saturate
 
 STEADY = 200.0
 """Orders a second at which the lag is measured when there is room to spare."""
+SUSTAINED = 0.9
+"""Of what the pipeline managed at saturation: here the lag must not grow."""
 DRAINED_WITHIN = 300.0
-MIB = 2**20
 
-PLACING = [Request("POST", f"{ADDRESS}/orders", body) for body in bodies(3000)]
+PLACING = placing(RESTAURANT, *ELSEWHERE)
 
 
 async def measure(*, seconds: int) -> Figures:
     """One round: first CRUD, then Comanda, each on fresh servers."""
     with temporary_folder() as folder:
-        figures = {**await _crud(folder, seconds)}
+        figures = named("crud", await _crud(folder, seconds))
     with temporary_folder() as folder, comanda(folder) as stack:
-        figures |= await _pipeline(stack, seconds)
-        figures |= _memory(stack)
-        figures |= await _ordering_alone(stack, seconds)
-    return figures
+        measured = {
+            **held(stack.processes, "rest"),
+            **await _pipeline(stack, seconds),
+            **held(stack.processes, "loaded"),
+            **await _ordering_alone(stack, seconds),
+        }
+    return {**figures, **named("comanda", measured)}
 
 
 async def _crud(folder: Path, seconds: int) -> Figures:
     with crud(folder) as (service, url):
         await load_crud_menu(service.postgres.url)
-        await load(url, PLACING, seconds=1)
-        placed = _all_well(await load(url, PLACING, seconds=seconds))
         return {
-            "crud.placed": placed.rate,
-            "crud.placed.p99_ms": placed.p99_ms,
-            "crud.memory_mib": _resident(service.processes[0]),
+            **held(service.processes, "rest"),
+            **await placed(url, seconds=seconds),
+            **held(service.processes, "loaded"),
         }
 
 
-async def _pipeline(stack: Stack, seconds: int) -> Figures:
-    """Everything runs: an order counts once it is queued in the kitchen and visible."""
-    url = stack.services["ordering"].url
-    clock = asyncio.get_running_loop().time
-    async with followed(stack.urls[MONGODB_URL]) as lags:
-        steady = _all_well(await load(url, PLACING, seconds=seconds, rate=STEADY))
-        await lags.until(steady.requests, within=DRAINED_WITHIN)
-        at_steady = Percentiles.of(lags.seconds)
-        before, begin = len(lags.seconds), clock()
-        placed = _all_well(await load(url, PLACING, seconds=seconds))
-        visible = await lags.until(before + placed.requests, within=DRAINED_WITHIN)
-        at_saturation = Percentiles.of(lags.seconds[before:])
-    return {
-        "comanda.pipeline": placed.requests / (visible - begin),
-        "comanda.pipeline.drained_after_ms": 1000 * (visible - begin - placed.seconds),
-        "comanda.lag.steady_rate": steady.rate,
-        **named("comanda.lag.steady", asdict(at_steady)),
-        **named("comanda.lag.saturated", asdict(at_saturation)),
-    }
+async def placed(url: str, *, seconds: int) -> Figures:
+    """Orders a second, over HTTP."""
+    await saturate(url, PLACING, seconds=1)
+    load = await saturate(url, PLACING, seconds=seconds)
+    return {"placed": load.rate, "placed.p99_ms": load.p99_ms}
 
 
 async def _ordering_alone(stack: Stack, seconds: int) -> Figures:
     """One ordering process with its relay; the other services are stopped."""
     for name in ("serving", "query"):
         stack.services[name].stop()
-    url = stack.services["ordering"].url
-    await load(url, PLACING, seconds=1)
-    placed = _all_well(await load(url, PLACING, seconds=seconds))
-    return {"comanda.placed": placed.rate, "comanda.placed.p99_ms": placed.p99_ms}
+    return await placed(stack.services["ordering"].url, seconds=seconds)
 
 
-def _memory(stack: Stack) -> Figures:
+async def _pipeline(stack: Stack, seconds: int) -> Figures:
+    """Everything runs, and the lag is watched."""
+    async with followed(stack.urls[MONGODB_URL]) as lags:
+        await _lags_at(stack, lags, STEADY, seconds=1)
+        steady = await _lags_at(stack, lags, STEADY, seconds=seconds)
+        pipeline, saturated = await _lags_at_saturation(stack, lags, seconds)
+        sustained = await _lags_at(stack, lags, SUSTAINED * pipeline, seconds=seconds)
     return {
-        f"{name}.memory_mib": _resident(service.process) for name, service in stack.services.items()
+        "pipeline": pipeline,
+        **named("lag.steady", _percentiles(steady)),
+        **named("lag.saturated", _percentiles(saturated)),
+        **named("lag.sustained", _percentiles(sustained)),
+        "lag.sustained.growth_ms": _growth(sustained),
     }
 
 
-def _resident(process: Child) -> float:
-    return float(psutil.Process(process.pid).memory_info().rss / MIB)
+async def _lags_at(stack: Stack, lags: Lags, rate: float, *, seconds: int) -> Sequence[float]:
+    """Of the orders that are placed at this rate."""
+    before = len(lags.seconds)
+    url = stack.services["ordering"].url
+    load = await at_a_rate(url, PLACING, rate=rate, seconds=seconds)
+    await lags.until(before + load.requests, within=DRAINED_WITHIN)
+    return lags.seconds[before:]
 
 
-def _all_well(load: Load) -> Load:
-    """The load; RuntimeError if a request was refused or not answered: it would not compare."""
-    if load.refused or load.failed:
-        raise RuntimeError(f"not every order was placed: {load}")
-    return load
+async def _lags_at_saturation(
+    stack: Stack, lags: Lags, seconds: int
+) -> tuple[float, Sequence[float]]:
+    """Orders a second until all are placed, queued in the kitchen and visible; and their lags."""
+    clock = asyncio.get_running_loop().time
+    async with await nats.connect(stack.urls[NATS_URL]) as client:
+        before, begin = len(lags.seconds), clock()
+        load = await saturate(stack.services["ordering"].url, PLACING, seconds=seconds)
+        await lags.until(before + load.requests, within=DRAINED_WITHIN)
+        for service in ("serving", "query"):
+            await settled(client.jetstream(), service)
+        return load.requests / (clock() - begin), lags.seconds[before:]
+
+
+def _percentiles(seconds: Sequence[float]) -> Figures:
+    return asdict(Percentiles.of(seconds))
+
+
+def _growth(seconds: Sequence[float]) -> float:
+    """From the first third to the last: milliseconds by which the median lag has grown."""
+    third = len(seconds) // 3
+    return 1000 * (median(seconds[-third:]) - median(seconds[:third]))

@@ -1,8 +1,29 @@
--- Sends the requests of a file in turn, one a line as METHOD <tab> PATH <tab> BODY, each connection
--- after a pause of WRK_PAUSE_MS, and prints what came of it as one line of JSON.
+-- Sends the requests of a file in turn, one a line as METHOD <tab> PATH <tab> BODY, and prints what
+-- came of it as one line of JSON. With WRK_RATE they are due evenly, so many a second: whichever
+-- connection is free waits until the next one is due, however long the answers take.
+local ffi = require("ffi")
+ffi.cdef [[
+  struct bench_time { long seconds; long nanoseconds; };
+  int clock_gettime(int clock, struct bench_time *time);
+]]
+local MONOTONIC = 1
+local time = ffi.new("struct bench_time")
+local rate = tonumber(os.getenv("WRK_RATE"))
 local requests = {}
 local turn = 0
-local pause = tonumber(os.getenv("WRK_PAUSE_MS"))
+local due
+local threads = {}
+
+late_ms = 0 -- global, so that `done` can ask the thread for it
+
+local function now()
+  ffi.C.clock_gettime(MONOTONIC, time)
+  return tonumber(time.seconds) * 1000 + tonumber(time.nanoseconds) / 1e6
+end
+
+function setup(thread)
+  threads[#threads + 1] = thread
+end
 
 function init(args)
   for line in io.lines(os.getenv("WRK_REQUESTS")) do
@@ -18,9 +39,12 @@ function request()
   return requests[(turn - 1) % #requests + 1]
 end
 
-if pause > 0 then
+if rate > 0 then
   function delay()
-    return pause
+    local at = now()
+    due = due and due + 1000 / rate or at
+    late_ms = math.max(late_ms, at - due)
+    return math.max(0, math.ceil(due - at))
   end
 end
 
@@ -28,8 +52,9 @@ function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(
     '\n{"requests": %d, "seconds": %.6f, "refused": %d, "failed": %d, ' ..
-    '"p50_ms": %.3f, "p95_ms": %.3f, "p99_ms": %.3f}\n',
+    '"p50_ms": %.3f, "p95_ms": %.3f, "p99_ms": %.3f, "late_ms": %.3f}\n',
     summary.requests, summary.duration / 1e6, errors.status,
     errors.connect + errors.read + errors.write + errors.timeout,
-    latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3))
+    latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3,
+    threads[1]:get("late_ms")))
 end

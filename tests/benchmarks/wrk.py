@@ -1,16 +1,22 @@
-"""Load from wrk, over a number of connections: as fast as the server answers, or at a rate."""
+"""Load from wrk: as fast as the server answers, or at a steady rate whether it answers or not."""
 
 import asyncio
 import json
 import os
 import shutil
+import signal
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.figures import Figures
+
 CONNECTIONS = 32
+AT_A_RATE = 128
+"""Connections of a load at a rate: so many answers may be owed before a request must wait."""
 SCRIPT = Path(__file__).with_name("wrk.lua")
+AN_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +41,25 @@ class Load:
     p50_ms: float
     p95_ms: float
     p99_ms: float
+    late_ms: float
+    """At a rate: how long a request that was due had to wait for a connection, at worst."""
 
     @property
     def rate(self) -> float:
         """Requests a second that were answered as they should be."""
         return (self.requests - self.refused) / self.seconds
 
+    @property
+    def latency(self) -> Figures:
+        return {"p50_ms": self.p50_ms, "p95_ms": self.p95_ms, "p99_ms": self.p99_ms}
+
 
 class NoWrk(Exception):
     """The load generator is not installed."""
+
+
+class NotAnswered(Exception):
+    """Requests were refused or not answered, so that the rest would not compare."""
 
 
 def require_wrk() -> None:
@@ -52,22 +68,55 @@ def require_wrk() -> None:
         raise NoWrk("wrk, the load generator, was not found: install it (apt-get install wrk).")
 
 
-async def load(
-    url: str, requests: Iterable[Request], *, seconds: int, rate: float | None = None
+async def saturate(url: str, requests: Iterable[Request], *, seconds: int) -> Load:
+    """Send the requests, again and again, as fast as they are answered. Raises NotAnswered."""
+    return await _load(url, requests, rate=0, connections=CONNECTIONS, seconds=seconds)
+
+
+async def at_a_rate(
+    url: str,
+    requests: Iterable[Request],
+    *,
+    rate: float,
+    seconds: int = AN_HOUR,
+    until: Awaitable[object] | None = None,
 ) -> Load:
-    """Send the requests, again and again, for so many seconds; `rate` a second, or all it takes."""
-    pause_ms = round(1000 * CONNECTIONS / rate) if rate else 0
+    """Send the requests, again and again, evenly so many a second, for so long or until something.
+
+    Answers are not waited for, so that a stall is charged to all who would have asked meanwhile.
+    Raises NotAnswered.
+    """
+    return await _load(
+        url, requests, rate=rate, connections=AT_A_RATE, seconds=seconds, until=until
+    )
+
+
+async def _load(
+    url: str,
+    requests: Iterable[Request],
+    *,
+    rate: float,
+    connections: int,
+    seconds: int,
+    until: Awaitable[object] | None = None,
+) -> Load:
     with tempfile.NamedTemporaryFile("w", suffix=".requests") as file:
         file.writelines(f"{each.method}\t{each.path}\t{each.body}\n" for each in requests)
         file.flush()
         process = await asyncio.create_subprocess_exec(
-            *("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s"),
+            *("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"),
             *("-s", str(SCRIPT), url),
-            env={**os.environ, "WRK_REQUESTS": file.name, "WRK_PAUSE_MS": str(pause_ms)},
+            env={**os.environ, "WRK_REQUESTS": file.name, "WRK_RATE": str(rate)},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
+        if until is not None:
+            await until
+            process.send_signal(signal.SIGINT)  # it ends, and tells what came of it
         output, errors = await process.communicate()
     if process.returncode != 0:
         raise RuntimeError(f"wrk ended with {process.returncode}: {errors.decode()[-500:]}")
-    return Load(**json.loads(output.decode().strip().splitlines()[-1]))
+    load = Load(**json.loads(output.decode().strip().splitlines()[-1]))
+    if load.refused or load.failed:
+        raise NotAnswered(f"{url}: {load}")
+    return load

@@ -245,7 +245,7 @@ async def _pace(session: AsyncSession, restaurant: str) -> timedelta | None:
 
 @app.get(PREFIX + "/sales/top", response_model=list[Seller])
 async def top(restaurant: str, day: date, session: Session, limit: int = 10) -> list[Seller]:
-    """What sold best on a day."""
+    """What sold best on a day, by revenue."""
     quantity = func.sum(col(Line.quantity)).label("quantity")
     revenue = func.sum(col(Line.quantity) * col(Line.unit_price)).label("revenue")
     found = await session.exec(
@@ -255,7 +255,7 @@ async def top(restaurant: str, day: date, session: Session, limit: int = 10) -> 
             Order.restaurant == restaurant, Order.business_day == day, Order.status != "cancelled"
         )
         .group_by(col(Line.sku))
-        .order_by(literal_column("quantity").desc(), col(Line.sku))
+        .order_by(literal_column("revenue").desc(), col(Line.sku))
         .limit(limit)
     )
     return [
