@@ -1,7 +1,8 @@
 """The results as pictures: how Comanda compares, how long reads wait, how it grows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pygal
 from pygal.style import CleanStyle
@@ -17,7 +18,10 @@ LOOK = {
     "height": 420,
     "legend_at_bottom": True,
     "truncate_legend": -1,
+    "truncate_label": -1,
+    "logarithmic": True,
 }
+STEPS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000]
 
 COMPARED = {
     "placed": "orders placed",
@@ -27,6 +31,7 @@ COMPARED = {
     "board": "the board",
     "top": "the day's top ten",
 }
+PROJECTED = "comanda.projector"
 CONTESTANTS = {"crud": "CRUD", "crud_reader": "CRUD, reads apart", "comanda": "Comanda"}
 
 
@@ -39,44 +44,52 @@ def draw(folder: Path, measured: Measured) -> None:
 def draw_growth(folder: Path, grown: Mapping[int, Measured]) -> None:
     """Write `growth.svg`: by the number of orders in the past, reads and projected events."""
     sizes = sorted(grown)
-    chart = pygal.Line(title="A second, by orders in the past", logarithmic=True, **LOOK)
+    chart = pygal.Line(title="Answers a second, by orders in the past", **LOOK)
     chart.x_labels = [f"{size:,}" for size in sizes]
-    for name in _grown(grown[sizes[0]]):
-        chart.add(name, [_median(grown[size], name) for size in sizes])
+    for who, name in (("comanda", "Comanda"), ("crud", "CRUD")):
+        dashes = {"stroke_style": {"dasharray": "6, 4"}} if who == "crud" else {}
+        for question in ("order", "table", "active", "board", "top"):
+            rates = [_median(grown[size], f"{who}.{question}") for size in sizes]
+            chart.add(f"{name}: {COMPARED[question]}", rates, **dashes)
+    chart.add("Comanda: events projected", [_median(grown[each], PROJECTED) for each in sizes])
     chart.render_to_file(str(folder / "growth.svg"))
 
 
 def _rates(measured: Measured) -> pygal.HorizontalBar:
-    chart = pygal.HorizontalBar(
-        title="Comanda, where CRUD is 1", logarithmic=True, print_values=True, **LOOK
-    )
-    chart.value_formatter = lambda ratio: f"{ratio:.1f} times"
+    ratios = {}
     for name, about in reversed(COMPARED.items()):
         ours, theirs = (_median(measured, f"{who}.{name}") for who in ("comanda", "crud"))
         if ours and theirs:
-            chart.add(about, [ours / theirs])
+            ratios[about] = ours / theirs
+    chart = pygal.HorizontalBar(title="Answers a second, where CRUD's are 1", **LOOK)
+    chart.config(print_values=True, show_legend=False, value_formatter="{:.3g}".format)
+    chart.config(x_labels=list(ratios), **_steps(ratios.values()))
+    chart.add("Comanda", list(ratios.values()))
     return chart
 
 
 def _waits(measured: Measured) -> pygal.Bar:
-    chart = pygal.Bar(
-        title="Milliseconds that a read takes at the 99th percentile",
-        logarithmic=True,
-        print_values=True,
-        **LOOK,
-    )
-    chart.value_formatter = lambda waited: f"{waited:.0f}"
+    chart = pygal.Bar(title="Milliseconds that a read takes at the 99th percentile", **LOOK)
+    chart.config(print_values=True, value_formatter="{:.0f}".format)
     waits = [(question, when) for question in ("order", "board") for when in ("quiet", "busy")]
     about = {"quiet": "no writes", "busy": "while orders pour in"}
-    chart.x_labels = [f"{COMPARED[question]}, {about[when]}" for question, when in waits]
-    for contestant, name in CONTESTANTS.items():
-        figures = [f"{contestant}.{question}.{when}.p99_ms" for question, when in waits]
-        chart.add(name, [_median(measured, each) for each in figures])
+    waited = {
+        name: [_median(measured, f"{who}.{question}.{when}.p99_ms") for question, when in waits]
+        for who, name in CONTESTANTS.items()
+    }
+    labels = [f"{COMPARED[question]}, {about[when]}" for question, when in waits]
+    chart.config(x_labels=labels, **_steps(each or 1 for row in waited.values() for each in row))
+    for name, row in waited.items():
+        chart.add(name, row)
     return chart
 
 
-def _grown(measured: Measured) -> Sequence[str]:
-    return [name for name in measured if not name.endswith(("_ms", "_mib"))]
+def _steps(values: Iterable[float]) -> dict[str, Any]:
+    """An axis from 1 to beyond the largest value, with few labels."""
+    largest = max(values)
+    labels = [step for step in STEPS if step < largest]
+    labels.append(STEPS[min(len(labels), len(STEPS) - 1)])
+    return {"y_labels": labels, "range": (1, labels[-1]), "zero": 1}
 
 
 def _median(measured: Measured, name: str) -> float | None:
