@@ -52,6 +52,12 @@ async def visit(server: Nats) -> AsyncIterator[Visit]:
         yield visit
 
 
+async def last_sequences(operator: Visitor) -> dict[str, int]:
+    """Of each stream, how many messages it has ever stored."""
+    infos = await operator.client.jetstream().streams_info()
+    return {info.config.name or "": info.state.last_seq for info in infos}
+
+
 @pytest.fixture
 async def operator(visit: Visit) -> Visitor:
     return await visit("operator")

@@ -10,7 +10,7 @@ from comanda_local.teams import API
 from nats.aio.msg import Msg
 from nats.js import api
 
-from tests.permissions.conftest import STREAMS, Visit
+from tests.permissions.conftest import STREAMS, Visit, last_sequences
 from tests.permissions.visitor import Visitor
 
 PLACED = "orders.v1.*.*.placed"
@@ -47,11 +47,6 @@ async def read(team: Visitor, consumer: str, filter_subject: str) -> list[Msg]:
     for message in messages:
         await message.ack_sync()
     return messages
-
-
-async def last_sequences(operator: Visitor) -> dict[str, int]:
-    infos = await operator.client.jetstream().streams_info()
-    return {info.config.name or "": info.state.last_seq for info in infos}
 
 
 def request(**config: Any) -> dict[str, Any]:

@@ -1,14 +1,20 @@
 """Each user may do what it needs, and nothing else."""
 
+import uuid
+
 import nats
 import nats.errors
 import pytest
 from comanda_contracts import streams
 from comanda_local.servers import Nats
+from comanda_local.teams import API
 from nats.js import api
 
-from tests.permissions.conftest import STREAMS, Visit
+from tests.permissions.conftest import STREAMS, Visit, last_sequences
 from tests.permissions.visitor import Visitor
+
+GETS = ("STREAM.MSG.GET", "DIRECT.GET")
+"""How single messages of a stream are asked for."""
 
 USERS = ("ordering", "serving", "query", "tills", "notifier", "wallboard")
 MAY_PUBLISH = {
@@ -69,8 +75,8 @@ async def test_a_user_publishes_on_the_subjects_that_are_its_own(visit: Visit, u
 async def test_a_user_asks_of_jetstream_what_it_needs(visit: Visit, user: str) -> None:
     visitor = await visit(user)
 
-    answered = {request for request in MAY_ASK if await visitor.ask(f"$JS.API.{request}")}
-    also = {request for request in MAY_ASK if await visitor.ask(f"$JS.comanda.API.{request}")}
+    answered = {request for request in MAY_ASK if await visitor.ask(f"{API}.{request}")}
+    also = {request for request in MAY_ASK if await visitor.ask(f"$JS.API.{request}")}
 
     assert answered == {request for request, users in MAY_ASK.items() if user in users}
     assert also == set()
@@ -85,7 +91,7 @@ async def test_nobody_deletes_or_purges_a_stream(
     for stream in STREAMS:
         for request in ("DELETE", "PURGE"):
             assert await visitor.ask(f"$JS.API.STREAM.{request}.{stream.name}") is None
-            assert await visitor.ask(f"$JS.comanda.API.STREAM.{request}.{stream.name}") is None
+            assert await visitor.ask(f"{API}.STREAM.{request}.{stream.name}") is None
 
     names = {each.config.name for each in await operator.client.jetstream().streams_info()}
     assert {stream.name for stream in STREAMS} <= names
@@ -119,8 +125,47 @@ async def test_a_service_does_not_take_or_settle_what_another_is_given(
     await js.add_consumer(streams.ORDERS.name, api.ConsumerConfig(durable_name="serving"))
     query = await visit("query")
 
-    assert await query.ask("$JS.API.CONSUMER.MSG.NEXT.ORDERS.serving") is None
+    assert await query.ask(f"{API}.CONSUMER.MSG.NEXT.ORDERS.serving") is None
     assert not await query.may_publish("$JS.ACK.ORDERS.serving.1.1.1.1.0")
+
+
+@pytest.mark.parametrize(
+    ("service", "own", "stream", "heard", "questions"),
+    [
+        ("ordering", "orders.v1.a.1.placed", "ORDERS", "TICKETS", ()),
+        ("serving", "tickets.v1.a.1.1.queued", "TICKETS", "ORDERS", GETS),
+        ("query", "dead-letters.v1.query.ORDERS", "DEAD_LETTERS", "TICKETS", GETS),
+    ],
+)
+async def test_a_service_has_no_answer_sent_to_a_stream(
+    visit: Visit,
+    operator: Visitor,
+    service: str,
+    own: str,
+    stream: str,
+    heard: str,
+    questions: tuple[str, ...],
+) -> None:
+    """NATS looks at the subject of a message, not at where its answer is to go."""
+    js = operator.client.jetstream()
+    for subject in ("orders.v1.a.2.placed", "tickets.v1.a.2.1.queued", own):
+        await js.publish(subject, b"forged")
+    await js.add_consumer(heard, api.ConsumerConfig(durable_name=service))
+    visitor, before = await visit(service), await last_sequences(operator)
+
+    for each in STREAMS:
+        target = each.subject.replace(">", f"a.{uuid.uuid4()}.x")
+        for question in (
+            f"STREAM.INFO.{stream}",
+            f"CONSUMER.INFO.{heard}.{service}",
+            f"CONSUMER.MSG.NEXT.{heard}.{service}",
+            *(f"{question}.{stream}" for question in questions),
+        ):
+            await visitor.client.publish(f"{API}.{question}", b'{"seq": 1}', reply=target)
+        await visitor.client.publish(own, b"", reply=target)
+    assert await visitor.ask(f"{API}.STREAM.INFO.{stream}"), "they are answered by now"
+
+    assert await last_sequences(operator) == before | {stream: before[stream] + len(STREAMS)}
 
 
 @pytest.mark.parametrize("password", [None, "wrong"])

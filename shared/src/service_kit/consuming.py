@@ -16,7 +16,7 @@ from typing_extensions import TypeVar
 
 from service_kit.components import Ready
 from service_kit.dead_letters import DeadLetter, set_aside
-from service_kit.jetstream import set_up_consumer
+from service_kit.jetstream import jetstream, set_up_consumer
 
 log = structlog.get_logger()
 
@@ -77,7 +77,7 @@ async def consume(
     its batch is tried again. Raises if a stream or a consumer is missing, or the connection is
     lost: start it again.
     """
-    js = client.jetstream()
+    js = jetstream(client)
     for consumer in consumers:
         await set_up_consumer(js, consumer.stream, consumer.durable, consumer.subjects)
     failing: dict[str, str] = {}
@@ -100,7 +100,7 @@ async def _check(js: JetStreamContext, consumers: Sequence[Consumer[Any]]) -> No
 async def _pull(
     client: Client, service: str, consumer: Consumer[Any], failing: dict[str, str]
 ) -> None:
-    subscription = await client.jetstream().pull_subscribe_bind(
+    subscription = await jetstream(client).pull_subscribe_bind(
         consumer.durable, consumer.stream.name
     )
     task, handling = asyncio.current_task(), set[asyncio.Task[None]]()

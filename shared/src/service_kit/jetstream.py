@@ -23,6 +23,9 @@ log = structlog.get_logger()
 
 NO_RESPONDERS = "503"
 
+API = "$JS.comanda.API"
+"""Where JetStream's API is for those who are in another account than the streams."""
+
 Outcome = api.PubAck | Exception
 """What became of a published message."""
 
@@ -58,6 +61,15 @@ async def connected(servers: Sequence[str], name: str) -> AsyncIterator[Client]:
         yield client
     finally:
         await _close(client)
+
+
+def jetstream(client: Client) -> JetStreamContext:
+    """JetStream as the client's user reaches it.
+
+    The streams are in an account that no service is in, and its API is imported under a name of its
+    own. A server without users has no accounts either.
+    """
+    return client.jetstream(prefix=API if client.options["user"] else api.DEFAULT_PREFIX)
 
 
 def _credentials(url: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from service_kit.consuming import consume
 from service_kit.examples import illustrate
 from service_kit.fast_lane import FastLane
 from service_kit.http import application
-from service_kit.jetstream import connected, set_up_stream
+from service_kit.jetstream import connected, jetstream, set_up_stream
 from uuid_utils.compat import uuid7
 
 from ordering.inbound.http.documented import BODIES
@@ -40,14 +40,14 @@ def bootstrap(settings: Settings) -> FastAPI:
 
     async def kitchen(ready: Ready) -> None:
         async with connected(settings.nats_servers, "ordering") as nats:
-            await set_up_stream(nats.jetstream(), DEAD_LETTERS, replicas=settings.stream_replicas)
+            await set_up_stream(jetstream(nats), DEAD_LETTERS, replicas=settings.stream_replicas)
             news = kitchen_news(commands, utc_now)
             await consume(nats, "ordering", [news], ready)
 
     async def tills(ready: Ready) -> None:
         async with connected(settings.nats_servers, "ordering") as nats:
             for stream in (COMMANDS, DEAD_LETTERS):
-                await set_up_stream(nats.jetstream(), stream, replicas=settings.stream_replicas)
+                await set_up_stream(jetstream(nats), stream, replicas=settings.stream_replicas)
             orders = commands_consumer(nats, commands, clock=utc_now, new_id=new_id)
             await consume(nats, "ordering", [orders], ready)
 

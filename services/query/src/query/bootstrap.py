@@ -13,7 +13,7 @@ from service_kit.consuming import Consumer, consume
 from service_kit.examples import illustrate
 from service_kit.fast_lane import FastLane, Lane
 from service_kit.http import application
-from service_kit.jetstream import connected, set_up_stream
+from service_kit.jetstream import connected, jetstream, set_up_stream
 from service_kit.leaving import AtEnd
 
 from query.inbound.http.answers import order_json
@@ -125,7 +125,7 @@ def _projection(stream: Stream, stores: Stores, settings: Settings) -> Component
 
     async def run(ready: Ready) -> None:
         async with connected(settings.nats_servers, SERVICE) as nats:
-            await set_up_stream(nats.jetstream(), DEAD_LETTERS, replicas=settings.stream_replicas)
+            await set_up_stream(jetstream(nats), DEAD_LETTERS, replicas=settings.stream_replicas)
             handler = projector(stream, stores, nats)
             consumer = Consumer(stream, SERVICE, (stream.subject,), handler, batches=BATCHES)
             await consume(nats, SERVICE, [consumer], ready)

@@ -9,7 +9,7 @@ from service_kit.components import Component, Ready
 from service_kit.consuming import consume
 from service_kit.examples import illustrate
 from service_kit.http import application
-from service_kit.jetstream import connected, set_up_stream
+from service_kit.jetstream import connected, jetstream, set_up_stream
 from uuid_utils.compat import uuid7
 
 from serving.inbound.documented import ANSWERS
@@ -58,7 +58,7 @@ def bootstrap(settings: Settings) -> FastAPI:
 
 async def _keep_queue(settings: Settings, link: Link, queue: Queue, ready: Ready) -> None:
     async with connected(settings.nats_servers, SERVICE) as client:
-        js = client.jetstream()
+        js = jetstream(client)
         for stream in (TICKETS, DEAD_LETTERS):
             await set_up_stream(js, stream, replicas=settings.stream_replicas)
         with link.over(client):
@@ -67,7 +67,7 @@ async def _keep_queue(settings: Settings, link: Link, queue: Queue, ready: Ready
 
 async def _keep_bookmark(settings: Settings, queue: Queue, ready: Ready) -> None:
     async with connected(settings.nats_servers, SERVICE) as client:
-        js = client.jetstream()
+        js = jetstream(client)
         await set_up_bookmarks(js, replicas=settings.stream_replicas)
         await keep_bookmark(js, queue.bookmark, ready)
 

@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from nats.js.api import PubAck
 from prometheus_client import Counter
 from service_kit.components import Ready
-from service_kit.jetstream import connected, publish_all, set_up_stream
+from service_kit.jetstream import connected, jetstream, publish_all, set_up_stream
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ordering.outbound.outbox import (
@@ -67,7 +67,7 @@ class Relay:
             self._engine.connect() as pooled,
         ):
             connection = await pooled.execution_options(isolation_level="AUTOCOMMIT")
-            js = nats.jetstream()
+            js = jetstream(nats)
             for stream in STREAMS:
                 await set_up_stream(js, stream, replicas=self._replicas)
             try:
@@ -116,7 +116,7 @@ class Relay:
 
 async def _find_what_was_lost(connection: AsyncConnection, nats: Client) -> None:
     """Have what a broker acknowledged and lost, say with its power, published again."""
-    js = nats.jetstream()
+    js = jetstream(nats)
     for stream in STREAMS:
         last = (await js.stream_info(stream.name)).state.last_seq
         if lost := await publish_again_after(connection, stream.name, last):

@@ -11,7 +11,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 from prometheus_client import Gauge
 from service_kit.components import Ready
-from service_kit.jetstream import connected
+from service_kit.jetstream import connected, jetstream
 
 from query.inbound.projector import SERVICE
 
@@ -47,7 +47,7 @@ async def keep_measuring(
     try:
         async with connected(servers, SERVICE) as client:
             while True:
-                lags = await _known(client.jetstream(), streams)
+                lags = await _known(jetstream(client), streams)
                 unknown.cancel()
                 _report(streams, lags)
                 ready(failing=_too_old(lags, within))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from service_kit.jetstream import connected
+from service_kit.jetstream import connected, jetstream
 
 from query.inbound.projector import SERVICE
 from query.outbound.generations import Generations
@@ -37,7 +37,7 @@ class Site:
     @property
     def js(self) -> JetStreamContext:
         """The streams."""
-        return self.nats.jetstream()
+        return jetstream(self.nats)
 
 
 @contextlib.asynccontextmanager

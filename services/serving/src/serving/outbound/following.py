@@ -7,6 +7,7 @@ from comanda_contracts.streams import TICKETS
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import api
+from service_kit.jetstream import jetstream
 
 HEARTBEAT = 0.5
 """Seconds after which the server says that there is nothing new."""
@@ -50,7 +51,7 @@ async def _subscribe(client: Client, after: int) -> tuple[asyncio.Queue[Msg], in
     arrived: asyncio.Queue[Msg] = asyncio.Queue()
     inbox = client.new_inbox()
     await client.subscribe(inbox, cb=arrived.put)
-    consumer = await client.jetstream().add_consumer(
+    consumer = await jetstream(client).add_consumer(
         TICKETS.name,
         api.ConsumerConfig(
             deliver_subject=inbox,

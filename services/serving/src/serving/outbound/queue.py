@@ -13,6 +13,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from prometheus_client import Gauge
 from service_kit.components import Ready
+from service_kit.jetstream import jetstream
 from service_kit.live import BEHIND, Reader
 
 from serving.application.tickets import Unavailable
@@ -82,7 +83,7 @@ class Queue:
         never halfway. Raises if the server falls silent or a message was missed: start it again.
         """
         begun = time.monotonic()
-        kitchen = await _resumed(client.jetstream())
+        kitchen = await _resumed(jetstream(client))
         changes = Changes(max(0, kitchen.sequence - BEHIND))
         try:
             async with contextlib.aclosing(every_message(client, after=changes.begin)) as messages:

@@ -13,7 +13,7 @@ from nats.errors import Error as NatsError
 from nats.js import api
 from nats.js.errors import APIError
 from prometheus_client import Counter
-from service_kit.jetstream import Outcome, publish_all
+from service_kit.jetstream import Outcome, jetstream, publish_all
 from service_kit.tracing import current_trace
 
 from serving.application.request import Request
@@ -50,7 +50,7 @@ class TicketStream:
         if not stored.after:
             return None
         try:
-            js = self._client().jetstream()
+            js = jetstream(self._client())
             return _stored(await js.get_msg(TICKETS.name, seq=stored.after))
         except NatsError as error:
             if _has_code(error, NO_MESSAGE):
@@ -63,7 +63,7 @@ class TicketStream:
         published = published_event(event)
         message = _sealed(published, event_id, after, {**current_trace(), **_of(request)})
         try:
-            js = self._client().jetstream()
+            js = jetstream(self._client())
             await js.publish(message.subject, message.body, headers=dict(message.headers))
         except NatsError as error:
             if not _has_code(error, WRONG_LAST_SEQUENCE, OTHER_IN_FLIGHT, SAME_IN_FLIGHT):
@@ -88,7 +88,7 @@ class TicketStream:
         follower that lags may answer it: a cook would be refused what is allowed by now.
         """
         try:
-            js = self._client().jetstream()
+            js = jetstream(self._client())
             return await js.get_last_msg(TICKETS.name, _every_event_of(ticket_id))
         except NatsError as error:
             if _has_code(error, NO_MESSAGE):
