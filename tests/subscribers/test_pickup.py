@@ -61,7 +61,7 @@ async def test_every_customer_is_told_once_whatever_is_killed_meanwhile(
     restaurant.until(lambda: history <= subscriber.told().keys(), PATIENCE)
     so_far = subscriber.told()
     with ThreadPoolExecutor() as kitchen:
-        rush = kitchen.submit(ready, restaurant, 20)
+        rush = kitchen.submit(ready, restaurant, 60)
         restaurant.until(lambda: subscriber.told() > so_far, PATIENCE)
         subscriber.process.kill()
         told_before_the_kill = subscriber.told()
