@@ -66,8 +66,8 @@ async def connected(servers: Sequence[str], name: str) -> AsyncIterator[Client]:
 def jetstream(client: Client) -> JetStreamContext:
     """JetStream as the client's user reaches it.
 
-    The streams are in an account that no service is in, and its API is imported under a name of its
-    own. A server without users has no accounts either.
+    The streams are in an account that no service is in, whose API has a name of its own for every
+    user, the operator too. A server without users has no accounts either.
     """
     return client.jetstream(prefix=API if client.options["user"] else api.DEFAULT_PREFIX)
 
