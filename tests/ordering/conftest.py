@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from ordering.outbound.database import connect, migrate
 from ordering.outbound.group_commit import GroupCommit
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.ordering.commands import Store
@@ -25,9 +25,12 @@ class Database:
 
     def replica(self) -> GroupCommit:
         """What one ordering process has; `commits` counts the transactions of all."""
-        return GroupCommit(self.engine, new_id=uuid.uuid4, committed=self._count)
+        return GroupCommit(self.engine, new_id=uuid.uuid4)
 
-    def _count(self) -> None:
+    def __post_init__(self) -> None:
+        event.listen(self.engine.sync_engine, "commit", self._count)
+
+    def _count(self, _: object) -> None:
         self.commits += 1
 
     async def rows(self, statement: str) -> list[tuple[object, ...]]:

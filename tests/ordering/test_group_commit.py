@@ -188,7 +188,7 @@ async def test_without_its_database_it_says_so_and_goes_on_once_it_is_back() -> 
         server.start()
         await asyncio.to_thread(migrate, server.url)
         engine = connect(server.url)
-        store = GroupCommit(engine, new_id=uuid.uuid4, committed=lambda: None)
+        store = GroupCommit(engine, new_id=uuid.uuid4)
         await open_la_piazza(store)
         placed = await store.run(placing())
 

@@ -1,7 +1,6 @@
 """The relay between a real PostgreSQL and a real NATS."""
 
 import asyncio
-import contextlib
 import shutil
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
+from ordering.outbound import relay
 from ordering.outbound.outbox import PARTITIONS, waves
 from ordering.outbound.relay import Relay
 from service_kit.components import Component, running
@@ -246,24 +246,36 @@ async def test_relays_share_the_partitions_and_take_over_those_of_a_dead_one(
     assert list((await versions(js)).values()) == [["placed", "items-added"]] * 40
 
 
-async def test_a_commit_wakes_the_relay_of_another_replica(
-    database: Database, nats_server: Nats, js: JetStreamContext
+async def test_a_commit_wakes_the_relay_of_any_replica(
+    database: Database, nats_server: Nats, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(relay, "POLL", 3600.0)
     store = database.replica()
     await open_la_piazza(store)
-    relay = Relay(database.engine, [nats_server.url], 1)
-    woken = asyncio.Event()
-    relay.wake = woken.set  # type: ignore[method-assign]
 
-    async with running([Component("relay", relay.run)]):
+    async with running([a_relay(database, nats_server)]):
         await eventually(outbox_is_empty(database))
-        woken.clear()
         await store.run(placing())
+        await eventually(outbox_is_empty(database))
 
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(woken.wait(), 60)
+    assert len(await messages(js, ORDERS)) == 1
 
-    assert woken.is_set()
+
+async def test_a_backlog_of_many_batches_is_published_whole_and_in_order(
+    database: Database, nats_server: Nats, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "MOST", 3)
+    store = database.replica()
+    await open_la_piazza(store)
+    orders = await asyncio.gather(*(store.run(placing()) for _ in range(40)))
+    for _ in range(2):
+        await asyncio.gather(*(store.run(adding(order.order_id)) for order in orders))
+
+    async with running([a_relay(database, nats_server)]):
+        await eventually(outbox_is_empty(database))
+
+    events = ["placed", "items-added", "items-added"]
+    assert list((await versions(js)).values()) == [events] * 40
 
 
 @given(st.lists(st.sampled_from("abcde")))

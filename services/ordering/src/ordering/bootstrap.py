@@ -30,7 +30,7 @@ def bootstrap(settings: Settings) -> FastAPI:
     """The whole service. Orders are taken while PostgreSQL is there, whatever else is not."""
     engine = connect(settings.database_url.get_secret_value())
     relay = Relay(engine, settings.nats_servers, settings.stream_replicas)
-    commands = GroupCommit(engine, new_id=new_id, committed=relay.wake)
+    commands = GroupCommit(engine, new_id=new_id)
 
     async def database(ready: Ready) -> None:
         await watch(engine, ready)

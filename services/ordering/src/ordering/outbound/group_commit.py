@@ -51,12 +51,9 @@ class GroupCommit:
     group is rolled back and each of its commands is run again on its own.
     """
 
-    def __init__(
-        self, engine: AsyncEngine, *, new_id: Callable[[], UUID], committed: Callable[[], None]
-    ) -> None:
+    def __init__(self, engine: AsyncEngine, *, new_id: Callable[[], UUID]) -> None:
         self._engine = engine
         self._new_id = new_id
-        self._committed = committed
         self._waiting: deque[_Waiting] = deque()
         self._busy_lanes = 0
         self._lanes: set[asyncio.Task[None]] = set()
@@ -121,7 +118,6 @@ class GroupCommit:
                 if isinstance(outcome, BaseException) and not isinstance(outcome, Refusal):
                     raise outcome
             await transaction.save()
-        self._committed()
         for each, outcome in zip(group, outcomes, strict=True):
             _answer(each, outcome)
 

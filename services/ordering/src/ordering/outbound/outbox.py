@@ -16,6 +16,7 @@ from sqlalchemy import (
     null,
     select,
     text,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -38,15 +39,19 @@ then published again from here.
 
 OUTBOX = table(OutboxRow)
 
-WAITING = (
+_HELD = (
+    func.unnest(bindparam("held", type_=ARRAY(SmallInteger)))
+    .table_valued("partition")
+    .render_derived("held")
+)
+_OLDEST = (
     select(OUTBOX.c.id, OUTBOX.c.aggregate, OUTBOX.c.subject, OUTBOX.c.headers, OUTBOX.c.body)
-    .where(
-        OUTBOX.c.partition == bindparam("held", type_=ARRAY(SmallInteger)).any_(),
-        OUTBOX.c.sequence.is_(None),
-    )
+    .where(OUTBOX.c.partition == _HELD.c.partition, OUTBOX.c.sequence.is_(None))
     .order_by(OUTBOX.c.id)
     .limit(bindparam("most"))
+    .lateral("oldest")
 )
+WAITING = select(_OLDEST).select_from(_HELD.join(_OLDEST, true())).order_by(_OLDEST.c.id)
 _STORED = (
     func.unnest(
         bindparam("ids", type_=ARRAY(BigInteger)),
@@ -72,9 +77,11 @@ FORGET = text("""
 
 
 async def waiting(connection: AsyncConnection, held: Collection[int], most: int) -> Sequence[Any]:
-    """The events of these partitions that are to be published, oldest first."""
-    found = await connection.execute(WAITING, {"held": sorted(held), "most": most})
-    return found.all()
+    """The events of these partitions that are to be published: of each the oldest, by age.
+
+    Each partition is looked at by itself, so it takes as long however many events wait.
+    """
+    return (await connection.execute(WAITING, {"held": sorted(held), "most": most})).all()
 
 
 async def mark_published(connection: AsyncConnection, stored: Mapping[int, PubAck]) -> None:

@@ -29,13 +29,18 @@ from ordering.outbound.partitions import Partitions
 
 log = structlog.get_logger()
 
-BATCH = 1000
+MOST = 128
+"""Events of one partition that are published together."""
 POLL = 1.0
 """Seconds after which the outbox is looked at even if nobody said that something is new."""
 
 RELAYED = Counter("comanda_relayed_events_total", "Events acknowledged by their stream")
 
 STREAMS = (ORDERS, MENU, RESTAURANTS)
+
+
+_Published = tuple[dict[int, PubAck], Exception | None]
+"""Where events are stored, by their ids, and what went wrong with others, if anything."""
 
 
 class NotAcknowledged(Exception):
@@ -56,10 +61,6 @@ class Relay:
         self._replicas = replicas
         self._news = asyncio.Event()
 
-    def wake(self) -> None:
-        """Say that something was committed to the outbox."""
-        self._news.set()
-
     async def run(self, ready: Ready) -> None:
         """Relay until cancelled; raises if PostgreSQL or the streams fail: run it again."""
         async with (
@@ -79,39 +80,72 @@ class Relay:
     async def _relay(self, connection: AsyncConnection, nats: Client, ready: Ready) -> None:
         partitions = Partitions(connection)
         await partitions.appear()
-        reconnects = nats.stats["reconnects"]
+        line = _Line(connection, nats)
         await _find_what_was_lost(connection, nats)
-        look_around_at = 0.0
         while True:
-            if time.monotonic() >= look_around_at:
-                await partitions.balance()
-                await connection.execute(FORGET)
-                look_around_at = time.monotonic() + POLL
-            self._news.clear()
-            rows = await waiting(connection, partitions.held, BATCH)
-            stored, failure = await _publish_in_order(nats, rows)
-            if nats.stats["reconnects"] != reconnects:
-                raise NotAcknowledged("the broker was away: what it has stored is to be looked at")
-            if stored:
-                await mark_published(connection, stored)
-                RELAYED.inc(len(stored))
-            if failure is not None:
-                raise NotAcknowledged(f"{len(rows) - len(stored)} events wait: {failure!r}")
-            ready()
-            if len(rows) < BATCH:
-                await self._wait_for_news()
+            await partitions.balance()
+            await connection.execute(FORGET)
+            look_around_at = time.monotonic() + POLL
+            while (now := time.monotonic()) < look_around_at:
+                self._news.clear()
+                await line.drain(sorted(partitions.held), until=look_around_at)
+                ready()
+                await self._wait_for_news(look_around_at - now)
 
-    async def _wait_for_news(self) -> None:
+    async def _wait_for_news(self, within: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(POLL):
+            async with asyncio.timeout(within):
                 await self._news.wait()
 
     async def _listen(self, connection: AsyncConnection) -> None:
-        """Be woken by the commits of other replicas too."""
+        """Be woken by every commit, of this process or another."""
         raw = await connection.get_raw_connection()
         driver = raw.driver_connection
         assert isinstance(driver, asyncpg.Connection)  # noqa: S101 - the engine's URL says so
-        await driver.add_listener(CHANNEL, lambda *_: self.wake())
+        await driver.add_listener(CHANNEL, lambda *_: self._news.set())
+
+
+class _Line:
+    """From the outbox to the streams, for as long as neither connection was lost."""
+
+    def __init__(self, connection: AsyncConnection, nats: Client) -> None:
+        self._connection = connection
+        self._nats = nats
+        self._reconnects = nats.stats["reconnects"]
+
+    async def drain(self, held: Sequence[int], until: float) -> None:
+        """Publish what waits in these partitions; nothing is in flight any more when this ends.
+
+        Of a backlog one half of the partitions is published while the other is settled and read:
+        an order's events are all in one partition, so nothing overtakes any of them. Begins nothing
+        new after `until`. Raises NotAcknowledged.
+        """
+        batch = await waiting(self._connection, held, MOST)
+        await self._settle(await _publish_in_order(self._nats, batch))
+        if len(batch) < MOST:
+            return
+        published: _Published = ({}, None)
+        batch, turns = await waiting(self._connection, held[::2], MOST), (held[1::2], held[::2])
+        while batch or published[0]:
+            publishing = asyncio.create_task(_publish_in_order(self._nats, batch))
+            try:
+                await self._settle(published)
+                is_time = time.monotonic() < until
+                batch = await waiting(self._connection, turns[0], MOST) if is_time else ()
+                published, turns = await publishing, turns[::-1]
+            finally:
+                publishing.cancel()
+
+    async def _settle(self, published: _Published) -> None:
+        """Mark what was stored. Raises NotAcknowledged if not all of it was, or surely is."""
+        stored, failure = published
+        if self._nats.stats["reconnects"] != self._reconnects:
+            raise NotAcknowledged("the broker was away: what it has stored is to be looked at")
+        if stored:
+            await mark_published(self._connection, stored)
+            RELAYED.inc(len(stored))
+        if failure is not None:
+            raise NotAcknowledged(f"events wait: {failure!r}")
 
 
 async def _find_what_was_lost(connection: AsyncConnection, nats: Client) -> None:
@@ -123,9 +157,7 @@ async def _find_what_was_lost(connection: AsyncConnection, nats: Client) -> None
             log.warning("the stream has lost events", stream=stream.name, last=last, lost=lost)
 
 
-async def _publish_in_order(
-    nats: Client, rows: Sequence[Any]
-) -> tuple[dict[int, PubAck], Exception | None]:
+async def _publish_in_order(nats: Client, rows: Sequence[Any]) -> _Published:
     """Publish the rows; returns the acknowledgements by id, and what went wrong, if anything.
 
     An event whose forerunner failed is not sent, so that nothing overtakes it.
