@@ -207,7 +207,7 @@ def _outcome(reply: Msg) -> Outcome:
         return NoStreamResponseError()
     answer = json.loads(reply.data)
     if "error" not in answer:
-        return api.PubAck.from_response(answer)
+        return api.PubAck(answer["stream"], answer["seq"], duplicate=answer.get("duplicate"))
     try:
         raise APIError.from_error(answer["error"])
     except APIError as error:

@@ -86,15 +86,15 @@ class Relay:
             await partitions.balance()
             await connection.execute(FORGET)
             look_around_at = time.monotonic() + POLL
-            while (now := time.monotonic()) < look_around_at:
+            while time.monotonic() < look_around_at:
                 self._news.clear()
                 await line.drain(sorted(partitions.held), until=look_around_at)
                 ready()
-                await self._wait_for_news(look_around_at - now)
+                await self._wait_for_news(until=look_around_at)
 
-    async def _wait_for_news(self, within: float) -> None:
+    async def _wait_for_news(self, until: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(until - time.monotonic()):
                 await self._news.wait()
 
     async def _listen(self, connection: AsyncConnection) -> None:
