@@ -22,8 +22,6 @@ from ordering.outbound.transaction import PostgresTransaction
 log = structlog.get_logger()
 
 LARGEST_GROUP = 64
-LANES = 2
-"""Transactions at a time: while one waits for the disk, another decides."""
 
 COMMANDS = Counter("comanda_commands_total", "Commands by outcome", ["outcome"])
 GROUPS = Histogram(
@@ -55,8 +53,7 @@ class GroupCommit:
         self._engine = engine
         self._new_id = new_id
         self._waiting: deque[_Waiting] = deque()
-        self._busy_lanes = 0
-        self._lanes: set[asyncio.Task[None]] = set()
+        self._draining: asyncio.Task[None] | None = None
 
     async def run(self, command: Command[Result]) -> Result:
         """Run the command and return its result once it is on disk.
@@ -78,11 +75,8 @@ class GroupCommit:
     async def _run(self, command: Command[Any], request: Request | None) -> Any:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(command, answer, contextvars.copy_context(), request))
-        if self._busy_lanes < LANES:
-            self._busy_lanes += 1
-            lane = asyncio.get_running_loop().create_task(self._drain())
-            self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
+        if self._draining is None or self._draining.done():
+            self._draining = asyncio.get_running_loop().create_task(self._drain())
         return await answer
 
     async def _drain(self) -> None:
@@ -90,7 +84,6 @@ class GroupCommit:
             group = _next_group(self._waiting)
             GROUPS.observe(len(group))
             await self._commit_or_split(group)
-        self._busy_lanes -= 1
 
     async def _commit_or_split(self, group: list[_Waiting]) -> None:
         try:
