@@ -15,7 +15,6 @@ from query.outbound.generations import Generations
 from query.outbound.menus import MongoMenus
 from query.outbound.mongo import Database, connect, keep_watch
 from query.outbound.orders import MongoOrders
-from query.outbound.sales import MongoSales
 from query.views.joining import joined
 from query.views.order import join, of
 from service_kit.components import Component
@@ -30,10 +29,8 @@ async def store(orders: MongoOrders, *events: OrderEvent | TicketEvent) -> None:
 
 
 async def project(generations: Generations, *events: OrderEvent | TicketEvent) -> None:
-    """Write a batch as the projector does, to the orders and to what is to be summed up."""
-    views = joined(map(of, events), lambda view: view.order_id, join)
-    await MongoOrders(generations).merge(views)
-    await MongoSales(generations).mark(views)
+    """Write a batch as the projector does, to each generation that is written."""
+    await store(MongoOrders(generations), *events)
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ from query.outbound.menus import MongoMenus
 from query.outbound.mongo import Database
 from query.outbound.orders import MongoOrders
 from query.outbound.roll_up import roll_up_all, roll_up_next
-from query.outbound.sales import MongoSales
+from query.outbound.sales import MongoSales, mark
 from query.views import menu, order
 from query.views.sales import Span
 
@@ -79,7 +79,9 @@ SALES: dict[str, Callable[[Generations, MongoSales], Awaitable[object]]] = {
     "days of sales": lambda _, sales: sales.days(DAY, items=True),
     "hours of sales": lambda _, sales: sales.hours(DAY, items=True),
     "top items": lambda _, sales: sales.top("r", "2026-11-23", 10),
-    "hours that tickets belong to": lambda _, sales: sales.mark([order.of(ready())]),
+    "hours that tickets belong to": lambda generations, _: mark(
+        generations.live, [order.of(ready())]
+    ),
     "summing up what is due": lambda generations, _: roll_up_next(generations.live),
 }
 

@@ -56,8 +56,9 @@ def read_event(message: Msg) -> Event:
 class Consumer(Generic[Content]):
     """A durable consumer of some of a stream's subjects; `read` may raise Unreadable.
 
-    `batches` is how many are handled at a time. With more than one nothing keeps two messages of
-    one subject in their order.
+    `batches` is how many are handled at a time while there is a backlog; without one, what comes
+    meanwhile is the next batch. With more than one nothing keeps two messages of one subject in
+    their order.
     """
 
     stream: Stream
@@ -104,9 +105,11 @@ async def _pull(
         consumer.durable, consumer.stream.name
     )
     task, handling = asyncio.current_task(), set[asyncio.Task[None]]()
+    messages: list[Msg] = []
     try:
         while task and not task.cancelling():  # the client may swallow it: a message came as well
-            if len(handling) == consumer.batches:
+            at_a_time = consumer.batches if len(messages) == BATCH else 1
+            while len(handling) >= at_a_time:
                 await asyncio.wait(handling, return_when=asyncio.FIRST_COMPLETED)
             with contextlib.suppress(TimeoutError):  # nothing came
                 messages = await subscription.fetch(BATCH, PULL_EXPIRES)

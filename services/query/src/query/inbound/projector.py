@@ -17,7 +17,7 @@ SERVICE = "query"
 PROJECTED = (ORDERS, TICKETS, MENU, RESTAURANTS)
 """The streams that the views are made from."""
 BATCHES = 2
-"""Of a stream, at a time: one is taken apart while the store joins the other. Any order will do."""
+"""Of a backlog, at a time: one is taken apart while the store joins the other, in any order."""
 
 EVENTS = Counter("comanda_query_events_projected", "Events whose effect is stored", ["stream"])
 LAG = Histogram(

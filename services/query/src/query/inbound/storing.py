@@ -31,9 +31,7 @@ async def store(batch: Sequence[Received], stores: Stores) -> list[DeadLetter]:
 async def _store(events: Sequence[Event], stores: Stores) -> None:
     """Join what the events say, one view per document, into the stores they belong to."""
     about_orders = [order.of(each) for each in events if isinstance(each, OrderEvent | TicketEvent)]
-    views = joined(about_orders, lambda view: view.order_id, order.join)
-    await stores.orders.merge(views)
-    await stores.sales.mark(views)
+    await stores.orders.merge(joined(about_orders, lambda view: view.order_id, order.join))
     items = [menu.of(each) for each in events if isinstance(each, MenuEvent)]
     await stores.menus.merge_items(joined(items, lambda view: view.key, menu.join))
     restaurants = [menu.of(each) for each in events if isinstance(each, RestaurantEvent)]

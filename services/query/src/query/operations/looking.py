@@ -18,7 +18,7 @@ from query.operations.kinds import MALFORMED, ORDER_DOCUMENTS, Kind
 from query.operations.site import Site
 from query.outbound.generations import Generation
 from query.outbound.mongo import PATIENTLY, answering
-from query.outbound.sales import MongoSales
+from query.outbound.sales import mark
 from query.views.parts import behind, unlike, view_in
 from query.views.store import Document
 
@@ -157,7 +157,8 @@ async def _sum_up_anew(site: Site, *documents: Document | None) -> None:
     for document in documents:
         with contextlib.suppress(*MALFORMED):  # it was nothing like an order
             if document:
-                await MongoSales(site.generations).mark([view_in(document)])
+                for generation in await site.generations.written():
+                    await mark(generation, [view_in(document)])
 
 
 async def _about(site: Site, kind: Kind, key: str) -> tuple[list[Event], dict[Stream, int]]:

@@ -9,7 +9,8 @@ from query.outbound.board import read_board
 from query.outbound.derived import DERIVE
 from query.outbound.generations import Generations
 from query.outbound.indexes import OF_ORDERS
-from query.outbound.mongo import answering
+from query.outbound.mongo import answering, write_alike
+from query.outbound.sales import mark
 from query.outbound.together import Together
 from query.views.board import Board
 from query.views.joining import State
@@ -30,8 +31,13 @@ class MongoOrders:
             await generation.orders.create_indexes(OF_ORDERS)
 
     async def merge(self, views: Sequence[OrderView]) -> None:
+        if not views:
+            return
+        generations = await self._generations.written()
         joins = [_joining(view) for view in views]
-        await self._generations.write(lambda generation: generation.orders, joins)
+        await write_alike([generation.orders for generation in generations], joins)
+        for generation in generations:
+            await mark(generation, views)
 
     async def one(self, order_id: str) -> Document | None:
         return await self._by_id.ask(order_id)

@@ -39,13 +39,6 @@ class MongoSales:
                 [("due", ASCENDING)], partialFilterExpression=DIRTY
             )
 
-    async def mark(self, views: Sequence[OrderView]) -> None:
-        since = _now()
-        for generation in await self._generations.written():
-            hours = {Hour.of(view.restaurant, view.order) for view in views if view.order}
-            hours |= await _hours_of_tickets(generation, views)
-            await write(generation.sales_days, _marks(hours, since))
-
     async def days(self, span: Span, *, items: bool) -> Kept:
         now = _now()
         wanted = FRESHNESS | FIGURES | (ITEMS if items else {})
@@ -73,6 +66,18 @@ class MongoSales:
         if found is None or "summary" not in found:
             return None
         return {"as_of": _as_of([found], now), **found["summary"]}
+
+
+async def mark(generation: Generation, views: Sequence[OrderView]) -> None:
+    """Have the hours summed up anew in which these orders were placed.
+
+    Call it after the views were merged, and before their events are acknowledged. Repeating it
+    costs a sum, and changes none. Raises what `mongo.write` raises.
+    """
+    since = _now()
+    hours = {Hour.of(view.restaurant, view.order) for view in views if view.order}
+    hours |= await _hours_of_tickets(generation, views)
+    await write(generation.sales_days, _marks(hours, since))
 
 
 def day_key(restaurant: str, day: str) -> str:

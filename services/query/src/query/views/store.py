@@ -33,6 +33,7 @@ class Orders(Protocol):
     async def merge(self, views: Sequence[OrderView]) -> None:
         """Join each view, one per order, into what is stored. Safe to repeat and to run at once.
 
+        Once it has succeeded, sales will be summed up anew where these orders change them.
         Raises Unstorable if one of them can't be stored; the others may be or not.
         """
 
@@ -95,13 +96,6 @@ class Menus(Protocol):
 
 class Sales(Protocol):
     """What was sold, summed up ahead of the question. Each raises StoreAway if it can't be done."""
-
-    async def mark(self, views: Sequence[OrderView]) -> None:
-        """Have the hours summed up anew in which these orders were placed.
-
-        Call it after the views were merged, and before their events are acknowledged. Repeating it
-        costs a sum, and changes none.
-        """
 
     async def days(self, span: Span, *, items: bool) -> Kept:
         """The business days of the span, with what was sold of each item if that is wanted."""
