@@ -54,6 +54,7 @@ def renderings(numbers: Numbers) -> Renderings:
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A change counts at once, and time alone outdates nothing."""
     monkeypatch.setattr(rendered, "HOLD", 0.0)
+    monkeypatch.setattr(rendered, "MEANWHILE", 0.0)
     monkeypatch.setattr(rendered, "KEPT", LONG)
 
 
@@ -75,6 +76,7 @@ async def test_an_answer_is_kept_until_something_changes(
 async def test_an_answer_that_may_speak_of_the_time_is_not_kept_for_long(
     numbers: Numbers, renderings: Renderings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(rendered, "HOLD", 0.0)
     monkeypatch.setattr(rendered, "KEPT", 0.05)
     await given(renderings)
     await asyncio.sleep(0.06)
@@ -123,6 +125,40 @@ async def test_changes_one_after_the_other_have_it_computed_once_in_a_while(
         renderings.outdate("ours")
 
     assert numbers.asked == 1
+
+
+async def test_an_old_answer_is_given_at_once_while_the_next_is_read(
+    numbers: Numbers, renderings: Renderings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rendered, "HOLD", 0.0)
+    monkeypatch.setattr(rendered, "MEANWHILE", LONG)
+    old = (await renderings.of("ours")).body
+    numbers.now = 1
+    numbers.may_answer.clear()
+    renderings.outdate("ours")
+
+    assert [renderings.at_once("ours") for _ in range(3)] == [old] * 3
+    await eventually(lambda: value(numbers.asked), lambda asked: asked == 2)
+    numbers.may_answer.set()
+
+    assert await given(renderings) == b'["ours",1]'
+    assert renderings.at_once("ours") == body(["ours", 1])
+    assert numbers.asked == 2
+
+
+async def test_an_old_answer_is_not_given_for_ever(
+    numbers: Numbers, renderings: Renderings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rendered, "HOLD", 0.0)
+    monkeypatch.setattr(rendered, "MEANWHILE", 0.02)
+    await given(renderings)
+    numbers.may_answer.clear()
+    renderings.outdate("ours")
+    assert renderings.at_once("ours")
+
+    await asyncio.sleep(0.03)
+
+    assert renderings.at_once("ours") is None
 
 
 async def test_who_knows_of_a_change_is_given_what_was_read_after_it(

@@ -13,9 +13,11 @@ from service_kit.fast_lane import Plain
 from query.inbound.http.answers import Body, tagged
 
 HOLD = 0.1
-"""Seconds that an answer is given although something has changed: the bound of how old it is."""
+"""Seconds at least from one answer's beginning to the next one's, whatever changes."""
 KEPT = 2.0
-"""Seconds that an answer is given while nothing changes: it may speak of the time."""
+"""Seconds that an answer is good for while nothing changes: it may speak of the time."""
+MEANWHILE = 0.25
+"""Seconds that one that is good no more is given while the next is read: how old it may be."""
 MOST = 1000
 """Answers that are kept at most."""
 
@@ -28,7 +30,13 @@ class Rendering:
 
     begun: float
     task: asyncio.Task[Body]
+    before: "Rendering | None" = None
+    """The one before it, which was there."""
     outdated: asyncio.Event = field(default_factory=asyncio.Event)
+    _stale_from: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._stale_from = self.begun + KEPT
 
     @property
     def body(self) -> Body:
@@ -43,8 +51,19 @@ class Rendering:
 
     @property
     def good_until(self) -> float:
-        """When it is too old to be given, by the loop's clock."""
-        return self.begun + (HOLD if self.outdated.is_set() else KEPT)
+        """When another is to be given in its place, by the loop's clock."""
+        return max(self._stale_from, self.begun + HOLD)
+
+    @property
+    def given_until(self) -> float:
+        """When it is not to be given any more, even if there is no other."""
+        return max(self.good_until, self._stale_from + MEANWHILE)
+
+    def outdate(self) -> None:
+        """Something has changed now."""
+        if not self.outdated.is_set():
+            self._stale_from = min(self._stale_from, asyncio.get_running_loop().time())
+            self.outdated.set()
 
     async def until_outdated(self) -> None:
         """Wait until another would be given in its place."""
@@ -85,24 +104,32 @@ class Renderings:
         return rendering
 
     def at_once(self, restaurant: str) -> Body | None:
-        """The answer, if there is one to be given without waiting."""
-        kept = self._kept.get(restaurant)
-        if kept and kept.is_there and asyncio.get_running_loop().time() < kept.good_until:
-            self._is_told()  # it is still wanted
-            self._hits.inc()
-            return kept.body
-        return None
+        """The answer, if there is one to be given without waiting.
+
+        Of one that is good no more the next is begun, and until it is there the old one is given.
+        """
+        kept, now = self._kept.get(restaurant), asyncio.get_running_loop().time()
+        if kept is None or not self._is_told():
+            return None
+        if kept.is_there and now >= kept.good_until:
+            kept = self._begin(restaurant, now, keep=True)
+        given = kept if kept.is_there else kept.before
+        if given is None or now >= given.given_until:
+            return None
+        self._hits.inc()
+        return given.body
 
     def outdate(self, restaurant: str) -> None:
         """Something about the restaurant has changed."""
         if kept := self._kept.get(restaurant):
-            kept.outdated.set()
+            for each in filter(None, (kept, kept.before)):
+                each.outdate()
 
     def outdate_all(self) -> None:
         """Keep nothing of what there is."""
         kept, self._kept = self._kept, {}
         for rendering in kept.values():
-            rendering.outdated.set()
+            rendering.outdate()
 
     def close(self) -> None:
         """Tell those who wait for the next change that they need not."""
@@ -119,15 +146,19 @@ class Renderings:
         return self._begin(restaurant, now, keep=is_told)
 
     def _begin(self, restaurant: str, now: float, *, keep: bool) -> Rendering:
-        rendering = Rendering(now, asyncio.create_task(self._render(restaurant)))
-        self._kept.pop(restaurant, None)
+        before = self._kept.pop(restaurant, None)
+        if before and before.is_there:
+            before.before = None
+        elif before:
+            before = before.before
+        rendering = Rendering(now, asyncio.create_task(self._render(restaurant)), before)
         if keep:
             self._kept[restaurant] = rendering
             rendering.task.add_done_callback(lambda _: self._forget_failed(restaurant, rendering))
             if len(self._kept) > MOST:
                 del self._kept[next(iter(self._kept))]
         else:
-            rendering.outdated.set()
+            rendering.outdate()
         return rendering
 
     def _forget_failed(self, restaurant: str, rendering: Rendering) -> None:
