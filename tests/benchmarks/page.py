@@ -56,9 +56,8 @@ def _ratios(measured: Mapping[str, Spread]) -> Iterator[Sequence[str]]:
     for target in TARGETS:
         reached = target.reached(measured)
         if reached is not None:
-            bound = f"{'≤' if target.at_most else '≥'} {target.wanted:g}" if target.wanted else ""
             missed = "" if target.met(reached) else ", **not met**"
-            yield [target.about, f"{reached:.2f}", f"{bound}{missed}"]
+            yield [target.about, f"{reached:.2f}", f"{target.bound}{missed}"]
 
 
 def _table(head: Sequence[str], rows: Any) -> Iterator[str]:

@@ -32,7 +32,12 @@ COMPARED = {
     "top": "the day's top ten",
 }
 PROJECTED = "comanda.projector"
-CONTESTANTS = {"crud": "CRUD", "crud_reader": "CRUD, reads apart", "comanda": "Comanda"}
+CONTESTANTS = {
+    "crud": "CRUD",
+    "crud_reader": "CRUD, reads apart",
+    "comanda": "Comanda",
+    "comanda_reader": "Comanda, query's API apart",
+}
 
 
 def draw(folder: Path, measured: Measured) -> None:

@@ -28,25 +28,29 @@ from tests.benchmarks.wrk import Request, at_a_rate, saturate
 
 OPEN_LOOP = 50.0
 """Questions a second while the latency is measured."""
+WARM = 2
+"""Seconds before, in which what was asked for earlier is done with."""
 HERE_TOO = 2.0
 """Orders a second at the restaurant that is asked about, while others flood the rest."""
 
 
 async def measure(*, orders: int, seconds: int) -> Figures:
-    """One round over a past of so many orders: CRUD, CRUD with a reader of its own, Comanda."""
+    """One round over a past of so many orders: each contestant, also with its reads apart."""
     past = Past.of(orders)
     figures, said = await _crud(past, seconds)
     with temporary_folder() as folder, comanda(folder) as stack:
         projector = await let_project(stack, past)
-        query, questions = stack.services["query"].url, of_comanda(past)
+        query, ordering = stack.services["query"].url, stack.services["ordering"].url
+        questions = of_comanda(past)
         require_alike(said, await gists(query, questions))
-        measured = {
+        together = {
             "projector": projector,
             **await rates(query, questions, seconds=seconds),
-            **await _latencies(query, stack.services["ordering"].url, questions, seconds),
+            **await _latencies(query, ordering, questions, seconds),
             **await rebuild.measure(stack, questions, orders=orders),
         }
-    return {**figures, **named("comanda", measured)}
+        apart = await _latencies(stack.replica("query", "api").url, ordering, questions, seconds)
+    return {**figures, **named("comanda", together), **named("comanda_reader", apart)}
 
 
 async def _crud(past: Past, seconds: int) -> tuple[Figures, dict[str, Any]]:
@@ -94,6 +98,7 @@ async def _latencies(reads: str, writes: str, questions: Questions, seconds: int
     figures: dict[str, float] = {}
     for about in ("order", "board"):
         requests = [Request("GET", path) for path in questions[about]]
+        await at_a_rate(reads, requests, rate=OPEN_LOOP, seconds=WARM)
         quiet = await at_a_rate(reads, requests, rate=OPEN_LOOP, seconds=seconds)
         async with _writing(writes, seconds + 2):
             busy = await at_a_rate(reads, requests, rate=OPEN_LOOP, seconds=seconds)

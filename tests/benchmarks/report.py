@@ -66,9 +66,9 @@ def show(console: Console, measured: Mapping[str, Spread]) -> None:
     for target in TARGETS:
         reached = target.reached(measured)
         if reached is not None:
-            bound = f"{'≤' if target.at_most else '≥'} {target.wanted:g}"
-            sign = "[green]met[/]" if target.met(reached) else "[red]not met[/]"
-            ratios.add_row(target.about, f"{reached:.2f}", bound, sign)
+            verdict = "[green]met[/]" if target.met(reached) else "[red]not met[/]"
+            says = (target.bound, verdict) if target.wanted else ()
+            ratios.add_row(target.about, f"{reached:.2f}", *says)
     figures = Table("figure", "median", "least", "most", title="Figures")
     for name, spread in sorted(measured.items()):
         figures.add_row(name, *(f"{each:,.1f}" for each in asdict(spread).values()))

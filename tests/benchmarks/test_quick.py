@@ -23,7 +23,7 @@ MEASURED = {
     ),
     *(
         f"{contestant}.{question}.{when}.p99_ms"
-        for contestant in ("comanda", "crud", "crud_reader")
+        for contestant in ("comanda", "comanda_reader", "crud", "crud_reader")
         for question in ("order", "board")
         for when in ("quiet", "busy")
     ),

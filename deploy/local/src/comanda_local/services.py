@@ -19,12 +19,17 @@ PATIENCE = 60.0
 class Service:
     """One replica of a service, listening on loopback. Its methods raise CannotStart."""
 
-    def __init__(self, name: str, port: int, folder: Path, urls: Mapping[str, str]) -> None:
-        """`urls` holds the environment variables of the servers that this service uses."""
+    def __init__(
+        self, name: str, port: int, folder: Path, urls: Mapping[str, str], *role: str
+    ) -> None:
+        """`urls` holds the environment variables of the servers that this service uses.
+
+        A `role` is the command that has it do only a part of what it does.
+        """
         self.name = name
         self.port = port
         self.process = Child(
-            name, command(name), folder, env=environment(urls) | _http_environment(port)
+            name, command(name, *role), folder, env=environment(urls) | _http_environment(port)
         )
 
     @property

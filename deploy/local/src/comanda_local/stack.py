@@ -116,9 +116,12 @@ class Stack:
         replicas = [replica.process for replica in (*self.services.values(), *self._replicas)]
         return servers + replicas
 
-    def replica(self, name: str) -> Service:
-        """Start one more replica of a service on a port of its own and wait until it is ready."""
-        service = self._service(name, f"{name}-{len(self._replicas) + 2}", free_port())
+    def replica(self, name: str, *role: str) -> Service:
+        """Start one more replica of a service on a port of its own and wait until it is ready.
+
+        With a role, such as query's `api`, it does only that.
+        """
+        service = self._service(name, f"{name}-{len(self._replicas) + 2}", free_port(), *role)
         self._replicas.append(service)
         service.start()
         service.wait_until_ready()
@@ -159,8 +162,8 @@ class Stack:
         for service in self.services.values():
             service.wait_until_ready()
 
-    def _service(self, name: str, folder: str, port: int) -> Service:
-        return Service(name, port, self.folder / folder, self._urls_for(name))
+    def _service(self, name: str, folder: str, port: int, *role: str) -> Service:
+        return Service(name, port, self.folder / folder, self._urls_for(name), *role)
 
     def _urls_for(self, service: str) -> dict[str, str]:
         return {variable: self._url_for(service, variable) for variable in USES[service]}
