@@ -197,3 +197,10 @@ def test_the_read_side_is_operated_by_the_commands_of_query(stack: Stack) -> Non
     assert outcome.returncode == 0, outcome.stderr
     assert "live" in outcome.stdout
     assert comanda("query", "audit", "--data", stack.folder, "--repair").returncode == 0
+
+
+def test_what_the_commands_of_query_do_is_told_without_a_running_system(tmp_path: Path) -> None:
+    outcome = comanda("query", "dead-letters", "--help", "--data", tmp_path)
+
+    assert outcome.returncode == 0, outcome.stderr
+    assert "replay" in outcome.stdout

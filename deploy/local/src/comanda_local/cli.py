@@ -18,7 +18,7 @@ from comanda_local import session
 from comanda_local.api import Refusal
 from comanda_local.audit import PATIENCE
 from comanda_local.demo import demo as hold_demo
-from comanda_local.operators import run_query
+from comanda_local.operators import HELP, run_query, show_help
 from comanda_local.pos_export import NotAnExport
 from comanda_local.processes import CannotStart
 from comanda_local.replay import Replay
@@ -125,6 +125,8 @@ def query_command(
 ) -> None:
     """Operate the read side: rebuild, rollback, generations, audit, dead-letters (or --help)."""
     with _in_plain_words():
+        if HELP in context.args:
+            raise typer.Exit(show_help(context.args))
         running = _find(data, None, None, None, nats_url, None, mongodb)
         raise typer.Exit(run_query(running, context.args))
 

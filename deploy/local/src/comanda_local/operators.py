@@ -1,12 +1,14 @@
 """The operators' commands of query, run against the running system."""
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from comanda_local.processes import CannotStart
 from comanda_local.running import Running
 from comanda_local.services import command, environment
 from comanda_local.stack import MONGODB_URL, NATS_URL
+
+HELP = "--help"
 
 
 def run_query(running: Running, arguments: Sequence[str]) -> int:
@@ -16,6 +18,14 @@ def run_query(running: Running, arguments: Sequence[str]) -> int:
     """
     if not running.mongodb:
         raise CannotStart(f"Where is the store of the views? Set {MONGODB_URL}.")
-    urls = {NATS_URL: running.nats, MONGODB_URL: running.mongodb}
+    return _run(arguments, {NATS_URL: running.nats, MONGODB_URL: running.mongodb})
+
+
+def show_help(arguments: Sequence[str]) -> int:
+    """What `python -m query` says of these arguments, HELP among them; nothing need run."""
+    return _run(arguments, {})
+
+
+def _run(arguments: Sequence[str], urls: Mapping[str, str]) -> int:
     process = subprocess.run(command("query", *arguments), env=environment(urls), check=False)
     return process.returncode
