@@ -55,10 +55,14 @@ def test_who_was_told_is_not_told_again_by_the_next_process(tmp_path: Path) -> N
     assert after.unsettled() == []
 
 
-def test_an_order_with_a_round_in_the_kitchen_is_not_ready(tmp_path: Path) -> None:
-    notices = Notices(tmp_path / "notices")
+@pytest.mark.parametrize("heard_after", range(len(EVENTS) + 1))
+def test_an_order_with_a_round_in_the_kitchen_is_not_ready(
+    heard_after: int, tmp_path: Path
+) -> None:
+    notices, events = Notices(tmp_path / "notices"), [*EVENTS]
+    events.insert(heard_after, ItemsAdded(at=AT, order=TWO_ROUNDS, round=2))
 
-    for event in (ItemsAdded(at=AT, order=TWO_ROUNDS, round=2), *EVENTS):
+    for event in events:
         notices.apply(event)
 
     assert notices.unsettled() == []

@@ -1,4 +1,5 @@
 // Tells takeaway customers that their order is ready. Run: `node pickup.mjs`, settings below.
+import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, nanos } from '@nats-io/transport-node';
@@ -17,6 +18,7 @@ const events = new Events(
   SCHEMAS ? pathToFileURL(`${SCHEMAS}/`) : new URL('../../../contracts/schemas/', import.meta.url),
 );
 const notices = new Notices(RECORD);
+let caughtUp = false; // until everything that was there when we began is known, what we know is old
 const server = new URL(NATS_URL);
 const client = await connect({
   servers: server.host,
@@ -44,7 +46,8 @@ function tell(ids) {
 async function hear(message) {
   try {
     const { body } = await events.read(message);
-    tell([notices.apply(body)]);
+    const id = notices.apply(body);
+    if (caughtUp) tell([id]);
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error; // not acknowledged: it comes again
     console.error(`${message.subject} can't be read: ${error.message}`);
@@ -54,8 +57,8 @@ async function hear(message) {
   message.ack();
 }
 
-/** Read a stream by a durable consumer of our own, from its beginning, for ever. */
-async function follow(stream, subject) {
+/** Our durable consumer of a stream, from its beginning. */
+async function consumerOf(stream, subject) {
   const manager = await jetstreamManager(client, { apiPrefix: API, checkAPI: false });
   await manager.consumers.add(stream, {
     name: TEAM,
@@ -66,14 +69,28 @@ async function follow(stream, subject) {
     ack_wait: nanos(10_000), // many times what one message takes
     max_ack_pending: 1000,
   });
-  const consumer = await jetstream(client, { apiPrefix: API }).consumers.get(stream, TEAM);
+  return jetstream(client, { apiPrefix: API }).consumers.get(stream, TEAM);
+}
+
+/** Read a stream, for ever. */
+async function follow(consumer) {
   const messages = await consumer.consume({ max_messages: 100, abort_on_missing_resource: true });
   for await (const message of messages) await hear(message);
+}
+
+/** Tell whom we may once no message waits, or was given to us and is not acknowledged. */
+async function catchUp(consumers) {
+  while (!caughtUp) {
+    await setTimeout(1000);
+    const ours = await Promise.all(consumers.map((each) => each.info().catch(() => undefined)));
+    caughtUp = ours.every((info) => info?.num_pending + info?.num_ack_pending === 0);
+  }
+  tell();
 }
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => client.close().then(() => process.exit(0)));
 }
-tell(); // what was left
-await Promise.all([follow('ORDERS', 'orders.v1.>'), follow('TICKETS', 'tickets.v1.>')]);
+const consumers = [await consumerOf('ORDERS', 'orders.v1.>'), await consumerOf('TICKETS', 'tickets.v1.>')];
+await Promise.all([...consumers.map(follow), catchUp(consumers)]);
 process.exit(1); // only if a consumer was deleted: whoever runs us starts us again

@@ -61,7 +61,7 @@ class Notices:
         self._db.executescript(SCHEMA)
 
     def apply(self, event: Event) -> None:
-        """Take in an event; if its order is now ready, note that its customer is to be told."""
+        """Take in an event; note that its order's customer is to be told, if so it is now."""
         state = event.state
         with self._db:  # one transaction
             if isinstance(state, Order):
@@ -73,6 +73,7 @@ class Notices:
                 self._db.execute(TICKET, row)
             else:
                 return
+            self._db.execute("DELETE FROM notices WHERE order_id = ? AND outcome IS NULL", (of,))
             ready_at = self._ready_at(of)
             if ready_at is not None:
                 noted = (of, ready_at.isoformat())

@@ -25,11 +25,13 @@ API = "$JS.comanda.API"
 """What a team's account knows Comanda's JetStream by."""
 
 STREAMS = (ORDERS, TICKETS)
-WATCH_EVERY = 5.0
-"""Seconds between two looks at whether our consumers are there."""
+LOOK_EVERY = 1.0
+"""Seconds between two looks at our consumers."""
 
 log = logging.getLogger("pickup")
 notices = Notices(FILE)
+caught_up = asyncio.Event()
+"""Set once everything that was there when we began is known: before that, what we know is old."""
 broker = NatsBroker(
     URL,
     js_options={"prefix": API},
@@ -51,7 +53,8 @@ async def hear(message: NatsMessage) -> None:
         log.warning("%s can't be read: %s", raw.subject, reason)
         await raw.term()
         return
-    tell()
+    if caught_up.is_set():
+        tell()
     await message.ack()
 
 
@@ -91,17 +94,26 @@ async def set_up(js: JetStreamContext, stream: Stream) -> None:
 
 
 async def watch(js: JetStreamContext) -> None:
-    """Raise if a consumer of ours was deleted, which FastStream would never notice."""
+    """Tell whom we may once we have caught up.
+
+    Raises if a consumer of ours was deleted, which FastStream would never notice.
+    """
     while True:
-        await asyncio.sleep(WATCH_EVERY)
         with contextlib.suppress(nats.errors.TimeoutError, nats.errors.NoRespondersError):
-            for stream in STREAMS:
-                await js.consumer_info(stream.name, NAME)
+            ours = [await js.consumer_info(stream.name, NAME) for stream in STREAMS]
+            if not (caught_up.is_set() or any(map(is_behind, ours))):
+                caught_up.set()
+                tell()
+        await asyncio.sleep(LOOK_EVERY)
+
+
+def is_behind(consumer: api.ConsumerInfo) -> bool:
+    """Whether messages wait, or were given to us, perhaps before a crash, and not acknowledged."""
+    return bool(consumer.num_pending or consumer.num_ack_pending)
 
 
 async def main() -> None:
     """Run until SIGINT or SIGTERM; fail if a consumer is gone: whoever runs us starts us again."""
-    tell()  # what was left
     async with (
         await nats.connect(URL, max_reconnect_attempts=-1) as client,
         asyncio.TaskGroup() as tasks,
