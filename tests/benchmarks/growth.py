@@ -32,10 +32,11 @@ async def _at(orders: int, seconds: int) -> Figures:
         theirs = {**await rates(url, of_crud(past), seconds=seconds)}
         theirs |= held(service.processes, "loaded")
     with temporary_folder() as folder, comanda(folder) as stack:
-        ours = {"projector": await let_project(stack, past)}
+        ours = {"projector": await let_project(stack, past, ["query"])}
         query = stack.services["query"].url
         ours |= await rates(query, of_comanda(past), seconds=seconds)
-        ours |= held(stack.processes, "loaded")
+        servers = [server.process for server in stack.servers.values()]
+        ours |= held([stack.services["query"].process, *servers], "loaded")
         ours["views_mib"] = await _size_of_views(stack.urls[MONGODB_URL])
     return {**named("crud", theirs), **named("comanda", ours)}
 

@@ -1,7 +1,7 @@
 """Questions: how many a second, and how long one waits while orders pour in."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -68,10 +68,12 @@ async def _crud(past: Past, seconds: int) -> tuple[Figures, dict[str, Any]]:
     return {**named("crud", alone), **named("crud_reader", beside)}, said
 
 
-async def let_project(stack: Stack, past: Past) -> float:
+async def let_project(
+    stack: Stack, past: Past, services: Sequence[str] = ("query", "serving", "ordering")
+) -> float:
     """Bring a past into every store of Comanda; events a second that query projected meanwhile.
 
-    Each service catches up by itself, query first.
+    The services catch up one by one, query first; those that are not named stay stopped.
     """
     for service in stack.services.values():
         service.stop()
@@ -80,7 +82,7 @@ async def let_project(stack: Stack, past: Past) -> float:
         count = await publish(client, past.messages())
         stack.services["query"].start()
         rate = await projected(client.jetstream(), count)
-        for name in ("query", "serving", "ordering"):
+        for name in services:
             if name != "query":
                 stack.services[name].start()
             stack.services[name].wait_until_ready()
