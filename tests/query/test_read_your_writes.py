@@ -213,7 +213,7 @@ async def test_who_waited_in_vain_is_told_which_version_there_is(
 
 
 @pytest.mark.parametrize("ticket_came", [False, True])
-async def test_an_order_that_never_came_is_unknown_in_the_end(
+async def test_an_order_that_has_not_come_yet_is_behind_in_the_end(
     fresh_mongodb_url: str, orders: MongoOrders, restaurant: str, ticket_came: bool
 ) -> None:
     order = an_order(restaurant=restaurant)
@@ -224,4 +224,6 @@ async def test_an_order_that_never_came_is_unknown_in_the_end(
         url = f"/v1/restaurants/{restaurant}/orders/{order.order_id}?min_version=1"
         answer = await query.get(url)
 
-    assert (answer.status_code, answer.json()["code"]) == (404, "unknown-order")
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert (problem["code"], problem["version"], problem["min_version"]) == ("behind", 0, 1)

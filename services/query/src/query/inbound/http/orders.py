@@ -52,11 +52,17 @@ class OneOrder:
         return await asked(self._arrivals.look_until(order_id, look, new_enough, self._within))
 
     async def by_id(self, restaurant: str, order_id: str, min_version: int | None) -> Document:
-        """The order; refused if it is not known or its version is not there."""
+        """The order; refused if it is not known or its version is not there.
+
+        Who asks for a version knows that there is such an order: then it is yet to come here.
+        """
         document = await self.in_time(partial(self._orders.one, order_id), order_id, min_version)
-        if document is None or document["restaurant"] != restaurant or not is_known(document):
+        if document and document["restaurant"] != restaurant:
             raise unknown_order(restaurant, order_id)
-        return _new_enough(document, min_version)
+        _require(document, min_version)
+        if document is None or not is_known(document):
+            raise unknown_order(restaurant, order_id)
+        return document
 
     async def shown(
         self, restaurant: str, order_id: str, min_version: int | None, if_none_match: str | None
@@ -120,9 +126,10 @@ def order_routes(order: OneOrder, lists: Lists) -> APIRouter:
         if min_version and not _has(document, min_version):
             order_id = document["_id"] if document else ""  # of what has no id there is no news
             document = await order.in_time(look, order_id, min_version)
+        _require(document, min_version)
         if document is None:
             raise unknown_order(restaurant, f"{number} of {business_day}")
-        return tagged_answer(shown_order(_new_enough(document, min_version)), if_none_match)
+        return tagged_answer(shown_order(document), if_none_match)
 
     return router
 
@@ -131,7 +138,6 @@ def _has(document: Document | None, version: int) -> bool:
     return document is not None and version_of(document) >= version
 
 
-def _new_enough(document: Document, min_version: int | None) -> Document:
+def _require(document: Document | None, min_version: int | None) -> None:
     if min_version and not _has(document, min_version):
-        raise behind(version_of(document), min_version)
-    return document
+        raise behind(version_of(document) if document else 0, min_version)
