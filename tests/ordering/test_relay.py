@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from ordering.outbound import relay
-from ordering.outbound.outbox import PARTITIONS, waves
+from ordering.outbound import publishing, relay
+from ordering.outbound.outbox import PARTITIONS
+from ordering.outbound.publishing import waves
 from ordering.outbound.relay import Relay
 from service_kit.components import Component, running
 from service_kit.jetstream import connected, publish_all, set_up_stream
@@ -49,6 +50,12 @@ async def client(nats_server: Nats) -> AsyncIterator[Client]:
 @pytest.fixture
 def js(client: Client) -> JetStreamContext:
     return client.jetstream()
+
+
+@pytest.fixture(params=[1, 1000], ids=["as batches", "one by one"])
+def worth_a_batch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From how many events on they are stored together: always, and never here."""
+    monkeypatch.setattr(publishing, "WORTH_A_BATCH", request.param)
 
 
 def a_relay(database: Database, nats_server: Nats) -> Component:
@@ -116,6 +123,7 @@ async def test_what_is_committed_while_the_broker_is_away_is_published_when_it_i
     assert list(found.values()) == [["placed", "items-added"]] * 20
 
 
+@pytest.mark.usefixtures("worth_a_batch")
 async def test_an_event_published_before_its_relay_died_is_on_the_stream_once(
     database: Database, nats_server: Nats, client: Client, js: JetStreamContext
 ) -> None:
@@ -133,6 +141,7 @@ async def test_an_event_published_before_its_relay_died_is_on_the_stream_once(
     assert [len(await messages(js, stream)) for stream in (RESTAURANTS, MENU, ORDERS)] == [1, 2, 1]
 
 
+@pytest.mark.usefixtures("worth_a_batch")
 async def test_nothing_overtakes_an_event_that_can_not_be_published(
     database: Database, nats_server: Nats, js: JetStreamContext
 ) -> None:
@@ -261,9 +270,11 @@ async def test_a_commit_wakes_the_relay_of_any_replica(
     assert len(await messages(js, ORDERS)) == 1
 
 
+@pytest.mark.usefixtures("worth_a_batch")
 async def test_a_backlog_of_many_batches_is_published_whole_and_in_order(
     database: Database, nats_server: Nats, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(relay, "FEW", 1)
     monkeypatch.setattr(relay, "MOST", 3)
     store = database.replica()
     await open_la_piazza(store)

@@ -127,6 +127,7 @@ async def set_up_stream(js: JetStreamContext, stream: Stream, *, replicas: int) 
         max_age=stream.max_age,
         duplicate_window=stream.duplicate_window,
         allow_direct=True,
+        allow_atomic=not stream.work_queue,  # its owner may have many messages stored as one
         discard=api.DiscardPolicy.NEW,
     )
     try:

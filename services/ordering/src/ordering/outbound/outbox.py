@@ -113,20 +113,3 @@ def outbox_row(event: Event, *, event_id: UUID, trace: dict[str, str]) -> dict[s
         "headers": dict(message.headers),
         "body": message.body,
     }
-
-
-def waves(aggregates: Sequence[str]) -> list[list[int]]:
-    """Positions of outbox rows, in groups that may be in flight together.
-
-    The n-th event of each aggregate is in the n-th group, so that a group holds no two events of
-    one aggregate, and an event goes only after the one before it was acknowledged.
-    """
-    seen: dict[str, int] = {}
-    groups: list[list[int]] = []
-    for position, aggregate in enumerate(aggregates):
-        turn = seen.get(aggregate, 0)
-        seen[aggregate] = turn + 1
-        if turn == len(groups):
-            groups.append([])
-        groups[turn].append(position)
-    return groups

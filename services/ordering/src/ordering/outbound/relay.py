@@ -4,43 +4,41 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import asyncpg
 import structlog
-from comanda_contracts import Message
 from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS
 from nats.aio.client import Client
-from nats.js.api import PubAck
 from prometheus_client import Counter
 from service_kit.components import Ready
-from service_kit.jetstream import connected, jetstream, publish_all, set_up_stream
+from service_kit.jetstream import connected, jetstream, set_up_stream
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ordering.outbound.outbox import (
     CHANNEL,
     FORGET,
+    PARTITIONS,
     mark_published,
     publish_again_after,
     waiting,
-    waves,
 )
 from ordering.outbound.partitions import Partitions
+from ordering.outbound.publishing import BATCH, Published, publish_in_order
 
 log = structlog.get_logger()
 
-MOST = 128
-"""Events of one partition that are published together."""
+FEW = 32
+"""Events of one partition that are no backlog yet."""
+LANES = 4
+"""Ways by which a backlog is published, each with its share of the partitions."""
+MOST = BATCH // -(-PARTITIONS // LANES)
+"""Events of one partition that are published together of a backlog."""
 POLL = 1.0
 """Seconds after which the outbox is looked at even if nobody said that something is new."""
 
 RELAYED = Counter("comanda_relayed_events_total", "Events acknowledged by their stream")
 
 STREAMS = (ORDERS, MENU, RESTAURANTS)
-
-
-_Published = tuple[dict[int, PubAck], Exception | None]
-"""Where events are stored, by their ids, and what went wrong with others, if anything."""
 
 
 class NotAcknowledged(Exception):
@@ -111,32 +109,36 @@ class _Line:
     def __init__(self, connection: AsyncConnection, nats: Client) -> None:
         self._connection = connection
         self._nats = nats
+        self._asking = asyncio.Lock()  # a connection answers one question at a time
         self._reconnects = nats.stats["reconnects"]
 
     async def drain(self, held: Sequence[int], until: float) -> None:
         """Publish what waits in these partitions; nothing is in flight any more when this ends.
 
-        Of a backlog one half of the partitions is published while the other is settled and read:
-        an order's events are all in one partition, so nothing overtakes any of them. Begins nothing
-        new after `until`. Raises NotAcknowledged.
+        A backlog goes by several lanes, so that some of it is read and marked while other is
+        published: an order's events are all in one partition, so nothing overtakes any of them.
+        Begins nothing new after `until`. Raises NotAcknowledged.
         """
-        batch = await waiting(self._connection, held, MOST)
-        await self._settle(await _publish_in_order(self._nats, batch))
-        if len(batch) < MOST:
+        few = await waiting(self._connection, held, FEW)
+        await self._settle(await publish_in_order(self._nats, few))
+        if len(few) < FEW:
             return
-        published: _Published = ({}, None)
-        batch, turns = await waiting(self._connection, held[::2], MOST), (held[1::2], held[::2])
-        while batch or published[0]:
-            publishing = asyncio.create_task(_publish_in_order(self._nats, batch))
-            try:
-                await self._settle(published)
-                is_time = time.monotonic() < until
-                batch = await waiting(self._connection, turns[0], MOST) if is_time else ()
-                published, turns = await publishing, turns[::-1]
-            finally:
-                publishing.cancel()
+        lanes = (self._drain_lane(held[first::LANES], until) for first in range(LANES))
+        for failure in await asyncio.gather(*lanes, return_exceptions=True):
+            if failure is not None:
+                raise failure
 
-    async def _settle(self, published: _Published) -> None:
+    async def _drain_lane(self, partitions: Sequence[int], until: float) -> None:
+        while time.monotonic() < until:
+            async with self._asking:
+                batch = await waiting(self._connection, partitions, MOST)
+            if not batch:
+                return
+            published = await publish_in_order(self._nats, batch)
+            async with self._asking:
+                await self._settle(published)
+
+    async def _settle(self, published: Published) -> None:
         """Mark what was stored. Raises NotAcknowledged if not all of it was, or surely is."""
         stored, failure = published
         if self._nats.stats["reconnects"] != self._reconnects:
@@ -155,26 +157,3 @@ async def _find_what_was_lost(connection: AsyncConnection, nats: Client) -> None
         last = (await js.stream_info(stream.name)).state.last_seq
         if lost := await publish_again_after(connection, stream.name, last):
             log.warning("the stream has lost events", stream=stream.name, last=last, lost=lost)
-
-
-async def _publish_in_order(nats: Client, rows: Sequence[Any]) -> _Published:
-    """Publish the rows; returns the acknowledgements by id, and what went wrong, if anything.
-
-    An event whose forerunner failed is not sent, so that nothing overtakes it.
-    """
-    stored: dict[int, PubAck] = {}
-    failure: Exception | None = None
-    held_back: set[str] = set()
-    for wave in waves([row.aggregate for row in rows]):
-        next_ones = [rows[position] for position in wave]
-        sendable = [row for row in next_ones if row.aggregate not in held_back]
-        outcomes = await publish_all(
-            nats, [Message(row.subject, row.headers, row.body) for row in sendable]
-        )
-        for row, outcome in zip(sendable, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                failure = outcome
-                held_back.add(row.aggregate)
-            else:
-                stored[row.id] = outcome
-    return stored, failure
