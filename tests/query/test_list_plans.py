@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+import bson
 import pytest
 from comanda_contracts import Line, Order, OrderStatus
 from query.outbound.generations import Generations
@@ -83,7 +84,7 @@ async def lists(database: Database, orders: MongoOrders) -> MongoLists:
     """The lists of a restaurant that has been in business for a while."""
     views = [document(of(placed(order))) for order in some_orders()]
     await Generations(database).live.orders.insert_many(views)
-    return MongoLists(Generations(database))
+    return MongoLists(Generations(database), render=bson.encode)
 
 
 async def plan_of(database: Database, ask: Callable[[], Awaitable[object]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from query.outbound.mongo import Database
 from query.outbound.orders import MongoOrders
 from query.views.listing import Listing, Place, Sort
 from query.views.status import ACTIVE, ViewStatus
-from query.views.store import PageExpired
+from query.views.store import Document, PageExpired
 
 from tests.query.builders import a_restaurant, after, an_order, placed
 from tests.query.conftest import store
@@ -29,9 +29,14 @@ on_a_real_store = settings(
 )
 
 
+def its_id(document: Document) -> bytes:
+    """What the lists show of an order here."""
+    return str(document["_id"]).encode()
+
+
 @pytest.fixture
 def lists(database: Database) -> MongoLists:
-    return MongoLists(Generations(database))
+    return MongoLists(Generations(database), render=its_id)
 
 
 class Restaurant:
@@ -89,7 +94,7 @@ async def test_by_time_an_order_that_is_in_the_list_all_the_while_is_on_one_page
     place, is_first = None, True
     while place or is_first:
         page = await lists.page(listing, place, data.draw(st.integers(1, 3)))
-        listed += [each["_id"] for each in page.orders]
+        listed += [each.decode() for each in page.orders]
         place, is_first = page.place, False
         for _ in range(data.draw(st.integers(0, 2)) if place else 0):
             await restaurant.happen()
@@ -115,11 +120,11 @@ async def test_by_total_the_list_is_what_it_was_when_its_first_page_was_read(
     )
 
     page = await lists.page(listing, None, 2)
-    listed = [each["_id"] for each in page.orders]
+    listed = [each.decode() for each in page.orders]
     while page.place:
         await restaurant.happen()
         page = await lists.page(listing, page.place, 2)
-        listed += [each["_id"] for each in page.orders]
+        listed += [each.decode() for each in page.orders]
 
     assert listed == as_it_was
 
@@ -151,10 +156,10 @@ async def test_nothing_is_skipped_or_repeated_while_others_write(
 
     writing = asyncio.create_task(write())
     page = await lists.page(Listing(restaurant, sort), None, 7)
-    listed = [each["_id"] for each in page.orders]
+    listed = [each.decode() for each in page.orders]
     while page.place:
         page = await lists.page(Listing(restaurant, sort), page.place, 7)
-        listed += [each["_id"] for each in page.orders]
+        listed += [each.decode() for each in page.orders]
     is_over.set()
     await writing
 

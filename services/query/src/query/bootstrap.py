@@ -16,7 +16,7 @@ from service_kit.http import application
 from service_kit.jetstream import connected, jetstream, set_up_stream
 from service_kit.leaving import AtEnd
 
-from query.inbound.http.answers import order_json
+from query.inbound.http.answers import listed_json, order_json
 from query.inbound.http.board import board_lane, board_routes, rendered_boards
 from query.inbound.http.caught_up import CaughtUp
 from query.inbound.http.documented import ANSWERS
@@ -97,7 +97,7 @@ class Answers(NamedTuple):
 def answers_from(generations: Generations, *, min_version_wait: float) -> Answers:
     """The answers to every question, from these views."""
     stores, following = stores_over(generations), Following(generations)
-    lists, arrivals = MongoLists(generations), Arrivals(following)
+    lists, arrivals = MongoLists(generations, listed_json), Arrivals(following)
     caught_up = CaughtUp(lists, arrivals, within=min_version_wait)
     boards = rendered_boards(stores.orders, stores.menus, following.want)
     tops = rendered_tops(stores.sales, stores.menus)

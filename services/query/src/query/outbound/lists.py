@@ -1,40 +1,34 @@
 """Lists of orders in MongoDB: every page is read from an index and from one state of the store."""
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
-from bson import Timestamp
-from pymongo import ASCENDING, DESCENDING
-from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from query.outbound.generations import Generation, Generations
 from query.outbound.mongo import answering
+from query.outbound.pages import SNAPSHOT, Asked, Listed, Pages
+from query.outbound.together import Together
 from query.views import finding
-from query.views.listing import Listing, Moment, Place, at_milliseconds, milliseconds
-from query.views.status import ACTIVE, ViewStatus
-from query.views.store import Document, Page, PageExpired
+from query.views.listing import Listing, Moment, Place, milliseconds
+from query.views.status import ACTIVE
+from query.views.store import Document, Page
 
-LISTED = {"timeline": 0, "order.found_by": 0, "order.assumed": 0, "order.overruled": 0}
-"""What no list shows."""
+PAGES = 16
+"""Pages that are read together at most, so that none waits long for others."""
 
 SEATED = {"status": 1, **{f"order.{name}": 1 for name in ("table", "guests", "number", "total")}}
 SEATED |= {f"order.{name}": 1 for name in ("currency", "placed_at", "version")}
 """What is shown of an order at its table."""
 
-SNAPSHOT = "snapshot"
-"""Read concern: a change in the middle of a scan can't hide an order or show it twice."""
-
-TOO_OLD = frozenset({239, 246})
-"""Codes of MongoDB: SnapshotTooOld, SnapshotUnavailable."""
-
-Filter = dict[str, Any]
-
 
 class MongoLists:
     """The store `Lists`, from the collection `orders` of the live generation."""
 
-    def __init__(self, generations: Generations) -> None:
+    def __init__(self, generations: Generations, render: Callable[[Document], bytes]) -> None:
+        """`render` makes the JSON that a list has of an order."""
         self._generations = generations
+        self._pages = Pages(render)
+        self._together = Together(self._now, most=PAGES)
 
     async def version(self, restaurant: str, order_id: str) -> int:
         majority = self._generations.live.orders.with_options(
@@ -52,14 +46,15 @@ class MongoLists:
             return await self._generations.live.orders.find_one(which)
 
     async def page(self, listing: Listing, after: Place | None, limit: int) -> Page:
-        live, moment = self._generations.live, after.moment if after else None
-        async with answering():
-            if listing.sort.by_total:
-                moment = moment or await _now(live)
-            found = await _read(live, listing, after, moment, limit + 1)
+        asked = Asked(listing, after, limit + 1)
+        if listing.sort.by_total:
+            found, moment = await self._as_first_read(asked)
+        else:
+            found, moment = await self._together.ask(asked) or [], None
         shown = found[:limit]
         is_last = len(found) <= limit
-        return Page(shown, None if is_last else _place(listing, shown[-1], moment))
+        place = None if is_last else _place(listing, shown[-1], moment)
+        return Page([each.json for each in shown], place)
 
     async def seated(self, restaurant: str) -> list[Document]:
         snapshot = self._generations.live.orders.with_options(read_concern=ReadConcern(SNAPSHOT))
@@ -68,88 +63,24 @@ class MongoLists:
         async with answering():
             return await at_tables.to_list()
 
+    async def _now(self, asked: Sequence[Asked]) -> Mapping[Asked, list[Listed]]:
+        async with answering():
+            return await self._pages.now(self._generations.live, asked)
 
-async def _read(
-    live: Generation, listing: Listing, after: Place | None, moment: Moment | None, limit: int
-) -> list[Document]:
-    """The orders from there on, as they were at the moment or, if there is none, as they are.
-
-    Raises PageExpired.
-    """
-    concern: dict[str, Any] = {"level": SNAPSHOT}
-    if moment:
-        if moment.generation != live.number:
-            raise PageExpired
-        concern["atClusterTime"] = Timestamp(moment.seconds, moment.increment)
-    try:
-        cursor = await live.orders.database.cursor_command(
-            "find",
-            live.orders.name,
-            filter=_which(listing, after),
-            sort=_sort(listing),
-            projection=LISTED,
-            limit=limit,
-            readConcern=concern,
-        )
-        return await cursor.to_list()
-    except OperationFailure as error:
-        if error.code in TOO_OLD:
-            raise PageExpired from error
-        raise
+    async def _as_first_read(self, asked: Asked) -> tuple[list[Listed], Moment]:
+        """The page in the state that the list was first read in, and which one that is."""
+        live, moment = self._generations.live, asked.after.moment if asked.after else None
+        async with answering():
+            moment = moment or await _this_moment(live)
+            return await self._pages.at(live, moment, asked), moment
 
 
-async def _now(live: Generation) -> Moment:
+async def _this_moment(live: Generation) -> Moment:
     """The state that the store is in."""
     time = (await live.orders.database.command("ping"))["operationTime"]
     return Moment(live.number, time.time, time.inc)
 
 
-def _which(listing: Listing, after: Place | None) -> Filter:
-    """Terms first by how few orders they leave: the index is searched by the first of them."""
-    terms, all_of = _terms(listing), [_beyond(listing, after)] if after else []
-    which: Filter = {"restaurant": listing.restaurant}
-    if terms:
-        which["order.found_by"] = {"$all": terms}
-    if listing.statuses != frozenset(ViewStatus):
-        which["status"] = {"$in": sorted(listing.statuses)}
-    if listing.placed_from or listing.placed_to:
-        bounds = {"$gte": listing.placed_from, "$lt": listing.placed_to}
-        which["order.placed_at"] = {name: at for name, at in bounds.items() if at}
-    if listing.min_total or listing.sort.by_total:
-        which["order.total"] = {"$gte": listing.min_total}
-    return {**which, "$and": all_of} if all_of else which
-
-
-def _terms(listing: Listing) -> list[str]:
-    terms = [finding.of_customer(listing.customer)] if listing.customer else []
-    terms += sorted(listing.words, key=lambda word: (-len(word), word))
-    if listing.table:
-        of_table = finding.of_active_table if listing.only_active else finding.of_table
-        terms.append(of_table(listing.table))
-    if listing.channel:
-        terms.append(finding.of_channel(listing.channel))
-    is_narrow = terms or listing.sort.by_total or listing.statuses != frozenset(ViewStatus)
-    return terms if is_narrow else [finding.ANY_ORDER]
-
-
-def _beyond(listing: Listing, after: Place) -> Filter:
-    """What comes after the place. The first bound is for the index, the others are for ties."""
-    beyond, up_to = ("$lt", "$lte") if listing.sort.is_descending else ("$gt", "$gte")
-    key = after.key if listing.sort.by_total else at_milliseconds(after.key)
-    ties = [{_key(listing): {beyond: key}}, {"_id": {beyond: after.order_id}}]
-    return {_key(listing): {up_to: key}, "$or": ties}
-
-
-def _sort(listing: Listing) -> dict[str, int]:
-    direction = DESCENDING if listing.sort.is_descending else ASCENDING
-    return {_key(listing): direction, "_id": direction}
-
-
-def _key(listing: Listing) -> str:
-    return "order.total" if listing.sort.by_total else "order.placed_at"
-
-
-def _place(listing: Listing, last: Document, moment: Moment | None) -> Place:
-    order = last["order"]
-    key = order["total"] if listing.sort.by_total else milliseconds(order["placed_at"])
-    return Place(key, last["_id"], moment)
+def _place(listing: Listing, last: Listed, moment: Moment | None) -> Place:
+    key = last.total if listing.sort.by_total else milliseconds(last.placed_at)
+    return Place(key, last.order_id, moment)

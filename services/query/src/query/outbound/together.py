@@ -1,4 +1,4 @@
-"""Questions for single documents, asked of the store together when many come at a time."""
+"""Questions to the store, asked together when many come at a time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -23,8 +23,9 @@ class Together(Generic[Key, Value]):
     answered was read after it was asked for. `fetch` takes distinct keys, and returns what exists.
     """
 
-    def __init__(self, fetch: Fetch[Key, Value]) -> None:
+    def __init__(self, fetch: Fetch[Key, Value], most: int = MOST) -> None:
         self._fetch = fetch
+        self._most = most
         self._waiting: dict[Key, asyncio.Future[Value | None]] = {}
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -41,7 +42,7 @@ class Together(Generic[Key, Value]):
 
     async def _answer_all(self) -> None:
         while self._waiting:
-            keys = list(self._waiting)[:MOST]
+            keys = list(self._waiting)[: self._most]
             await self._answer({key: self._waiting.pop(key) for key in keys})
 
     async def _answer(self, asked: Mapping[Key, "asyncio.Future[Value | None]"]) -> None:

@@ -48,8 +48,8 @@ class Orders(Protocol):
 class Page:
     """Some orders of a list."""
 
-    orders: list[Document]
-    """Without their timelines."""
+    orders: list[bytes]
+    """The JSON of each."""
     place: Place | None
     """Where the page ends; None if nothing comes after it."""
 

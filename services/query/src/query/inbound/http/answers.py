@@ -9,7 +9,7 @@ import orjson
 from fastapi import Response
 from service_kit.problems import Refused
 
-from query.views.shown import shown_order
+from query.views.shown import listed_order, shown_order
 from query.views.store import Document, StoreAway
 
 RETRY_AFTER = {"Retry-After": "1"}
@@ -46,6 +46,11 @@ def as_json(content: Any) -> bytes:
 def order_json(document: Document) -> bytes:
     """An order as it is shown, wherever one is."""
     return as_json(shown_order(document))
+
+
+def listed_json(document: Document) -> bytes:
+    """An order as lists show it."""
+    return as_json(listed_order(document))
 
 
 def answer(content: Any, headers: Mapping[str, str] | None = None) -> Response:

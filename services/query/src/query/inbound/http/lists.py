@@ -3,11 +3,11 @@
 import re
 from collections.abc import Awaitable
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
+import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from service_kit.fast_lane import Lane, Plain
-from starlette.datastructures import URL
 
 from query.inbound import schema
 from query.inbound.http.answers import answer, asked
@@ -17,7 +17,6 @@ from query.inbound.http.documented import OF_A_PAGE, OF_MANY_ORDERS
 from query.inbound.http.filters import Filters
 from query.inbound.http.parameters import PREFIX, SOME_RESTAURANT, Slug
 from query.inbound.http.restaurants import known_restaurant
-from query.views.shown import listed_order
 from query.views.store import Lists, Menus, PageExpired
 from query.views.tables import occupied_tables
 
@@ -47,7 +46,7 @@ class ListedOrders:
             await known_restaurant(self._menus, restaurant)
         cursor = cursor_at(page.place, listing) if page.place else None
         return answer(
-            {"orders": [listed_order(document) for document in page.orders], "next": cursor},
+            {"orders": [orjson.Fragment(each) for each in page.orders], "next": cursor},
             headers=_link(query, cursor) if cursor else {},
         )
 
@@ -106,5 +105,6 @@ def list_routes(listed: ListedOrders, lists: Lists, menus: Menus, caught_up: Cau
 
 def _link(query: str, cursor: str) -> dict[str, str]:
     """The next page by RFC 8288, relative to this one."""
-    after = URL(f"?{query}").include_query_params(cursor=cursor).query
+    kept = [each for each in parse_qsl(query, keep_blank_values=True) if each[0] != "cursor"]
+    after = urlencode([*kept, ("cursor", cursor)])
     return {"Link": f'<?{after}>; rel="next"'}
