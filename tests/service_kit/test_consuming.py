@@ -11,8 +11,9 @@ from comanda_contracts.streams import DEAD_LETTERS, MENU
 from comanda_local.servers import Nats
 from nats.aio.client import Client
 from service_kit.components import Component, Ready, running
-from service_kit.consuming import BATCH, Consumer, Received, consume
+from service_kit.consuming import Consumer, Received, consume
 from service_kit.jetstream import ACK_WAIT, connected, publish_all, set_up_stream
+from service_kit.pulling import BATCH
 
 from tests.conftest import NewNatsServer
 
@@ -93,9 +94,13 @@ async def test_a_batch_is_handled_while_another_is_if_any_order_will_do(
     nats_server: Nats, client: Client
 ) -> None:
     class TwoByTwo(Prices):
-        both = asyncio.Barrier(2)
+        begun = 0
+        both = asyncio.Event()
 
         async def handle(self, batch: list[Received]) -> None:
+            self.begun += 1
+            if self.begun == 2:
+                self.both.set()
             await self.both.wait()
             await super().handle(batch)
 

@@ -17,15 +17,10 @@ from typing_extensions import TypeVar
 from service_kit.components import Ready
 from service_kit.dead_letters import DeadLetter, set_aside
 from service_kit.jetstream import jetstream, set_up_consumer
+from service_kit.pulling import Pull
 
 log = structlog.get_logger()
 
-BATCH = 500
-PULL_EXPIRES = 2.0
-"""Seconds that a pull waits for a first message; it is handed over at once, with what is behind it.
-
-It is also how long a consumer takes at most to pull again after the broker was away.
-"""
 PROBE_EVERY = 2.0
 """Seconds between two looks at whether the consumers are still there."""
 REDELIVER_AFTER = 1.0
@@ -101,23 +96,25 @@ async def _check(js: JetStreamContext, consumers: Sequence[Consumer[Any]]) -> No
 async def _pull(
     client: Client, service: str, consumer: Consumer[Any], failing: dict[str, str]
 ) -> None:
-    subscription = await jetstream(client).pull_subscribe_bind(
-        consumer.durable, consumer.stream.name
-    )
-    task, handling = asyncio.current_task(), set[asyncio.Task[None]]()
-    messages: list[Msg] = []
+    handling = set[asyncio.Task[None]]()
     try:
-        while task and not task.cancelling():  # the client may swallow it: a message came as well
-            at_a_time = consumer.batches if len(messages) == BATCH else 1
-            while len(handling) >= at_a_time:
-                await asyncio.wait(handling, return_when=asyncio.FIRST_COMPLETED)
-            with contextlib.suppress(TimeoutError):  # nothing came
-                messages = await subscription.fetch(BATCH, PULL_EXPIRES)
+        async with Pull(client, consumer.stream.name, consumer.durable) as pull:
+
+            def may_begin() -> bool:
+                return not handling or (len(handling) < consumer.batches and pull.is_backlog)
+
+            def end(batch: asyncio.Task[None]) -> None:
+                handling.discard(batch)
+                pull.look()
+
+            while True:
+                await pull.until(may_begin)
+                messages = await pull.take()
                 # a task of its own: on Python 3.11 a TaskGroup that fails leaves its task marked as
                 # being cancelled, and this one would end
                 batch = asyncio.create_task(_settle(client, service, consumer, messages, failing))
                 handling.add(batch)
-                batch.add_done_callback(handling.discard)
+                batch.add_done_callback(end)
     finally:
         for batch in handling:
             batch.cancel()

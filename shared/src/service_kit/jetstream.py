@@ -69,7 +69,12 @@ def jetstream(client: Client) -> JetStreamContext:
     The streams are in an account that no service is in, whose API has a name of its own for every
     user, the operator too. A server without users has no accounts either.
     """
-    return client.jetstream(prefix=API if client.options["user"] else api.DEFAULT_PREFIX)
+    return client.jetstream(prefix=api_prefix(client))
+
+
+def api_prefix(client: Client) -> str:
+    """What JetStream's API is called by the client's user."""
+    return API if client.options["user"] else api.DEFAULT_PREFIX
 
 
 def _credentials(url: str) -> dict[str, Any]:
