@@ -1,4 +1,4 @@
-"""From when an order was placed until query's store has it, as its change stream tells."""
+"""From an order's commit, by PostgreSQL's clock of it, until query's change stream tells of it."""
 
 import asyncio
 import contextlib
@@ -6,19 +6,17 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from comanda_local.stack import DATABASE_URL, Stack
 from pymongo import AsyncMongoClient
 
+from tests.benchmarks.loading import connected
+
 ORDERS = "orders-1"
-PLACED_AT = "order.placed_at"
+SECOND = timedelta(seconds=1)
 SHOWN: list[Mapping[str, Any]] = [
     {
         "$project": {
-            "placed_at": {
-                "$ifNull": [
-                    f"$fullDocument.{PLACED_AT}",
-                    f"$updateDescription.updatedFields.{PLACED_AT}",
-                ]
-            },
+            "documentKey": 1,
             "version": {
                 "$ifNull": [
                     "$fullDocument.order.version",
@@ -29,32 +27,58 @@ SHOWN: list[Mapping[str, Any]] = [
     },
     {"$match": {"version": 1}},
 ]
+COMMITTED = """
+    SELECT id::text, pg_xact_commit_timestamp(xmin) FROM orders
+    WHERE id = ANY($1::uuid[])
+"""
 
 
 class Lags:
-    """Seconds that each order took, in the order in which they became visible."""
+    """When each order became visible, in that order, and what its lag is."""
 
     def __init__(self) -> None:
-        self.seconds: list[float] = []
+        self._visible: list[tuple[str, datetime]] = []
         self._more = asyncio.Event()
 
+    def __len__(self) -> int:
+        return len(self._visible)
+
     def note(self, change: Mapping[str, Any]) -> None:
-        placed_at = change["placed_at"].replace(tzinfo=UTC)
-        self.seconds.append((datetime.now(UTC) - placed_at) / timedelta(seconds=1))
+        self._visible.append((change["documentKey"]["_id"], datetime.now(UTC)))
         self._more.set()
 
     async def until(self, count: int, *, within: float) -> float:
         """Wait until so many are visible. Returns the loop's time of the last."""
         async with asyncio.timeout(within):
-            while len(self.seconds) < count:
+            while len(self) < count:
                 self._more.clear()
                 await self._more.wait()
         return asyncio.get_running_loop().time()
 
+    async def since(self, count: int, database: str) -> list[float]:
+        """Seconds from its commit in this database, of each order but the first so many."""
+        visible = self._visible[count:]
+        async with connected(database) as connection:
+            rows = await connection.fetch(COMMITTED, [order_id for order_id, _ in visible])
+        committed: dict[str, datetime] = dict(map(tuple, rows))
+        return [(at - committed[order_id]) / SECOND for order_id, at in visible]
+
+
+async def keep_commit_times(stack: Stack) -> None:
+    """Have PostgreSQL keep when each transaction committed, which takes a restart."""
+    async with connected(stack.urls[DATABASE_URL]) as connection:
+        await connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+    server, ordering = stack.servers[DATABASE_URL], stack.services["ordering"]
+    ordering.stop()
+    server.stop()
+    server.start()
+    ordering.start()
+    ordering.wait_until_ready()
+
 
 @contextlib.asynccontextmanager
 async def followed(mongodb: str) -> AsyncIterator[Lags]:
-    """The lags of the orders that become visible from now on."""
+    """The orders that become visible from now on."""
     lags, opened = Lags(), asyncio.Event()
 
     async def follow(client: AsyncMongoClient[dict[str, Any]]) -> None:

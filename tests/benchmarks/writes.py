@@ -8,12 +8,12 @@ from statistics import median
 
 import nats
 from comanda_local.places import temporary_folder
-from comanda_local.stack import MONGODB_URL, NATS_URL, Stack
+from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Stack
 
 from tests.benchmarks.backlog import settled
 from tests.benchmarks.contestants import comanda, crud
 from tests.benchmarks.figures import Figures, Percentiles, named
-from tests.benchmarks.lag import Lags, followed
+from tests.benchmarks.lag import Lags, followed, keep_commit_times
 from tests.benchmarks.loading import load_crud_menu
 from tests.benchmarks.memory import held
 from tests.benchmarks.orders import ELSEWHERE, RESTAURANT, placing
@@ -68,6 +68,7 @@ async def _ordering_alone(stack: Stack, seconds: int) -> Figures:
 
 async def _pipeline(stack: Stack, seconds: int) -> Figures:
     """Everything runs, and the lag is watched."""
+    await keep_commit_times(stack)
     async with followed(stack.urls[MONGODB_URL]) as lags:
         await _lags_at(stack, lags, STEADY, seconds=1)
         steady = await _lags_at(stack, lags, STEADY, seconds=seconds)
@@ -84,11 +85,11 @@ async def _pipeline(stack: Stack, seconds: int) -> Figures:
 
 async def _lags_at(stack: Stack, lags: Lags, rate: float, *, seconds: int) -> Sequence[float]:
     """Of the orders that are placed at this rate."""
-    before = len(lags.seconds)
+    before = len(lags)
     url = stack.services["ordering"].url
     load = await at_a_rate(url, PLACING, rate=rate, seconds=seconds)
     await lags.until(before + load.requests, within=DRAINED_WITHIN)
-    return lags.seconds[before:]
+    return await lags.since(before, stack.urls[DATABASE_URL])
 
 
 async def _lags_at_saturation(
@@ -97,12 +98,13 @@ async def _lags_at_saturation(
     """Orders a second until all are placed, queued in the kitchen and visible; and their lags."""
     clock = asyncio.get_running_loop().time
     async with await nats.connect(stack.urls[NATS_URL]) as client:
-        before, begin = len(lags.seconds), clock()
+        before, begin = len(lags), clock()
         load = await saturate(stack.services["ordering"].url, PLACING, seconds=seconds)
         await lags.until(before + load.requests, within=DRAINED_WITHIN)
         for service in ("serving", "query"):
             await settled(client.jetstream(), service)
-        return load.requests / (clock() - begin), lags.seconds[before:]
+        rate = load.requests / (clock() - begin)
+    return rate, await lags.since(before, stack.urls[DATABASE_URL])
 
 
 def _percentiles(seconds: Sequence[float]) -> Figures:
