@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from ordering.outbound.database import connect, migrate
 from ordering.outbound.group_commit import GroupCommit
+from ordering.outbound.handover import HandOver
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -23,9 +24,9 @@ class Database:
     engine: AsyncEngine
     commits: int = field(default=0)
 
-    def replica(self) -> GroupCommit:
+    def replica(self, handed: HandOver | None = None) -> GroupCommit:
         """What one ordering process has; `commits` counts the transactions of all."""
-        return GroupCommit(self.engine, new_id=uuid.uuid4)
+        return GroupCommit(self.engine, new_id=uuid.uuid4, handed=handed or HandOver())
 
     def __post_init__(self) -> None:
         event.listen(self.engine.sync_engine, "commit", self._count)

@@ -15,6 +15,7 @@ from ordering.domain.refusals import CannotOrder
 from ordering.outbound.answers import forget_expired
 from ordering.outbound.database import connect, migrate
 from ordering.outbound.group_commit import GroupCommit
+from ordering.outbound.handover import HandOver
 from service_kit.components import Component, Ready, running
 from sqlalchemy import text
 
@@ -188,7 +189,7 @@ async def test_without_its_database_it_says_so_and_goes_on_once_it_is_back() -> 
         server.start()
         await asyncio.to_thread(migrate, server.url)
         engine = connect(server.url)
-        store = GroupCommit(engine, new_id=uuid.uuid4)
+        store = GroupCommit(engine, new_id=uuid.uuid4, handed=HandOver())
         await open_la_piazza(store)
         placed = await store.run(placing())
 

@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from ordering.outbound import publishing, relay
+from ordering.outbound.handover import HandOver
 from ordering.outbound.outbox import PARTITIONS
 from ordering.outbound.publishing import waves
 from ordering.outbound.relay import Relay
@@ -24,7 +25,7 @@ from service_kit.jetstream import connected, publish_all, set_up_stream
 from sqlalchemy import text
 
 from tests.conftest import NewNatsServer
-from tests.ordering.commands import adding, open_la_piazza, placing
+from tests.ordering.commands import Store, adding, open_la_piazza, placing
 from tests.ordering.conftest import Database
 from tests.waiting import eventually
 
@@ -58,8 +59,9 @@ def worth_a_batch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(publishing, "WORTH_A_BATCH", request.param)
 
 
-def a_relay(database: Database, nats_server: Nats) -> Component:
-    return Component("relay", Relay(database.engine, [nats_server.url], 1).run)
+def a_relay(database: Database, nats_server: Nats, handed: HandOver | None = None) -> Component:
+    relay = Relay(database.engine, [nats_server.url], 1, handed or HandOver())
+    return Component("relay", relay.run)
 
 
 def outbox_is_empty(database: Database) -> Callable[[], Awaitable[bool]]:
@@ -268,6 +270,64 @@ async def test_a_commit_wakes_the_relay_of_any_replica(
         await eventually(outbox_is_empty(database))
 
     assert len(await messages(js, ORDERS)) == 1
+
+
+async def test_first_events_of_the_same_process_are_relayed_although_nobody_is_notified(
+    database: Database, nats_server: Nats, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "POLL", 3600.0)
+    monkeypatch.setattr(relay, "CHANNEL", "elsewhere")
+    handed = HandOver()
+    store = database.replica(handed)
+    await open_la_piazza(store)
+
+    async with running([a_relay(database, nats_server, handed)]):
+        await eventually(outbox_is_empty(database))
+        orders = await asyncio.gather(*(store.run(placing()) for _ in range(20)))
+        await eventually(outbox_is_empty(database))
+
+    placed = {f"orders.v1.la-piazza.{order.order_id}": ["placed"] for order in orders}
+    assert await versions(js) == placed
+
+
+async def test_what_is_handed_over_and_what_is_found_keep_each_orders_events_in_order(
+    database: Database, nats_server: Nats, js: JetStreamContext
+) -> None:
+    handed = HandOver()
+    store, other = database.replica(handed), database.replica()
+    await open_la_piazza(store)
+
+    async def order_and_order_again(one: Store, another: Store) -> None:
+        order = await one.run(placing())
+        await another.run(adding(order.order_id))
+        await one.run(adding(order.order_id))
+
+    async with running([a_relay(database, nats_server, handed)]):
+        pairs = [(store, other), (other, store), (store, store)] * 20
+        await asyncio.gather(*(order_and_order_again(*pair) for pair in pairs))
+        await eventually(outbox_is_empty(database))
+
+    events = ["placed", "items-added", "items-added"]
+    assert list((await versions(js)).values()) == [events] * 60
+
+
+async def test_what_is_handed_over_while_the_broker_is_away_is_published_when_it_is_back(
+    database: Database, nats_server: Nats
+) -> None:
+    handed = HandOver()
+    store = database.replica(handed)
+    async with running([a_relay(database, nats_server, handed)]):
+        await open_la_piazza(store)
+        await eventually(outbox_is_empty(database))
+
+        nats_server.kill()
+        await asyncio.gather(*(store.run(placing()) for _ in range(20)))
+        nats_server.start()
+        await eventually(outbox_is_empty(database))
+
+    async with connected([nats_server.url], "test") as client:
+        found = await versions(client.jetstream())
+    assert list(found.values()) == [["placed"]] * 20
 
 
 @pytest.mark.usefixtures("worth_a_batch")

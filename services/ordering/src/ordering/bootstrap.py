@@ -22,6 +22,7 @@ from ordering.inbound.nats.kitchen import kitchen_news
 from ordering.outbound.answers import forget_expired
 from ordering.outbound.database import connect, watch
 from ordering.outbound.group_commit import GroupCommit
+from ordering.outbound.handover import HandOver
 from ordering.outbound.relay import Relay
 from ordering.settings import Settings
 
@@ -29,8 +30,9 @@ from ordering.settings import Settings
 def bootstrap(settings: Settings) -> FastAPI:
     """The whole service. Orders are taken while PostgreSQL is there, whatever else is not."""
     engine = connect(settings.database_url.get_secret_value())
-    relay = Relay(engine, settings.nats_servers, settings.stream_replicas)
-    commands = GroupCommit(engine, new_id=new_id)
+    handed = HandOver()
+    relay = Relay(engine, settings.nats_servers, settings.stream_replicas, handed)
+    commands = GroupCommit(engine, new_id=new_id, handed=handed)
 
     async def database(ready: Ready) -> None:
         await watch(engine, ready)

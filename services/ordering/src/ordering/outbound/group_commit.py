@@ -17,6 +17,7 @@ from ordering.application.transaction import StoreUnavailable, Transaction
 from ordering.domain.refusals import Refusal
 from ordering.outbound.answers import Name, name_of
 from ordering.outbound.database import is_connection_loss
+from ordering.outbound.handover import HandOver
 from ordering.outbound.transaction import PostgresTransaction
 
 log = structlog.get_logger()
@@ -49,9 +50,13 @@ class GroupCommit:
     group is rolled back and each of its commands is run again on its own.
     """
 
-    def __init__(self, engine: AsyncEngine, *, new_id: Callable[[], UUID]) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, new_id: Callable[[], UUID], handed: HandOver
+    ) -> None:
+        """`handed` is where the relay of this process takes first events from."""
         self._engine = engine
         self._new_id = new_id
+        self._handed = handed
         self._waiting: deque[_Waiting] = deque()
         self._draining: asyncio.Task[None] | None = None
 
@@ -100,7 +105,7 @@ class GroupCommit:
 
     async def _commit(self, group: list[_Waiting]) -> None:
         async with self._engine.begin() as connection:
-            transaction = PostgresTransaction(connection, self._new_id)
+            transaction = PostgresTransaction(connection, self._new_id, self._handed)
             requests = [each.request for each in group if each.request]
             answered = await transaction.answers.find(requests)
             outcomes = await asyncio.gather(
@@ -111,6 +116,7 @@ class GroupCommit:
                 if isinstance(outcome, BaseException) and not isinstance(outcome, Refusal):
                     raise outcome
             await transaction.save()
+        self._handed.give(transaction.for_relay)
         for each, outcome in zip(group, outcomes, strict=True):
             _answer(each, outcome)
 

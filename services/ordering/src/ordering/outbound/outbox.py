@@ -2,24 +2,28 @@
 
 import zlib
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 from comanda_contracts import Event, seal, subjects
 from nats.js.api import PubAck
 from sqlalchemy import (
     BigInteger,
+    LargeBinary,
     SmallInteger,
     String,
     bindparam,
+    cast,
     func,
+    insert,
     null,
     select,
     text,
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ordering.outbound.tables import OutboxRow, table
@@ -38,6 +42,7 @@ then published again from here.
 """
 
 OUTBOX = table(OutboxRow)
+COLUMNS = ("partition", "aggregate", "subject", "headers", "body")
 
 _HELD = (
     func.unnest(bindparam("held", type_=ARRAY(SmallInteger)))
@@ -74,6 +79,58 @@ LOST = (
 FORGET = text("""
     DELETE FROM outbox WHERE published_at < now() - make_interval(secs => :kept_for)
 """).bindparams(kept_for=KEPT_FOR)
+
+
+_ADDED = (
+    func.unnest(
+        bindparam("partitions", type_=ARRAY(SmallInteger)),
+        bindparam("aggregates", type_=ARRAY(String)),
+        bindparam("subjects", type_=ARRAY(String)),
+        bindparam("headers", type_=ARRAY(String)),
+        bindparam("bodies", type_=ARRAY(LargeBinary)),
+    )
+    .table_valued(*COLUMNS, with_ordinality="turn")
+    .render_derived("added")
+)
+ADD = (
+    insert(OUTBOX)
+    .from_select(
+        COLUMNS,
+        select(
+            *(_ADDED.c[name] for name in ("partition", "aggregate", "subject")),
+            cast(_ADDED.c.headers, JSONB),
+            _ADDED.c.body,
+        ).order_by(_ADDED.c.turn),
+    )
+    .returning(OUTBOX.c.id)
+)
+NOTIFY = text(f"NOTIFY {CHANNEL}")
+
+
+class Waiting(NamedTuple):
+    """An event that is committed and to be published."""
+
+    id: int
+    aggregate: str
+    subject: str
+    headers: dict[str, str]
+    body: bytes
+
+
+async def add(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[Waiting]:
+    """Put rows of `outbox_row` into the outbox; returns them with their ids, in their order."""
+    parameters = {
+        "partitions": [row["partition"] for row in rows],
+        "aggregates": [row["aggregate"] for row in rows],
+        "subjects": [row["subject"] for row in rows],
+        "headers": [orjson.dumps(row["headers"]).decode() for row in rows],
+        "bodies": [row["body"] for row in rows],
+    }
+    ids = sorted((await connection.execute(ADD, parameters)).scalars())
+    return [
+        Waiting(id_, row["aggregate"], row["subject"], row["headers"], row["body"])
+        for id_, row in zip(ids, rows, strict=True)
+    ]
 
 
 async def waiting(connection: AsyncConnection, held: Collection[int], most: int) -> Sequence[Any]:

@@ -14,10 +14,12 @@ from service_kit.components import Ready
 from service_kit.jetstream import connected, jetstream, set_up_stream
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ordering.outbound.handover import HandOver
 from ordering.outbound.outbox import (
     CHANNEL,
     FORGET,
     PARTITIONS,
+    Waiting,
     mark_published,
     publish_again_after,
     waiting,
@@ -53,11 +55,15 @@ class Relay:
     what it acknowledged is compared with what it has.
     """
 
-    def __init__(self, engine: AsyncEngine, nats_servers: Sequence[str], replicas: int) -> None:
+    def __init__(
+        self, engine: AsyncEngine, nats_servers: Sequence[str], replicas: int, handed: HandOver
+    ) -> None:
+        """`handed` is where the transactions of this process give first events to."""
         self._engine = engine
         self._nats_servers = nats_servers
         self._replicas = replicas
-        self._news = asyncio.Event()
+        self._handed = handed
+        self._told = True
 
     async def run(self, ready: Ready) -> None:
         """Relay until cancelled; raises if PostgreSQL or the streams fail: run it again."""
@@ -73,6 +79,7 @@ class Relay:
                 await self._listen(connection)
                 await self._relay(connection, nats, ready)
             finally:
+                self._handed.close()
                 await connection.invalidate()  # ends the session, and with it its locks
 
     async def _relay(self, connection: AsyncConnection, nats: Client, ready: Ready) -> None:
@@ -82,25 +89,35 @@ class Relay:
         await _find_what_was_lost(connection, nats)
         while True:
             await partitions.balance()
+            self._handed.open(partitions.held)
             await connection.execute(FORGET)
             look_around_at = time.monotonic() + POLL
+            self._told = True
             while time.monotonic() < look_around_at:
-                self._news.clear()
-                await line.drain(sorted(partitions.held), until=look_around_at)
+                self._handed.some.clear()
+                await line.relay(self._handed.take())
+                if self._told:
+                    self._told = False
+                    await line.drain(sorted(partitions.held), until=look_around_at)
                 ready()
                 await self._wait_for_news(until=look_around_at)
 
     async def _wait_for_news(self, until: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(until - time.monotonic()):
-                await self._news.wait()
+                await self._handed.some.wait()
 
     async def _listen(self, connection: AsyncConnection) -> None:
         """Be woken by every commit, of this process or another."""
         raw = await connection.get_raw_connection()
         driver = raw.driver_connection
         assert isinstance(driver, asyncpg.Connection)  # noqa: S101 - the engine's URL says so
-        await driver.add_listener(CHANNEL, lambda *_: self._news.set())
+
+        def hear(*_: object) -> None:
+            self._told = True
+            self._handed.some.set()
+
+        await driver.add_listener(CHANNEL, hear)
 
 
 class _Line:
@@ -111,6 +128,11 @@ class _Line:
         self._nats = nats
         self._asking = asyncio.Lock()  # a connection answers one question at a time
         self._reconnects = nats.stats["reconnects"]
+
+    async def relay(self, events: Sequence[Waiting]) -> None:
+        """Publish first events, which overtake none. Raises NotAcknowledged."""
+        if events:
+            await self._settle(await publish_in_order(self._nats, events))
 
     async def drain(self, held: Sequence[int], until: float) -> None:
         """Publish what waits in these partitions; nothing is in flight any more when this ends.

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from service_kit.tracing import current_trace
-from sqlalchemy import bindparam, insert, select, text
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ordering.application.transaction import DomainEvent
@@ -17,9 +17,10 @@ from ordering.domain.restaurant import Restaurant, RestaurantSet
 from ordering.outbound import rows
 from ordering.outbound.aggregates import Aggregates, Mapped, Statements
 from ordering.outbound.answers import Answers
-from ordering.outbound.outbox import CHANNEL, outbox_row
+from ordering.outbound.handover import HandOver
+from ordering.outbound.outbox import NOTIFY, Waiting, add, outbox_row
 from ordering.outbound.sequences import Sequences
-from ordering.outbound.tables import MenuItemRow, OrderRow, OutboxRow, RestaurantRow, table
+from ordering.outbound.tables import MenuItemRow, OrderRow, RestaurantRow, table
 from ordering.published import published_event
 
 RESTAURANTS = Statements(Mapped(table(RestaurantRow), rows.restaurant_row, rows.restaurant_of))
@@ -33,8 +34,6 @@ WHOLE_MENU = (
     )
     .order_by(ITEMS.mapped.table.c.category, ITEMS.mapped.table.c.name)
 )
-TO_OUTBOX = insert(table(OutboxRow))
-NOTIFY = text(f"NOTIFY {CHANNEL}")
 
 
 class PostgresTransaction:
@@ -44,16 +43,22 @@ class PostgresTransaction:
     same order and by ascending key, so that two transactions can't wait for each other.
     """
 
-    def __init__(self, connection: AsyncConnection, new_id: Callable[[], UUID]) -> None:
+    def __init__(
+        self, connection: AsyncConnection, new_id: Callable[[], UUID], handed: HandOver
+    ) -> None:
         self._connection = connection
         self._new_id = new_id
+        self._handed = handed
         self._restaurants = Aggregates(connection, RESTAURANTS)
         self._items = Aggregates(connection, ITEMS)
         self._orders = Aggregates(connection, ORDERS)
         self._sequences = Sequences(connection)
         self.answers = Answers(connection)
         """Answers to requests that have a key: to find before, and to keep after deciding."""
+        self.for_relay: list[Waiting] = []
+        """Events to be handed over once this is committed; of all others PostgreSQL tells."""
         self._outbox: list[dict[str, Any]] = []
+        self._first: list[bool] = []
         self._one_at_a_time = asyncio.Lock()
         self._answers: set[asyncio.Task[None]] = set()
         self._answering_soon = False
@@ -90,13 +95,17 @@ class PostgresTransaction:
     def record(self, event: DomainEvent) -> None:
         match event:
             case RestaurantSet(restaurant=restaurant):
-                self._restaurants.stage(restaurant, new=restaurant.version == 1)
+                is_first = restaurant.version == 1
+                self._restaurants.stage(restaurant, new=is_first)
             case MenuItemSet(item=item) | MenuItemWithdrawn(item=item):
-                self._items.stage(item, new=item.version == 1)
+                is_first = item.version == 1
+                self._items.stage(item, new=is_first)
             case _:
-                self._orders.stage(event.order, new=event.order.version == 1)
+                is_first = event.order.version == 1
+                self._orders.stage(event.order, new=is_first)
         row = outbox_row(published_event(event), event_id=self._new_id(), trace=current_trace())
         self._outbox.append(row)
+        self._first.append(is_first)
 
     def note(self, order: Order) -> None:
         self._orders.stage(order, new=False)
@@ -114,8 +123,14 @@ class PostgresTransaction:
         await self._orders.save()
         await self.answers.save()
         if self._outbox:
-            await self._connection.execute(TO_OUTBOX, self._outbox)
-            await self._connection.execute(NOTIFY)
+            waiting = await add(self._connection, self._outbox)
+            self.for_relay = [
+                event
+                for event, row, is_first in zip(waiting, self._outbox, self._first, strict=True)
+                if is_first and self._handed.takes(row["partition"])
+            ]
+            if len(self.for_relay) < len(waiting):
+                await self._connection.execute(NOTIFY)
 
     def _answer_soon(self) -> None:
         """Answer once everybody who can ask in this turn of the event loop has done so."""
