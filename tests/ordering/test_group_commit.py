@@ -12,6 +12,7 @@ from ordering.application.once import Answer, Request
 from ordering.application.transaction import StoreUnavailable, Transaction
 from ordering.domain.order import Order
 from ordering.domain.refusals import CannotOrder
+from ordering.outbound import group_commit
 from ordering.outbound.answers import forget_expired
 from ordering.outbound.database import connect, migrate
 from ordering.outbound.group_commit import GroupCommit
@@ -33,6 +34,23 @@ async def test_commands_that_arrive_together_share_transactions(database: Databa
 
     assert len({order.number for order in orders}) == 100
     assert database.commits - before < 20
+
+
+async def test_commands_that_come_while_others_wait_are_gathered(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "APART", 1.0)
+    store = database.replica()
+    await open_la_piazza(store)
+    before = database.commits
+
+    first = asyncio.create_task(store.run(placing()))
+    await asyncio.sleep(0)  # it goes by itself
+    meanwhile = asyncio.create_task(store.run(placing()))
+    await first
+    await asyncio.gather(meanwhile, store.run(placing()))
+
+    assert database.commits - before == 2
 
 
 async def test_a_refused_command_fails_alone_in_its_group(database: Database) -> None:
