@@ -128,11 +128,17 @@ class _Line:
         self._nats = nats
         self._asking = asyncio.Lock()  # a connection answers one question at a time
         self._reconnects = nats.stats["reconnects"]
+        self._drained: set[int] = set()
 
     async def relay(self, events: Sequence[Waiting]) -> None:
-        """Publish first events, which overtake none. Raises NotAcknowledged."""
-        if events:
-            await self._settle(await publish_in_order(self._nats, events))
+        """Publish first events, which overtake none, but those that `drain` came upon.
+
+        Raises NotAcknowledged.
+        """
+        others = [event for event in events if event.id not in self._drained]
+        if others:
+            await self._settle(await publish_in_order(self._nats, others))
+        self._drained.clear()
 
     async def drain(self, held: Sequence[int], until: float) -> None:
         """Publish what waits in these partitions; nothing is in flight any more when this ends.
@@ -168,6 +174,7 @@ class _Line:
         if stored:
             await mark_published(self._connection, stored)
             RELAYED.inc(len(stored))
+            self._drained.update(stored)
         if failure is not None:
             raise NotAcknowledged(f"events wait: {failure!r}")
 
