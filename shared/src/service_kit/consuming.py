@@ -18,6 +18,7 @@ from service_kit.components import Ready
 from service_kit.dead_letters import DeadLetter, set_aside
 from service_kit.jetstream import jetstream, set_up_consumer
 from service_kit.pulling import Pull
+from service_kit.turns import in_turns
 
 log = structlog.get_logger()
 
@@ -146,7 +147,7 @@ async def _handle(
     client: Client, service: str, consumer: Consumer[Any], messages: Sequence[Msg]
 ) -> None:
     received, unreadable = [], []
-    for message in messages:
+    async for message in in_turns(messages):
         try:
             received.append(Received(consumer.read(message), message))
         except Unreadable as error:

@@ -8,6 +8,7 @@ from nats.aio.client import Client
 from prometheus_client import Counter, Histogram
 from service_kit.consuming import Handler, Received
 from service_kit.dead_letters import set_aside
+from service_kit.turns import in_turns
 
 from query.inbound.storing import store
 from query.views.store import Stores
@@ -54,7 +55,7 @@ def projector(stream: Stream, stores: Stores, nats: Client) -> Handler:
 
 
 async def _acknowledge(batch: Sequence[Received]) -> None:
-    for received in batch:
+    async for received in in_turns(batch):
         await received.message.ack()  # puts it in the connection's buffer: no round trip to gather
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from comanda_contracts import Event, MenuEvent, OrderEvent, RestaurantEvent, TicketEvent
 from service_kit.consuming import Received
 from service_kit.dead_letters import DeadLetter
+from service_kit.turns import in_turns
 
 from query.views import menu, order
 from query.views.joining import joined
@@ -30,7 +31,8 @@ async def store(batch: Sequence[Received], stores: Stores) -> list[DeadLetter]:
 
 async def _store(events: Sequence[Event], stores: Stores) -> None:
     """Join what the events say, one view per document, into the stores they belong to."""
-    about_orders = [order.of(each) for each in events if isinstance(each, OrderEvent | TicketEvent)]
+    told = [each for each in events if isinstance(each, OrderEvent | TicketEvent)]
+    about_orders = [order.of(each) async for each in in_turns(told)]
     await stores.orders.merge(joined(about_orders, lambda view: view.order_id, order.join))
     items = [menu.of(each) for each in events if isinstance(each, MenuEvent)]
     await stores.menus.merge_items(joined(items, lambda view: view.key, menu.join))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pymongo import UpdateOne
+from service_kit.turns import in_turns
 
 from query.outbound.board import read_board
 from query.outbound.derived import DERIVE
@@ -34,7 +35,7 @@ class MongoOrders:
         if not views:
             return
         generations = await self._generations.written()
-        joins = [_joining(view) for view in views]
+        joins = [_joining(view) async for view in in_turns(views)]
         await write_alike([generation.orders for generation in generations], joins)
         for generation in generations:
             await mark(generation, views)
