@@ -24,7 +24,7 @@ def main(
     orders: Annotated[
         int, typer.Option(min=1000, help="Orders in the past that reads look at.")
     ] = 100_000,
-    seconds: Annotated[int, typer.Option(min=1, help="Of each measurement.")] = 10,
+    seconds: Annotated[int, typer.Option(min=1, help="Of each measurement.")] = 4,
     rounds: Annotated[int, typer.Option(min=1)] = 3,
     grow: Annotated[
         int, typer.Option(help="Instead: how it grows up to so many orders in the past.")

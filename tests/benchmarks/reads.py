@@ -28,7 +28,7 @@ from tests.benchmarks.wrk import Request, at_a_rate, saturate
 
 OPEN_LOOP = 50.0
 """Questions a second while the latency is measured."""
-LATENCY_TAKES = 3
+LATENCY_TAKES = 2
 """Times as long as a rate: of few questions the hundredth slowest is a matter of luck."""
 WARM = 2
 """Seconds before, in which what was asked for earlier is done with."""
