@@ -27,6 +27,7 @@ from query.inbound.http.orders import OneOrder, order_lane, order_routes
 from query.inbound.http.sales import rendered_tops, sales_routes, top_lane
 from query.inbound.lag import keep_measuring
 from query.inbound.projector import BATCHES, PROJECTED, SERVICE, projector
+from query.outbound.abandoned import keep_ending_transactions
 from query.outbound.arrivals import Arrivals
 from query.outbound.following import Following
 from query.outbound.generations import Generations
@@ -68,6 +69,8 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
         components += answers.beside
     if role is not Role.API:
         components += [_projection(stream, stores, settings) for stream in PROJECTED]
+        ending = partial(keep_ending_transactions, client)
+        components.append(Component("abandoned-transactions", ending, required=False))
         components.append(Component("roll-up", RollUp(generations).run, required=False))
     components.append(_lag(settings, role))
     app = application("Comanda query", DESCRIPTION, components, at_end=answers.at_end)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,14 @@ OPTIONS = (
 class MongoDB:
     """One server; a restart keeps its port and its data. `start` raises CannotStart."""
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    def __init__(self, folder: Path, port: int | None = None, *, more: Sequence[str] = ()) -> None:
+        """`more` are further options of `mongod`."""
         self.port = port or free_port()
         self._data = folder.resolve() / "data"
-        command = [str(_program()), "--dbpath", str(self._data), "--port", str(self.port), *OPTIONS]
+        command = [
+            *(str(_program()), "--dbpath", str(self._data), "--port", str(self.port)),
+            *(*OPTIONS, *more),
+        ]
         self.process = Child("MongoDB", command, folder.resolve(), advice=ADVICE)
 
     @property

@@ -25,8 +25,8 @@ from query.views.store import StoreAway, Stores
 
 BEAT_EVERY = 0.25
 """Seconds between two notes of how far it is, which also say that we are alive."""
-PATIENCE = 60.0
-"""Seconds that MongoDB may be away."""
+PATIENCE = 120.0
+"""Seconds that MongoDB may be away: longer than it keeps the transaction of a dead process."""
 PAUSE = 0.5
 """Seconds between two tries."""
 

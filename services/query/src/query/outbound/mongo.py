@@ -19,6 +19,8 @@ Client = AsyncMongoClient[Document]
 Database = AsyncDatabase[Document]
 Collection = AsyncCollection[Document]
 
+APPLICATION = "query"
+"""By which the server knows our connections."""
 FIND_SERVER_WITHIN = 2.0
 """Seconds to find a server to talk to."""
 READ_WITHIN = 2.0
@@ -38,7 +40,7 @@ def connect(url: str) -> tuple[Client, Database]:
     """A client that connects when first used, and the database that the URL names."""
     client = Client(
         url,
-        appname="query",
+        appname=APPLICATION,
         serverSelectionTimeoutMS=int(FIND_SERVER_WITHIN * 1000),
         connectTimeoutMS=int(FIND_SERVER_WITHIN * 1000),
     )
