@@ -1,6 +1,8 @@
 """`python -m tests.benchmarks`: Comanda, a CRUD service and the parts' own limits, in one run."""
 
 import asyncio
+import signal
+import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,6 +39,7 @@ def main(
     ] = False,
 ) -> None:
     """Measure, and show the ratios."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # in order
     if quick:
         orders, seconds, rounds = 1000, 1, 1
     try:

@@ -3,13 +3,17 @@
 The figures say little: a second each, beside other tests.
 """
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -42,18 +46,54 @@ MEASURED = {
 }
 
 
-@pytest.mark.xdist_group("benchmark")
-@pytest.mark.timeout(900)
-@pytest.mark.skipif(
-    shutil.which("wrk") is None and not os.environ.get("CI"), reason="wrk is not installed"
-)
-def test_the_benchmark_measures_all_that_it_is_asked_about(tmp_path: Path) -> None:
-    command = (sys.executable, "-m", "tests.benchmarks", "--quick", "--results", str(tmp_path))
+pytestmark = [
+    pytest.mark.xdist_group("benchmark"),
+    pytest.mark.skipif(
+        shutil.which("wrk") is None and not os.environ.get("CI"), reason="wrk is not installed"
+    ),
+]
 
-    outcome = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+def quick(folder: Path) -> list[str]:
+    """The command that writes its results there."""
+    return [sys.executable, "-m", "tests.benchmarks", "--quick", "--results", str(folder)]
+
+
+@pytest.mark.timeout(900)
+def test_the_benchmark_measures_all_that_it_is_asked_about(tmp_path: Path) -> None:
+    outcome = subprocess.run(quick(tmp_path), cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     figures = json.loads((tmp_path / "results.json").read_text())["figures"]
     assert figures.keys() >= MEASURED
     assert all(figure["least"] >= 0 for name, figure in figures.items() if "growth" not in name)
     assert "Ratios" in outcome.stdout
+
+
+def test_a_benchmark_that_is_ended_leaves_no_process(tmp_path: Path) -> None:
+    with subprocess.Popen(quick(tmp_path), cwd=ROOT, stdout=subprocess.DEVNULL) as benchmark:
+        started = offspring_at_load(benchmark.pid)
+
+        benchmark.terminate()
+
+        assert benchmark.wait(timeout=60) == 128 + signal.SIGTERM
+    _, left = psutil.wait_procs(started, timeout=5)
+    assert left == []
+
+
+def offspring_at_load(pid: int) -> list[psutil.Process]:
+    """All that it has started, once the load generator is among it."""
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline:
+        offspring = psutil.Process(pid).children(recursive=True)
+        if any("wrk" in named(process) for process in offspring):
+            return offspring
+        time.sleep(0.05)
+    raise AssertionError("there was no load")
+
+
+def named(process: psutil.Process) -> str:
+    """Its name; empty if it has ended meanwhile."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.name()
+    return ""

@@ -110,10 +110,14 @@ async def _load(
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        if until is not None:
-            await until
-            process.send_signal(signal.SIGINT)  # it ends, and tells what came of it
-        output, errors = await process.communicate()
+        try:
+            if until is not None:
+                await until
+                process.send_signal(signal.SIGINT)  # it ends, and tells what came of it
+            output, errors = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
     if process.returncode != 0:
         raise RuntimeError(f"wrk ended with {process.returncode}: {errors.decode()[-500:]}")
     load = Load(**json.loads(output.decode().strip().splitlines()[-1]))
