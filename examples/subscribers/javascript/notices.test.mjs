@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, readFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { isTooLate, Notices } from './notices.mjs';
 
 const READY_AT = '2026-05-04T18:41:00.250Z';
@@ -10,7 +10,10 @@ const placed = { order: { order_id: 'o', version: 1, channel: 'takeaway', status
 const queued = { ticket: { order_id: 'o', round: 1, version: 1, status: 'queued' } };
 const ready = { ticket: { ...queued.ticket, version: 3, status: 'ready', ready_at: READY_AT } };
 
-const file = () => join(mkdtempSync(join(tmpdir(), 'pickup-')), 'notices.jsonl');
+const folder = mkdtempSync(join(tmpdir(), 'pickup-'));
+after(() => rmSync(folder, { recursive: true }));
+let files = 0;
+const file = () => join(folder, `notices-${files++}.jsonl`);
 const heard = (path, ...events) => {
   const notices = new Notices(path);
   events.forEach((event) => notices.apply(event));
