@@ -12,6 +12,7 @@ from ordering.application.once import Answer, Request
 from ordering.application.transaction import StoreUnavailable, Transaction
 from ordering.domain.order import Order
 from ordering.domain.refusals import CannotOrder
+from ordering.outbound import database as ordering_database
 from ordering.outbound import group_commit
 from ordering.outbound.answers import forget_expired
 from ordering.outbound.database import connect, migrate
@@ -19,10 +20,16 @@ from ordering.outbound.group_commit import GroupCommit
 from ordering.outbound.handover import HandOver
 from service_kit.components import Component, Ready, running
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.ordering.builders import a_place_order, a_wish, an_item
 from tests.ordering.commands import adding, offering, open_la_piazza, placing
 from tests.ordering.conftest import Database
+
+
+def a_store(engine: AsyncEngine) -> GroupCommit:
+    return GroupCommit(engine, new_id=uuid.uuid4, handed=HandOver())
 
 
 async def test_commands_that_arrive_together_share_transactions(database: Database) -> None:
@@ -201,13 +208,48 @@ async def test_a_new_item_set_by_two_replicas_at_once_is_one_item(database: Data
     assert versions == set(range(1, max(versions) + 1))
 
 
+async def test_a_replica_that_falls_silent_in_a_transaction_keeps_no_other_waiting(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = database.replica()
+    await open_la_piazza(store)
+    order = await store.run(placing())
+    monkeypatch.setattr(ordering_database, "SILENT_FOR", 0.5)
+    silent = connect(database.url)
+    has_it, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def fall_silent(transaction: Transaction) -> None:
+        await transaction.order_to_change(order.order_id)
+        has_it.set()
+        await goes_on.wait()
+
+    gone = asyncio.create_task(a_store(silent).run(fall_silent))
+    await has_it.wait()
+
+    added = await store.run(adding(order.order_id))
+    goes_on.set()
+
+    assert added.version == 2
+    with pytest.raises(StoreUnavailable):
+        await gone
+    await silent.dispose()
+
+
+async def test_no_guest_is_named_by_an_error_of_the_database(database: Database) -> None:
+    with pytest.raises(DBAPIError) as failed:
+        async with database.engine.connect() as connection:
+            await connection.execute(text("SELECT 1 / (:guest = 'Ada')::int"), {"guest": "Bob"})
+
+    assert "Bob" not in str(failed.value)
+
+
 async def test_without_its_database_it_says_so_and_goes_on_once_it_is_back() -> None:
     with temporary_folder() as folder:
         server = Postgres(folder)
         server.start()
         await asyncio.to_thread(migrate, server.url)
         engine = connect(server.url)
-        store = GroupCommit(engine, new_id=uuid.uuid4, handed=HandOver())
+        store = a_store(engine)
         await open_la_piazza(store)
         placed = await store.run(placing())
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from ordering.outbound import publishing, relay
+from ordering.outbound import partitions, publishing, relay
 from ordering.outbound.handover import HandOver
 from ordering.outbound.outbox import PARTITIONS
+from ordering.outbound.partitions import Partitions
 from ordering.outbound.publishing import waves
 from ordering.outbound.relay import Relay
 from service_kit.components import Component, running
@@ -255,6 +256,26 @@ async def test_relays_share_the_partitions_and_take_over_those_of_a_dead_one(
         await eventually(outbox_is_empty(database))
 
     assert list((await versions(js)).values()) == [["placed", "items-added"]] * 40
+
+
+async def test_what_a_relay_holds_that_is_not_heard_of_any_more_is_relayed_by_another(
+    database: Database, nats_server: Nats, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await open_la_piazza(database.replica())
+    async with database.engine.connect() as pooled:
+        connection = await pooled.execution_options(isolation_level="AUTOCOMMIT")
+        silent = Partitions(connection)
+        with monkeypatch.context() as patched:
+            patched.setattr(partitions, "SILENT_FOR", 0.5)
+            await silent.appear()
+        await silent.balance()
+        assert len(silent.held) == PARTITIONS
+
+        async with running([a_relay(database, nats_server)]):
+            await eventually(outbox_is_empty(database))
+        await connection.invalidate()
+
+    assert await messages(js, RESTAURANTS)
 
 
 async def test_a_commit_wakes_the_relay_of_any_replica(

@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from service_kit.components import Ready
-from sqlalchemy import text
+from sqlalchemy import AdaptedConnection, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -20,18 +20,32 @@ PROBE_EVERY = 1.0
 STATEMENT_TIMEOUT = 10.0
 """Seconds after which a statement is given up."""
 
+SILENT_FOR = 15.0
+"""Seconds between two statements after which PostgreSQL gives a transaction up: its process may be
+gone without a word, and it holds locks that others wait for.
+"""
+
 
 def connect(url: str) -> AsyncEngine:
     """An engine for this URL; connections are made when they are needed."""
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=5,
         max_overflow=5,
         pool_timeout=5,
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
+        hide_parameters=True,  # errors are logged, and guests have names
         connect_args={"command_timeout": STATEMENT_TIMEOUT, "timeout": 5},
     )
+    event.listen(engine.sync_engine, "connect", _bound_silence)
+    return engine
+
+
+def _bound_silence(connection: AdaptedConnection, _: object) -> None:
+    """By a statement: poolers refuse connections with parameters that they don't know."""
+    silent = f"SET idle_in_transaction_session_timeout = {int(1000 * SILENT_FOR)}"
+    connection.run_async(lambda driver: driver.execute(silent))
 
 
 async def watch(engine: AsyncEngine, ready: Ready) -> None:

@@ -11,6 +11,9 @@ LOCKS = 0x636D616E
 PRESENT = PARTITIONS
 """The second key of the lock that every relay shares, by which they are counted."""
 
+SILENT_FOR = 20.0
+"""Seconds without a question from a relay after which it counts as dead; it asks every second."""
+
 TRY = text(f"SELECT pg_try_advisory_lock({LOCKS}, :partition)")
 RELEASE = text(f"SELECT pg_advisory_unlock({LOCKS}, :partition)")
 APPEAR = text(f"SELECT pg_advisory_lock_shared({LOCKS}, {PRESENT})")
@@ -24,7 +27,8 @@ COUNT = text("""
 class Partitions:
     """The partitions that one relay holds, for as long as its connection lives.
 
-    PostgreSQL frees the locks of a session that ends, so a dead relay's partitions move on.
+    PostgreSQL frees the locks of a session that ends, and ends a session that is silent: so a dead
+    relay's partitions move on, also if its machine is gone without a word.
     """
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -32,7 +36,9 @@ class Partitions:
         self.held: set[int] = set()
 
     async def appear(self) -> None:
-        """Be counted among the relays."""
+        """Be counted among the relays, for as long as something is heard of this one."""
+        silent = text(f"SET idle_session_timeout = {int(1000 * SILENT_FOR)}")
+        await self._connection.execute(silent)
         await self._connection.execute(APPEAR)
 
     async def balance(self) -> None:
