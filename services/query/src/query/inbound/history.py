@@ -3,33 +3,54 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import nats.errors
 from comanda_contracts import Event, Unreadable, read
 from comanda_contracts.streams import Stream
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
-from nats.js.errors import NotFoundError
+from nats.js.errors import BadRequestError, NotFoundError
 from service_kit.consuming import Received, read_event
+
+from query.views.store import StoreAway
+
+Done = TypeVar("Done")
 
 BATCH = 1000
 FETCH_WITHIN = 5.0
 """Seconds that a batch may take before it is asked for anew."""
-PATIENCE = 60.0
-"""Seconds that the broker may be away."""
+PATIENCE = 120.0
+"""Seconds that a server may be away: longer than MongoDB keeps what a dead process had begun."""
 PAUSE = 0.5
 """Seconds between two tries."""
 KEPT = 60.0
 """Seconds after which the server forgets a consumer of ours that reads no more."""
 
 
+async def persistently(work: Callable[[], Awaitable[Done]]) -> Done:
+    """Do work that is safe to repeat, although MongoDB or the broker may be away for a while."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return await work()
+        except (NotFoundError, BadRequestError):
+            raise
+        except (StoreAway, nats.errors.Error, OSError):
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(PAUSE)
+
+
 async def last_sequence(js: JetStreamContext, stream: Stream) -> int:
     """The last message that is on the stream; 0 if there is no such stream."""
     try:
-        return (await js.stream_info(stream.name)).state.last_seq
+        info = await persistently(lambda: js.stream_info(stream.name))
     except NotFoundError:
         return 0
+    return info.state.last_seq
 
 
 async def batches(
@@ -76,8 +97,9 @@ async def everything(js: JetStreamContext, stream: Stream, subject: str) -> tupl
     events: list[Event] = []
     last = 0
     while True:
+        following = partial(js.get_msg, stream.name, last + 1, subject=subject, next=True)
         try:
-            message = await js.get_msg(stream.name, last + 1, subject=subject, next=True)
+            message = await persistently(following)
         except NotFoundError:
             return events, last
         last = message.seq or last + 1

@@ -11,6 +11,7 @@ from query.operations.kinds import KINDS, Kind
 from query.operations.looking import Arrivals, Difference, look
 from query.operations.site import AUDITOR, Site
 from query.outbound.generations import Generation
+from query.outbound.mongo import PATIENTLY, one_by_one
 from query.views.parts import Parts, keep_newest
 
 AT_ONCE = 8
@@ -73,7 +74,7 @@ async def _suspects(
     `said`.
     """
     keys = []
-    async for stored in kind.collection(generation).find():
+    async for stored in one_by_one(kind.collection(generation).find(), within=PATIENTLY):
         tally.documents += 1
         watch(tally)
         parts = said.pop(stored["_id"], None)

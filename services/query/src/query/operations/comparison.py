@@ -9,7 +9,7 @@ from query.operations.kinds import KINDS, Kind
 from query.operations.looking import mend
 from query.operations.site import Site
 from query.outbound.generations import Generation, OneGeneration
-from query.outbound.mongo import PATIENTLY, Collection, answering
+from query.outbound.mongo import PATIENTLY, Collection, answering, one_by_one
 from query.views.parts import behind
 from query.views.store import Document
 
@@ -104,7 +104,7 @@ async def _unequal(
         right = await anext(theirs, None) if right and right["_id"] == key else right
 
 
-async def _in_order(collection: Collection) -> AsyncGenerator[Document, None]:
+def _in_order(collection: Collection) -> AsyncGenerator[Document, None]:
     """As the store compares texts, and Python, too."""
-    async for document in collection.find({"_id": {"$type": "string"}}).sort("_id"):
-        yield document
+    found = collection.find({"_id": {"$type": "string"}}).sort("_id")
+    return one_by_one(found, within=PATIENTLY)

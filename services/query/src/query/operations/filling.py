@@ -10,11 +10,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
 
 from comanda_contracts.streams import Stream
 
-from query.inbound.history import batches, last_sequence, readable
+from query.inbound.history import batches, last_sequence, persistently, readable
 from query.inbound.projector import PROJECTED
 from query.inbound.storing import store
 from query.operations.site import REBUILDER, Site
@@ -25,12 +24,6 @@ from query.views.store import StoreAway, Stores
 
 BEAT_EVERY = 0.25
 """Seconds between two notes of how far it is, which also say that we are alive."""
-PATIENCE = 120.0
-"""Seconds that MongoDB may be away: longer than it keeps the transaction of a dead process."""
-PAUSE = 0.5
-"""Seconds between two tries."""
-
-Done = TypeVar("Done")
 
 
 @dataclass(slots=True)
@@ -77,7 +70,7 @@ async def fill(site: Site, filling: Filling, watch: Watch) -> Progress:
     beating = asyncio.create_task(_keep_beating(site, progress))
     try:
         await _unless(beating, _read_all(site, stores_over(generation), progress, watch))
-        await site.succession.beat(progress.read)
+        await persistently(partial(site.succession.beat, progress.read))
     finally:
         beating.cancel()
         await asyncio.wait([beating])
@@ -137,18 +130,6 @@ async def _read(
             progress.read[stream.name] = messages[-1].metadata.sequence.stream
             watch(progress)
     progress.read[stream.name] = max(after, until)
-
-
-async def persistently(work: Callable[[], Awaitable[Done]]) -> Done:
-    """Do work that is safe to repeat, although MongoDB may be away for a while."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return await work()
-        except StoreAway:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(PAUSE)
 
 
 async def _keep_beating(site: Site, progress: Progress) -> None:

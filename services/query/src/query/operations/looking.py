@@ -12,7 +12,7 @@ from comanda_contracts.streams import Stream
 from nats.js.errors import NotFoundError
 from pymongo.errors import DuplicateKeyError
 
-from query.inbound.history import everything
+from query.inbound.history import everything, persistently
 from query.inbound.projector import SERVICE
 from query.operations.kinds import MALFORMED, ORDER_DOCUMENTS, Kind
 from query.operations.site import Site
@@ -81,7 +81,7 @@ class Arrivals:
 async def acknowledged(site: Site, stream: Stream) -> int | None:
     """A message such that it and all before it are stored; None if there is no projector."""
     try:
-        consumer = await site.js.consumer_info(stream.name, SERVICE)
+        consumer = await persistently(lambda: site.js.consumer_info(stream.name, SERVICE))
     except NotFoundError:
         return None
     return consumer.ack_floor.stream_seq if consumer.ack_floor else 0

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from query.inbound.history import persistently
 from query.inbound.projector import PROJECTED
 from query.operations.comparison import Comparison, compare
-from query.operations.filling import Progress, fill, held, persistently
+from query.operations.filling import Progress, fill, held
 from query.operations.looking import Arrivals, acknowledged
 from query.operations.site import Site
 from query.outbound.generations import OneGeneration
@@ -58,7 +59,7 @@ async def _succeed(site: Site, filling: Filling, watch: Watch) -> Outcome:
     """Readers change over within a second. Both generations are written, at the same instant, from
     the beginning of the filling until a minute after the switch: nobody sees a step back.
     """
-    await site.generations.refresh()
+    await persistently(site.generations.refresh)
     was = site.generations.live.number
     progress = await fill(site, filling, watch.filling)
     comparison = Comparison()
@@ -69,7 +70,7 @@ async def _succeed(site: Site, filling: Filling, watch: Watch) -> Outcome:
         await asyncio.gather(
             *(arrivals.of(stream, progress.until[stream.name]) for stream in PROJECTED)
         )
-        comparison = await compare(site, filling.number, watch.comparing)
+        comparison = await persistently(partial(compare, site, filling.number, watch.comparing))
         following = OneGeneration(site.database, filling.number).live
         await persistently(partial(roll_up_all, following))
 

@@ -2,15 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from bson.errors import BSONError
 from pymongo import AsyncMongoClient, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError, ConnectionFailure
+from pymongo.errors import BulkWriteError, ConnectionFailure, CursorNotFound
 from service_kit.components import Ready
 
 from query.views.store import Document, StoreAway, Unstorable
@@ -31,6 +32,9 @@ PATIENTLY = 30.0
 """Seconds for one question of an operator's command."""
 PROBE_EVERY = 2.0
 """Seconds between two looks at whether the server is still there."""
+
+FEW = 100
+"""Documents of many that are read in one go."""
 
 TOO_LARGE = frozenset({10334, 17419, 17420})
 """Codes of MongoDB for a document beyond 16 MiB."""
@@ -72,6 +76,25 @@ async def answering(within: float | None = None) -> AsyncIterator[None]:
             yield
     except (ConnectionFailure, TimeoutError) as error:
         raise StoreAway(_brief(error)) from error
+
+
+async def one_by_one(
+    found: AsyncCursor[Document], *, within: float
+) -> AsyncGenerator[Document, None]:
+    """What a question has found, which may be much: `FEW` of it at a time, in so many seconds.
+
+    Raises StoreAway, also if the server has been away and so forgot the question.
+    """
+    while True:
+        try:
+            async with answering(within):
+                some = await found.to_list(FEW)
+        except CursorNotFound as error:
+            raise StoreAway(_brief(error)) from error
+        if not some:
+            return
+        for document in some:
+            yield document
 
 
 async def write(collection: Collection, operations: Sequence[UpdateOne]) -> None:

@@ -1,0 +1,84 @@
+"""What operators ask for is done although a server is away meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from comanda_contracts.streams import ORDERS
+from comanda_local.servers import MongoDB, Nats
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from query.inbound import history
+from query.inbound.history import everything, last_sequence, persistently
+from query.operations.comparison import Comparison, compare
+from query.operations.site import on_site
+from service_kit.jetstream import connected
+
+from tests.conftest import NewNatsServer
+from tests.query.builders import an_order, placed
+from tests.query.running import STREAMS, publish, set_up
+
+ORDER = an_order()
+MANY = 500
+"""Documents: more than the store answers with at once."""
+
+Question = Callable[[JetStreamContext], Awaitable[object]]
+
+
+@pytest.fixture
+def nats_server(new_nats_server: NewNatsServer) -> Nats:
+    """A server of the test's own, to be killed."""
+    return new_nats_server()
+
+
+@pytest.fixture
+async def nats(nats_server: Nats) -> AsyncIterator[Client]:
+    async with connected([nats_server.url], "test") as client:
+        await set_up(client, *STREAMS)
+        await publish(client, placed(ORDER))
+        yield client
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda js: last_sequence(js, ORDERS),
+        lambda js: everything(js, ORDERS, f"orders.v1.*.{ORDER.order_id}.*"),
+    ],
+    ids=["how far a stream goes", "what is on it"],
+)
+async def test_a_question_to_a_broker_that_is_away_is_answered_once_it_is_back(
+    nats: Client, nats_server: Nats, ask: Question
+) -> None:
+    before = await ask(nats.jetstream())
+    await asyncio.to_thread(nats_server.kill)
+
+    asked = asyncio.ensure_future(ask(nats.jetstream()))
+    await asyncio.wait([asked], timeout=2 * history.PAUSE)
+    assert not asked.done()
+    await asyncio.to_thread(nats_server.start)
+
+    assert await asked == before
+
+
+async def test_a_comparison_during_which_mongodb_was_killed_is_done_again(
+    nats: Client, nats_server: Nats, own_mongodb: MongoDB
+) -> None:
+    began: list[Comparison] = []
+
+    def kill_it_in_the_middle(comparison: Comparison) -> None:
+        if comparison.documents == 1:
+            began.append(comparison)
+        if len(began) == 1 and comparison.documents == MANY // 10:
+            own_mongodb.kill()
+            own_mongodb.start()
+
+    async with on_site([nats_server.url], own_mongodb.url) as site:
+        for generation in (1, 2):
+            documents = [{"_id": f"{number:04}"} for number in range(MANY)]
+            await site.database[f"orders-{generation}"].insert_many(documents)
+
+        found = await persistently(lambda: compare(site, 2, kill_it_in_the_middle))
+
+    assert len(began) == 2
+    assert (found.documents, found.unlike) == (MANY, {})
