@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import uuid
 
 import pytest
 from comanda_contracts import OrderPlaced, read
@@ -16,20 +15,13 @@ from ordering.outbound import database as ordering_database
 from ordering.outbound import group_commit
 from ordering.outbound.answers import forget_expired
 from ordering.outbound.database import connect, migrate
-from ordering.outbound.group_commit import GroupCommit
-from ordering.outbound.handover import HandOver
 from service_kit.components import Component, Ready, running
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.ordering.builders import a_place_order, a_wish, an_item
 from tests.ordering.commands import adding, offering, open_la_piazza, placing
 from tests.ordering.conftest import Database
-
-
-def a_store(engine: AsyncEngine) -> GroupCommit:
-    return GroupCommit(engine, new_id=uuid.uuid4, handed=HandOver())
 
 
 async def test_commands_that_arrive_together_share_transactions(database: Database) -> None:
@@ -215,7 +207,7 @@ async def test_a_replica_that_falls_silent_in_a_transaction_keeps_no_other_waiti
     await open_la_piazza(store)
     order = await store.run(placing())
     monkeypatch.setattr(ordering_database, "SILENT_FOR", 0.5)
-    silent = connect(database.url)
+    silent = Database(database.url, connect(database.url))
     has_it, goes_on = asyncio.Event(), asyncio.Event()
 
     async def fall_silent(transaction: Transaction) -> None:
@@ -223,7 +215,7 @@ async def test_a_replica_that_falls_silent_in_a_transaction_keeps_no_other_waiti
         has_it.set()
         await goes_on.wait()
 
-    gone = asyncio.create_task(a_store(silent).run(fall_silent))
+    gone = asyncio.create_task(silent.replica().run(fall_silent))
     await has_it.wait()
 
     added = await store.run(adding(order.order_id))
@@ -232,7 +224,7 @@ async def test_a_replica_that_falls_silent_in_a_transaction_keeps_no_other_waiti
     assert added.version == 2
     with pytest.raises(StoreUnavailable):
         await gone
-    await silent.dispose()
+    await silent.engine.dispose()
 
 
 async def test_no_guest_is_named_by_an_error_of_the_database(database: Database) -> None:
@@ -249,7 +241,7 @@ async def test_without_its_database_it_says_so_and_goes_on_once_it_is_back() -> 
         server.start()
         await asyncio.to_thread(migrate, server.url)
         engine = connect(server.url)
-        store = a_store(engine)
+        store = Database(server.url, engine).replica()
         await open_la_piazza(store)
         placed = await store.run(placing())
 

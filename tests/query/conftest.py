@@ -8,8 +8,8 @@ import httpx
 import pytest
 from comanda_contracts import OrderEvent, TicketEvent
 from comanda_local.places import LOOPBACK, free_port, temporary_folder
-from comanda_local.servers import MongoDB
-from fastapi import FastAPI
+from comanda_local.servers import MongoDB, Nats
+from nats.aio.client import Client
 from query.bootstrap import answers_from
 from query.outbound.generations import Generations
 from query.outbound.menus import MongoMenus
@@ -19,8 +19,11 @@ from query.views.joining import joined
 from query.views.order import join, of
 from service_kit.components import Component
 from service_kit.http import application
+from service_kit.jetstream import connected
 
+from tests.conftest import NewNatsServer
 from tests.query.builders import a_restaurant
+from tests.query.running import STREAMS, in_process, set_up
 
 
 async def store(orders: MongoOrders, *events: OrderEvent | TicketEvent) -> None:
@@ -54,16 +57,24 @@ async def answering(
         yield questions
 
 
-def in_process(app: FastAPI) -> httpx.AsyncClient:
-    """A client of the application, without a socket between."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://query", timeout=30)
-
-
 @pytest.fixture
 def restaurant() -> str:
     """A restaurant of the test's own."""
     return a_restaurant()
+
+
+@pytest.fixture
+def nats_server(new_nats_server: NewNatsServer) -> Nats:
+    """A server of the test's own: streams and consumers have the same names everywhere."""
+    return new_nats_server()
+
+
+@pytest.fixture
+async def nats(nats_server: Nats) -> AsyncIterator[Client]:
+    """A connection to it, with the streams that query reads."""
+    async with connected([nats_server.url], "test") as client:
+        await set_up(client, *STREAMS)
+        yield client
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import httpx
 import nats.errors as nats_errors
 from comanda_contracts import Event, Message, seal
 from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS, Stream
+from fastapi import FastAPI
 from nats.aio.client import Client
 from pydantic import SecretStr
 from query.bootstrap import Role, bootstrap
 from query.settings import Settings
 from service_kit.jetstream import publish_all, set_up_stream
 
-from tests.query.conftest import in_process
 from tests.query.waiting import eventually
 
 STREAMS = (ORDERS, TICKETS, MENU, RESTAURANTS)
@@ -32,6 +32,12 @@ async def running_service(
     app = bootstrap(settings, role)
     async with app.router.lifespan_context(app), in_process(app) as client:
         yield client
+
+
+def in_process(app: FastAPI) -> httpx.AsyncClient:
+    """A client of the application, without a socket between."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://query", timeout=30)
 
 
 async def set_up(nats: Client, *streams: Stream) -> None:

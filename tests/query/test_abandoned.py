@@ -2,21 +2,20 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 from comanda_local.places import temporary_folder
-from comanda_local.servers import MongoDB
+from comanda_local.servers import MongoDB, Nats
+from nats.aio.client import Client as NatsClient
 from pymongo import MongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from query.bootstrap import Role
 from query.outbound.abandoned import end_transactions
-from query.outbound.mongo import Client, Database, connect
-from service_kit.jetstream import connected
+from query.outbound.mongo import Client, Database
 
-from tests.conftest import NewNatsServer
 from tests.query.builders import an_order, placed
-from tests.query.running import STREAMS, publish, quiet, running_service, set_up
+from tests.query.running import publish, quiet, running_service
 
 pytestmark = pytest.mark.xdist_group("abandoned")
 
@@ -62,10 +61,9 @@ def guarded_mongodb() -> Iterator[str]:
 
 
 @pytest.fixture
-async def database(guarded_mongodb: str) -> AsyncIterator[Database]:
-    client, database = connect(guarded_mongodb)
-    async with client:
-        yield database
+def fresh_mongodb_url(guarded_mongodb: str) -> str:
+    """What `database` connects to: here the tests share one."""
+    return guarded_mongodb
 
 
 @pytest.fixture
@@ -80,17 +78,15 @@ async def killed_while_it_wrote(url: str, key: str) -> None:
 
 
 async def test_an_order_is_projected_soon_after_another_replica_was_killed_writing_it(
-    guarded_mongodb: str, new_nats_server: NewNatsServer
+    guarded_mongodb: str, nats_server: Nats, nats: NatsClient
 ) -> None:
-    nats_url = new_nats_server().url
     order = an_order()
-    async with connected([nats_url], "test") as nats:
-        await set_up(nats, *STREAMS)
-        await killed_while_it_wrote(guarded_mongodb, str(order.order_id))
-        async with running_service(nats_url, guarded_mongodb, Role.PROJECTOR):
-            await publish(nats, placed(order))
+    await killed_while_it_wrote(guarded_mongodb, str(order.order_id))
 
-            await quiet(nats, within=SOON)
+    async with running_service(nats_server.url, guarded_mongodb, Role.PROJECTOR):
+        await publish(nats, placed(order))
+
+        await quiet(nats, within=SOON)
 
 
 async def test_a_transaction_that_is_silent_is_ended_and_nothing_of_it_stays(

@@ -16,7 +16,6 @@ from query.operations.site import Site, on_site
 from query.outbound.orders import MongoOrders
 from service_kit.jetstream import connected
 
-from tests.conftest import NewNatsServer
 from tests.query.builders import an_order, placed
 from tests.query.conftest import store
 from tests.query.evenings import evening, orders_of, whole_course
@@ -25,12 +24,6 @@ from tests.query.running import STREAMS, publish, quiet, running_service, set_up
 
 Found = list[tuple[str, str, str]]
 """Collection, `_id` and what is wrong."""
-
-
-@pytest.fixture
-def nats_server(new_nats_server: NewNatsServer) -> Nats:
-    """A server of the test's own: streams and consumers have the same names everywhere."""
-    return new_nats_server()
 
 
 @pytest.fixture

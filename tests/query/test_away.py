@@ -1,7 +1,7 @@
 """What operators ask for is done although a server is away meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from comanda_contracts.streams import ORDERS
@@ -12,11 +12,9 @@ from query.inbound import history
 from query.inbound.history import everything, last_sequence, persistently
 from query.operations.comparison import Comparison, compare
 from query.operations.site import on_site
-from service_kit.jetstream import connected
 
-from tests.conftest import NewNatsServer
 from tests.query.builders import an_order, placed
-from tests.query.running import STREAMS, publish, set_up
+from tests.query.running import publish
 
 ORDER = an_order()
 MANY = 500
@@ -26,17 +24,9 @@ Question = Callable[[JetStreamContext], Awaitable[object]]
 
 
 @pytest.fixture
-def nats_server(new_nats_server: NewNatsServer) -> Nats:
-    """A server of the test's own, to be killed."""
-    return new_nats_server()
-
-
-@pytest.fixture
-async def nats(nats_server: Nats) -> AsyncIterator[Client]:
-    async with connected([nats_server.url], "test") as client:
-        await set_up(client, *STREAMS)
-        await publish(client, placed(ORDER))
-        yield client
+async def nats(nats: Client) -> Client:
+    await publish(nats, placed(ORDER))
+    return nats
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from collections.abc import AsyncIterator
 
 import pytest
 from comanda_contracts import Message, seal, subjects
@@ -13,22 +12,14 @@ from query.outbound.generations import Generations
 from query.outbound.mongo import Database
 from query.outbound.orders import MongoOrders
 from query.views.order import document
-from service_kit.jetstream import connected
 
-from tests.conftest import NewNatsServer
 from tests.query.builders import an_order, closed, placed
 from tests.query.conftest import store
 from tests.query.operators import run
-from tests.query.running import STREAMS, publish, quiet, running_service, set_up
+from tests.query.running import publish, quiet, running_service, set_up
 from tests.query.test_order_store import fold
 
 Servers = tuple[str, str]
-
-
-@pytest.fixture
-def nats_server(new_nats_server: NewNatsServer) -> Nats:
-    """A server of the test's own: streams and consumers have the same names everywhere."""
-    return new_nats_server()
 
 
 @pytest.fixture
@@ -37,10 +28,9 @@ def servers(nats_server: Nats, fresh_mongodb_url: str) -> Servers:
 
 
 @pytest.fixture
-async def nats(nats_server: Nats) -> AsyncIterator[Client]:
-    async with connected([nats_server.url], "test") as client:
-        await set_up(client, *STREAMS, DEAD_LETTERS)
-        yield client
+async def nats(nats: Client) -> Client:
+    await set_up(nats, DEAD_LETTERS)
+    return nats
 
 
 def a_letter(message: Message, service: str = "query", reason: str = "too new for us") -> Message:

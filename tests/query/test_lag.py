@@ -1,11 +1,9 @@
 """How far query is behind: measured on real consumers, and what it means for readiness."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import httpx
-import pytest
 from comanda_contracts.streams import ORDERS
 from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client
@@ -14,26 +12,12 @@ from query.bootstrap import Role
 from query.inbound.lag import Lag, measure
 from service_kit.jetstream import connected, set_up_consumer
 
-from tests.conftest import NewNatsServer
 from tests.query.builders import an_order, closed, placed
-from tests.query.running import STREAMS, is_ok, publish, running_service, set_up
+from tests.query.running import is_ok, publish, running_service
 from tests.query.waiting import eventually
 
 LONG = 60.0
 """Seconds that a busy machine may add to an age."""
-
-
-@pytest.fixture
-def nats_server(new_nats_server: NewNatsServer) -> Nats:
-    """A server of the test's own: streams and consumers have the same names everywhere."""
-    return new_nats_server()
-
-
-@pytest.fixture
-async def nats(nats_server: Nats) -> AsyncIterator[Client]:
-    async with connected([nats_server.url], "test") as client:
-        await set_up(client, *STREAMS)
-        yield client
 
 
 def ago(seconds: float) -> datetime:

@@ -1,7 +1,5 @@
 """Rebuilding the views and going back, as an operator does it, on real servers."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from comanda_contracts import Order
 from comanda_local.servers import Nats
@@ -9,22 +7,14 @@ from nats.aio.client import Client
 from query.bootstrap import Role
 from query.outbound.generations import Generation
 from query.outbound.mongo import Database
-from service_kit.jetstream import connected
 
-from tests.conftest import NewNatsServer
 from tests.query.builders import an_order, closed, placed
 from tests.query.evenings import evening, orders_of
 from tests.query.operators import run
-from tests.query.running import STREAMS, is_ok, publish, quiet, running_service, set_up
+from tests.query.running import is_ok, publish, quiet, running_service
 from tests.query.waiting import eventually
 
 Servers = tuple[str, str]
-
-
-@pytest.fixture
-def nats_server(new_nats_server: NewNatsServer) -> Nats:
-    """A server of the test's own: streams and consumers have the same names everywhere."""
-    return new_nats_server()
 
 
 @pytest.fixture
@@ -38,12 +28,10 @@ def served(restaurant: str) -> list[Order]:
 
 
 @pytest.fixture
-async def nats(nats_server: Nats, restaurant: str, served: list[Order]) -> AsyncIterator[Client]:
+async def nats(nats: Client, restaurant: str, served: list[Order]) -> Client:
     """The streams, with an evening on them."""
-    async with connected([nats_server.url], "test") as client:
-        await set_up(client, *STREAMS)
-        await publish(client, *evening(restaurant, served))
-        yield client
+    await publish(nats, *evening(restaurant, served))
+    return nats
 
 
 async def test_a_rebuild_gives_what_the_streams_say_and_a_rollback_what_was_there_before(

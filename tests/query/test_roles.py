@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
 
 import pytest
 from comanda_contracts.streams import ORDERS
@@ -11,25 +10,10 @@ from comanda_local.servers import Nats
 from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 from query.bootstrap import Role
-from service_kit.jetstream import connected
 
-from tests.conftest import NewNatsServer
 from tests.query.builders import an_order, placed
-from tests.query.running import STREAMS, is_ok, publish, running_service, set_up
+from tests.query.running import is_ok, publish, running_service
 from tests.query.waiting import eventually
-
-
-@pytest.fixture
-def nats_server(new_nats_server: NewNatsServer) -> Nats:
-    """A server of the test's own: streams and consumers have the same names everywhere."""
-    return new_nats_server()
-
-
-@pytest.fixture
-async def nats(nats_server: Nats) -> AsyncIterator[Client]:
-    async with connected([nats_server.url], "test") as client:
-        await set_up(client, *STREAMS)
-        yield client
 
 
 async def test_one_replica_projects_what_another_answers(

@@ -17,7 +17,6 @@ from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client
 from service_kit.jetstream import connected
 
-from tests.conftest import NewNatsServer
 from tests.query.builders import (
     after,
     an_order,
@@ -30,12 +29,6 @@ from tests.query.builders import (
 )
 from tests.query.running import STREAMS, is_ok, left_over, publish, running_service, set_up
 from tests.query.waiting import eventually
-
-
-@pytest.fixture
-def nats_server(new_nats_server: NewNatsServer) -> Nats:
-    """A server of the test's own: streams and consumers have the same names everywhere."""
-    return new_nats_server()
 
 
 @pytest.fixture
