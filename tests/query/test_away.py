@@ -12,6 +12,7 @@ from query.inbound import history
 from query.inbound.history import everything, last_sequence, persistently
 from query.operations.comparison import Comparison, compare
 from query.operations.site import on_site
+from query.views.store import StoreAway
 
 from tests.query.builders import an_order, placed
 from tests.query.running import publish
@@ -72,3 +73,30 @@ async def test_a_comparison_during_which_mongodb_was_killed_is_done_again(
 
     assert len(began) == 2
     assert (found.documents, found.unlike) == (MANY, {})
+
+
+async def test_who_has_worked_for_long_waits_for_a_server_no_less(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(history, "PATIENCE", 0.1)
+    tries = 0
+
+    async def fail_late_and_once() -> str:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            await asyncio.sleep(2 * history.PATIENCE)
+            raise StoreAway("restarted")
+        return "done"
+
+    assert await persistently(fail_late_and_once) == "done"
+
+
+async def test_a_server_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "PATIENCE", 0.1)
+
+    async def fail() -> None:
+        raise StoreAway("gone")
+
+    with pytest.raises(StoreAway, match="gone"):
+        await persistently(fail)

@@ -30,18 +30,36 @@ KEPT = 60.0
 """Seconds after which the server forgets a consumer of ours that reads no more."""
 
 
+class _Absence:
+    """Of a server: it begins with the first failure, however long all went well before."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+
+    async def endure(self, failure: Exception) -> None:
+        """Pause before another try. Raises the failure if the absence has lasted too long."""
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now
+        if now - self._began > PATIENCE:
+            raise failure
+        await asyncio.sleep(PAUSE)
+
+    def end(self) -> None:
+        """The server has answered."""
+        self._began = None
+
+
 async def persistently(work: Callable[[], Awaitable[Done]]) -> Done:
     """Do work that is safe to repeat, although MongoDB or the broker may be away for a while."""
-    deadline = time.monotonic() + PATIENCE
+    absence = _Absence()
     while True:
         try:
             return await work()
         except (NotFoundError, BadRequestError):
             raise
-        except (StoreAway, nats.errors.Error, OSError):
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(PAUSE)
+        except (StoreAway, nats.errors.Error, OSError) as error:
+            await absence.endure(error)
 
 
 async def last_sequence(js: JetStreamContext, stream: Stream) -> int:
@@ -68,7 +86,7 @@ async def batches(
     misses anything. The next batch is fetched while one is worked on. Goes on where it was when the
     broker was away; raises nats.errors.Error if that takes too long.
     """
-    position, lost_at = after, 0.0
+    position, absence = after, _Absence()
     while position < until:
         try:
             async with _consumer(js, stream, reader, position + 1, subjects) as (
@@ -76,17 +94,14 @@ async def batches(
                 pending,
             ):
                 async for batch in _ahead(subscription, pending):
-                    lost_at = 0.0
+                    absence.end()
                     position = _sequence(batch[-1])
                     yield batch if position <= until else _up_to(batch, until)
                     if position >= until:
                         return
                 return
-        except (nats.errors.Error, OSError):
-            lost_at = lost_at or time.monotonic()
-            if time.monotonic() - lost_at > PATIENCE:
-                raise
-            await asyncio.sleep(PAUSE)
+        except (nats.errors.Error, OSError) as error:
+            await absence.endure(error)
 
 
 async def everything(js: JetStreamContext, stream: Stream, subject: str) -> tuple[list[Event], int]:
