@@ -10,7 +10,7 @@ import pytest
 from comanda_local.places import temporary_folder
 from comanda_local.servers import MongoDB, Nats, Postgres
 from pymongo import AsyncMongoClient
-from service_kit import logs
+from service_kit.runtime import logs
 
 logs.configure("test", "INFO")
 

@@ -20,9 +20,12 @@ SOURCES = [
 
 VIOLATIONS = {
     "a service imports another": ("serving/inbound/planted.py", "import ordering.domain.order"),
-    "a service imports the local stack": ("query/inbound/planted.py", "import comanda_local"),
-    "the kit imports a service": ("service_kit/planted.py", "import query.views"),
-    "the contracts import the kit": ("comanda_contracts/planted.py", "import service_kit.health"),
+    "a service imports the local stack": ("query/api/planted.py", "import comanda_local"),
+    "the kit imports a service": ("service_kit/runtime/planted.py", "import query.views"),
+    "the contracts import the kit": (
+        "comanda_contracts/planted.py",
+        "import service_kit.http.health",
+    ),
     "the contracts import a framework": ("comanda_contracts/planted.py", "import fastapi"),
     "the contracts import what releases them": (
         "comanda_contracts/planted.py",
@@ -32,13 +35,38 @@ VIOLATIONS = {
         "contract_release/planted.py",
         "import ordering.domain.order",
     ),
-    "the local stack imports the kit": ("comanda_local/planted.py", "import service_kit.health"),
+    "the local stack imports the kit": (
+        "comanda_local/planted.py",
+        "import service_kit.http.health",
+    ),
     "the domain imports the application": (
         "ordering/domain/planted.py",
         "import ordering.application.place_order",
     ),
-    "inbound imports outbound": ("ordering/inbound/planted.py", "import ordering.outbound.relay"),
-    "outbound imports inbound": ("serving/outbound/planted.py", "import serving.inbound.http"),
+    "inbound imports outbound": (
+        "ordering/inbound/planted.py",
+        "import ordering.outbound.relay.relay",
+    ),
+    "outbound imports inbound": (
+        "serving/outbound/planted.py",
+        "import serving.inbound.http.tickets",
+    ),
+    "the transaction imports the relay": (
+        "ordering/outbound/transaction/planted.py",
+        "import ordering.outbound.relay.relay",
+    ),
+    "the relay imports the transaction": (
+        "ordering/outbound/relay/planted.py",
+        "import ordering.outbound.transaction.rows",
+    ),
+    "the outbox imports the relay": (
+        "ordering/outbound/outbox/planted.py",
+        "import ordering.outbound.relay.partitions",
+    ),
+    "the database imports the outbox": (
+        "ordering/outbound/database/planted.py",
+        "import ordering.outbound.outbox.outbox",
+    ),
     "the application imports a driver": ("ordering/application/planted.py", "import asyncpg"),
     "the application imports the contracts": (
         "serving/application/planted.py",
@@ -46,11 +74,46 @@ VIOLATIONS = {
     ),
     "the domain reads the clock": ("serving/domain/planted.py", "import time"),
     "the domain logs": ("ordering/domain/planted.py", "import logging"),
-    "a view reads the store": ("query/views/planted.py", "import pymongo"),
-    "a view imports outbound": ("query/views/planted.py", "import query.outbound"),
+    "a view imports a driver": ("query/views/planted.py", "import pymongo"),
+    "a view imports the storage": ("query/views/planted.py", "import query.storage"),
+    "an order's view imports the board's": (
+        "query/views/orders/planted.py",
+        "import query.views.board.view",
+    ),
+    "the storage imports the API": ("query/storage/planted.py", "import query.api.board"),
+    "the API imports the storage": ("query/api/planted.py", "import query.storage.client"),
+    "the API imports the projection": ("query/api/planted.py", "import query.projection.apply"),
+    "the projection imports the storage": (
+        "query/projection/planted.py",
+        "import query.storage.client",
+    ),
+    "maintenance imports the live feeds": (
+        "query/maintenance/planted.py",
+        "import query.live.feeds",
+    ),
+    "the live feeds import maintenance": (
+        "query/live/planted.py",
+        "import query.maintenance.audit",
+    ),
+    "the store of sales imports that of orders": (
+        "query/storage/sales/planted.py",
+        "import query.storage.orders.store",
+    ),
+    "the kit's HTTP imports its NATS": (
+        "service_kit/http/planted.py",
+        "import service_kit.nats.pull",
+    ),
+    "the kit's runtime imports its HTTP": (
+        "service_kit/runtime/planted.py",
+        "import service_kit.http.health",
+    ),
     "a file fits no layer of ordering": ("ordering/planted.py", ""),
+    "a file fits no layer of ordering's outbound": ("ordering/outbound/planted.py", ""),
     "a file fits no layer of serving": ("serving/planted.py", ""),
     "a file fits no layer of query": ("query/planted.py", ""),
+    "a file fits no layer of query's views": ("query/views/planted.py", ""),
+    "a file fits no layer of query's storage": ("query/storage/planted.py", ""),
+    "a file fits no layer of the service kit": ("service_kit/planted.py", ""),
 }
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import comanda_contracts as contracts
 from comanda_contracts import Message, seal
 from ordering.domain import order as domain
-from ordering.outbound.rows import order_row
+from ordering.outbound.transaction.rows import order_row
 from uuid_utils.compat import uuid7
 
 from tests.benchmarks.orders import MENU, RESTAURANT, TABLES

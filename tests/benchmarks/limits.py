@@ -17,12 +17,12 @@ from comanda_local.services import command, environment
 from comanda_local.stack import DATABASE_URL
 from nats.aio.client import Client
 from nats.js import api
-from ordering.outbound.outbox import outbox_row
+from ordering.outbound.outbox.outbox import outbox_row
 from pymongo import AsyncMongoClient, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
-from query.outbound.indexes import OF_ORDERS
-from query.views.joining import joined
-from query.views.order import OrderView, document, join, of
+from query.storage.orders.indexes import OF_ORDERS
+from query.views.merge import joined
+from query.views.orders.view import OrderView, document, join, of
 from uuid_utils.compat import uuid7
 
 from tests.benchmarks.contestants import Web

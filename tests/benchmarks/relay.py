@@ -7,7 +7,7 @@ from comanda_contracts.streams import ORDERS
 from comanda_local.places import temporary_folder
 from comanda_local.stack import DATABASE_URL, NATS_URL
 from nats.js import JetStreamContext
-from ordering.outbound.outbox import outbox_row
+from ordering.outbound.outbox.outbox import outbox_row
 from uuid_utils.compat import uuid7
 
 from tests.benchmarks.contestants import comanda

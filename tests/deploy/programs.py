@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings
 from query.bootstrap import Role
 from query.settings import Settings as QuerySettings
-from service_kit.settings import PREFIX
+from service_kit.runtime.settings import PREFIX
 from serving.settings import Settings as ServingSettings
 
 from tests.deploy.manifests import ROOT

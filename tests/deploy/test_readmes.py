@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 from pydantic_settings import BaseSettings
-from service_kit.settings import PREFIX
+from service_kit.runtime.settings import PREFIX
 
 from tests.deploy.manifests import ROOT
 from tests.deploy.programs import PROGRAMS, SERVICES

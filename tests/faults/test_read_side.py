@@ -17,10 +17,10 @@ from comanda_local.places import temporary_folder
 from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client
 from query.bootstrap import Role
-from query.outbound import mongo
-from query.outbound.mongo import connect
-from query.outbound.succession import Filling, State, Succession
-from service_kit.jetstream import connected, publish_all
+from query.maintenance.switchover import Filling, State, Succession
+from query.storage import client as mongo
+from query.storage.client import connect
+from service_kit.nats.jetstream import connected, publish_all
 
 from tests.query.evenings import EVENTS_AN_ORDER, evening, orders_of
 from tests.query.operators import run, started

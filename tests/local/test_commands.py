@@ -17,8 +17,8 @@ import pytest
 from comanda_local.places import temporary_folder
 from comanda_local.running import Running
 from comanda_local.stack import Stack
-from query.operations.site import on_site
-from query.outbound.generations import Generation
+from query.maintenance.session import on_site
+from query.storage.generations import Generation
 
 COMANDA = Path(sys.executable).with_name("comanda")
 PRICES = "Item Name,Product Price\nPilau Rice,2.95\nPlain Papadum,0.8\n"

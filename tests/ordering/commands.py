@@ -16,7 +16,7 @@ from ordering.application.withdraw_menu_item import WithdrawMenuItem, withdraw_m
 from ordering.domain.menu import MenuItem
 from ordering.domain.order import Heard, Order
 from ordering.domain.restaurant import Restaurant
-from ordering.outbound.group_commit import GroupCommit
+from ordering.outbound.transaction.group_commit import GroupCommit
 
 from tests.ordering.builders import NOON, a_place_order, a_restaurant, a_wish, an_item
 from tests.ordering.fakes import InMemoryStore

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
-from ordering.outbound.database import connect, migrate
-from ordering.outbound.group_commit import GroupCommit
-from ordering.outbound.handover import HandOver
+from ordering.outbound.database.engine import connect, migrate
+from ordering.outbound.outbox.first_events import HandOver
+from ordering.outbound.transaction.group_commit import GroupCommit
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 

@@ -15,9 +15,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import PubAck
 from ordering.inbound.nats.commands import commands_consumer
-from service_kit.components import Component, Ready, running
-from service_kit.consuming import consume
-from service_kit.jetstream import connected, publish_all, set_up_stream
+from service_kit.nats.consumer import consume
+from service_kit.nats.jetstream import connected, publish_all, set_up_stream
+from service_kit.runtime.components import Component, Ready, running
 
 from tests.conftest import NewNatsServer
 from tests.ordering.builders import NOON

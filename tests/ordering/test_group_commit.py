@@ -11,11 +11,11 @@ from ordering.application.once import Answer, Request
 from ordering.application.transaction import StoreUnavailable, Transaction
 from ordering.domain.order import Order
 from ordering.domain.refusals import CannotOrder
-from ordering.outbound import database as ordering_database
-from ordering.outbound import group_commit
-from ordering.outbound.answers import forget_expired
-from ordering.outbound.database import connect, migrate
-from service_kit.components import Component, Ready, running
+from ordering.outbound.database import engine as ordering_database
+from ordering.outbound.database.engine import connect, migrate
+from ordering.outbound.transaction import group_commit
+from ordering.outbound.transaction.idempotency import forget_expired
+from service_kit.runtime.components import Component, Ready, running
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 

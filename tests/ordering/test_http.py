@@ -11,9 +11,9 @@ from ordering.domain.order import Heard
 from ordering.inbound.http.menu import menu_routes
 from ordering.inbound.http.orders import order_routes
 from ordering.inbound.http.placing import placing, placing_lane
-from ordering.outbound.group_commit import GroupCommit
-from service_kit.fast_lane import FastLane
-from service_kit.http import application
+from ordering.outbound.transaction.group_commit import GroupCommit
+from service_kit.http.fast_lane import FastLane
+from service_kit.http.server import application
 
 from tests.ordering.builders import NOON, an_item
 from tests.ordering.commands import hearing, offering, open_la_piazza, withdrawing

@@ -6,7 +6,7 @@ import sys
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from ordering.outbound.database import connect, migrate, watch
+from ordering.outbound.database.engine import connect, migrate, watch
 from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 

@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from ordering.outbound import partitions, publishing, relay
-from ordering.outbound.handover import HandOver
-from ordering.outbound.outbox import PARTITIONS
-from ordering.outbound.partitions import Partitions
-from ordering.outbound.publishing import waves
-from ordering.outbound.relay import Relay
-from service_kit.components import Component, running
-from service_kit.jetstream import connected, publish_all, set_up_stream
+from ordering.outbound.outbox.first_events import HandOver
+from ordering.outbound.outbox.outbox import PARTITIONS
+from ordering.outbound.relay import partitions, relay
+from ordering.outbound.relay import publisher as publishing
+from ordering.outbound.relay.partitions import Partitions
+from ordering.outbound.relay.publisher import waves
+from ordering.outbound.relay.relay import Relay
+from service_kit.nats.jetstream import connected, publish_all, set_up_stream
+from service_kit.runtime.components import Component, running
 from sqlalchemy import text
 
 from tests.conftest import NewNatsServer

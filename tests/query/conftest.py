@@ -11,15 +11,15 @@ from comanda_local.places import LOOPBACK, free_port, temporary_folder
 from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client
 from query.bootstrap import answers_from
-from query.outbound.generations import Generations
-from query.outbound.menus import MongoMenus
-from query.outbound.mongo import Database, connect, keep_watch
-from query.outbound.orders import MongoOrders
-from query.views.joining import joined
-from query.views.order import join, of
-from service_kit.components import Component
-from service_kit.http import application
-from service_kit.jetstream import connected
+from query.storage.client import Database, connect, keep_watch
+from query.storage.generations import Generations
+from query.storage.menus import MongoMenus
+from query.storage.orders.store import MongoOrders
+from query.views.merge import joined
+from query.views.orders.view import join, of
+from service_kit.http.server import application
+from service_kit.nats.jetstream import connected
+from service_kit.runtime.components import Component
 
 from tests.conftest import NewNatsServer
 from tests.query.builders import a_restaurant

@@ -10,12 +10,12 @@ from comanda_local.places import LOOPBACK, free_port
 from fastapi import FastAPI
 from pymongo.monitoring import CommandListener
 from query.bootstrap import answers_from
-from query.outbound.following import Following
-from query.outbound.generations import Generations
-from query.outbound.menus import MongoMenus
-from query.outbound.mongo import Client, Database
-from query.outbound.orders import MongoOrders
-from service_kit.http import application
+from query.live.change_stream import Following
+from query.storage.client import Client, Database
+from query.storage.generations import Generations
+from query.storage.menus import MongoMenus
+from query.storage.orders.store import MongoOrders
+from service_kit.http.server import application
 
 from tests.query.waiting import eventually
 

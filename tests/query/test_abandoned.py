@@ -11,8 +11,8 @@ from nats.aio.client import Client as NatsClient
 from pymongo import MongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from query.bootstrap import Role
-from query.outbound.abandoned import end_transactions
-from query.outbound.mongo import Client, Database
+from query.storage.client import Client, Database
+from query.storage.orphaned_transactions import end_transactions
 
 from tests.query.builders import an_order, placed
 from tests.query.running import publish, quiet, running_service
@@ -23,7 +23,7 @@ SOON = 40.0
 """Seconds, on a busy machine: MongoDB itself waits for a minute at least."""
 WRITE_AND_DIE = """
 import asyncio, os, sys
-from query.outbound.mongo import connect
+from query.storage.client import connect
 
 async def write_and_die(url, key):
     client, database = connect(url)

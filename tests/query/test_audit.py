@@ -9,12 +9,12 @@ import pytest
 from comanda_contracts import Order
 from comanda_local.servers import Nats
 from query.bootstrap import Role
-from query.operations.audit import Tally, audit
-from query.operations.kinds import ORDER_DOCUMENTS
-from query.operations.looking import mend
-from query.operations.site import Site, on_site
-from query.outbound.orders import MongoOrders
-from service_kit.jetstream import connected
+from query.maintenance.audit import Tally, audit
+from query.maintenance.document_kinds import ORDER_DOCUMENTS
+from query.maintenance.repair import mend
+from query.maintenance.session import Site, on_site
+from query.storage.orders.store import MongoOrders
+from service_kit.nats.jetstream import connected
 
 from tests.query.builders import an_order, placed
 from tests.query.conftest import store

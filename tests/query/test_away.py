@@ -8,11 +8,11 @@ from comanda_contracts.streams import ORDERS
 from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from query.inbound import history
-from query.inbound.history import everything, last_sequence, persistently
-from query.operations.comparison import Comparison, compare
-from query.operations.site import on_site
-from query.views.store import StoreAway
+from query.maintenance.comparison import Comparison, compare
+from query.maintenance.session import on_site
+from query.projection import stream_reader as history
+from query.projection.stream_reader import everything, last_sequence, persistently
+from query.views.ports import StoreUnavailable
 
 from tests.query.builders import an_order, placed
 from tests.query.running import publish
@@ -86,7 +86,7 @@ async def test_who_has_worked_for_long_waits_for_a_server_no_less(
         tries += 1
         if tries == 1:
             await asyncio.sleep(2 * history.PATIENCE)
-            raise StoreAway("restarted")
+            raise StoreUnavailable("restarted")
         return "done"
 
     assert await persistently(fail_late_and_once) == "done"
@@ -96,7 +96,7 @@ async def test_a_server_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(history, "PATIENCE", 0.1)
 
     async def fail() -> None:
-        raise StoreAway("gone")
+        raise StoreUnavailable("gone")
 
-    with pytest.raises(StoreAway, match="gone"):
+    with pytest.raises(StoreUnavailable, match="gone"):
         await persistently(fail)

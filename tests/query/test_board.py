@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from comanda_contracts import Order, OrderEvent, TicketEvent, TicketStatus
-from query.views.board import Board, board_of
-from query.views.order import document, join, of
+from query.views.board.view import Board, board_of
+from query.views.orders.view import document, join, of
 
 from tests.query.builders import a_round, after, an_order, its_ticket, news_of, placed
 

@@ -4,8 +4,8 @@ import asyncio
 
 import httpx
 import pytest
-from query.inbound.http.caught_up import MOST_AFTER
-from query.outbound.orders import MongoOrders
+from query.api.http.read_your_writes import MOST_AFTER
+from query.storage.orders.store import MongoOrders
 
 from tests.query.builders import an_order, at_table, closed, placed
 from tests.query.conftest import answering, store

@@ -8,10 +8,10 @@ from comanda_contracts import Message, seal, subjects
 from comanda_contracts.streams import DEAD_LETTERS
 from comanda_local.servers import Nats
 from nats.aio.client import Client
-from query.outbound.generations import Generations
-from query.outbound.mongo import Database
-from query.outbound.orders import MongoOrders
-from query.views.order import document
+from query.storage.client import Database
+from query.storage.generations import Generations
+from query.storage.orders.store import MongoOrders
+from query.views.orders.view import document
 
 from tests.query.builders import an_order, closed, placed
 from tests.query.conftest import store

@@ -5,7 +5,7 @@ import random
 from statistics import fmean
 
 import pytest
-from query.views.estimate import ENOUGH, Made, Work, most_at_once, ready_times
+from query.views.board.estimate import ENOUGH, Made, Work, most_at_once, ready_times
 
 NOW = 1_000_000.0
 

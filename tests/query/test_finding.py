@@ -2,8 +2,8 @@
 
 import pytest
 from comanda_contracts import Line, OrderStatus
-from query.views import finding
-from query.views.finding import LONGEST, folded, terms_of, words_of
+from query.views.orders import search_terms as finding
+from query.views.orders.search_terms import LONGEST, folded, terms_of, words_of
 
 from tests.query.builders import a_round, an_order, at_table
 

@@ -5,12 +5,12 @@ import contextlib
 from collections.abc import Callable
 
 import pytest
-from query.outbound import succession as successions
-from query.outbound.generations import Generation, Generations
-from query.outbound.mongo import Database, connect
-from query.outbound.orders import MongoOrders
-from query.outbound.succession import NotPossible, Succession
-from query.views.store import StoreAway
+from query.maintenance import switchover as successions
+from query.maintenance.switchover import NotPossible, Succession
+from query.storage.client import Database, connect
+from query.storage.generations import Generation, Generations
+from query.storage.orders.store import MongoOrders
+from query.views.ports import StoreUnavailable
 
 from tests.query.builders import an_order, its_ticket, news_of, placed
 from tests.query.conftest import store
@@ -203,7 +203,7 @@ async def test_nothing_is_answered_before_it_is_known_which_generation_is_live(
 ) -> None:
     generations = Generations(database, live=None)
 
-    with pytest.raises(StoreAway):
+    with pytest.raises(StoreUnavailable):
         await MongoOrders(generations).one("an order")
 
     await generations.refresh()

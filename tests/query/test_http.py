@@ -9,10 +9,10 @@ import pytest
 from comanda_contracts import MenuItem, OrderStatus, Restaurant, TicketStatus
 from comanda_local.servers import MongoDB
 from pydantic import BaseModel
-from query.inbound import schema
-from query.outbound.menus import MongoMenus
-from query.outbound.mongo import READ_WITHIN
-from query.outbound.orders import MongoOrders
+from query.api.http import schema
+from query.storage.client import READ_WITHIN
+from query.storage.menus import MongoMenus
+from query.storage.orders.store import MongoOrders
 from query.views.menu import of
 
 from tests.query.builders import (

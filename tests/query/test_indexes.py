@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 from comanda_contracts import TicketEvent
-from query.outbound.generations import POINTER, Generations
-from query.outbound.menus import MongoMenus
-from query.outbound.mongo import Database
-from query.outbound.orders import MongoOrders
-from query.outbound.roll_up import roll_up_all, roll_up_next
-from query.outbound.sales import MongoSales, mark
-from query.views import menu, order
-from query.views.sales import Span
+from query.storage.client import Database
+from query.storage.generations import POINTER, Generations
+from query.storage.menus import MongoMenus
+from query.storage.orders.store import MongoOrders
+from query.storage.sales.roll_up import roll_up_all, roll_up_next
+from query.storage.sales.store import MongoSales, mark
+from query.views import menu
+from query.views.orders import view as order
+from query.views.sales.view import Span
 
 from tests.query.builders import (
     NOON,

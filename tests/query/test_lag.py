@@ -9,8 +9,8 @@ from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from query.bootstrap import Role
-from query.inbound.lag import Lag, measure
-from service_kit.jetstream import connected, set_up_consumer
+from query.projection.lag import Lag, measure
+from service_kit.nats.jetstream import connected, set_up_consumer
 
 from tests.query.builders import an_order, closed, placed
 from tests.query.running import is_ok, publish, running_service

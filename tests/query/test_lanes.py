@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from query.outbound.generations import Generations
-from query.outbound.menus import MongoMenus
-from query.outbound.mongo import Database
-from query.outbound.orders import MongoOrders
+from query.storage.client import Database
+from query.storage.generations import Generations
+from query.storage.menus import MongoMenus
+from query.storage.orders.store import MongoOrders
 from query.views.menu import of
 
 from tests.query.builders import an_order, at_table, opened, placed

@@ -8,13 +8,13 @@ from typing import Any
 import bson
 import pytest
 from comanda_contracts import Line, Order, OrderStatus
-from query.outbound.generations import Generations
-from query.outbound.lists import MongoLists
-from query.outbound.mongo import Database
-from query.outbound.orders import MongoOrders
-from query.views.listing import Listing, Sort
-from query.views.order import document, of
-from query.views.status import ACTIVE, ViewStatus
+from query.storage.client import Database
+from query.storage.generations import Generations
+from query.storage.orders.lists import MongoLists
+from query.storage.orders.store import MongoOrders
+from query.views.orders.list_query import Listing, Sort
+from query.views.orders.status import ACTIVE, ViewStatus
+from query.views.orders.view import document, of
 
 from tests.query.builders import a_round, after, an_order, at_table, placed
 from tests.query.test_indexes import profiled

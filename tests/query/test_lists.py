@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from comanda_contracts import Line, Order, OrderStatus, TicketStatus
-from query.outbound.orders import MongoOrders
+from query.storage.orders.store import MongoOrders
 
 from tests.query.builders import (
     NOON,

@@ -10,11 +10,12 @@ from comanda_contracts import Order, OrderEvent, TicketEvent, TicketStatus
 from comanda_local.servers import MongoDB
 from prometheus_client import REGISTRY
 from pymongo.monitoring import CommandListener, CommandStartedEvent
-from query.outbound.generations import POINTER, OneGeneration
-from query.outbound.orders import MongoOrders
+from query.storage.generations import POINTER, OneGeneration
+from query.storage.orders.store import MongoOrders
 from query.views.menu import of
-from query.views.store import StoreAway
-from service_kit import live, sse
+from query.views.ports import StoreUnavailable
+from service_kit.http import live_feed as live
+from service_kit.http import sse
 
 from tests.query.builders import after, an_order, closed, its_ticket, news_of, opened, placed
 from tests.query.conftest import store
@@ -407,6 +408,6 @@ async def test_feeds_go_on_after_mongodb_was_killed(own_mongodb: MongoDB, restau
 async def is_stored(replica: Replica, event: OrderEvent) -> bool:
     try:
         await store(replica.orders, event)
-    except StoreAway:
+    except StoreUnavailable:
         return False
     return True

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from comanda_local.places import LOOPBACK, free_port
 from comanda_local.services import Service
-from query.outbound.generations import Generations
-from query.outbound.menus import MongoMenus
-from query.outbound.mongo import Database
-from query.outbound.orders import MongoOrders
+from query.storage.client import Database
+from query.storage.generations import Generations
+from query.storage.menus import MongoMenus
+from query.storage.orders.store import MongoOrders
 from query.views.menu import of
 
 from tests.query.builders import an_order, opened, placed

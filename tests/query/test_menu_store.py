@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 from comanda_contracts import MenuEvent
-from query.outbound.menus import MongoMenus
-from query.views.joining import joined
+from query.storage.menus import MongoMenus
 from query.views.menu import Newest, join, of
+from query.views.merge import joined
 
 from tests.query.builders import offered, opened
 

@@ -11,11 +11,11 @@ import pytest
 from comanda_contracts import OrderStatus, TicketStatus
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from query.outbound.generations import Generations
-from query.outbound.mongo import Database, connect
-from query.outbound.orders import MongoOrders
-from query.views.order import OrderView, document, join, of
-from query.views.store import StoreAway, Unstorable
+from query.storage.client import Database, connect
+from query.storage.generations import Generations
+from query.storage.orders.store import MongoOrders
+from query.views.orders.view import OrderView, document, join, of
+from query.views.ports import StoreUnavailable, Unstorable
 
 from tests.query.builders import a_round, after, an_order, closed, its_ticket, news_of, placed
 from tests.query.conftest import store
@@ -190,5 +190,5 @@ async def test_a_store_that_is_not_there_is_away(no_mongodb: str) -> None:
     client, database = connect(no_mongodb)
 
     async with client:
-        with pytest.raises(StoreAway):
+        with pytest.raises(StoreUnavailable):
             await MongoOrders(Generations(database)).one(str(uuid.uuid4()))

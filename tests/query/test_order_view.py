@@ -6,8 +6,8 @@ import pytest
 from comanda_contracts import ItemsAdded, Order, OrderEvent, OrderStatus, TicketEvent, TicketStatus
 from hypothesis import given
 from hypothesis import strategies as st
-from query.views.order import OrderView, document, join, of
-from query.views.shown import is_known, shown_order
+from query.views.orders.response import is_known, shown_order
+from query.views.orders.view import OrderView, document, join, of
 
 from tests.query.builders import a_round, after, an_order, closed, its_ticket, news_of, placed
 from tests.query.histories import History, deliveries, histories

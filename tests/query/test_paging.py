@@ -8,13 +8,14 @@ import pytest
 from comanda_contracts import Order, OrderStatus
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from query.outbound.generations import Generations
-from query.outbound.lists import MongoLists
-from query.outbound.mongo import Database
-from query.outbound.orders import MongoOrders
-from query.views.listing import Listing, Place, Sort
-from query.views.status import ACTIVE, ViewStatus
-from query.views.store import Document, PageExpired
+from query.storage.client import Database
+from query.storage.generations import Generations
+from query.storage.orders.lists import MongoLists
+from query.storage.orders.store import MongoOrders
+from query.views.merge import Document
+from query.views.orders.list_query import Listing, Place, Sort
+from query.views.orders.status import ACTIVE, ViewStatus
+from query.views.ports import PageExpired
 
 from tests.query.builders import a_restaurant, after, an_order, placed
 from tests.query.conftest import store

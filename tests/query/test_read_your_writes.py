@@ -9,15 +9,16 @@ import pytest
 from comanda_contracts import Order
 from comanda_local.servers import MongoDB
 from pymongo.monitoring import CommandListener, CommandStartedEvent
-from query.outbound import arrivals as waiting
-from query.outbound.arrivals import Arrivals
-from query.outbound.following import Following
-from query.outbound.generations import Generations
-from query.outbound.mongo import Client, Database, connect
-from query.outbound.orders import MongoOrders
-from query.views.shown import version_of
-from query.views.store import Document, StoreAway
-from service_kit.components import Component, running
+from query.live import version_waiter as waiting
+from query.live.change_stream import Following
+from query.live.version_waiter import Arrivals
+from query.storage.client import Client, Database, connect
+from query.storage.generations import Generations
+from query.storage.orders.store import MongoOrders
+from query.views.merge import Document
+from query.views.orders.response import version_of
+from query.views.ports import StoreUnavailable
+from service_kit.runtime.components import Component, running
 
 from tests.query.builders import an_order, closed, its_ticket, news_of, placed
 from tests.query.conftest import answering, store
@@ -70,7 +71,7 @@ def as_often_as_it_takes(look: Look) -> Look:
 
     async def look_again() -> Document | None:
         while True:
-            with contextlib.suppress(StoreAway):
+            with contextlib.suppress(StoreUnavailable):
                 return await look()
 
     return look_again

@@ -5,8 +5,8 @@ from comanda_contracts import Order
 from comanda_local.servers import Nats
 from nats.aio.client import Client
 from query.bootstrap import Role
-from query.outbound.generations import Generation
-from query.outbound.mongo import Database
+from query.storage.client import Database
+from query.storage.generations import Generation
 
 from tests.query.builders import an_order, closed, placed
 from tests.query.evenings import evening, orders_of

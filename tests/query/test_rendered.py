@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 
 import httpx
 import pytest
-from query.inbound.http import rendered
-from query.inbound.http.answers import Body, body
-from query.inbound.http.rendered import Renderings
-from query.outbound.following import Follower
-from query.outbound.position import Position
+from query.api.http import response_cache as rendered
+from query.api.http.response_cache import Renderings
+from query.api.http.responses import Body, body
+from query.live.change_stream import Follower
+from query.live.position import Position
 
 from tests.query.builders import after, an_order, placed
 from tests.query.conftest import store

@@ -7,8 +7,8 @@ import pytest
 from comanda_contracts import Line, Order, OrderEvent, OrderStatus, TicketEvent, TicketStatus
 from hypothesis import given
 from hypothesis import strategies as st
-from query.views.order import document, join, of
-from query.views.sales import Document, Sales
+from query.views.orders.view import document, join, of
+from query.views.sales.view import Document, Sales
 
 from tests.query.builders import a_round, after, an_order, its_ticket, news_of, placed
 from tests.query.histories import histories

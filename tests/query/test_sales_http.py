@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 import pytest
 from comanda_contracts import Line
-from query.inbound import schema
-from query.outbound.generations import Generations
-from query.outbound.menus import MongoMenus
-from query.outbound.mongo import Database
-from query.outbound.roll_up import roll_up_all
+from query.api.http import schema
+from query.storage.client import Database
+from query.storage.generations import Generations
+from query.storage.menus import MongoMenus
+from query.storage.sales.roll_up import roll_up_all
 from query.views.menu import of
 
 from tests.query.builders import (

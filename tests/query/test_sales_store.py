@@ -7,14 +7,14 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from query.outbound.generations import Generation, Generations
-from query.outbound.mongo import Database, connect
-from query.outbound.orders import MongoOrders
-from query.outbound.roll_up import RollUp, roll_up_all, roll_up_next
-from query.outbound.sales import MongoSales
-from query.views.estimate import ENOUGH
-from query.views.order import document, join, of
-from query.views.sales import Hour, Kept, Sales, Span
+from query.storage.client import Database, connect
+from query.storage.generations import Generation, Generations
+from query.storage.orders.store import MongoOrders
+from query.storage.sales.roll_up import RollUp, roll_up_all, roll_up_next
+from query.storage.sales.store import MongoSales
+from query.views.board.estimate import ENOUGH
+from query.views.orders.view import document, join, of
+from query.views.sales.view import Hour, Kept, Sales, Span
 
 from tests.query.builders import a_restaurant, after, an_order, its_ticket, news_of, placed
 from tests.query.conftest import project

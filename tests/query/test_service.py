@@ -15,7 +15,7 @@ from comanda_contracts.streams import DEAD_LETTERS, ORDERS, TICKETS
 from comanda_local.places import LOOPBACK, free_port
 from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client
-from service_kit.jetstream import connected
+from service_kit.nats.jetstream import connected
 
 from tests.query.builders import (
     after,

@@ -3,10 +3,10 @@
 import httpx
 import pytest
 from comanda_contracts import OrderStatus, TicketStatus
-from query.outbound.menus import MongoMenus
-from query.outbound.orders import MongoOrders
+from query.storage.menus import MongoMenus
+from query.storage.orders.store import MongoOrders
 from query.views.menu import of
-from query.views.tables import natural
+from query.views.orders.tables import natural
 
 from tests.query.builders import after, an_order, at_table, its_ticket, news_of, opened, placed
 from tests.query.conftest import store

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from query.outbound.together import AT_A_TIME, MOST, Together
+from query.storage.batch_loader import AT_A_TIME, MOST, Together
 
 
 class Store:

@@ -5,8 +5,8 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from query.views import waiting
-from query.views.waiting import ERROR, Histogram
+from query.views.sales import histogram as waiting
+from query.views.sales.histogram import ERROR, Histogram
 
 SECONDS = st.floats(0.001, 10 * 86400)
 TIMES = st.lists(SECONDS, min_size=1, max_size=200)

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 
 import httpx
-from service_kit.components import Component, Ready, running
-from service_kit.http import application
+from service_kit.http.server import application
+from service_kit.runtime.components import Component, Ready, running
 
 
 async def test_a_component_that_fails_is_started_again() -> None:

@@ -7,8 +7,8 @@ import pytest
 from comanda_local.servers import Nats
 from nats.aio.client import Client
 from nats.errors import Error
-from service_kit import jetstream
-from service_kit.jetstream import connected
+from service_kit.nats import jetstream
+from service_kit.nats.jetstream import connected
 from structlog.testing import capture_logs
 
 from tests.conftest import NewNatsServer

@@ -10,10 +10,10 @@ from comanda_contracts.examples import AT, ITEM
 from comanda_contracts.streams import DEAD_LETTERS, MENU
 from comanda_local.servers import Nats
 from nats.aio.client import Client
-from service_kit.components import Component, Ready, running
-from service_kit.consuming import Consumer, Received, consume
-from service_kit.jetstream import ACK_WAIT, connected, publish_all, set_up_stream
-from service_kit.pulling import BATCH
+from service_kit.nats.consumer import Consumer, Received, consume
+from service_kit.nats.jetstream import ACK_WAIT, connected, publish_all, set_up_stream
+from service_kit.nats.pull import BATCH
+from service_kit.runtime.components import Component, Ready, running
 
 from tests.conftest import NewNatsServer
 

@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
-from service_kit.fast_lane import FastLane, Lane, Plain
-from service_kit.http import application
-from service_kit.problems import Refused
-from service_kit.tracing import current_trace
+from service_kit.http.fast_lane import FastLane, Lane, Plain
+from service_kit.http.problems import ProblemError
+from service_kit.http.server import application
+from service_kit.runtime.tracing import current_trace
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -22,7 +22,7 @@ def take(request: Plain) -> Awaitable[Response] | None:
 
 async def answer(request: Plain) -> Response:
     if request.body == b"refused":
-        raise Refused(409, "not-now", "Not now.", headers={"Retry-After": "1"})
+        raise ProblemError(409, "not-now", "Not now.", headers={"Retry-After": "1"})
     said = f"lane {request.parts[1]} {request.query} {request.body.decode()}"
     return Response(said, headers=current_trace())
 

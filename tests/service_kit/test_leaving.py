@@ -16,9 +16,9 @@ LONG, SHORT = 60.0, 0.5
 """Seconds to serve on."""
 SERVICE = """
 import asyncio
-from service_kit.http import application, serve
-from service_kit.settings import ServiceSettings
-from service_kit.sse import EventStream
+from service_kit.http.server import application, serve
+from service_kit.runtime.settings import ServiceSettings
+from service_kit.http.sse import EventStream
 
 ended, asked = asyncio.Event(), asyncio.Event()
 app = application("slow", "", [], at_end=[ended.set])

@@ -1,7 +1,7 @@
 """Settings come from the environment; what is wrong with them is said before anything starts."""
 
 import pytest
-from service_kit.settings import ServiceSettings, load
+from service_kit.runtime.settings import ServiceSettings, load
 
 
 def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service_kit.turns import FEW, in_turns
+from service_kit.runtime.turns import FEW, in_turns
 
 
 async def test_others_have_their_turn_after_every_few() -> None:

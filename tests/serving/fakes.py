@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from serving.application.request import Request
-from serving.application.tickets import NewTicket, Overtaken, Stored, Unavailable
+from serving.application.tickets import NewTicket, Overtaken, Stored, StoreUnavailable
 from serving.domain.ticket import TicketEvent, TicketId
 
 
@@ -38,7 +38,7 @@ class InMemoryTickets:
         stored = Stored(event.ticket, event_id, len(self.events), after, request)
         self._stored.setdefault(event.ticket.id, []).append(stored)
 
-    async def add(self, new: Sequence[NewTicket]) -> list[Unavailable | None]:
+    async def add(self, new: Sequence[NewTicket]) -> list[StoreUnavailable | None]:
         for each in new:
             if self._last(each.event.ticket.id) is None:
                 await self.append(each.event, event_id=each.event_id, after=0)

@@ -12,8 +12,8 @@ from comanda_contracts.streams import TICKETS
 from comanda_local.servers import Nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from service_kit.components import Component, running
-from service_kit.jetstream import connected, publish_all, set_up_stream
+from service_kit.nats.jetstream import connected, publish_all, set_up_stream
+from service_kit.runtime.components import Component, running
 from serving.domain.ticket import Ticket, TicketEvent
 from serving.outbound import bookmarks, queue
 from serving.outbound.bookmarks import (

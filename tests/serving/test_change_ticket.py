@@ -11,7 +11,7 @@ from serving.application.recall_ticket import recall_ticket
 from serving.application.request import KeyReused, Request
 from serving.application.serve_ticket import serve_ticket
 from serving.application.start_ticket import start_ticket
-from serving.application.tickets import Overtaken, Tickets, Unavailable
+from serving.application.tickets import Overtaken, StoreUnavailable, Tickets
 from serving.application.void_ticket import void_ticket
 from serving.domain.ticket import (
     Ticket,
@@ -201,7 +201,7 @@ async def test_a_race_that_never_ends_is_given_up() -> None:
     store, ticket = AlwaysOvertaken(), a_ticket()
     await store.append(queued(ticket), event_id=uuid7(), after=0)
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(StoreUnavailable):
         await start(store, ticket.id)
 
     assert store.tries == len(PAUSES)

@@ -2,8 +2,8 @@
 
 import pytest
 from comanda_contracts import seal
-from service_kit import live
-from service_kit.live import Reader
+from service_kit.http import live_feed as live
+from service_kit.http.live_feed import Reader
 from serving.domain.ticket import Ticket, TicketEvent
 from serving.outbound.changes import Arrival, Changes
 from serving.published import Changed, published_event, published_ticket

@@ -9,11 +9,11 @@ import pytest
 from comanda_contracts.streams import TICKETS
 from comanda_local.places import temporary_folder
 from nats.aio.client import Client
-from service_kit.components import Component, Ready, running
-from service_kit.jetstream import connected, set_up_stream
+from service_kit.nats.jetstream import connected, set_up_stream
+from service_kit.runtime.components import Component, Ready, running
 from serving.application.change_ticket import ChangeTicket
 from serving.application.start_ticket import start_ticket
-from serving.application.tickets import NewTicket, Unavailable
+from serving.application.tickets import NewTicket, StoreUnavailable
 from serving.domain.ticket import Ticket, WrongStatus
 from serving.outbound.link import Link
 from serving.outbound.queue import Queue
@@ -95,7 +95,7 @@ async def test_a_round_that_replicas_hear_of_at_once_gets_one_ticket(
         assert await _count(replicas[0]) == before + 1
 
 
-async def _add(client: Client, ticket: Ticket) -> Unavailable | None:
+async def _add(client: Client, ticket: Ticket) -> StoreUnavailable | None:
     (outcome,) = await TicketStream(lambda: client).add([NewTicket(queued(ticket), uuid7())])
     return outcome
 
@@ -122,12 +122,12 @@ async def test_the_queue_and_the_store_survive_the_loss_of_a_node(
     store = TicketStream(link.client)
 
     async def added(ticket: Ticket) -> bool:
-        with contextlib.suppress(Unavailable):
+        with contextlib.suppress(StoreUnavailable):
             return await store.add([NewTicket(queued(ticket), uuid7())]) == [None]
         return False
 
     async def shown(*tickets: Ticket) -> bool:
-        with contextlib.suppress(Unavailable):
+        with contextlib.suppress(StoreUnavailable):
             return queue.of(restaurant) == [published_ticket(ticket) for ticket in tickets]
         return False
 

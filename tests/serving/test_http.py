@@ -8,10 +8,10 @@ import comanda_contracts as contracts
 import httpx
 import pytest
 from fastapi import FastAPI
-from service_kit.http import application
-from serving.application.tickets import Stored, Unavailable
+from service_kit.http.server import application
+from serving.application.tickets import Stored, StoreUnavailable
 from serving.domain.ticket import Ticket, TicketId, TicketStatus
-from serving.inbound.http import routes
+from serving.inbound.http.tickets import routes
 from serving.published import News, published_ticket
 from uuid_utils.compat import uuid7
 
@@ -33,7 +33,7 @@ def an_app(store: InMemoryTickets) -> FastAPI:
 
 @contextlib.contextmanager
 def nothing_live(restaurant: str, after: int | None) -> Iterator[AsyncIterator[News | None]]:
-    raise Unavailable("not caught up")
+    raise StoreUnavailable("not caught up")
     yield  # as a context manager must
 
 
@@ -270,7 +270,7 @@ class Unreachable(InMemoryTickets):
     """A store that does not answer."""
 
     async def load(self, ticket_id: TicketId) -> Stored | None:
-        raise Unavailable(f"no answer about {ticket_id}")
+        raise StoreUnavailable(f"no answer about {ticket_id}")
 
 
 async def test_while_the_store_can_not_be_reached_the_client_is_told_to_come_again() -> None:

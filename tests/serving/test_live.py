@@ -13,9 +13,9 @@ import pytest
 from comanda_contracts.streams import TICKETS
 from comanda_local.servers import Nats
 from prometheus_client import REGISTRY
-from service_kit import live
-from service_kit.http import GRACE
-from service_kit.jetstream import connected
+from service_kit.http import live_feed as live
+from service_kit.http.server import GRACE
+from service_kit.nats.jetstream import connected
 from serving.domain.ticket import TicketLine
 
 from tests.serving.builders import NOON, a_ticket, cancellation_requested

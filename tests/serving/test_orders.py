@@ -12,13 +12,13 @@ from comanda_local.servers import Nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
-from service_kit.components import Component, Ready, running
-from service_kit.consuming import consume
-from service_kit.jetstream import connected, set_up_stream
+from service_kit.nats.consumer import consume
+from service_kit.nats.jetstream import connected, set_up_stream
+from service_kit.runtime.components import Component, Ready, running
 from serving.application.change_ticket import ChangeTicket
 from serving.application.start_ticket import start_ticket
 from serving.domain.ticket import Channel, Ticket, TicketId, TicketLine, TicketStatus
-from serving.inbound.nats import SERVICE, orders_consumer
+from serving.inbound.nats.orders import SERVICE, orders_consumer
 from serving.outbound.ticket_stream import TicketStream
 from uuid_utils.compat import uuid7
 

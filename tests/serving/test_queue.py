@@ -9,9 +9,9 @@ from comanda_contracts import TicketStatus
 from comanda_contracts.streams import TICKETS
 from comanda_local.servers import Nats
 from nats.aio.client import Client
-from service_kit.components import Component, Ready, running
-from service_kit.jetstream import connected, set_up_stream
-from serving.application.tickets import NewTicket, Unavailable
+from service_kit.nats.jetstream import connected, set_up_stream
+from service_kit.runtime.components import Component, Ready, running
+from serving.application.tickets import NewTicket, StoreUnavailable
 from serving.domain.ticket import Ticket
 from serving.outbound import following as follower
 from serving.outbound.following import MessagesMissed
@@ -46,7 +46,7 @@ async def shown(queue: Queue, restaurant: str, *tickets: Ticket) -> None:
     """Wait until the queue shows these tickets."""
 
     async def same() -> bool:
-        with contextlib.suppress(Unavailable):
+        with contextlib.suppress(StoreUnavailable):
             return queue.of(restaurant) == [published_ticket(ticket) for ticket in tickets]
         return False
 
@@ -141,7 +141,7 @@ async def test_while_the_server_is_gone_the_queue_says_so_and_then_catches_up(
 
         await asyncio.to_thread(server.kill)
         await eventually(lambda: _not_ready(component))
-        with pytest.raises(Unavailable):
+        with pytest.raises(StoreUnavailable):
             queue.of("la-piazza")
 
         await asyncio.to_thread(server.start)
@@ -167,7 +167,7 @@ async def test_the_queue_is_unavailable_the_moment_the_connection_is_lost(
         async def unavailable() -> bool:
             try:
                 queue.of("la-piazza")
-            except Unavailable:
+            except StoreUnavailable:
                 return True
             return False
 

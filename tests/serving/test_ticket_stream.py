@@ -12,8 +12,8 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, StreamConfig
 from nats.js.errors import BadRequestError, NoStreamResponseError
 from opentelemetry import context, propagate
-from service_kit.jetstream import Outcome, connected
-from serving.application.tickets import NewTicket, Unavailable
+from service_kit.nats.jetstream import Outcome, connected
+from serving.application.tickets import NewTicket, StoreUnavailable
 from serving.outbound import ticket_stream
 from serving.outbound.link import Link
 from serving.outbound.ticket_stream import TicketStream
@@ -77,7 +77,7 @@ async def test_a_ticket_of_which_nobody_knows_whether_it_is_stored_is_not_taken_
 
     (failure,) = await TicketStream(lambda: client).add([NewTicket(queued(a_ticket()), uuid7())])
 
-    assert isinstance(failure, Unavailable)
+    assert isinstance(failure, StoreUnavailable)
 
 
 async def test_what_the_stream_has_no_room_for_is_neither_stored_nor_taken_for_overtaken(
@@ -91,15 +91,15 @@ async def test_what_the_stream_has_no_room_for_is_neither_stored_nor_taken_for_o
         store = TicketStream(lambda: client)
         await store.append(queued(a_ticket()), event_id=uuid7(), after=0)
 
-        with pytest.raises(Unavailable):
+        with pytest.raises(StoreUnavailable):
             await store.append(queued(a_ticket()), event_id=uuid7(), after=0)
         (failure,) = await store.add([NewTicket(queued(a_ticket()), uuid7())])
 
-    assert isinstance(failure, Unavailable)
+    assert isinstance(failure, StoreUnavailable)
 
 
 async def test_without_a_connection_the_store_is_unavailable() -> None:
     store = TicketStream(Link().client)
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(StoreUnavailable):
         await store.load(a_ticket().id)

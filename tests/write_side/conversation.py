@@ -13,7 +13,7 @@ from ordering.application.transaction import OrderEvent, Transaction
 from ordering.domain.order import Order, Party
 from ordering.domain.refusals import Refusal
 from ordering.inbound.nats.kitchen import kitchen_news
-from service_kit.consuming import Consumer, Received
+from service_kit.nats.consumer import Consumer, Received
 from serving import published as serving_published
 from serving.application.change_ticket import ChangeTicket, NewId
 from serving.application.mark_ready import mark_ready
@@ -22,7 +22,7 @@ from serving.application.serve_ticket import serve_ticket
 from serving.application.start_ticket import start_ticket
 from serving.domain import ticket as kitchen
 from serving.domain.ticket import Ticket, TicketId
-from serving.inbound.nats import orders_consumer
+from serving.inbound.nats.orders import orders_consumer
 from uuid_utils.compat import uuid7
 
 from tests.ordering.builders import NOON, a_place_order

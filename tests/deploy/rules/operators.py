@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-import query.inbound.lag  # noqa: F401 - declares the metrics that are scaled by
+import query.projection.lag  # noqa: F401 - declares the metrics that are scaled by
 from prometheus_client import REGISTRY
 
 from tests.deploy.cluster import of_kind, policies_of_store

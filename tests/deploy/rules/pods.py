@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from service_kit.http import GRACE
+from service_kit.http.server import GRACE
 
 from tests.deploy.cluster import Pod, of_kind, pods, quantity, selects
 from tests.deploy.manifests import Manifest, named

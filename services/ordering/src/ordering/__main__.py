@@ -2,12 +2,12 @@
 
 import sys
 
-from service_kit import logs
-from service_kit.http import serve
-from service_kit.settings import load
+from service_kit.http.server import serve
+from service_kit.runtime import logs
+from service_kit.runtime.settings import load
 
 from ordering.bootstrap import bootstrap
-from ordering.outbound.database import migrate
+from ordering.outbound.database.engine import migrate
 from ordering.settings import DatabaseSettings, Settings
 
 

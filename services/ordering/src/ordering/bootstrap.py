@@ -4,26 +4,26 @@ from uuid import UUID
 
 from comanda_contracts.streams import COMMANDS, DEAD_LETTERS
 from fastapi import FastAPI
-from service_kit.clock import utc_now
-from service_kit.components import Component, Ready
-from service_kit.consuming import consume
-from service_kit.examples import illustrate
-from service_kit.fast_lane import FastLane
-from service_kit.http import application
-from service_kit.jetstream import connected, jetstream, set_up_stream
+from service_kit.http.fast_lane import FastLane
+from service_kit.http.openapi_examples import illustrate
+from service_kit.http.server import application
+from service_kit.nats.consumer import consume
+from service_kit.nats.jetstream import connected, jetstream, set_up_stream
+from service_kit.runtime.clock import utc_now
+from service_kit.runtime.components import Component, Ready
 from uuid_utils.compat import uuid7
 
-from ordering.inbound.http.documented import BODIES
 from ordering.inbound.http.menu import menu_routes
+from ordering.inbound.http.openapi import BODIES
 from ordering.inbound.http.orders import order_routes
 from ordering.inbound.http.placing import placing, placing_lane
 from ordering.inbound.nats.commands import commands_consumer
 from ordering.inbound.nats.kitchen import kitchen_news
-from ordering.outbound.answers import forget_expired
-from ordering.outbound.database import connect, watch
-from ordering.outbound.group_commit import GroupCommit
-from ordering.outbound.handover import HandOver
-from ordering.outbound.relay import Relay
+from ordering.outbound.database.engine import connect, watch
+from ordering.outbound.outbox.first_events import HandOver
+from ordering.outbound.relay.relay import Relay
+from ordering.outbound.transaction.group_commit import GroupCommit
+from ordering.outbound.transaction.idempotency import forget_expired
 from ordering.settings import Settings
 
 

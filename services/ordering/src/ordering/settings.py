@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from service_kit.settings import PREFIX, ServiceSettings, with_scheme
+from service_kit.runtime.settings import PREFIX, ServiceSettings, with_scheme
 
 DatabaseUrl = Annotated[SecretStr, with_scheme("postgresql+asyncpg")]
 

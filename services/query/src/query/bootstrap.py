@@ -8,36 +8,36 @@ from typing import Any, NamedTuple
 
 from comanda_contracts.streams import DEAD_LETTERS, Stream
 from fastapi import APIRouter, FastAPI
-from service_kit.components import Component, Ready
-from service_kit.consuming import Consumer, consume
-from service_kit.examples import illustrate
-from service_kit.fast_lane import FastLane, Lane
-from service_kit.http import application
-from service_kit.jetstream import connected, jetstream, set_up_stream
-from service_kit.leaving import AtEnd
+from service_kit.http.draining import AtEnd
+from service_kit.http.fast_lane import FastLane, Lane
+from service_kit.http.openapi_examples import illustrate
+from service_kit.http.server import application
+from service_kit.nats.consumer import Consumer, consume
+from service_kit.nats.jetstream import connected, jetstream, set_up_stream
+from service_kit.runtime.components import Component, Ready
 
-from query.inbound.http.answers import listed_json, order_json
-from query.inbound.http.board import board_lane, board_routes, rendered_boards
-from query.inbound.http.caught_up import CaughtUp
-from query.inbound.http.documented import ANSWERS
-from query.inbound.http.lists import ListedOrders, list_lane, list_routes
-from query.inbound.http.live import live_routes
-from query.inbound.http.menu import menu_routes
-from query.inbound.http.orders import OneOrder, order_lane, order_routes
-from query.inbound.http.sales import rendered_tops, sales_routes, top_lane
-from query.inbound.lag import keep_measuring
-from query.inbound.projector import BATCHES, PROJECTED, SERVICE, projector
-from query.outbound.abandoned import keep_ending_transactions
-from query.outbound.arrivals import Arrivals
-from query.outbound.following import Following
-from query.outbound.generations import Generations
-from query.outbound.lists import MongoLists
-from query.outbound.live import MongoLiveOrders
-from query.outbound.mongo import connect, keep_watch
-from query.outbound.roll_up import RollUp
-from query.outbound.stores import set_up, stores_over
+from query.api.board import board_lane, board_routes, rendered_boards
+from query.api.http.openapi import ANSWERS
+from query.api.http.read_your_writes import CaughtUp
+from query.api.http.responses import listed_json, order_json
+from query.api.live import live_routes
+from query.api.menu import menu_routes
+from query.api.orders.list_routes import ListedOrders, list_lane, list_routes
+from query.api.orders.routes import OneOrder, order_lane, order_routes
+from query.api.sales.routes import rendered_tops, sales_routes, top_lane
+from query.live.change_stream import Following
+from query.live.feeds import MongoLiveOrders
+from query.live.version_waiter import Arrivals
+from query.projection.lag import keep_measuring
+from query.projection.projector import BATCHES, PROJECTED, SERVICE, projector
 from query.settings import Settings
-from query.views.store import Stores
+from query.storage.client import connect, keep_watch
+from query.storage.generations import Generations
+from query.storage.orders.lists import MongoLists
+from query.storage.orphaned_transactions import keep_ending_transactions
+from query.storage.sales.roll_up import RollUp
+from query.storage.stores import set_up, stores_over
+from query.views.ports import Stores
 
 DESCRIPTION = "Answers every question about orders, from views that are filled by events alone."
 

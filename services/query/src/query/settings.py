@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from pydantic import Field, SecretStr
-from service_kit.settings import ServiceSettings, with_scheme
+from service_kit.runtime.settings import ServiceSettings, with_scheme
 
 MongoUrl = Annotated[SecretStr, with_scheme("mongodb", "mongodb+srv")]
 

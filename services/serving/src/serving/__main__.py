@@ -1,7 +1,8 @@
 """`python -m serving`: run the service until SIGTERM."""
 
-from service_kit import http, logs
-from service_kit.settings import load
+from service_kit.http import server as http
+from service_kit.runtime import logs
+from service_kit.runtime.settings import load
 
 from serving.bootstrap import bootstrap
 from serving.settings import Settings

@@ -4,17 +4,17 @@ from functools import partial
 
 from comanda_contracts.streams import DEAD_LETTERS, TICKETS
 from fastapi import FastAPI
-from service_kit.clock import utc_now
-from service_kit.components import Component, Ready
-from service_kit.consuming import consume
-from service_kit.examples import illustrate
-from service_kit.http import application
-from service_kit.jetstream import connected, jetstream, set_up_stream
+from service_kit.http.openapi_examples import illustrate
+from service_kit.http.server import application
+from service_kit.nats.consumer import consume
+from service_kit.nats.jetstream import connected, jetstream, set_up_stream
+from service_kit.runtime.clock import utc_now
+from service_kit.runtime.components import Component, Ready
 from uuid_utils.compat import uuid7
 
-from serving.inbound.documented import ANSWERS
-from serving.inbound.http import routes
-from serving.inbound.nats import SERVICE, orders_consumer
+from serving.inbound.http.openapi import ANSWERS
+from serving.inbound.http.tickets import routes
+from serving.inbound.nats.orders import SERVICE, orders_consumer
 from serving.outbound.bookmarks import keep_bookmark, set_up_bookmarks
 from serving.outbound.link import Link
 from serving.outbound.queue import Queue, measure

@@ -1,6 +1,6 @@
 """Serving's settings, from the environment."""
 
-from service_kit.settings import ServiceSettings
+from service_kit.runtime.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

@@ -1,6 +1,6 @@
 """Ordering's refusals as problems: each with its status, and the fields at fault."""
 
-from service_kit.problems import FieldError, Refused
+from service_kit.http.problems import FieldError, ProblemError
 
 from ordering.application.once import KeyReused
 from ordering.domain import refusals
@@ -34,18 +34,18 @@ FIELDS: dict[type[refusals.Refusal], str] = {
 }
 
 
-def problem(refusal: refusals.Refusal) -> Refused:
+def to_problem(refusal: refusals.Refusal) -> ProblemError:
     """The refusal as an answer over HTTP."""
     kind = type(refusal)
-    return Refused(
+    return ProblemError(
         STATUSES[kind], refusal.code, str(refusal), field=FIELDS.get(kind), errors=_lines(refusal)
     )
 
 
-def store_away() -> Refused:
+def store_away() -> ProblemError:
     """The database can't be reached."""
     detail = "The store of orders can't be reached now."
-    return Refused(503, "store-unavailable", detail, headers={"Retry-After": "1"})
+    return ProblemError(503, "store-unavailable", detail, headers={"Retry-After": "1"})
 
 
 def _lines(refusal: refusals.Refusal) -> list[FieldError]:

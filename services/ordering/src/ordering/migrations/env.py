@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
-from ordering.outbound import tables  # noqa: F401 - declares the tables
+from ordering.outbound.database import tables  # noqa: F401 - declares the tables
 
 ONE_AT_A_TIME = 0x636D6967
 """The advisory lock that lets one migration run at a time."""

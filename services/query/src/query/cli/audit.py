@@ -7,10 +7,10 @@ import typer
 from rich.status import Status
 
 from query.cli.working import notes, out, work
-from query.operations.audit import Tally
-from query.operations.audit import audit as find
-from query.operations.looking import Difference, mend
-from query.operations.site import Site
+from query.maintenance.audit import Tally
+from query.maintenance.audit import audit as find
+from query.maintenance.repair import Difference, mend
+from query.maintenance.session import Site
 
 FIELDS = 8
 """Fields of one document that are shown in the table."""

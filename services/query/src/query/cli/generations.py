@@ -10,13 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from query.cli.working import notes, out, work
-from query.operations import rebuild as operations
-from query.operations.comparison import Comparison
-from query.operations.filling import Progress as Filled
-from query.operations.rebuild import Outcome
-from query.operations.site import Site
-from query.outbound.generations import Generation
-from query.outbound.succession import LEASE, Sequences
+from query.maintenance import rebuild as operations
+from query.maintenance.backfill import Progress as Filled
+from query.maintenance.comparison import Comparison
+from query.maintenance.rebuild import Outcome
+from query.maintenance.session import Site
+from query.maintenance.switchover import LEASE, Sequences
+from query.storage.generations import Generation
 
 generations_app = typer.Typer(help="Show the generations of the views, or drop the previous one.")
 

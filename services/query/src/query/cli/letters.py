@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from query.cli.working import notes, out, work
-from query.inbound.projector import SERVICE
-from query.operations.letters import Letter, NoSuchLetter, letter, letters
-from query.operations.letters import discard as throw_away
-from query.operations.letters import replay as project_again
-from query.operations.site import Site
+from query.maintenance.dead_letters import Letter, NoSuchLetter, letter, letters
+from query.maintenance.dead_letters import discard as throw_away
+from query.maintenance.dead_letters import replay as project_again
+from query.maintenance.session import Site
+from query.projection.projector import SERVICE
 
 letters_app = typer.Typer(
     no_args_is_help=True,

@@ -1,8 +1,9 @@
 """The entry point: without a command everything runs, with one a part of it, or an operation."""
 
 import typer
-from service_kit import http, logs
-from service_kit.settings import load
+from service_kit.http import server as http
+from service_kit.runtime import logs
+from service_kit.runtime.settings import load
 
 from query.bootstrap import Role, bootstrap
 from query.cli.audit import audit

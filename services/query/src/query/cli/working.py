@@ -9,12 +9,12 @@ import nats.errors
 import structlog
 import typer
 from rich.console import Console
-from service_kit.settings import load
+from service_kit.runtime.settings import load
 
-from query.operations.site import Site, on_site
-from query.outbound.succession import NotPossible
+from query.maintenance.session import Site, on_site
+from query.maintenance.switchover import NotPossible
 from query.settings import Settings
-from query.views.store import StoreAway
+from query.views.ports import StoreUnavailable
 
 out = Console(soft_wrap=True, highlight=False)
 """What was asked for."""
@@ -38,7 +38,7 @@ def work(on: Callable[[Site], Awaitable[bool]]) -> None:
         went_well = asyncio.run(run())
     except NotPossible as error:
         _give_up(str(error))
-    except StoreAway as error:
+    except StoreUnavailable as error:
         _give_up(f"MongoDB does not answer: {error}")
     except (nats.errors.Error, TimeoutError, OSError) as error:
         _give_up(f"NATS does not answer: {type(error).__name__} {error}")

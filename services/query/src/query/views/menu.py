@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from comanda_contracts import MenuEvent, RestaurantEvent
 
-from query.views.joining import State, newer
+from query.views.merge import State, newer
 
 
 @dataclass(frozen=True, slots=True)

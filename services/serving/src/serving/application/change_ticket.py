@@ -9,7 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from serving.application.request import KeyReused, Request
-from serving.application.tickets import Overtaken, Stored, Tickets, Unavailable
+from serving.application.tickets import Overtaken, Stored, StoreUnavailable, Tickets
 from serving.domain.ticket import Ticket, TicketEvent, TicketId, UnknownTicket
 
 PAUSES = (0.0, 0.01, 0.03, 0.1, 0.3)
@@ -65,7 +65,7 @@ async def change_ticket(
     Of two changes that were decided on the same version one wins; the other is decided anew.
     A request that was carried out is answered again, with the ticket as it was then. `verb` tells
     it apart from another with the same key. Raises UnknownTicket, VersionMismatch, KeyReused,
-    Unavailable and what `decide` raises.
+    StoreUnavailable and what `decide` raises.
     """
     key = command.request_key
     request = Request.of(key, verb, command.expected_version) if key else None
@@ -81,13 +81,13 @@ async def change_ticket(
         with contextlib.suppress(Overtaken):
             await tickets.append(event, event_id=new_id(), after=stored.sequence, request=request)
             return event.ticket
-    raise Unavailable("other changes of the ticket kept coming first")
+    raise StoreUnavailable("other changes of the ticket kept coming first")
 
 
 async def _answered(request: Request, last: Stored, tickets: Tickets) -> Ticket | None:
     """The ticket as the request left it; None if it is new.
 
-    It is looked for from the ticket's last event to its first. Raises KeyReused, Unavailable.
+    It is looked for from the ticket's last event to its first. Raises KeyReused, StoreUnavailable.
     """
     stored: Stored | None = last
     while stored:

@@ -10,7 +10,7 @@ async def mark_ready(
 ) -> Ticket:
     """Mark a ticket ready that is being prepared.
 
-    Raises UnknownTicket, VersionMismatch, WrongStatus, Unavailable.
+    Raises UnknownTicket, VersionMismatch, WrongStatus, StoreUnavailable.
     """
     return await change_ticket(
         command, "ready", Ticket.ready, tickets=tickets, clock=clock, new_id=new_id

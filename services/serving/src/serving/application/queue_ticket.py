@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from serving.application.change_ticket import Clock, NewId
-from serving.application.tickets import NewTicket, Tickets, Unavailable
+from serving.application.tickets import NewTicket, StoreUnavailable, Tickets
 from serving.domain.ticket import Ticket, TicketQueued
 
 
@@ -18,7 +18,7 @@ class QueueTicket:
 
 async def queue_tickets(
     commands: Sequence[QueueTicket], *, tickets: Tickets, clock: Clock, new_id: NewId
-) -> list[Unavailable | None]:
+) -> list[StoreUnavailable | None]:
     """Queue many tickets at once. Safe to repeat: a round has one ticket, whatever is heard twice.
 
     Returns, in the order of `commands`, None for each ticket that is stored now.

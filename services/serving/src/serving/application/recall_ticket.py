@@ -10,7 +10,7 @@ async def recall_ticket(
 ) -> Ticket:
     """Recall a ticket that is ready.
 
-    Raises UnknownTicket, VersionMismatch, WrongStatus, Unavailable.
+    Raises UnknownTicket, VersionMismatch, WrongStatus, StoreUnavailable.
     """
     return await change_ticket(
         command, "recall", Ticket.recall, tickets=tickets, clock=clock, new_id=new_id

@@ -10,7 +10,7 @@ async def serve_ticket(
 ) -> Ticket:
     """Serve a ticket that is ready.
 
-    Raises UnknownTicket, VersionMismatch, WrongStatus, Unavailable.
+    Raises UnknownTicket, VersionMismatch, WrongStatus, StoreUnavailable.
     """
     return await change_ticket(
         command, "serve", Ticket.serve, tickets=tickets, clock=clock, new_id=new_id

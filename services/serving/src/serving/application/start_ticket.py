@@ -10,7 +10,7 @@ async def start_ticket(
 ) -> Ticket:
     """Start a ticket that is queued; of two cooks one wins and the other is refused.
 
-    Raises UnknownTicket, VersionMismatch, WrongStatus, Unavailable.
+    Raises UnknownTicket, VersionMismatch, WrongStatus, StoreUnavailable.
     """
     return await change_ticket(
         command, "start", Ticket.start, tickets=tickets, clock=clock, new_id=new_id

@@ -13,7 +13,7 @@ class Overtaken(Exception):
     """Another change of the ticket was stored first."""
 
 
-class Unavailable(Exception):
+class StoreUnavailable(Exception):
     """The store can't be reached, or did not answer: a change may or may not have been stored."""
 
 
@@ -45,13 +45,13 @@ class Tickets(Protocol):
     """Keeps every ticket as its events, the last of which is the ticket."""
 
     async def load(self, ticket_id: TicketId) -> Stored | None:
-        """The ticket as it is now; None if there is none. Raises Unavailable."""
+        """The ticket as it is now; None if there is none. Raises StoreUnavailable."""
         ...
 
     async def before(self, stored: Stored) -> Stored | None:
         """The ticket as it was before; None if it was new, or the store keeps no more of it.
 
-        Raises Unavailable.
+        Raises StoreUnavailable.
         """
         ...
 
@@ -61,11 +61,11 @@ class Tickets(Protocol):
         """Store an event that was decided on the ticket as it was at sequence `after`.
 
         Safe to repeat with the same `event_id`. Raises Overtaken if the ticket has changed since
-        then, Unavailable.
+        then, StoreUnavailable.
         """
         ...
 
-    async def add(self, new: Sequence[NewTicket]) -> list[Unavailable | None]:
+    async def add(self, new: Sequence[NewTicket]) -> list[StoreUnavailable | None]:
         """Store new tickets, each unless there is that ticket already.
 
         Returns, in the order of `new`, None for each ticket that is there now.

@@ -12,7 +12,7 @@ async def void_ticket(
 ) -> None:
     """Void a ticket that is queued; of one that is begun, record that it can't be voided.
 
-    Safe to repeat: a ticket that is voided stays so. Raises UnknownTicket, Unavailable.
+    Safe to repeat: a ticket that is voided stays so. Raises UnknownTicket, StoreUnavailable.
     """
     with contextlib.suppress(WrongStatus):  # it is voided already
         await change_ticket(

@@ -16,7 +16,7 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NotFoundError
 from nats.js.kv import KeyValue
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from service_kit.components import Ready
+from service_kit.runtime.components import Ready
 
 BUCKET = "serving"
 KEY = "bookmark"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from comanda_contracts import Unreadable
 from prometheus_client import Counter, Gauge
-from service_kit.live import Kept, Reader, Readers
+from service_kit.http.live_feed import Kept, Reader, Readers
 
 from serving.outbound.kitchen import restaurant_of, ticket_of
 from serving.published import Changed

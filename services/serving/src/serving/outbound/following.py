@@ -7,7 +7,7 @@ from comanda_contracts.streams import TICKETS
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import api
-from service_kit.jetstream import jetstream
+from service_kit.nats.jetstream import jetstream
 
 HEARTBEAT = 0.5
 """Seconds after which the server says that there is nothing new."""

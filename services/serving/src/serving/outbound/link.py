@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from nats.aio.client import Client
 
-from serving.application.tickets import Unavailable
+from serving.application.tickets import StoreUnavailable
 
 
 class Link:
@@ -29,7 +29,7 @@ class Link:
         return self._client is not None and self._client.is_connected
 
     def client(self) -> Client:
-        """The connection. Raises Unavailable while there is none."""
+        """The connection. Raises StoreUnavailable while there is none."""
         if self._client is None or not self._client.is_connected:
-            raise Unavailable("not connected to NATS")
+            raise StoreUnavailable("not connected to NATS")
         return self._client

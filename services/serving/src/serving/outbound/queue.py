@@ -12,11 +12,11 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from prometheus_client import Gauge
-from service_kit.components import Ready
-from service_kit.jetstream import jetstream
-from service_kit.live import BEHIND, Reader
+from service_kit.http.live_feed import BEHIND, Reader
+from service_kit.nats.jetstream import jetstream
+from service_kit.runtime.components import Ready
 
-from serving.application.tickets import Unavailable
+from serving.application.tickets import StoreUnavailable
 from serving.outbound.bookmarks import Bookmark, Unusable, latest, open_tickets
 from serving.outbound.changes import Arrival, Changes
 from serving.outbound.following import every_message
@@ -40,7 +40,8 @@ class Queue:
     def of(self, restaurant: str) -> list[Ticket]:
         """Tickets neither served nor voided, oldest first.
 
-        Raises Unavailable until the queue has caught up, and while the stream can't be reached.
+        Raises StoreUnavailable until the queue has caught up, and while the stream can't be
+        reached.
         """
         kitchen, _ = self._caught_up()
         return kitchen.of(restaurant)
@@ -52,11 +53,11 @@ class Queue:
         None tells from time to time that there is nothing new. A reader who has missed more than
         is kept gets the queue as it is. The news end when the queue is no longer up to date, when
         the reader falls behind, and when the queue is closed: who comes back with the last
-        sequence has missed nothing. Raises Unavailable as `of` does.
+        sequence has missed nothing. Raises StoreUnavailable as `of` does.
         """
         kitchen, changes = self._caught_up()
         if self._is_closed:
-            raise Unavailable("the service is about to end")
+            raise StoreUnavailable("the service is about to end")
         first: Sequence[News] | None = None
         if after is not None:
             first = changes.since(restaurant, after)
@@ -108,7 +109,7 @@ class Queue:
 
     def _caught_up(self) -> tuple[Kitchen, Changes]:
         if self._shown is None or not self._link.is_up:
-            raise Unavailable("the queue has not caught up with the stream")
+            raise StoreUnavailable("the queue has not caught up with the stream")
         return self._shown
 
 

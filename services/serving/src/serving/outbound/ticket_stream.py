@@ -13,11 +13,11 @@ from nats.errors import Error as NatsError
 from nats.js import api
 from nats.js.errors import APIError
 from prometheus_client import Counter
-from service_kit.jetstream import Outcome, jetstream, publish_all
-from service_kit.tracing import current_trace
+from service_kit.nats.jetstream import Outcome, jetstream, publish_all
+from service_kit.runtime.tracing import current_trace
 
 from serving.application.request import Request
-from serving.application.tickets import NewTicket, Overtaken, Stored, Unavailable
+from serving.application.tickets import NewTicket, Overtaken, Stored, StoreUnavailable
 from serving.domain.ticket import TicketEvent, TicketId
 from serving.published import published_event, ticket_from
 
@@ -34,7 +34,7 @@ CHANGES = Counter("comanda_serving_ticket_changes", "Changes of tickets stored",
 
 
 class TicketStream:
-    """`Tickets` on JetStream; `client` gives the connection to use, or raises Unavailable."""
+    """`Tickets` on JetStream; `client` gives the connection to use, or raises StoreUnavailable."""
 
     def __init__(self, client: Callable[[], Client]) -> None:
         self._client = client
@@ -72,7 +72,7 @@ class TicketStream:
                 raise Overtaken from error
         CHANGES.labels(published.name).inc()
 
-    async def add(self, new: Sequence[NewTicket]) -> list[Unavailable | None]:
+    async def add(self, new: Sequence[NewTicket]) -> list[StoreUnavailable | None]:
         messages = [
             _sealed(published_event(each.event), each.event_id, 0, each.trace) for each in new
         ]
@@ -140,7 +140,7 @@ def _every_event_of(ticket: TicketId | PublishedTicket) -> str:
     return subjects.every_event_of_ticket(ticket.restaurant, ticket.order_id, ticket.round)
 
 
-def _failure(outcome: Outcome) -> Unavailable | None:
+def _failure(outcome: Outcome) -> StoreUnavailable | None:
     if isinstance(outcome, api.PubAck) or _has_code(outcome, WRONG_LAST_SEQUENCE):
         return None  # stored now, or there already
     return _unavailable(outcome)
@@ -150,5 +150,5 @@ def _has_code(error: Exception, *codes: int) -> bool:
     return isinstance(error, APIError) and error.err_code in codes
 
 
-def _unavailable(error: Exception) -> Unavailable:
-    return Unavailable(f"{type(error).__name__}: {error}")
+def _unavailable(error: Exception) -> StoreUnavailable:
+    return StoreUnavailable(f"{type(error).__name__}: {error}")

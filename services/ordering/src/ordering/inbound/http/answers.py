@@ -10,7 +10,7 @@ from ordering.application.transaction import StoreUnavailable
 from ordering.domain.refusals import Refusal
 from ordering.inbound.answering import Change, Store, answer
 from ordering.inbound.http.asked import Asked
-from ordering.inbound.refusals import problem, store_away
+from ordering.inbound.refusals import store_away, to_problem
 
 
 async def changed(
@@ -31,6 +31,6 @@ def refusals_as_problems() -> Iterator[None]:
     try:
         yield
     except Refusal as refusal:
-        raise problem(refusal) from refusal
+        raise to_problem(refusal) from refusal
     except StoreUnavailable as error:
         raise store_away() from error

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from fastapi import Request as HttpRequest
 from pydantic import BaseModel, TypeAdapter
-from service_kit.fast_lane import Plain
+from service_kit.http.fast_lane import Plain
 
 from ordering.application.once import Request
 from ordering.inbound.http.parameters import Actor, IdempotencyKey, IfMatch, Slug

@@ -19,7 +19,7 @@ from ordering.inbound.answering import Store
 from ordering.inbound.bodies import MenuAnswer, MenuItemBody, ReasonBody, RestaurantBody
 from ordering.inbound.http.answers import changed, refusals_as_problems
 from ordering.inbound.http.asked import Asked, AskedToChange
-from ordering.inbound.http.documented import (
+from ordering.inbound.http.openapi import (
     OF_A_RESTAURANT,
     OF_AN_ITEM,
     OF_ANY,

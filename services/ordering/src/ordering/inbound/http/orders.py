@@ -14,7 +14,7 @@ from ordering.inbound.answering import Store
 from ordering.inbound.bodies import only, wishes
 from ordering.inbound.http.answers import changed
 from ordering.inbound.http.asked import AskedToChange
-from ordering.inbound.http.documented import OF_AN_ORDER, OF_ANY, OF_THE_MENU
+from ordering.inbound.http.openapi import OF_AN_ORDER, OF_ANY, OF_THE_MENU
 from ordering.inbound.http.parameters import PREFIX, OrderId
 from ordering.inbound.http.placing import Place
 

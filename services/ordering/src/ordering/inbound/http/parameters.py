@@ -8,7 +8,7 @@ from fastapi import Header, Path
 from pydantic import StringConstraints
 
 from ordering.inbound.bodies import ACTOR_PATTERN
-from ordering.inbound.http.documented import ACTOR, ITEM, KEY, ORDER_ID, RESTAURANT
+from ordering.inbound.http.openapi import ACTOR, ITEM, KEY, ORDER_ID, RESTAURANT
 
 PREFIX = "/v1/restaurants/{restaurant}"
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from comanda_contracts.commands import BODIES, OrderAsked
 from comanda_contracts.subjects import SLUG_PATTERN
 from fastapi import Response
-from service_kit.fast_lane import Lane, Plain
+from service_kit.http.fast_lane import Lane, Plain
 
 from ordering.application.place_order import PlaceOrder, place_order
 from ordering.inbound.answering import Store

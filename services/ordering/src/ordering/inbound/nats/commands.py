@@ -24,9 +24,9 @@ from comanda_contracts.subjects import SLUG_PATTERN
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from pydantic import ValidationError
-from service_kit.consuming import Consumer, Received
-from service_kit.problems import Refused, invalid_request
-from service_kit.tracing import following
+from service_kit.http.problems import ProblemError, invalid_request
+from service_kit.nats.consumer import Consumer, Received
+from service_kit.runtime.tracing import traced
 
 from ordering.application.add_items import AddItems, add_items
 from ordering.application.cancel_order import CancelOrder, cancel_order
@@ -36,7 +36,7 @@ from ordering.application.place_order import PlaceOrder, place_order
 from ordering.domain.refusals import Refusal
 from ordering.inbound.answering import Change, Store, answer
 from ordering.inbound.bodies import ACTOR_PATTERN, only, party, wishes
-from ordering.inbound.refusals import problem
+from ordering.inbound.refusals import to_problem
 
 ACCEPTED, CREATED, OK = 202, 201, 200
 
@@ -61,7 +61,7 @@ def commands_consumer(
     """The consumer that carries commands out."""
 
     async def carry_out(received: Received[Till]) -> None:
-        with following(received.message.headers):
+        with traced(received.message.headers):
             status, content_type, body = await _answer(received, store, clock, new_id)
         if reply_to := received.event.reply_to:
             headers = {"Comanda-Status": str(status), "content-type": content_type}
@@ -115,12 +115,12 @@ async def _answer(
         problems = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
         return _refused(invalid_request(problems, till.body))
     except Refusal as refusal:
-        return _refused(problem(refusal))
+        return _refused(to_problem(refusal))
     return answered.status, "application/json", answered.body
 
 
-def _refused(refused: Refused) -> tuple[int, str, str]:
-    return refused.status, "application/problem+json", json.dumps(refused.problem())
+def _refused(refused: ProblemError) -> tuple[int, str, str]:
+    return refused.status, "application/problem+json", json.dumps(refused.details())
 
 
 def _change(

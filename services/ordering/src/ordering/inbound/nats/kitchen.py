@@ -7,8 +7,8 @@ from datetime import datetime
 import structlog
 from comanda_contracts import Event, TicketEvent, subjects
 from comanda_contracts.streams import TICKETS
-from service_kit.consuming import Consumer, Received
-from service_kit.tracing import following
+from service_kit.nats.consumer import Consumer, Received
+from service_kit.runtime.tracing import traced
 
 from ordering.application.hear_kitchen import KitchenNews, hear_kitchen
 from ordering.domain.order import Heard
@@ -31,7 +31,7 @@ def kitchen_news(store: Store, clock: Callable[[], datetime]) -> Consumer:
     async def hear(received: Received) -> None:
         news = _news(received.event)
         try:
-            with following(received.message.headers):
+            with traced(received.message.headers):
                 await store.run(lambda tx: hear_kitchen(news, transaction=tx, at=clock()))
         except UnknownOrder:
             log.warning("cooked, but not known here", order_id=str(news.order_id))

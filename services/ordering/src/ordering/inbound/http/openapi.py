@@ -1,0 +1,91 @@
+"""What the API's documentation shows of bodies and refusals, by the contracts' examples."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import comanda_contracts as contracts
+from comanda_contracts import examples
+from comanda_contracts.commands import CancellationAsked, DineInAsked, LinesAsked, TakeawayAsked
+from pydantic import BaseModel
+from service_kit.http.openapi_examples import Examples
+from service_kit.http.problems import (
+    invalid_request,
+    malformed_json,
+    problem_responses,
+    too_large,
+)
+
+from ordering.application.once import KeyReused
+from ordering.domain import refusals
+from ordering.inbound.bodies import MenuAnswer, MenuItemBody, ReasonBody, RestaurantBody
+from ordering.inbound.refusals import store_away, to_problem
+
+ORDER, ITEM, RESTAURANT = examples.ORDER, examples.ITEM, examples.RESTAURANT
+CLOSED = next(each.order for each in examples.EXAMPLES if isinstance(each, contracts.OrderClosed))
+ORDER_ID = str(examples.ORDER_ID)
+ACTOR = "Luigi"
+KEY = "till-3/2026-05-04/117"
+REASON = "sold out"
+
+_LINES = examples.PLACE_ORDER["lines"]
+_AT_A_TABLE = {"channel": ORDER.channel.value, "table": ORDER.table, "guests": ORDER.guests}
+
+
+def _fields(body: type[BaseModel], of: BaseModel) -> Any:
+    return of.model_dump(mode="json", include=set(body.model_fields))
+
+
+def _as_sent(**shown: BaseModel) -> Mapping[str, Any]:
+    return {name: each.model_dump(mode="json") for name, each in shown.items()}
+
+
+BODIES: Examples = {
+    RestaurantBody: {"a restaurant": _fields(RestaurantBody, RESTAURANT)},
+    MenuItemBody: {"an item": _fields(MenuItemBody, ITEM)},
+    ReasonBody: {"a reason": {"reason": REASON}},
+    DineInAsked: {"at a table": _AT_A_TABLE | {"lines": _LINES}},
+    TakeawayAsked: {"to take away": examples.PLACE_ORDER},
+    LinesAsked: {"a round": {"lines": _LINES}},
+    CancellationAsked: {"a round": {"reason": "ordered twice", "rounds": [2]}},
+    contracts.Restaurant: _as_sent(restaurant=RESTAURANT),
+    contracts.MenuItem: _as_sent(item=ITEM),
+    contracts.Order: _as_sent(
+        placed=ORDER, more=examples.WITH_DESSERT, cancelling=examples.UNDECIDED, closed=CLOSED
+    ),
+    MenuAnswer: _as_sent(menu=MenuAnswer(items=[ITEM])),
+}
+"""By the model of what is sent and answered."""
+
+_NO_RESTAURANT = to_problem(refusals.UnknownRestaurant("la-pizza"))
+_NO_ITEM = to_problem(refusals.UnknownMenuItem("margarita"))
+_NO_ORDER = to_problem(refusals.UnknownOrder(examples.ORDER_ID))
+_CHANGED = to_problem(refusals.VersionMismatch(expected=1, actual=2))
+_WITHDRAWN = to_problem(refusals.WithdrawnMenuItem(ITEM.sku))
+_NO_QUANTITY = {
+    "loc": ("body", "lines", 0, "quantity"),
+    "type": "greater_than_equal",
+    "msg": "Input should be greater than or equal to 1",
+}
+_NOT_NOW = refusals.BadLine(0, "Item 'margherita' is not available now.")
+
+OF_ANY = problem_responses(
+    malformed_json(),
+    too_large(),
+    invalid_request([_NO_QUANTITY], {"lines": [{"quantity": 0}]}),
+    to_problem(KeyReused(KEY)),
+    to_problem(refusals.CannotOrder([_NOT_NOW])),
+    store_away(),
+)
+OF_A_RESTAURANT = problem_responses(to_problem(refusals.CurrencyIsFixed("EUR")), _CHANGED)
+OF_THE_MENU = problem_responses(_NO_RESTAURANT)
+OF_AN_ITEM = problem_responses(_NO_RESTAURANT, _WITHDRAWN, _CHANGED)
+OF_OFFERING = problem_responses(_NO_ITEM, _WITHDRAWN, _CHANGED)
+OF_LEAVING = problem_responses(_NO_ITEM, _CHANGED)
+OF_AN_ORDER = problem_responses(
+    _NO_ORDER,
+    to_problem(refusals.OrderNotOpen(ORDER.number, "closed")),
+    to_problem(refusals.StillInTheKitchen(ORDER.number, [1])),
+    to_problem(refusals.TooLateToCancel(ORDER.number)),
+    _CHANGED,
+)
+"""The refusals of routes, by what they are about."""

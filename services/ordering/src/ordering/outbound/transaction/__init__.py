@@ -1,0 +1,1 @@
+"""Units of work: commands that share a transaction, and what each leaves behind."""

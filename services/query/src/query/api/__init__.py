@@ -1,0 +1,1 @@
+"""The HTTP API: every question about orders, and its answer."""

@@ -1,0 +1,1 @@
+"""What the routes share: parameters, responses, cursors, caching, documentation."""

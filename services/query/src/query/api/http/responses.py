@@ -1,0 +1,123 @@
+"""Answers over HTTP: JSON bytes straight from what the store gave, and the refusals."""
+
+import hashlib
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+from fastapi import Response
+from service_kit.http.problems import ProblemError
+
+from query.views.merge import Document
+from query.views.orders.response import listed_order, shown_order
+from query.views.ports import StoreUnavailable
+
+RETRY_AFTER = {"Retry-After": "1"}
+"""Seconds: the view is usually there by then."""
+
+Given = TypeVar("Given")
+
+JSON = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """An answer's JSON, and what tells it from any other."""
+
+    json: bytes
+    tag: str
+
+
+def body(content: Any) -> Body:
+    """The content as JSON."""
+    return body_of(as_json(content))
+
+
+def body_of(json: bytes) -> Body:
+    """The JSON with its tag."""
+    return Body(json, hashlib.blake2b(json, digest_size=12).hexdigest())
+
+
+def as_json(content: Any) -> bytes:
+    """How every answer is written."""
+    return orjson.dumps(content, option=JSON)
+
+
+def order_json(document: Document) -> bytes:
+    """An order as it is shown, wherever one is."""
+    return as_json(shown_order(document))
+
+
+def listed_json(document: Document) -> bytes:
+    """An order as lists show it."""
+    return as_json(listed_order(document))
+
+
+def answer(content: Any, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    return Response(as_json(content), media_type="application/json", headers=dict(headers or {}))
+
+
+def tagged_answer(content: Any, if_none_match: str | None) -> Response:
+    """A JSON answer with an ETag over all of it; 304 without a body if the client has it."""
+    return tagged(body(content), if_none_match)
+
+
+def tagged(body: Body, if_none_match: str | None) -> Response:
+    """The answer with its ETag; 304 without it if the client has it."""
+    tag = f'"{body.tag}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if if_none_match and _names(if_none_match, tag):
+        return Response(status_code=304, headers=headers)
+    return Response(body.json, media_type="application/json", headers=headers)
+
+
+def _names(if_none_match: str, tag: str) -> bool:
+    """Whether the header has the tag, by weak comparison (RFC 9110, section 13.1.2)."""
+    tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return tag in tags or tags == ["*"]
+
+
+def unknown_restaurant(restaurant: str) -> ProblemError:
+    """There is no such restaurant, or no news of it came yet."""
+    return ProblemError(404, "unknown-restaurant", f"There is no restaurant {restaurant!r}.")
+
+
+def unknown_order(restaurant: str, name: str) -> ProblemError:
+    """The restaurant has no such order, or no news of it came yet."""
+    detail = f"Restaurant {restaurant!r} has no order {name}."
+    return ProblemError(404, "unknown-order", detail)
+
+
+def behind(version: int, min_version: int) -> ProblemError:
+    """The view has not caught up with what the client knows."""
+    return ProblemError(
+        503,
+        "behind",
+        f"The order is at version {version} here, {min_version} was asked for. Try again.",
+        headers=RETRY_AFTER,
+        version=version,
+        min_version=min_version,
+    )
+
+
+def all_behind(missing: Sequence[Mapping[str, Any]]) -> ProblemError:
+    """The view of each of these has not caught up: `order_id`, its `version`, what was `wanted`."""
+    words = "{order_id} is at version {version} here, {wanted} was asked for"
+    detail = "; ".join(words.format_map(each) for each in missing)
+    return ProblemError(503, "behind", f"{detail}. Try again.", headers=RETRY_AFTER, behind=missing)
+
+
+def away() -> ProblemError:
+    """The views can't be read at the moment."""
+    detail = "The views can't be read at the moment. Try again."
+    return ProblemError(503, "store-unavailable", detail, headers=RETRY_AFTER)
+
+
+async def asked(answer: Awaitable[Given]) -> Given:
+    """What the store answers; refused with 503 while it can't."""
+    try:
+        return await answer
+    except StoreUnavailable as error:
+        raise away() from error

@@ -1,0 +1,262 @@
+"""The JSON of the answers, for the API's documentation: answers are not validated again."""
+
+from datetime import date
+
+from comanda_contracts import Channel, Line, MenuItem, Restaurant, TicketStatus
+from pydantic import AwareDatetime, BaseModel, Field
+
+from query.views.orders.status import ViewStatus
+from query.views.sales.report import By
+
+
+class TicketView(BaseModel):
+    """How far the kitchen is with one round."""
+
+    status: TicketStatus
+    version: int
+    started_at: AwareDatetime | None
+    ready_at: AwareDatetime | None
+    served_at: AwareDatetime | None
+
+
+class RoundView(BaseModel):
+    """Lines that were ordered together."""
+
+    round: int
+    lines: list[Line]
+    ordered_at: AwareDatetime
+    voided: bool
+    total: int = Field(description="minor units of the currency, whether voided or not")
+    ticket: TicketView | None = Field(description="null while the kitchen does not know of it")
+
+
+class TimelineEntry(BaseModel):
+    """Something that happened to the order or to one of its tickets."""
+
+    at: AwareDatetime
+    event: str = Field(examples=["placed", "started"])
+    source: str = Field(examples=["ordering", "serving"])
+    round: int | None
+    version: int = Field(description="of the order, or of the round's ticket")
+    actor: str | None = Field(description="who did it, where known")
+    reason: str | None = Field(description="why, of events that say so")
+
+
+class Timeline(BaseModel):
+    """Who did what to an order, when and why."""
+
+    order_id: str
+    timeline: list[TimelineEntry] = Field(description="oldest first")
+
+
+class ListedOrder(BaseModel):
+    """An order and its tickets."""
+
+    order_id: str
+    restaurant: str
+    number: str = Field(examples=["A-017"])
+    business_day: date
+    channel: Channel
+    table: str | None
+    guests: int | None
+    customer: str | None
+    phone: str | None
+    currency: str
+    status: ViewStatus = Field(description="derived from the order and its tickets")
+    version: int = Field(description="of the order; what min_version is compared with")
+    placed_at: AwareDatetime
+    total: int = Field(description="minor units of the currency, without voided rounds")
+    rounds: list[RoundView]
+
+
+class OrderView(ListedOrder):
+    """An order, its tickets and what happened to them."""
+
+    timeline: list[TimelineEntry] = Field(description="oldest first")
+
+
+class OrderList(BaseModel):
+    """A page of a restaurant's orders."""
+
+    orders: list[ListedOrder]
+    next: str | None = Field(description="cursor of the page after this one; null at the end")
+
+
+class TableOrder(BaseModel):
+    """An active order of guests at a table."""
+
+    order_id: str
+    number: str = Field(examples=["A-017"])
+    version: int
+    placed_at: AwareDatetime
+    total: int = Field(description="minor units of the currency")
+    status: ViewStatus
+
+
+class Table(BaseModel):
+    """A table at which guests sit."""
+
+    table: str
+    since: AwareDatetime = Field(description="when the first of its active orders was placed")
+    status: ViewStatus = Field(description="of its orders the most urgent")
+    guests: int
+    open_total: int = Field(description="minor units of the currency")
+    currency: str
+    orders: list[TableOrder] = Field(description="its active orders, oldest first")
+
+
+class TableList(BaseModel):
+    """The occupied tables, table 2 before table 10."""
+
+    tables: list[Table]
+
+
+class BoardOrder(BaseModel):
+    """An order on the board."""
+
+    order_id: str
+    number: str = Field(description="to be called out", examples=["A-017"])
+    channel: Channel
+    table: str | None = Field(examples=["7"])
+    placed_at: AwareDatetime
+
+
+class PreparedOrder(BoardOrder):
+    """An order of which something is not ready."""
+
+    status: ViewStatus = Field(description="placed or preparing", examples=["placed"])
+    position: int | None = Field(
+        description="of its last waiting round in the kitchen's queue; null once all are begun",
+        examples=[3],
+    )
+    estimated_ready_at: AwareDatetime | None = Field(
+        description="when all of it will be ready, judging by how the kitchen worked lately; "
+        "null while that is not known"
+    )
+
+
+class ReadyOrder(BoardOrder):
+    """An order that waits to be served or handed over."""
+
+    ready_at: AwareDatetime | None = Field(description="when the last of it was ready")
+
+
+class Board(BaseModel):
+    """What is being prepared and what is ready, the oldest order first."""
+
+    preparing: list[PreparedOrder]
+    ready: list[ReadyOrder]
+
+
+class Waiting(BaseModel):
+    """How long guests waited; percentiles in seconds, within 1 % of the true ones."""
+
+    count: int = Field(description="rounds", examples=[212])
+    p50: float | None = Field(examples=[540.4])
+    p90: float | None = Field(examples=[912.7])
+    p95: float | None = Field(examples=[1030.2])
+    p99: float | None = Field(examples=[1290.9])
+
+
+class WaitingTimes(BaseModel):
+    """From when a round was ordered."""
+
+    ready: Waiting = Field(description="until the kitchen had it ready")
+    served: Waiting = Field(description="until it was served or handed over")
+
+
+class SalesFigures(BaseModel):
+    """What was sold, without cancelled rounds and orders."""
+
+    revenue: int = Field(description="minor units of the currency", examples=[486_350])
+    orders: int = Field(examples=[163])
+    average_basket: int | None = Field(
+        description="revenue by order in minor units; null without orders", examples=[2984]
+    )
+    waiting: WaitingTimes
+
+
+class DaySales(SalesFigures):
+    """One business day."""
+
+    day: date
+
+
+class HourSales(SalesFigures):
+    """One hour of a business day."""
+
+    day: date
+    hour: AwareDatetime = Field(description="when it began, in UTC")
+
+
+class ChannelSales(SalesFigures):
+    """One channel."""
+
+    channel: Channel
+
+
+class CategorySales(BaseModel):
+    """One category of the menu."""
+
+    category: str | None = Field(
+        description="as the menu has it now; null for what was never on it", examples=["Pizza"]
+    )
+    quantity: int = Field(examples=[211])
+    revenue: int = Field(description="minor units of the currency", examples=[199_410])
+
+
+class TopItem(BaseModel):
+    """One item."""
+
+    sku: str = Field(examples=["margherita"])
+    name: str = Field(description="as it was when last ordered", examples=["Margherita"])
+    quantity: int = Field(examples=[57])
+    revenue: int = Field(description="minor units of the currency", examples=[48_450])
+    orders: int = Field(description="that have it", examples=[41])
+    last_ordered_at: AwareDatetime = Field(description="when the latest of them was placed")
+
+
+class ItemSales(TopItem):
+    """One item, with its category."""
+
+    category: str | None = Field(
+        description="as the menu has it now; null if it was never on it", examples=["Pizza"]
+    )
+
+
+class SalesReport(BaseModel):
+    """What was sold from business day `from` to `to`; or between two hours, without the last."""
+
+    restaurant: str
+    begin: date | AwareDatetime = Field(alias="from")
+    to: date | AwareDatetime
+    by: By | None
+    currency: str
+    as_of: AwareDatetime = Field(description="what was projected before this moment is counted")
+    totals: SalesFigures
+    groups: (
+        list[DaySales]
+        | list[HourSales]
+        | list[ChannelSales]
+        | list[ItemSales]
+        | list[CategorySales]
+    ) = Field(description="days and hours by time; items and categories by revenue, best first")
+
+
+class TopItems(BaseModel):
+    """The best items of one business day, by revenue."""
+
+    restaurant: str
+    day: date
+    currency: str
+    as_of: AwareDatetime | None = Field(
+        description="what was projected before this moment is counted; null without sales"
+    )
+    items: list[TopItem]
+
+
+class Menu(BaseModel):
+    """What a restaurant offers, by category and name."""
+
+    restaurant: Restaurant
+    items: list[MenuItem]

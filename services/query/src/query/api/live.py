@@ -1,0 +1,134 @@
+"""Live over HTTP: one order, the board and the active orders, as Server-Sent Events."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Response
+from fastapi.responses import StreamingResponse
+from prometheus_client import Gauge
+from service_kit.http import live_feed as live
+from service_kit.http.problems import ProblemError
+from service_kit.http.sse import EventStream, event
+
+from query.api.http.known_restaurant import known_restaurant
+from query.api.http.openapi import LIVE, LIVE_BOARD, LIVE_ORDER, LIVE_ORDERS
+from query.api.http.parameters import PREFIX, OrderId, Slug
+from query.api.http.response_cache import Renderings
+from query.api.http.responses import asked, body_of, unknown_order
+from query.views.ports import LiveOrders, Menus
+
+AGAIN_AFTER = 1.0
+"""Seconds after which a board that could not be read is read again."""
+
+BOARDS = Gauge("comanda_query_live_boards", "Readers of live boards")
+
+Events = AsyncGenerator[bytes | None]
+"""What is sent; None while there is nothing to send."""
+
+LastEventId = Annotated[
+    str | None,
+    Header(
+        alias="Last-Event-ID",
+        description="the `id` of the last event that was received",
+        examples=["1.1795491006.11.0"],
+    ),
+]
+
+
+def live_routes(orders: LiveOrders, boards: Renderings, menus: Menus) -> APIRouter:
+    """What changes, as it changes."""
+    router = APIRouter(prefix=PREFIX, responses=LIVE)
+
+    @router.get("/orders/live", response_class=StreamingResponse, responses=LIVE_ORDERS)
+    async def live_orders(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
+        """The active orders (`snapshot`), then each order that changes (`order`).
+
+        An order whose status is `closed` or `cancelled` leaves the list with that. A client that
+        comes back is sent what it missed, or a new `snapshot` if that is not known any more.
+        """
+        return await _begun(_orders_events(orders, menus, restaurant, last_event_id))
+
+    @router.get("/orders/{order_id}/live", response_class=StreamingResponse, responses=LIVE_ORDER)
+    async def live_order(
+        restaurant: Slug, order_id: OrderId, last_event_id: LastEventId = None
+    ) -> Response:
+        """The order as it is (`snapshot`), and whenever it has changed (`order`)."""
+        return await _begun(_order_events(orders, restaurant, order_id, last_event_id))
+
+    @router.get("/board/live", response_class=StreamingResponse, responses=LIVE_BOARD)
+    async def live_board(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
+        """The board as it is (`snapshot`), and whenever it has changed (`board`)."""
+        return await _begun(_board_events(boards, restaurant, last_event_id))
+
+    return router
+
+
+async def _begun(events: Events) -> Response:
+    """The answer, once there is something to send: a refusal comes in its place."""
+    return EventStream(events, await asked(anext(events, None)))
+
+
+async def _orders_events(
+    orders: LiveOrders, menus: Menus, restaurant: str, last: str | None
+) -> Events:
+    async with orders.active(restaurant, last) as feed:
+        async for news in feed:
+            if news is None:
+                yield None
+            elif news.is_snapshot:
+                if not news.orders:
+                    await known_restaurant(menus, restaurant)
+                listed = b'{"orders":[%b]}' % b",".join(news.orders)
+                yield event("snapshot", listed, news.position)
+            else:
+                yield event("order", news.orders[0], news.position)
+
+
+async def _order_events(
+    orders: LiveOrders, restaurant: str, order_id: UUID, last: str | None
+) -> Events:
+    """An event's id is its content's tag, so that who has it already is not sent it again."""
+    name = "snapshot"
+    async with orders.order(restaurant, str(order_id)) as feed:
+        async for news in feed:
+            if news is None:
+                yield None
+                continue
+            if not news.orders and name == "snapshot":
+                raise unknown_order(restaurant, str(order_id))
+            if not news.orders:
+                return
+            body = body_of(news.orders[0])
+            if body.tag != last:
+                yield event(name, body.json, body.tag)
+            elif name == "snapshot":
+                yield None
+            name, last = "order", body.tag
+
+
+async def _board_events(boards: Renderings, restaurant: str, last: str | None) -> Events:
+    """As `_order_events`; whoever does not keep up misses boards between, and no newest one."""
+    clock = asyncio.get_running_loop().time
+    name, spoke = "snapshot", clock()
+    with BOARDS.track_inprogress():
+        while not boards.is_closed:
+            try:
+                board = await boards.of(restaurant)
+            except ProblemError as error:
+                if name == "snapshot":
+                    raise
+                if error.status == HTTPStatus.NOT_FOUND:
+                    return
+                await asyncio.sleep(AGAIN_AFTER)
+                board = None
+            if board and board.body.tag != last:
+                yield event(name, board.body.json, board.body.tag)
+                name, last, spoke = "board", board.body.tag, clock()
+            elif name == "snapshot" or clock() - spoke >= live.HEARTBEAT:
+                yield None
+                name, spoke = "board", clock()
+            if board:
+                await board.until_outdated()

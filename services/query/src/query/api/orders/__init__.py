@@ -1,0 +1,1 @@
+"""One order, and lists of orders."""

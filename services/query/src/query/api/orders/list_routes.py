@@ -1,0 +1,110 @@
+"""Lists of a restaurant's orders, page by page, and its tables."""
+
+import re
+from collections.abc import Awaitable
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request, Response
+from service_kit.http.fast_lane import Lane, Plain
+
+from query.api.http import schema
+from query.api.http.cursors import cursor_at, expired, place_of
+from query.api.http.known_restaurant import known_restaurant
+from query.api.http.openapi import OF_A_PAGE, OF_MANY_ORDERS
+from query.api.http.parameters import PREFIX, SOME_RESTAURANT, Slug
+from query.api.http.read_your_writes import CaughtUp
+from query.api.http.responses import answer, asked
+from query.api.orders.filters import Filters
+from query.views.orders.tables import occupied_tables
+from query.views.ports import Lists, Menus, PageExpired
+
+LIST = re.compile(f"{SOME_RESTAURANT}/orders")
+
+NEXT: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"Link": {"description": "the next page", "schema": {"type": "string"}}}}
+}
+
+
+class ListedOrders:
+    """Lists orders, page by page."""
+
+    def __init__(self, lists: Lists, menus: Menus) -> None:
+        self._lists = lists
+        self._menus = menus
+
+    async def __call__(self, restaurant: str, filters: Filters, query: str) -> Response:
+        """The page that the filters, which came as this query, ask for."""
+        listing = filters.listing(restaurant)
+        start = place_of(filters.cursor, listing) if filters.cursor else None
+        try:
+            page = await asked(self._lists.page(listing, start, filters.limit))
+        except PageExpired:
+            raise expired() from None
+        if not page.orders:
+            await known_restaurant(self._menus, restaurant)
+        cursor = cursor_at(page.place, listing) if page.place else None
+        return answer(
+            {"orders": [orjson.Fragment(each) for each in page.orders], "next": cursor},
+            headers=_link(query, cursor) if cursor else {},
+        )
+
+
+def list_lane(listed: ListedOrders) -> Lane:
+    """Takes lists that need not wait for anything, and of which each filter is given once."""
+
+    def take(question: Plain) -> Awaitable[Response] | None:
+        try:
+            given = parse_qsl(question.query, keep_blank_values=True)
+            filters = Filters.model_validate(dict(given))
+        except ValueError:
+            return None
+        if len(given) > len(filters.model_fields_set) or filters.after:
+            return None
+        return listed(question.parts[1], filters, question.query)
+
+    return Lane("GET", LIST, take)
+
+
+def list_routes(listed: ListedOrders, lists: Lists, menus: Menus, caught_up: CaughtUp) -> APIRouter:
+    """Questions that are answered with many orders."""
+    router = APIRouter(
+        prefix=PREFIX,
+        responses=OF_MANY_ORDERS,
+        dependencies=[Depends(caught_up)],
+    )
+
+    @router.get(
+        "/orders",
+        response_model=schema.OrderList,
+        responses=NEXT | OF_A_PAGE,
+    )
+    async def list_orders(
+        request: Request, restaurant: Slug, filters: Annotated[Filters, Query()]
+    ) -> Response:
+        """The restaurant's orders, page by page: `next` is the cursor of the page after.
+
+        An order that is in the list all the while is on exactly one page, whatever comes and
+        changes meanwhile. One whose answer to the filters changes is there if it was when its
+        page was read. A list by total is shown as it was when its first page was read, and can be
+        read on for some minutes; then its cursors are refused with 410.
+        """
+        return await listed(restaurant, filters, request.url.query)
+
+    @router.get("/tables", response_model=schema.TableList)
+    async def list_tables(restaurant: Slug) -> Response:
+        """The tables at which guests sit: since when, for how much, and what they wait for."""
+        tables = occupied_tables(await asked(lists.seated(restaurant)))
+        if not tables:
+            await known_restaurant(menus, restaurant)
+        return answer({"tables": tables})
+
+    return router
+
+
+def _link(query: str, cursor: str) -> dict[str, str]:
+    """The next page by RFC 8288, relative to this one."""
+    kept = [each for each in parse_qsl(query, keep_blank_values=True) if each[0] != "cursor"]
+    after = urlencode([*kept, ("cursor", cursor)])
+    return {"Link": f'<?{after}>; rel="next"'}

@@ -1,0 +1,144 @@
+"""Questions about one order."""
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import date
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+from service_kit.http.fast_lane import Lane, Plain
+
+from query.api.http import schema
+from query.api.http.openapi import OF_ONE_ORDER
+from query.api.http.parameters import (
+    NOT_MODIFIED,
+    PREFIX,
+    SOME_RESTAURANT,
+    IfNoneMatch,
+    MinVersion,
+    OrderId,
+    Slug,
+)
+from query.api.http.responses import asked, behind, tagged_answer, unknown_order
+from query.views.merge import Document
+from query.views.orders.response import is_known, shown_order, shown_timeline, version_of
+from query.views.ports import Arrivals, Lists, Orders
+
+Look = Callable[[], Awaitable[Document | None]]
+
+ORDER = re.compile(
+    f"{SOME_RESTAURANT}/orders/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})"
+)
+MIN_VERSION = re.compile(r"(?:min_version=([1-9][0-9]{0,15}))?")
+
+Day = Annotated[date, Path(description="the business day of its number", examples=["2026-11-23"])]
+Number = Annotated[str, Path(description="what people call it", examples=["A-017"])]
+
+
+class OneOrder:
+    """Looks at one order, once it has the version that is asked for or the wait is over."""
+
+    def __init__(self, orders: Orders, arrivals: Arrivals, *, min_version_wait: float) -> None:
+        """`min_version_wait` bounds, in seconds, the wait for a version."""
+        self._orders = orders
+        self._arrivals = arrivals
+        self._within = min_version_wait
+
+    async def in_time(self, look: Look, order_id: str, min_version: int | None) -> Document | None:
+        """What is seen of the order in the end."""
+        if min_version is None:
+            return await asked(look())
+        new_enough = partial(_has, version=min_version)
+        return await asked(self._arrivals.look_until(order_id, look, new_enough, self._within))
+
+    async def by_id(self, restaurant: str, order_id: str, min_version: int | None) -> Document:
+        """The order; refused if it is not known or its version is not there.
+
+        Who asks for a version knows that there is such an order: then it is yet to come here.
+        """
+        document = await self.in_time(partial(self._orders.one, order_id), order_id, min_version)
+        if document and document["restaurant"] != restaurant:
+            raise unknown_order(restaurant, order_id)
+        _require(document, min_version)
+        if document is None or not is_known(document):
+            raise unknown_order(restaurant, order_id)
+        return document
+
+    async def shown(
+        self, restaurant: str, order_id: str, min_version: int | None, if_none_match: str | None
+    ) -> Response:
+        """The order as a client sees it."""
+        document = await self.by_id(restaurant, order_id, min_version)
+        return tagged_answer(shown_order(document), if_none_match)
+
+
+def order_lane(order: OneOrder) -> Lane:
+    """Takes questions for an order by its id."""
+
+    def take(question: Plain) -> Awaitable[Response] | None:
+        asked_for = MIN_VERSION.fullmatch(question.query)
+        if asked_for is None:
+            return None
+        restaurant, order_id = question.parts.groups()
+        min_version = int(asked_for[1]) if asked_for[1] else None
+        return order.shown(restaurant, order_id, min_version, question.headers.get("if-none-match"))
+
+    return Lane("GET", ORDER, take)
+
+
+def order_routes(order: OneOrder, lists: Lists) -> APIRouter:
+    """Questions about one order."""
+    router = APIRouter(prefix=PREFIX, responses=OF_ONE_ORDER | NOT_MODIFIED)
+
+    @router.get("/orders/{order_id}", response_model=schema.OrderView)
+    async def one_order(
+        restaurant: Slug,
+        order_id: OrderId,
+        min_version: MinVersion = None,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response:
+        """One order with its tickets; pass the version you were given to read your own write."""
+        return await order.shown(restaurant, str(order_id), min_version, if_none_match)
+
+    @router.get("/orders/{order_id}/timeline", response_model=schema.Timeline)
+    async def timeline(
+        restaurant: Slug,
+        order_id: OrderId,
+        min_version: MinVersion = None,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response:
+        """Who did what to one order, when and why, oldest first."""
+        document = await order.by_id(restaurant, str(order_id), min_version)
+        happened = {"order_id": document["_id"], "timeline": shown_timeline(document)}
+        return tagged_answer(happened, if_none_match)
+
+    @router.get("/orders/by-number/{business_day}/{number}", response_model=schema.OrderView)
+    async def numbered_order(
+        restaurant: Slug,
+        business_day: Day,
+        number: Number,
+        min_version: MinVersion = None,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response:
+        """The order that people call by this number, which is given anew every business day."""
+        look = partial(lists.numbered, restaurant, business_day.isoformat(), number)
+        document = await asked(look())
+        if min_version and not _has(document, min_version):
+            order_id = document["_id"] if document else ""  # of what has no id there is no news
+            document = await order.in_time(look, order_id, min_version)
+        _require(document, min_version)
+        if document is None:
+            raise unknown_order(restaurant, f"{number} of {business_day}")
+        return tagged_answer(shown_order(document), if_none_match)
+
+    return router
+
+
+def _has(document: Document | None, version: int) -> bool:
+    return document is not None and version_of(document) >= version
+
+
+def _require(document: Document | None, min_version: int | None) -> None:
+    if min_version and not _has(document, min_version):
+        raise behind(version_of(document) if document else 0, min_version)

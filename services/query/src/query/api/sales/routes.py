@@ -1,0 +1,106 @@
+"""Questions about what was sold."""
+
+import asyncio
+import re
+from collections.abc import Awaitable
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from service_kit.http.fast_lane import Lane, Plain
+
+from query.api.http import schema
+from query.api.http.known_restaurant import known_restaurant
+from query.api.http.openapi import OF_A_RESTAURANT
+from query.api.http.parameters import NOT_MODIFIED, PREFIX, SOME_RESTAURANT, IfNoneMatch, Slug
+from query.api.http.response_cache import Renderings, as_kept
+from query.api.http.responses import Body, answer, asked, body, tagged
+from query.api.sales.span import Moment, span_of
+from query.views.ports import Menus, Sales
+from query.views.sales.report import By, shown_sales
+
+TOP, MOST_ITEMS = 10, 100
+
+TOP_ITEMS = re.compile(f"{SOME_RESTAURANT}/sales/top")
+TOP_OF_A_DAY = re.compile(r"day=([0-9]{4}-[0-9]{2}-[0-9]{2})(?:&limit=([1-9][0-9]{0,2}))?")
+
+From = Annotated[
+    Moment,
+    Query(
+        alias="from",
+        description="first business day, or first hour of UTC such as `2026-11-23T18:00Z`",
+    ),
+]
+To = Annotated[
+    Moment,
+    Query(
+        description="last business day, which is included, or an hour of UTC, which is not",
+    ),
+]
+Grouping = Annotated[
+    By | None, Query(description="what to group by; without it only totals", examples=["item"])
+]
+Day = Annotated[date, Query(description="a business day", examples=["2026-11-23"])]
+Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, examples=[10])]
+
+
+def top_lane(tops: Renderings) -> Lane:
+    """Takes questions for the top items of a day that are kept."""
+
+    def take(question: Plain) -> Awaitable[Response] | None:
+        asked_for = TOP_OF_A_DAY.fullmatch(question.query)
+        if asked_for is None:
+            return None
+        top = tops.at_once(_top(question.parts[1], asked_for[1], int(asked_for[2] or TOP)))
+        return as_kept(top, question) if top else None
+
+    return Lane("GET", TOP_ITEMS, take)
+
+
+def sales_routes(sales: Sales, menus: Menus, tops: Renderings) -> APIRouter:
+    """What was sold, from sums that are kept ready."""
+    router = APIRouter(prefix=PREFIX, responses=OF_A_RESTAURANT)
+
+    @router.get("/sales", response_model=schema.SalesReport)
+    async def report(restaurant: Slug, begin: From, to: To, by: Grouping = None) -> Response:
+        """Revenue, orders, average basket and waiting times of business days or hours."""
+        span = span_of(restaurant, begin, to, by_hours=by is By.HOUR)
+        venue = await known_restaurant(menus, restaurant)
+        kept_ready = sales.hours if by is By.HOUR or span.start else sales.days
+        items = by is not None and by.needs_items
+        kept = await asked(kept_ready(span, items=items))
+        categories = await asked(menus.categories(restaurant)) if items else {}
+        # a thread, because three years of items are tens of milliseconds of work
+        shown = await asyncio.to_thread(shown_sales, kept, by, categories)
+        currency = shown.pop("currency") or venue["currency"]
+        asked_for = {"restaurant": restaurant, "from": begin, "to": to, "by": by}
+        return answer({**asked_for, "currency": currency, **shown})
+
+    @router.get("/sales/top", response_model=schema.TopItems, responses=NOT_MODIFIED)
+    async def top(
+        restaurant: Slug, day: Day, limit: Limit = TOP, if_none_match: IfNoneMatch = None
+    ) -> Response:
+        """The items that brought the most on one business day, the best first."""
+        rendering = await tops.of(_top(restaurant, day.isoformat(), limit))
+        return tagged(rendering.body, if_none_match)
+
+    return router
+
+
+def rendered_tops(sales: Sales, menus: Menus) -> Renderings:
+    """The top items as they are sent; for a moment what was sent before, as `as_of` says."""
+
+    async def render(question: str) -> Body:
+        restaurant, day, limit = question.rsplit("/", 2)
+        best = await asked(sales.top(restaurant, day, int(limit)))
+        if best is None:
+            venue = await known_restaurant(menus, restaurant)
+            best = {"currency": venue["currency"], "as_of": None, "items": []}
+        return body({"restaurant": restaurant, "day": day, **best})
+
+    return Renderings("top", render, is_told=lambda: True)
+
+
+def _top(restaurant: str, day: str, limit: int) -> str:
+    """What the top items are kept under."""
+    return f"{restaurant}/{day}/{limit}"

@@ -1,1 +1,0 @@
-"""What comes in: events from the streams, questions over HTTP."""

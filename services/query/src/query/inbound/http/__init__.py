@@ -1,1 +1,0 @@
-"""Questions over HTTP and their answers, a module for each subject."""

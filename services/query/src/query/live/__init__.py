@@ -1,0 +1,1 @@
+"""What changes, as it changes: from the store's change stream to those who wait or watch."""

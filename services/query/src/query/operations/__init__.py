@@ -1,1 +1,0 @@
-"""What operators do while the service runs: rebuild, compare, audit, mend, replay."""

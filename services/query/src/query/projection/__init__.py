@@ -1,0 +1,1 @@
+"""Projection: batches of events become changes of the views."""

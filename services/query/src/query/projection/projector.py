@@ -1,0 +1,67 @@
+"""Projects the streams: each batch of events becomes one write to each store."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS, Stream
+from nats.aio.client import Client
+from prometheus_client import Counter, Histogram
+from service_kit.nats.consumer import Handler, Received
+from service_kit.nats.dead_letters import set_aside
+from service_kit.runtime.turns import in_turns
+
+from query.projection.apply import store
+from query.views.ports import Stores
+
+SERVICE = "query"
+"""Its name: of its consumers, its connections and its dead letters."""
+PROJECTED = (ORDERS, TICKETS, MENU, RESTAURANTS)
+"""The streams that the views are made from."""
+BATCHES = 2
+"""Of a backlog, at a time: one is taken apart while the store joins the other, in any order."""
+
+EVENTS = Counter("comanda_query_events_projected", "Events whose effect is stored", ["stream"])
+LAG = Histogram(
+    "comanda_query_projection_lag_seconds",
+    "From when an event happened until its effect was stored",
+    ["stream"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600),
+)
+BATCH = Histogram(
+    "comanda_query_batch_events",
+    "Events that were written together",
+    ["stream"],
+    buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500),
+)
+
+
+def projector(stream: Stream, stores: Stores, nats: Client) -> Handler:
+    """The handler of a stream's batches.
+
+    A message is acknowledged once its effect is stored, so it may be projected more than once;
+    that changes nothing, nor does the order. If the store is away nothing is acknowledged and the
+    batch comes again. An event that can't be stored is set aside with its reason.
+    """
+
+    async def project(batch: list[Received]) -> None:
+        refused = await store(batch, stores)
+        await set_aside(nats, SERVICE, refused)
+        settled = {id(letter.message) for letter in refused}
+        stored = [received for received in batch if id(received.message) not in settled]
+        await _acknowledge(stored)
+        _measure(stream.name, stored)
+
+    return project
+
+
+async def _acknowledge(batch: Sequence[Received]) -> None:
+    async for received in in_turns(batch):
+        await received.message.ack()  # puts it in the connection's buffer: no round trip to gather
+
+
+def _measure(stream: str, batch: Sequence[Received]) -> None:
+    now, lag = datetime.now(UTC), LAG.labels(stream)
+    for received in batch:
+        lag.observe((now - received.event.at).total_seconds())
+    EVENTS.labels(stream).inc(len(batch))
+    BATCH.labels(stream).observe(len(batch))

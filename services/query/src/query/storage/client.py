@@ -1,0 +1,152 @@
+"""The connection to MongoDB: how long anything may take, and what its failures mean."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+from bson.errors import BSONError
+from pymongo import AsyncMongoClient, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession as Session
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.cursor import AsyncCursor
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError, ConnectionFailure, CursorNotFound
+from service_kit.runtime.components import Ready
+
+from query.views.merge import Document
+from query.views.ports import StoreUnavailable, Unstorable
+
+Client = AsyncMongoClient[Document]
+Database = AsyncDatabase[Document]
+Collection = AsyncCollection[Document]
+
+APPLICATION = "query"
+"""By which the server knows our connections."""
+FIND_SERVER_WITHIN = 2.0
+"""Seconds to find a server to talk to."""
+READ_WITHIN = 2.0
+"""Seconds for one question."""
+WRITE_WITHIN = 10.0
+"""Seconds for one batch: less than JetStream waits for its acknowledgement."""
+PATIENTLY = 30.0
+"""Seconds for one question of an operator's command."""
+PROBE_EVERY = 2.0
+"""Seconds between two looks at whether the server is still there."""
+
+FEW = 100
+"""Documents of many that are read in one go."""
+
+TOO_LARGE = frozenset({10334, 17419, 17420})
+"""Codes of MongoDB for a document beyond 16 MiB."""
+
+
+def connect(url: str) -> tuple[Client, Database]:
+    """A client that connects when first used, and the database that the URL names."""
+    client = Client(
+        url,
+        appname=APPLICATION,
+        serverSelectionTimeoutMS=int(FIND_SERVER_WITHIN * 1000),
+        connectTimeoutMS=int(FIND_SERVER_WITHIN * 1000),
+    )
+    return client, client.get_default_database("comanda")
+
+
+async def keep_watch(
+    client: Client, set_up: Sequence[Callable[[], Awaitable[None]]], ready: Ready
+) -> None:
+    """Set the indexes up, then say `ready` for as long as the server answers; else raise."""
+    for step in set_up:
+        await step()
+    while True:
+        async with answering():
+            await client.admin.command("ping")
+        ready()
+        await asyncio.sleep(PROBE_EVERY)
+
+
+@contextlib.asynccontextmanager
+async def answering(within: float | None = None) -> AsyncIterator[None]:
+    """Bound what is asked of the server, by `READ_WITHIN` seconds unless told otherwise.
+
+    Raises StoreUnavailable if it is away or too slow.
+    The driver's own time-outs do the same for a third more CPU a question.
+    """
+    try:
+        async with asyncio.timeout(READ_WITHIN if within is None else within):
+            yield
+    except (ConnectionFailure, TimeoutError) as error:
+        raise StoreUnavailable(_brief(error)) from error
+
+
+async def one_by_one(
+    found: AsyncCursor[Document], *, within: float
+) -> AsyncGenerator[Document, None]:
+    """What a question has found, which may be much: `FEW` of it at a time, in so many seconds.
+
+    Raises StoreUnavailable, also if the server has been away and so forgot the question.
+    """
+    while True:
+        try:
+            async with answering(within):
+                some = await found.to_list(FEW)
+        except CursorNotFound as error:
+            raise StoreUnavailable(_brief(error)) from error
+        if not some:
+            return
+        for document in some:
+            yield document
+
+
+async def write(collection: Collection, operations: Sequence[UpdateOne]) -> None:
+    """Do all of the operations, in any order.
+
+    Each is an upsert that names nothing but `_id`: if two make the same new document at once, the
+    server itself repeats the one that came second (SERVER-37124), so there is no duplicate key to
+    handle. Raises Unstorable, StoreUnavailable or RuntimeError, which do not repeat the batch in
+    their text: it is full of guests' names.
+    """
+    if not operations:
+        return
+    async with _writing():
+        await collection.bulk_write(operations, ordered=False)
+
+
+async def write_alike(collections: Sequence[Collection], operations: Sequence[UpdateOne]) -> None:
+    """Do all of the operations on each collection, so that all change at the same instant.
+
+    Raises what `write` raises.
+    """
+    if len(collections) == 1:
+        return await write(collections[0], operations)
+
+    async def on_each(session: Session) -> None:
+        for collection in collections:
+            await collection.bulk_write(operations, ordered=False, session=session)
+
+    async with _writing(), collections[0].database.client.start_session() as session:
+        await session.with_transaction(on_each)  # again, if another writer was in the way
+    return None
+
+
+@contextlib.asynccontextmanager
+async def _writing() -> AsyncIterator[None]:
+    try:
+        async with answering(WRITE_WITHIN):
+            yield
+    except (BSONError, OverflowError) as error:
+        raise Unstorable(_brief(error)) from None
+    except BulkWriteError as error:
+        raise _failed(error.details) from None
+
+
+def _failed(details: Any) -> Exception:
+    """A bulk write's error names all of its operations; keep what went wrong first."""
+    errors = details["writeErrors"] or details["writeConcernErrors"]
+    first = f"{len(errors)} failed, the first with {errors[0]['code']}: {errors[0]['errmsg'][:200]}"
+    too_large = any(each["code"] in TOO_LARGE for each in errors)
+    return Unstorable(first) if too_large else RuntimeError(first)
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:300]

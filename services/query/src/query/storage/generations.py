@@ -1,0 +1,122 @@
+"""Generations of the views: one answers, and others may be filled beside it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo import UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+from service_kit.runtime.components import Ready
+
+from query.storage.client import WRITE_WITHIN, Collection, Database, answering, write_alike
+from query.views.ports import StoreUnavailable
+
+POINTER = "generations"
+"""The collection and the `_id` of the document that says which generation is which."""
+LOOK_EVERY = 1.0
+"""Seconds between two looks at it; for a minute after a switch both generations are written."""
+
+
+class Generation:
+    """One whole set of views, in collections of its own. Each attribute that is one is part of it.
+
+    A new generation is filled by the same writes, so a store must be able to `set_up` its
+    collections in each.
+    """
+
+    def __init__(self, database: Database, number: int) -> None:
+        self.number = number
+        self.orders: Collection = database[f"orders-{number}"]
+        self.menu: Collection = database[f"menu-{number}"]
+        self.restaurants: Collection = database[f"restaurants-{number}"]
+        self.sales_days: Collection = database[f"sales-days-{number}"]
+        self.sales_hours: Collection = database[f"sales-hours-{number}"]
+
+    @property
+    def collections(self) -> list[Collection]:
+        """All of them."""
+        return [each for each in vars(self).values() if isinstance(each, AsyncCollection)]
+
+
+class Generations:
+    """Which generation is read, and which ones a change is written to.
+
+    Readers take `live` once for each answer, and whoever keeps something of it asks again whether
+    it is still the live one. Writers ask for `written` with each batch, or just `write`.
+    """
+
+    def __init__(self, database: Database, live: int | None = 1) -> None:
+        """Without a `live` generation to start from there is none until the pointer was read."""
+        self._database = database
+        self._known: dict[int, Generation] = {}
+        self._live = live
+
+    @property
+    def live(self) -> Generation:
+        """The generation that answers. Raises StoreUnavailable while it is not known."""
+        if self._live is None:
+            raise StoreUnavailable("it is not known yet which generation is live")
+        return self._generation(self._live)
+
+    async def written(self) -> Sequence[Generation]:
+        """The generations that a change received before this call must reach.
+
+        It is asked of the store each time. So a change that came after a rebuild had begun reaches
+        the new generation, and what came before is what the rebuild reads from the streams.
+        """
+        pointer = await self.refresh()
+        return [self._generation(number) for number in _written(pointer)]
+
+    async def write(
+        self, of: Callable[[Generation], Collection], operations: Sequence[UpdateOne]
+    ) -> None:
+        """Do the operations on this collection of each generation that is written.
+
+        If there are several they change at the same instant, so that no client sees a step back,
+        whichever of them it is answered from. Raises what `mongo.write` raises.
+        """
+        if operations:
+            await write_alike([of(each) for each in await self.written()], operations)
+
+    async def refresh(self) -> dict[str, Any]:
+        """Read the pointer. Raises StoreUnavailable if that can't be done now."""
+        async with answering(WRITE_WITHIN):
+            found = await self._database[POINTER].find_one({"_id": POINTER})
+        pointer = found or {"live": 1}
+        self._live = pointer["live"]
+        return pointer
+
+    async def follow(self, ready: Ready) -> None:
+        """Keep `live` up to date."""
+        while True:
+            await self.refresh()
+            ready()
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _generation(self, number: int) -> Generation:
+        if number not in self._known:
+            self._known[number] = Generation(self._database, number)
+        return self._known[number]
+
+
+class OneGeneration(Generations):
+    """A single generation, live or not, to be written and read on its own."""
+
+    def __init__(self, database: Database, number: int) -> None:
+        super().__init__(database, number)
+        self._pointer = {"live": number}
+
+    async def refresh(self) -> dict[str, Any]:
+        return self._pointer
+
+
+def _written(pointer: dict[str, Any]) -> list[int]:
+    """The live one; the next one; the previous one until every reader has left it."""
+    numbers = [pointer["live"]]
+    if following := pointer.get("next"):
+        numbers.append(following["number"])
+    previous = pointer.get("previous")
+    if previous and previous["until"].replace(tzinfo=UTC) > datetime.now(UTC):
+        numbers.append(previous["number"])
+    return numbers

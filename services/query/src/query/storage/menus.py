@@ -1,0 +1,68 @@
+"""Restaurants and menu items in MongoDB: of each the newest version, kept by the store itself."""
+
+from collections.abc import Sequence
+
+from pymongo import ASCENDING, UpdateOne
+
+from query.storage.client import answering
+from query.storage.generations import Generations
+from query.views.menu import Newest
+from query.views.merge import Document
+
+OFFERED = [
+    ("restaurant", ASCENDING),
+    ("state.withdrawn", ASCENDING),
+    ("state.category", ASCENDING),
+    ("state.name", ASCENDING),
+]
+"""The index that a menu is read from, in its order."""
+
+
+class MongoMenus:
+    """The store `Menus`, in the collections `restaurants` and `menu` of each generation."""
+
+    def __init__(self, generations: Generations) -> None:
+        self._generations = generations
+
+    async def set_up(self) -> None:
+        """Make the index, if it is not there."""
+        for generation in await self._generations.written():
+            await generation.menu.create_index(OFFERED)
+
+    async def merge_items(self, items: Sequence[Newest]) -> None:
+        joins = [_joining(item) for item in items]
+        await self._generations.write(lambda generation: generation.menu, joins)
+
+    async def merge_restaurants(self, restaurants: Sequence[Newest]) -> None:
+        joins = [_joining(restaurant) for restaurant in restaurants]
+        await self._generations.write(lambda generation: generation.restaurants, joins)
+
+    async def restaurant(self, slug: str) -> Document | None:
+        async with answering():
+            found = await self._generations.live.restaurants.find_one({"_id": slug})
+        return found["state"] if found else None
+
+    async def categories(self, slug: str) -> dict[str, str]:
+        found = self._generations.live.menu.find(
+            {"restaurant": slug}, {"state.sku": 1, "state.category": 1}
+        )
+        async with answering():
+            states = [item["state"] for item in await found.to_list()]
+        return {state["sku"]: state["category"] for state in states}
+
+    async def items(self, slug: str) -> list[Document]:
+        found = self._generations.live.menu.find(
+            {"restaurant": slug, "state.withdrawn": False},
+            sort=[("state.category", ASCENDING), ("state.name", ASCENDING)],
+        )
+        async with answering():
+            return [item["state"] for item in await found.to_list()]
+
+
+def _joining(view: Newest) -> UpdateOne:
+    """`$max` compares states key by key and their version comes first, so the newer one stays."""
+    return UpdateOne(
+        {"_id": view.key},
+        {"$set": {"restaurant": view.restaurant}, "$max": {"state": view.state}},
+        upsert=True,
+    )

@@ -1,0 +1,1 @@
+"""The order views in MongoDB, and questions about many of them."""

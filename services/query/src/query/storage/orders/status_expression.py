@@ -1,0 +1,56 @@
+"""What the store derives from an order and its tickets: `views/orders/status.py` as MongoDB says
+it.
+
+The store has to, because only it sees both when either is written. A property test holds that
+the two agree. Each update carries the expression and the server parses it each time, so every
+operator counts: counting rounds instead of comparing sets cost a fifth of the write throughput.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import bson
+from bson.raw_bson import RawBSONDocument
+from comanda_contracts import OrderStatus, TicketStatus
+
+from query.views.orders.status import ALL_READY, ALL_SERVED, NONE_BEGUN, ViewStatus
+
+Expression = dict[str, Any]
+
+_ROUNDS: Expression = {"$mergeObjects": ["$order.assumed", "$tickets", "$order.overruled"]}
+
+_REACHED: Expression = {
+    "$map": {"input": {"$objectToArray": _ROUNDS}, "in": "$$this.v.status"},
+}
+
+
+def _if_all(statuses: Iterable[TicketStatus], then: ViewStatus) -> Expression:
+    return {"case": {"$setIsSubset": ["$$reached", sorted(statuses)]}, "then": then}
+
+
+_PROGRESS: Expression = {
+    "$let": {
+        "vars": {"reached": _REACHED},
+        "in": {
+            "$switch": {
+                "branches": [
+                    _if_all(ALL_SERVED, ViewStatus.SERVED),
+                    _if_all(ALL_READY, ViewStatus.READY),
+                    _if_all(NONE_BEGUN, ViewStatus.PLACED),
+                ],
+                "default": ViewStatus.PREPARING,
+            }
+        },
+    }
+}
+
+_STATUS: Expression = {
+    "$cond": [
+        {"$eq": ["$order.status", OrderStatus.OPEN]},
+        _PROGRESS,
+        {"$ifNull": ["$order.status", None]},
+    ]
+}
+
+DERIVE = RawBSONDocument(bson.encode({"$set": {"status": _STATUS}}))
+"""The stage that follows a join; encoded once, because it goes with each document of a batch."""

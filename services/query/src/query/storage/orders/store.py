@@ -1,0 +1,73 @@
+"""The order views in MongoDB: joined there as `views/orders/view.py` joins them, and read back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo import UpdateOne
+from service_kit.runtime.turns import in_turns
+
+from query.storage.batch_loader import Together
+from query.storage.client import answering, write_alike
+from query.storage.generations import Generations
+from query.storage.orders.board import read_board
+from query.storage.orders.indexes import OF_ORDERS
+from query.storage.orders.status_expression import DERIVE
+from query.storage.sales.store import mark
+from query.views.board.view import Board
+from query.views.merge import Document, State
+from query.views.orders.view import OrderView
+
+
+class MongoOrders:
+    """The store `Orders`, in the collection `orders` of each generation."""
+
+    def __init__(self, generations: Generations) -> None:
+        self._generations = generations
+        self._by_id = Together(self._those)
+
+    async def set_up(self) -> None:
+        """Make the indexes that orders are found by, if they are not there."""
+        for generation in await self._generations.written():
+            await generation.orders.create_indexes(OF_ORDERS)
+
+    async def merge(self, views: Sequence[OrderView]) -> None:
+        if not views:
+            return
+        generations = await self._generations.written()
+        joins = [_joining(view) async for view in in_turns(views)]
+        await write_alike([generation.orders for generation in generations], joins)
+        for generation in generations:
+            await mark(generation, views)
+
+    async def one(self, order_id: str) -> Document | None:
+        return await self._by_id.ask(order_id)
+
+    async def board(self, restaurant: str) -> Board:
+        async with answering():
+            return await read_board(self._generations.live, restaurant)
+
+    async def _those(self, order_ids: Sequence[str]) -> dict[str, Document]:
+        async with answering():
+            found = self._generations.live.orders.find({"_id": {"$in": order_ids}})
+            return {document["_id"]: document async for document in found}
+
+
+def _joining(view: OrderView) -> UpdateOne:
+    """The join of a view into its document, as one update.
+
+    `$max` compares sub-documents key by key and their version comes first, so the newer one stays;
+    data is `$literal`, or a text such as `$5 off` would be read as the name of a field.
+    """
+    joined: dict[str, Any] = {
+        "restaurant": {"$literal": view.restaurant},
+        "timeline": {"$mergeObjects": ["$timeline", {"$literal": view.timeline}]},
+    }
+    if view.order:
+        joined["order"] = _newest("order", view.order)
+    for number, ticket in view.tickets.items():
+        joined[f"tickets.{number}"] = _newest(f"tickets.{number}", ticket)
+    return UpdateOne({"_id": view.order_id}, [{"$set": joined}, DERIVE], upsert=True)
+
+
+def _newest(path: str, state: State) -> dict[str, Any]:
+    return {"$max": [f"${path}", {"$literal": state}]}

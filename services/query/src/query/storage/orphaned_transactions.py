@@ -1,0 +1,45 @@
+"""Ends transactions whose process died between two statements.
+
+MongoDB itself keeps them for up to a minute and a half, and lets nobody else write to what they
+wrote: a replica that is killed while two generations are written would hold up all others so long.
+"""
+
+import asyncio
+
+from service_kit.runtime.components import Ready
+
+from query.storage.client import APPLICATION, Client, answering
+
+LOOK_EVERY = 2.0
+"""Seconds between two looks for them."""
+SILENT_FOR = 5.0
+"""Seconds without a statement after which a transaction is abandoned. A process that was only held
+up for so long is told by the server that it is ended, and does it again.
+"""
+
+
+async def keep_ending_transactions(client: Client, ready: Ready) -> None:
+    """End abandoned transactions for as long as the server answers; else raise."""
+    while True:
+        await end_transactions(client, silent_for=SILENT_FOR)
+        ready()
+        await asyncio.sleep(LOOK_EVERY)
+
+
+async def end_transactions(client: Client, *, silent_for: float) -> int:
+    """End this user's transactions that have been silent for so many seconds; says how many.
+
+    It takes no right that a user who writes does not have. Raises StoreUnavailable.
+    """
+    silent = {
+        "type": "idleSession",
+        "appName": APPLICATION,
+        "transaction.timeInactiveMicros": {"$gte": int(silent_for * 1_000_000)},
+    }
+    ours = {"$currentOp": {"allUsers": False, "idleSessions": True}}
+    async with answering():
+        found = await (await client.admin.aggregate([ours, {"$match": silent}])).to_list()
+        if found:
+            sessions = [{"id": each["lsid"]["id"]} for each in found]
+            await client.admin.command("killSessions", sessions)
+    return len(found)

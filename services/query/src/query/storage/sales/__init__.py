@@ -1,0 +1,1 @@
+"""Sales in MongoDB, summed up ahead of the question."""

@@ -1,0 +1,173 @@
+"""Sales in MongoDB: which hours are to be summed up anew, and the sums that are kept ready.
+
+`sales_days` holds a document for each business day of a restaurant and `sales_hours` one for each
+hour of it. A day's document counts, in `hours` and `stamp`, how often something in it was written;
+`storage/sales/roll_up.py` sums up anew what has been since.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING, UpdateOne
+from service_kit.runtime.clock import utc_now
+
+from query.storage.client import answering, write
+from query.storage.generations import Generation, Generations
+from query.views.merge import Document
+from query.views.orders.view import OrderView
+from query.views.sales.view import Hour, Kept, Period, Sales, Span
+
+DIRTY = {"dirty": True}
+LONG_AGO = datetime(1970, 1, 1)  # noqa: DTZ001 - as the store has times: UTC, without a zone
+FIGURES = {"summary.currency": 1, "summary.channels": 1}
+ITEMS = {"summary.items": 1}
+FRESHNESS = {"day": 1, "hour": 1, "since": 1}
+
+
+class MongoSales:
+    """The store `Sales`, in the collections `sales_days` and `sales_hours` of each generation."""
+
+    def __init__(self, generations: Generations) -> None:
+        self._generations = generations
+
+    async def set_up(self) -> None:
+        """Make the index that finds what is to be summed up, if it is not there."""
+        for generation in await self._generations.written():
+            await generation.sales_days.create_index(
+                [("due", ASCENDING)], partialFilterExpression=DIRTY
+            )
+
+    async def days(self, span: Span, *, items: bool) -> Kept:
+        now = _now()
+        wanted = FRESHNESS | FIGURES | (ITEMS if items else {})
+        days = self._generations.live.sales_days.find(_days(span), wanted, sort=[("_id", 1)])
+        async with answering():
+            found = await days.to_list()
+        return Kept(_periods(found), _as_of(found, now))
+
+    async def hours(self, span: Span, *, items: bool) -> Kept:
+        live, now = self._generations.live, _now()
+        wanted = FRESHNESS | FIGURES | (ITEMS if items else {})
+        hours = live.sales_hours.find(_hours(span), wanted, sort=[("_id", 1)])
+        async with answering():  # the days first: what they say of freshness is then true
+            days = await live.sales_days.find(_days(span), FRESHNESS).to_list()
+            found = await hours.to_list()
+        return Kept(_periods(found), _as_of(days, now))
+
+    async def top(self, restaurant: str, day: str, limit: int) -> Document | None:
+        now = _now()
+        wanted = {"since": 1, "summary.currency": 1, "summary.items": {"$slice": limit}}
+        async with answering():
+            found = await self._generations.live.sales_days.find_one(
+                {"_id": f"{restaurant}/{day}"}, wanted
+            )
+        if found is None or "summary" not in found:
+            return None
+        return {"as_of": _as_of([found], now), **found["summary"]}
+
+
+async def mark(generation: Generation, views: Sequence[OrderView]) -> None:
+    """Have the hours summed up anew in which these orders were placed.
+
+    Call it after the views were merged, and before their events are acknowledged. Repeating it
+    costs a sum, and changes none. Raises what `mongo.write` raises.
+    """
+    since = _now()
+    hours = {Hour.of(view.restaurant, view.order) for view in views if view.order}
+    hours |= await _hours_of_tickets(generation, views)
+    await write(generation.sales_days, _marks(hours, since))
+
+
+def day_key(restaurant: str, day: str) -> str:
+    """The `_id` of a day; those of its hours begin with it."""
+    return f"{restaurant}/{day}"
+
+
+def hour_key(hour: Hour) -> str:
+    return f"{day_key(hour.restaurant, hour.day)}/{_name(hour)}"
+
+
+def _name(hour: Hour) -> str:
+    return f"{hour.start:%Y-%m-%dT%H}"
+
+
+def _marks(hours: set[Hour], since: datetime) -> list[UpdateOne]:
+    """One update a day; `since` is the oldest change that is not summed up."""
+    days: dict[tuple[str, str], list[Hour]] = defaultdict(list)
+    for hour in hours:
+        days[hour.restaurant, hour.day].append(hour)
+    return [
+        UpdateOne(
+            {"_id": day_key(restaurant, day)},
+            {
+                "$inc": {"stamp": 1, **{f"hours.{_name(hour)}": 1 for hour in touched}},
+                "$min": {"since": since},
+                "$set": {"restaurant": restaurant, "day": day, **DIRTY},
+                "$setOnInsert": {"due": LONG_AGO},
+            },
+            upsert=True,
+        )
+        for (restaurant, day), touched in days.items()
+    ]
+
+
+async def _hours_of_tickets(generation: Generation, views: Sequence[OrderView]) -> set[Hour]:
+    """The hours of the orders whose tickets changed: only the store knows when they were placed.
+
+    One that is not known yet marks its hour when it comes. Before a round is ready its ticket
+    changes no sales.
+    """
+    ids = [view.order_id for view in views if _tells_of_waiting(view)]
+    if not ids:
+        return set()
+    async with answering():
+        placed = await (await generation.orders.aggregate(_placed(ids))).to_list()
+    return {Hour(each["restaurant"], each["day"], each["start"]) for each in placed}
+
+
+def _tells_of_waiting(view: OrderView) -> bool:
+    return not view.order and any(ticket["ready_at"] for ticket in view.tickets.values())
+
+
+def _placed(ids: list[str]) -> list[dict[str, Any]]:
+    """Grouped by the server: a few hours to decode instead of every order."""
+    start = {"$dateTrunc": {"date": "$order.placed_at", "unit": "hour"}}
+    hour = {"restaurant": "$restaurant", "day": "$order.business_day", "start": start}
+    return [
+        {"$match": {"_id": {"$in": ids}, "order.placed_at": {"$exists": True}}},
+        {"$group": {"_id": hour}},
+        {"$replaceRoot": {"newRoot": "$_id"}},
+    ]
+
+
+def _days(span: Span) -> dict[str, Any]:
+    first = day_key(span.restaurant, span.first_day)
+    return {"_id": {"$gte": first, "$lte": day_key(span.restaurant, span.last_day)}}
+
+
+def _hours(span: Span) -> dict[str, Any]:
+    """`~` comes after whatever an hour is called."""
+    first, last = (day_key(span.restaurant, day) for day in (span.first_day, span.last_day))
+    wanted: dict[str, Any] = {"_id": {"$gte": f"{first}/", "$lte": f"{last}/~"}}
+    if span.start and span.end:
+        wanted["hour"] = {"$gte": span.start, "$lt": span.end}
+    return wanted
+
+
+def _periods(found: Sequence[Document]) -> list[Period]:
+    return [
+        Period(each["day"], each.get("hour"), Sales.stored(each["summary"]))
+        for each in found
+        if "summary" in each
+    ]
+
+
+def _as_of(days: Sequence[Document], now: datetime) -> datetime:
+    waiting: list[datetime] = [each["since"] for each in days if "since" in each]
+    return min([now, *waiting])
+
+
+def _now() -> datetime:
+    return utc_now().replace(tzinfo=None)

@@ -1,0 +1,1 @@
+"""The board that guests see, and its estimates."""

@@ -1,0 +1,105 @@
+"""The board: what is being prepared, its place in the queue and an estimate; and what is ready."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from comanda_contracts import TicketStatus
+
+from query.views.board.estimate import Made, Work, ready_times
+from query.views.merge import State
+from query.views.orders.status import ViewStatus
+from query.views.sales.histogram import moment
+
+Board = dict[str, list[dict[str, Any]]]
+"""Orders that are being `preparing` and those that are `ready`, the oldest first."""
+
+SHOWN = (ViewStatus.PLACED, ViewStatus.PREPARING, ViewStatus.READY)
+"""The statuses of the orders that are on the board."""
+
+IN_THE_KITCHEN = (TicketStatus.QUEUED, TicketStatus.PREPARING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """A round that is not ready, and the order it belongs to."""
+
+    work: Work
+    order_id: str
+
+
+def board_of(orders: Sequence[State], made: Sequence[Sequence[float]], now: datetime) -> Board:
+    """The board of a restaurant.
+
+    `orders` are those on the board, the oldest first, as the store has them; `made` says of the
+    latest rounds what `Sales.made` does; `now` is aware.
+    """
+    line = sorted(
+        (each for order in orders for each in _unfinished(order)),
+        key=lambda each: (each.work.ordered_at, each.order_id),
+    )
+    positions, estimates = _positions(line), _estimates(line, made, now.timestamp())
+    preparing = [each for each in orders if each["status"] != ViewStatus.READY]
+    ready = [each for each in orders if each["status"] == ViewStatus.READY]
+    return {
+        "preparing": [
+            {
+                **_order(each),
+                "status": each["status"],
+                "position": positions.get(each["_id"]),
+                "estimated_ready_at": estimates.get(each["_id"]),
+            }
+            for each in preparing
+        ],
+        "ready": [{**_order(each), "ready_at": _ready_at(each)} for each in ready],
+    }
+
+
+def _order(document: State) -> dict[str, Any]:
+    order = document["order"]
+    return {
+        "order_id": document["_id"],
+        "number": order["number"],
+        "channel": order["channel"],
+        "table": order["table"],
+        "placed_at": order["placed_at"],
+    }
+
+
+def _unfinished(document: State) -> Iterable[_Round]:
+    """Its rounds that the kitchen still has to make; it may not know of one yet."""
+    tickets = document.get("tickets", {})
+    for each in document["order"]["rounds"]:
+        ticket = tickets.get(str(each["round"]), {"status": TicketStatus.QUEUED})
+        if not each["voided"] and ticket["status"] in IN_THE_KITCHEN:
+            begun = ticket["status"] == TicketStatus.PREPARING
+            started_at = moment(ticket["started_at"]) if begun and ticket["started_at"] else None
+            yield _Round(Work(moment(each["ordered_at"]), started_at), document["_id"])
+
+
+def _positions(line: Sequence[_Round]) -> dict[str, int]:
+    """Of each order that waits: how many rounds are begun until its last one is, it included."""
+    waiting = [each.order_id for each in line if each.work.started_at is None]
+    return {order_id: place for place, order_id in enumerate(waiting, start=1)}
+
+
+def _estimates(
+    line: Sequence[_Round], made: Sequence[Sequence[float]], now: float
+) -> dict[str, datetime]:
+    """Of each order: when the last of its rounds will be ready."""
+    times = ready_times([each.work for each in line], [Made(*each) for each in made], now)
+    last: dict[str, float] = {}
+    for each, ready_at in zip(line, times or (), strict=False):
+        last[each.order_id] = max(ready_at, last.get(each.order_id, 0.0))
+    return {order_id: _to_the_millisecond(at) for order_id, at in last.items()}
+
+
+def _ready_at(document: State) -> str | None:
+    """When the last of its rounds was ready."""
+    times = [ticket["ready_at"] for ticket in document.get("tickets", {}).values()]
+    return max(filter(None, times), key=moment, default=None)
+
+
+def _to_the_millisecond(at: float) -> datetime:
+    return datetime.fromtimestamp(round(at, 3), UTC)

@@ -1,0 +1,1 @@
+"""One order as the query side shows it, and lists of them."""

@@ -1,0 +1,58 @@
+"""Documents of the store as a client gets to see them."""
+
+from datetime import datetime
+from typing import Any
+
+from query.views.merge import Document
+
+SHOWN = (
+    "number",
+    "business_day",
+    "channel",
+    "table",
+    "guests",
+    "customer",
+    "phone",
+    "currency",
+    "version",
+    "placed_at",
+    "total",
+)
+"""What a client sees of the order's own state as it is."""
+
+
+def is_known(document: Document) -> bool:
+    """Whether there is an order to show: a ticket may come before it."""
+    return "order" in document
+
+
+def version_of(document: Document) -> int:
+    """The version of the order; 0 while it is not known."""
+    return int(document["order"]["version"]) if is_known(document) else 0
+
+
+def shown_order(document: Document) -> dict[str, Any]:
+    """The order view of an order that is known."""
+    return {**listed_order(document), "timeline": shown_timeline(document)}
+
+
+def listed_order(document: Document) -> dict[str, Any]:
+    """The same without its timeline, as lists have it."""
+    order, tickets = document["order"], document.get("tickets", {})
+    return {
+        "order_id": document["_id"],
+        "restaurant": document["restaurant"],
+        **{name: order[name] for name in SHOWN},
+        "status": document["status"],
+        "rounds": [{**each, "ticket": tickets.get(str(each["round"]))} for each in order["rounds"]],
+    }
+
+
+def shown_timeline(document: Document) -> list[dict[str, Any]]:
+    """Everything that happened to an order, oldest first."""
+    return sorted(document["timeline"].values(), key=_when)
+
+
+def _when(entry: dict[str, Any]) -> tuple[datetime, str, int, int]:
+    at = datetime.fromisoformat(entry["at"])
+    return at, entry["source"], entry["round"] or 0, entry["version"]

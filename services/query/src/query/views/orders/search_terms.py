@@ -1,0 +1,73 @@
+"""What an order is found by: the terms of each order, which one index of the store holds."""
+
+import re
+import unicodedata
+from datetime import date
+from functools import lru_cache
+
+from comanda_contracts import Order
+
+from query.views.orders.status import is_active
+
+ANY_ORDER = "order:"
+"""The term of every order."""
+
+LONGEST = 100
+"""Characters of a text that count: what is longer is found by its beginning."""
+
+WORD = re.compile(r"[^\W_]+")
+
+
+def terms_of(order: Order) -> list[str]:
+    """Everything that the order is found by, in a fixed order."""
+    terms = {ANY_ORDER, of_channel(order.channel), of_number(order.business_day, order.number)}
+    if order.table is not None:
+        terms |= {of_table(order.table)}
+        terms |= {of_active_table(order.table)} if is_active(order) else set()
+    if order.customer is not None:
+        terms |= {of_customer(order.customer)}
+    return sorted(terms.union(*map(words_of, _texts(order))))
+
+
+def of_channel(channel: str) -> str:
+    """The term of the orders that came by a channel."""
+    return f"channel:{channel}"
+
+
+def of_table(table: str) -> str:
+    """The term of all orders of a table."""
+    return f"table:{table[:LONGEST]}"
+
+
+def of_active_table(table: str) -> str:
+    """The term of a table's active orders: few, however long the restaurant is in business."""
+    return f"active-table:{table[:LONGEST]}"
+
+
+def of_customer(name: str) -> str:
+    """The term of a customer's orders, whatever the case, the accents and the spaces."""
+    return f"customer:{' '.join(folded(name).split())[:LONGEST]}"
+
+
+def of_number(day: date | str, number: str) -> str:
+    """The term of the one order with this number on this business day."""
+    return f"number:{day}/{number}"
+
+
+@lru_cache(maxsize=10_000)  # the names of what is on the menus
+def words_of(text: str) -> frozenset[str]:
+    """The words of a text, each a term; a term of another kind has a colon, a word has not."""
+    return frozenset(word[:LONGEST] for word in WORD.findall(folded(text)))
+
+
+def folded(text: str) -> str:
+    """The text without case and accents: `Zoë` and `ZOE` are the same."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(part for part in parts if not unicodedata.combining(part))
+
+
+def _texts(order: Order) -> list[str]:
+    """What a text search looks at: the customer, the items and the notes on them."""
+    lines = [line for each in order.rounds for line in each.lines]
+    texts = [order.customer, *(line.name for line in lines), *(line.note for line in lines)]
+    return [text for text in texts if text]

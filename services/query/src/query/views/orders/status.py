@@ -1,0 +1,64 @@
+"""What is derived: how far an order is, from its own state and its tickets' together."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from comanda_contracts import Order, OrderStatus, TicketStatus
+
+from query.views.merge import State
+
+
+class ViewStatus(StrEnum):
+    """How far an order is, for those who ask about it."""
+
+    PLACED = "placed"
+    PREPARING = "preparing"
+    READY = "ready"
+    SERVED = "served"
+    CLOSED = "closed"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+
+OVER = frozenset({ViewStatus.CLOSED, ViewStatus.CANCELLED})
+ACTIVE = frozenset(ViewStatus) - OVER
+"""Of orders to which anything may still happen."""
+
+ALL_SERVED = frozenset({TicketStatus.SERVED})
+ALL_READY = ALL_SERVED | {TicketStatus.READY}
+NONE_BEGUN = ALL_SERVED | {TicketStatus.QUEUED, TicketStatus.VOIDED}
+
+
+def is_active(order: Order) -> bool:
+    """Whether anything may still happen to the order."""
+    return order.status in (OrderStatus.OPEN, OrderStatus.CANCELLING)
+
+
+def rounds_as(status: TicketStatus, order: Order, *, voided: bool) -> dict[str, Any]:
+    """Its rounds that are voided, or those that are not, as if their tickets had this status."""
+    return {
+        str(each.round): {"status": str(status)} for each in order.rounds if each.voided is voided
+    }
+
+
+def status_of(order: State | None, tickets: Mapping[str, State]) -> str | None:
+    """The derived status; None while the order is not known.
+
+    What ordering decided wins. An open order is as far as its rounds: one without a ticket is
+    queued, a voided one holds nothing up. A ticket may run ahead of the order that has its round,
+    and counts. The store derives the same in `storage/orders/status_expression.py`.
+    """
+    if order is None:
+        return None
+    if order["status"] != OrderStatus.OPEN:
+        return str(order["status"])
+    rounds = {**order["assumed"], **tickets, **order["overruled"]}
+    reached = {each["status"] for each in rounds.values()}
+    if reached <= ALL_SERVED:
+        return ViewStatus.SERVED
+    if reached <= ALL_READY:
+        return ViewStatus.READY
+    if reached <= NONE_BEGUN:
+        return ViewStatus.PLACED
+    return ViewStatus.PREPARING

@@ -1,0 +1,159 @@
+"""The order view: an order and its tickets, folded from their events.
+
+Views are a join-semilattice: `of` maps an event to the view that knows this event alone, and
+`join` unites what two views know. A fold is therefore `join` over `of` of each event, and gives
+the same view whatever came twice, late or in another order.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from comanda_contracts import (
+    CancellationRefused,
+    CancellationRequested,
+    ItemsAdded,
+    ItemsCancelled,
+    Order,
+    OrderCancelled,
+    OrderEvent,
+    Ticket,
+    TicketEvent,
+    TicketStatus,
+)
+
+from query.views.merge import State, newer
+from query.views.orders.search_terms import terms_of
+from query.views.orders.status import rounds_as, status_of
+
+NOT_SHOWN = {"order_id", "restaurant", "cancellation"}
+"""Fields of an order that its state in the view leaves out."""
+
+WITH_REASON = (CancellationRefused, ItemsCancelled, OrderCancelled)
+"""Events that say why."""
+
+OF_A_TICKET = {"status", "started_at", "ready_at", "served_at"}
+"""Fields of a ticket that its state in the view has, beside its version."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """What is known of one order: its newest state, its tickets' and all that happened."""
+
+    order_id: str
+    restaurant: str
+    order: State | None = None
+    """None while only tickets of the order were heard of."""
+    tickets: Mapping[str, State] = field(default_factory=dict)
+    """By the number of the round."""
+    timeline: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """An entry for each event, by its source and version."""
+
+
+def of(event: OrderEvent | TicketEvent) -> OrderView:
+    """The view that knows this event alone.
+
+    Raises OverflowError if the order was placed at a time that UTC can't express.
+    """
+    return of_order(event) if isinstance(event, OrderEvent) else of_ticket(event)
+
+
+def of_order(event: OrderEvent) -> OrderView:
+    """The order as it is after the event."""
+    order = event.order
+    about = event.round if isinstance(event, ItemsAdded) else None
+    return OrderView(
+        str(order.order_id),
+        order.restaurant,
+        order=_order_state(order),
+        timeline={f"ordering-{order.version}": _entry(event, "ordering", about)},
+    )
+
+
+def of_ticket(event: TicketEvent) -> OrderView:
+    """The ticket as it is after the event."""
+    ticket = event.ticket
+    entry = _entry(event, "serving", ticket.round)
+    return OrderView(
+        str(ticket.order_id),
+        ticket.restaurant,
+        tickets={str(ticket.round): _ticket_state(ticket)},
+        timeline={f"serving-{ticket.round}-{ticket.version}": entry},
+    )
+
+
+def join(one: OrderView, other: OrderView) -> OrderView:
+    """All that two views of one order know: commutative, associative and idempotent."""
+    return OrderView(
+        one.order_id,
+        one.restaurant,
+        newer(one.order, other.order) if one.order and other.order else one.order or other.order,
+        _each_newest(one.tickets, other.tickets),
+        {**one.timeline, **other.timeline},
+    )
+
+
+def document(view: OrderView) -> dict[str, Any]:
+    """The view as the store holds it, with what is derived."""
+    known = {"order": view.order, "tickets": view.tickets, "timeline": view.timeline}
+    return {
+        "_id": view.order_id,
+        "restaurant": view.restaurant,
+        **{name: value for name, value in known.items() if value},
+        "status": status_of(view.order, view.tickets),
+    }
+
+
+def _each_newest(one: Mapping[str, State], other: Mapping[str, State]) -> Mapping[str, State]:
+    both = {number: newer(one[number], other[number]) for number in one.keys() & other.keys()}
+    return {**one, **other, **both}
+
+
+def _order_state(order: Order) -> State:
+    """The order as JSON, and what the store finds it by and derives its status from."""
+    state = order.model_dump(mode="json", exclude=NOT_SHOWN)
+    return {
+        "version": order.version,
+        **state,
+        "rounds": [{**each, "total": _total(each["lines"])} for each in state["rounds"]],
+        "placed_at": _as_stored(order.placed_at),
+        "found_by": terms_of(order),
+        "assumed": rounds_as(TicketStatus.QUEUED, order, voided=False),
+        "overruled": rounds_as(TicketStatus.SERVED, order, voided=True),
+    }
+
+
+def _total(lines: list[dict[str, Any]]) -> int:
+    return sum(line["unit_price"] * line["quantity"] for line in lines)
+
+
+def _as_stored(at: datetime) -> datetime:
+    """UTC to the millisecond and without a zone: what MongoDB gives back for a date."""
+    at = at.astimezone(UTC).replace(tzinfo=None)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def _ticket_state(ticket: Ticket) -> State:
+    return {"version": ticket.version, **ticket.model_dump(mode="json", include=OF_A_TICKET)}
+
+
+def _entry(
+    event: OrderEvent | TicketEvent, source: str, round_number: int | None
+) -> dict[str, Any]:
+    return {
+        "at": event.at.isoformat().replace("+00:00", "Z"),
+        "event": event.name,
+        "source": source,
+        "round": round_number,
+        "version": event.state.version,
+        "actor": event.actor,
+        "reason": _reason(event),
+    }
+
+
+def _reason(event: OrderEvent | TicketEvent) -> str | None:
+    """Why it was done, of events that say so."""
+    if isinstance(event, CancellationRequested) and event.order.cancellation:
+        return event.order.cancellation.reason
+    return event.reason if isinstance(event, WITH_REASON) else None

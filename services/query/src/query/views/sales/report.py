@@ -1,0 +1,101 @@
+"""Sales as a client gets to see them: the totals of a span, and its groups."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from query.views.sales import histogram as waiting
+from query.views.sales.view import Figures, Kept, Period, Sales, item_of
+
+Shown = dict[str, Any]
+
+
+class By(StrEnum):
+    """What sales are grouped by."""
+
+    DAY = "day"
+    HOUR = "hour"
+    ITEM = "item"
+    CATEGORY = "category"
+    CHANNEL = "channel"
+
+    @property
+    def needs_items(self) -> bool:
+        """Whether it has to be known what was sold of each item."""
+        return self in (By.ITEM, By.CATEGORY)
+
+
+def shown_sales(kept: Kept, by: By | None, categories: Mapping[str, str]) -> Shown:
+    """The totals and the groups; `categories` are those of the skus that ever were on the menu."""
+    total = _sum(kept.periods)
+    return {
+        "currency": total.currency,
+        "as_of": kept.as_of,
+        "totals": _figures(total.total),
+        "groups": _groups(kept.periods, total, by, categories),
+    }
+
+
+def _groups(
+    periods: list[Period], total: Sales, by: By | None, categories: Mapping[str, str]
+) -> list[Shown]:
+    match by:
+        case By.DAY:
+            return _days(periods)
+        case By.HOUR:
+            return [
+                {"day": each.day, "hour": each.hour, **_figures(each.sales.total)}
+                for each in periods
+            ]
+        case By.CHANNEL:
+            return [
+                {"channel": channel, **_figures(figures)}
+                for channel, figures in sorted(total.channels.items())
+            ]
+        case By.ITEM:
+            return _items(total, categories)
+        case By.CATEGORY:
+            return _categories(total, categories)
+        case None:
+            return []
+
+
+def _days(periods: list[Period]) -> list[Shown]:
+    days: dict[str, list[Period]] = defaultdict(list)
+    for each in periods:
+        days[each.day].append(each)
+    return [{"day": day, **_figures(_sum(its).total)} for day, its in days.items()]
+
+
+def _items(total: Sales, categories: Mapping[str, str]) -> list[Shown]:
+    return [{**item_of(each), "category": categories.get(each.sku)} for each in total.ranked]
+
+
+def _categories(total: Sales, categories: Mapping[str, str]) -> list[Shown]:
+    found: dict[str | None, Shown] = {}
+    for each in total.ranked:
+        category = categories.get(each.sku)
+        group = found.setdefault(category, {"category": category, "quantity": 0, "revenue": 0})
+        group["quantity"] += each.quantity
+        group["revenue"] += each.revenue
+    return sorted(found.values(), key=lambda each: (-each["revenue"], each["category"] or ""))
+
+
+def _sum(periods: Iterable[Period]) -> Sales:
+    total = Sales()
+    for each in periods:
+        total.add(each.sales)
+    return total
+
+
+def _figures(figures: Figures) -> Shown:
+    return {
+        "revenue": figures.revenue,
+        "orders": figures.orders,
+        "average_basket": round(figures.revenue / figures.orders) if figures.orders else None,
+        "waiting": {
+            "ready": waiting.shown(figures.ready),
+            "served": waiting.shown(figures.served),
+        },
+    }

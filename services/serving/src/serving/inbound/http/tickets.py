@@ -1,0 +1,137 @@
+"""Serving over HTTP: commands in, the changed ticket or a refusal out."""
+
+from collections.abc import Awaitable
+from typing import Annotated, Any
+from uuid import UUID
+
+import comanda_contracts as contracts
+from fastapi import APIRouter, Depends, Header, Path, Response
+from pydantic import StringConstraints
+
+from serving.application.change_ticket import ChangeTicket, Clock, NewId
+from serving.application.mark_ready import mark_ready
+from serving.application.recall_ticket import recall_ticket
+from serving.application.serve_ticket import serve_ticket
+from serving.application.start_ticket import start_ticket
+from serving.application.tickets import Tickets
+from serving.domain.ticket import Ticket, TicketId, UnknownTicket
+from serving.inbound.http.openapi import (
+    ACTOR,
+    KEY,
+    OF_A_CHANGE,
+    OF_A_TICKET,
+    OF_ANY,
+    ORDER_ID,
+    ROUND,
+)
+from serving.inbound.http.problems import refusals_as_problems
+from serving.inbound.http.queue import Live, Queue, Slug, queue_routes
+from serving.published import published_ticket
+
+LAST_ROUND = 1_000
+"""More rounds than any order has: a greater number is a mistake."""
+
+NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f-\x9f]*$"
+
+OrderId = Annotated[UUID, Path(examples=[ORDER_ID])]
+RoundNumber = Annotated[int, Path(ge=1, le=LAST_ROUND, examples=[ROUND])]
+Actor = Annotated[
+    Annotated[str, StringConstraints(max_length=80, pattern=NO_CONTROL_CHARACTERS)] | None,
+    Header(alias="Comanda-Actor", description="who does it, for the timeline", examples=[ACTOR]),
+]
+IfMatch = Annotated[
+    Annotated[str, StringConstraints(pattern=r'^"[1-9][0-9]{0,8}"$')] | None,
+    Header(
+        description="the version that the change is meant for: an answer's ETag", examples=['"1"']
+    ),
+]
+RequestKey = Annotated[
+    Annotated[str, StringConstraints(min_length=1, max_length=255)] | None,
+    Header(
+        alias="Idempotency-Key",
+        description="names the request, so that its repetition is answered like the first",
+        examples=[KEY],
+    ),
+]
+
+
+async def _ticket_id(restaurant: Slug, order_id: OrderId, round: RoundNumber) -> TicketId:  # noqa: A002 - as in the path
+    return TicketId(restaurant, order_id, round)
+
+
+Id = Annotated[TicketId, Depends(_ticket_id)]
+
+
+async def _command(
+    ticket_id: Id, actor: Actor = None, if_match: IfMatch = None, request_key: RequestKey = None
+) -> ChangeTicket:
+    return ChangeTicket(
+        ticket_id=ticket_id,
+        actor=actor,
+        expected_version=int(if_match.strip('"')) if if_match else None,
+        request_key=f"client/{request_key}" if request_key else None,  # no client names a message
+    )
+
+
+Command = Annotated[ChangeTicket, Depends(_command)]
+
+
+def routes(
+    *,
+    tickets: Tickets,
+    queue: Queue,
+    live: Live,
+    clock: Clock,
+    new_id: NewId,
+) -> APIRouter:
+    """The routes of serving."""
+    router = APIRouter(prefix="/v1/restaurants/{restaurant}", responses=OF_ANY)
+    router.include_router(queue_routes(queue, live))
+    ticket = "/orders/{order_id}/rounds/{round}"
+    change: dict[str, Any] = {
+        "response_model": contracts.Ticket,
+        "responses": OF_A_CHANGE,
+    }
+
+    @router.get(ticket, response_model=contracts.Ticket, responses=OF_A_TICKET)
+    async def get_ticket(ticket_id: Id) -> Response:
+        """The ticket as it is."""
+
+        async def find() -> Ticket:
+            stored = await tickets.load(ticket_id)
+            if stored is None:
+                raise UnknownTicket(ticket_id)
+            return stored.ticket
+
+        return await _answer(find())
+
+    @router.post(f"{ticket}/start", **change)
+    async def post_start(command: Command) -> Response:
+        """Begin to make a round that is queued; else 409, with the `ticket` as it is."""
+        return await _answer(start_ticket(command, tickets=tickets, clock=clock, new_id=new_id))
+
+    @router.post(f"{ticket}/ready", **change)
+    async def post_ready(command: Command) -> Response:
+        """Put a round that is being prepared on the pass; else 409, with the `ticket` as it is."""
+        return await _answer(mark_ready(command, tickets=tickets, clock=clock, new_id=new_id))
+
+    @router.post(f"{ticket}/recall", **change)
+    async def post_recall(command: Command) -> Response:
+        """Take a round that is ready back from the pass; else 409, with the `ticket` as it is."""
+        return await _answer(recall_ticket(command, tickets=tickets, clock=clock, new_id=new_id))
+
+    @router.post(f"{ticket}/serve", **change)
+    async def post_serve(command: Command) -> Response:
+        """Carry a round that is ready to the guest; else 409, with the `ticket` as it is."""
+        return await _answer(serve_ticket(command, tickets=tickets, clock=clock, new_id=new_id))
+
+    return router
+
+
+async def _answer(asked: Awaitable[Ticket]) -> Response:
+    """The ticket as JSON, its version as ETag; or a problem."""
+    with refusals_as_problems():
+        ticket = await asked
+    content = published_ticket(ticket).model_dump_json()
+    headers = {"ETag": f'"{ticket.version}"'}
+    return Response(content, headers=headers, media_type="application/json")

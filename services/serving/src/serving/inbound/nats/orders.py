@@ -1,0 +1,165 @@
+"""News of orders from NATS: rounds that become tickets, and rounds not wanted any more."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from comanda_contracts import (
+    CancellationRequested,
+    ItemsAdded,
+    Order,
+    OrderPlaced,
+    Unreadable,
+    subjects,
+)
+from comanda_contracts import Round as OrderedRound
+from comanda_contracts.streams import ORDERS
+from nats.aio.client import Client
+from service_kit.nats.consumer import Consumer, Received
+from service_kit.nats.dead_letters import DeadLetter, set_aside
+from service_kit.runtime.tracing import traced
+
+from serving.application.change_ticket import ChangeTicket, Clock, NewId
+from serving.application.queue_ticket import QueueTicket, queue_tickets
+from serving.application.tickets import StoreUnavailable, Tickets
+from serving.application.void_ticket import void_ticket
+from serving.domain.ticket import Channel, Ticket, TicketLine
+
+SERVICE = "serving"
+TRACE_HEADERS = ("traceparent", "tracestate")
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What one message asks of the kitchen: tickets to queue, and then some of them to void."""
+
+    received: Received
+    queue: Sequence[QueueTicket]
+    void: Sequence[ChangeTicket] = ()
+
+
+def orders_consumer(client: Client, *, tickets: Tickets, clock: Clock, new_id: NewId) -> Consumer:
+    """The durable consumer of the orders' events that ask the kitchen for something."""
+    return Consumer(
+        stream=ORDERS,
+        durable=SERVICE,
+        subjects=tuple(
+            subjects.order("*", "*", event)
+            for event in ("placed", "items-added", "cancellation-requested")
+        ),
+        handler=partial(hear_orders, client=client, tickets=tickets, clock=clock, new_id=new_id),
+    )
+
+
+async def hear_orders(
+    batch: Sequence[Received],
+    *,
+    client: Client,
+    tickets: Tickets,
+    clock: Clock,
+    new_id: NewId,
+) -> None:
+    """Queue a ticket for each round, and void those that are not wanted. Safe to repeat.
+
+    A message is acknowledged once what it asks for is stored; the others come again. What no ticket
+    can be made of is set aside on the dead-letter stream. Raises the first failure to store.
+    """
+    heard, unusable = [], []
+    for received in batch:
+        try:
+            heard.append(_heard(received))
+        except Unreadable as error:
+            unusable.append(DeadLetter(received.message, str(error)))
+    if unusable:
+        await set_aside(client, SERVICE, unusable)
+    asked = [command for each in heard for command in each.queue]
+    failures = iter(await queue_tickets(asked, tickets=tickets, clock=clock, new_id=new_id))
+    outcomes = await asyncio.gather(
+        *(
+            _finish(each, [next(failures) for _ in each.queue], tickets, clock, new_id)
+            for each in heard
+        ),
+        return_exceptions=True,
+    )
+    for outcome in outcomes:
+        if outcome is not None:
+            raise outcome
+
+
+async def _finish(
+    heard: _Heard,
+    failures: Sequence[StoreUnavailable | None],
+    tickets: Tickets,
+    clock: Clock,
+    new_id: NewId,
+) -> None:
+    """Void what is not wanted, once its tickets are there; then the message is done with."""
+    for failure in filter(None, failures):
+        raise failure
+    with traced(heard.received.message.headers):
+        for command in heard.void:
+            await void_ticket(command, tickets=tickets, clock=clock, new_id=new_id)
+    await heard.received.message.ack()
+
+
+def _heard(received: Received) -> _Heard:
+    """What the message asks for. Raises Unreadable if that can't be done for any kitchen."""
+    match received.event:
+        case OrderPlaced(order=order):
+            return _Heard(received, [_queue(received, order, 1)])
+        case ItemsAdded(order=order, round=number):
+            return _Heard(received, [_queue(received, order, number)])
+        case CancellationRequested(order=order) as event:
+            rounds = order.cancellation.rounds if order.cancellation else ()
+            queue = [_queue(received, order, number) for number in rounds]
+            return _Heard(received, queue, [_void(event, each.ticket, received) for each in queue])
+        case event:
+            raise Unreadable(f"{event.TYPE} does not belong on {received.message.subject}")
+
+
+def _queue(received: Received, order: Order, number: int) -> QueueTicket:
+    headers = received.message.headers or {}
+    trace = {name: headers[name] for name in TRACE_HEADERS if name in headers}
+    return QueueTicket(_ticket(order, number), trace)
+
+
+def _void(event: CancellationRequested, ticket: Ticket, received: Received) -> ChangeTicket:
+    """The request is named by the event, so that the event heard twice is one request."""
+    event_id = (received.message.headers or {}).get("ce-id")
+    key = f"message/{event_id}" if event_id else None
+    return ChangeTicket(ticket_id=ticket.id, actor=event.actor, request_key=key)
+
+
+def _ticket(order: Order, number: int) -> Ticket:
+    ordered = _round(order, number)
+    _require_subject(order, number)
+    return Ticket(
+        restaurant=order.restaurant,
+        order_id=order.order_id,
+        round=number,
+        number=order.number,
+        channel=Channel(order.channel),
+        table=order.table,
+        customer=order.customer,
+        lines=tuple(
+            TicketLine(sku=line.sku, name=line.name, quantity=line.quantity, note=line.note)
+            for line in ordered.lines
+        ),
+        ordered_at=ordered.ordered_at,
+    )
+
+
+def _round(order: Order, number: int) -> OrderedRound:
+    for each in order.rounds:
+        if each.round == number:
+            return each
+    raise Unreadable(f"order.rounds: there is no round {number}")
+
+
+def _require_subject(order: Order, number: int) -> None:
+    """Raise Unreadable if the ticket's events would have nowhere to go."""
+    try:
+        subjects.every_event_of_ticket(order.restaurant, order.order_id, number)
+    except ValueError as error:
+        raise Unreadable(f"order.restaurant: {error}") from error

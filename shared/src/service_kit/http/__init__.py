@@ -1,0 +1,1 @@
+"""HTTP: the server, health, problems, lanes ahead of the framework, live feeds."""

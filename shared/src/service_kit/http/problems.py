@@ -1,0 +1,189 @@
+"""Refusals over HTTP, as RFC 9457 problem details that say which field is wrong and why."""
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+log = structlog.get_logger()
+
+LONGEST_BODY = 256 * 1024
+"""Bytes; a longer request is refused with 413 before it is read."""
+
+CODES = {404: "not-found", 405: "method-not-allowed", 413: "content-too-large"}
+"""Of refusals that the framework raises."""
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    field: str = Field(examples=["lines.0.quantity"])
+    detail: str = Field(examples=["Input should be greater than or equal to 1"])
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details; `code` is for programs, `detail` for people."""
+
+    type: str = "about:blank"
+    title: str = Field(examples=["Unprocessable Content"])
+    status: int = Field(examples=[422])
+    code: str = Field(examples=["unknown-item"])
+    detail: str
+    errors: list[FieldError] = []
+
+
+class ProblemError(Exception):
+    """A request can't be done. Raise it anywhere below a route."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        field: str | None = None,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        **extensions: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = [FieldError(field=field, detail=detail)] if field else list(errors)
+        self.headers = headers
+        self.extensions = extensions
+
+    def details(self) -> dict[str, Any]:
+        """The problem details, as JSON holds them."""
+        return {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            "errors": [error.model_dump() for error in self.errors],
+            **self.extensions,
+        }
+
+    def response(self) -> Response:
+        """The refusal as an answer over HTTP."""
+        return Response(
+            json.dumps(self.details()),  # in ASCII, whatever a client put into a name it repeats
+            self.status,
+            headers=dict(self.headers or {}),
+            media_type="application/problem+json",
+        )
+
+
+def problem_responses(*refused: ProblemError) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI responses of a route that may refuse so, with what each says as an example."""
+    schema = Problem.model_json_schema()
+    schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldError"]
+    responses: dict[int | str, dict[str, Any]] = {}
+    for each in refused:
+        content = {"application/problem+json": {"schema": schema, "examples": {}}}
+        phrase = HTTPStatus(each.status).phrase
+        response = responses.setdefault(each.status, {"description": phrase, "content": content})
+        examples = response["content"]["application/problem+json"]["examples"]
+        examples[each.code] = {"value": each.details()}
+    return responses
+
+
+def malformed_json() -> ProblemError:
+    """The body can't be read at all."""
+    return ProblemError(400, "malformed-json", "The body is not valid JSON.")
+
+
+def too_large() -> ProblemError:
+    """The body is longer than `LONGEST_BODY`."""
+    return ProblemError(413, "content-too-large", f"The body is longer than {LONGEST_BODY} bytes.")
+
+
+class DeclaredBodyLimit:
+    """ASGI middleware that refuses, unread, a body declared to be longer than `LONGEST_BODY`.
+
+    Starlette's own limit is kept behind it for a body whose length is not declared; it answers in
+    plain text where it is.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        length = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
+        if length.isdigit() and int(length) > LONGEST_BODY:
+            await too_large().response()(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Make every refusal and failure of the application a problem+json answer."""
+
+    @app.exception_handler(ProblemError)
+    async def refused(_: Request, error: ProblemError) -> Response:
+        return error.response()
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        problems = error.errors()
+        if any(problem["type"] == "json_invalid" for problem in problems):
+            return malformed_json().response()
+        return invalid_request(problems, error.body).response()
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> Response:
+        code = CODES.get(error.status_code, "refused")
+        detail, headers = str(error.detail), error.headers
+        return ProblemError(error.status_code, code, detail, headers=headers).response()
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> Response:
+        log.error("request failed", path=request.url.path, exc_info=error)
+        detail = "This is our fault; it has been logged."
+        return ProblemError(500, "internal-error", detail).response()
+
+
+def invalid_request(problems: Sequence[Any], body: Any) -> ProblemError:
+    """What pydantic found wrong with a request, whose locations begin with where it was found."""
+    errors = [
+        FieldError(field=_field(problem, body), detail=str(problem["msg"])) for problem in problems
+    ]
+    detail = "; ".join(f"{each.field}: {each.detail}" for each in errors)
+    return ProblemError(422, "invalid-request", detail, errors=errors)
+
+
+def _field(problem: Mapping[str, Any], body: Any) -> str:
+    """The field as the client knows it: `("body", "dine_in", "lines", 0)` is `lines.0`.
+
+    A union's tag stands in the location, but not in the body: it is left out. Outside the body a
+    field is a parameter, which has no parts: `("query", "status", 0)` is `status`.
+    """
+    location = problem["loc"]
+    if location[0] != "body":
+        return str(location[min(1, len(location) - 1)])
+    is_missing = problem["type"] == "missing"
+    path, inside = [], body
+    for part in location[1:]:
+        is_tag = isinstance(inside, dict) and part not in inside
+        if not is_tag or (is_missing and part == location[-1]):
+            path.append(str(part))
+            inside = _inside(inside, part)
+    return ".".join(path) or str(location[0])
+
+
+def _inside(container: Any, part: int | str) -> Any:
+    if isinstance(container, dict):
+        return container.get(part)
+    if isinstance(container, list) and isinstance(part, int) and part < len(container):
+        return container[part]
+    return None

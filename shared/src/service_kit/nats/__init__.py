@@ -1,0 +1,1 @@
+"""JetStream: connections, streams, consumers, dead letters."""

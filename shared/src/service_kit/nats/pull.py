@@ -1,0 +1,105 @@
+"""Messages of a durable consumer as they come: a request stands until it has brought many."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.js import api
+from nats.js.errors import APIError
+
+from service_kit.nats.jetstream import api_prefix
+
+BATCH = 500
+"""Messages that are handed over at once, or are on their way, at most."""
+EXPIRES = 2.0
+"""Seconds after which a request is made anew; a lost one, too, by a consumer that hears nothing."""
+PENDING = "Nats-Pending-Messages"
+"""What a request that ended says it did not bring."""
+ENDED = frozenset({api.StatusCode.NO_MESSAGES, api.StatusCode.REQUEST_TIMEOUT})
+
+
+class Pull:
+    """What a consumer has for us. Use it as a context manager; leave it to give back the rest.
+
+    The client library's `fetch` asks twice for each message that comes alone.
+    """
+
+    def __init__(self, client: Client, stream: str, durable: str) -> None:
+        self._client = client
+        self._subject = f"{api_prefix(client)}.CONSUMER.MSG.NEXT.{stream}.{durable}"
+        self._inbox = client.new_inbox()
+        self._come: list[Msg] = []
+        self._failure: Msg | None = None
+        self._owed = 0
+        self._heard = asyncio.Event()
+        self._subscription: Subscription | None = None
+
+    async def __aenter__(self) -> "Pull":
+        self._subscription = await self._client.subscribe(self._inbox, cb=self._hear)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give what was not taken to whoever goes on."""
+        with contextlib.suppress(Exception):  # without a connection it comes again by itself
+            async with asyncio.timeout(EXPIRES):
+                if self._subscription:
+                    await self._subscription.drain()  # type: ignore[no-untyped-call]
+                for message in self._come:
+                    await message.nak()
+
+    async def take(self) -> list[Msg]:
+        """What has come, at most `BATCH`; waits until something has. Raises APIError."""
+        while not self._come:
+            if self._failure:
+                APIError.from_msg(self._failure)
+            await self._ask()
+            self._heard.clear()
+            try:
+                async with asyncio.timeout(EXPIRES + 1):
+                    await self._heard.wait()
+            except TimeoutError:
+                self._owed = 0
+        taken, self._come = self._come[:BATCH], self._come[BATCH:]
+        await self._ask()
+        return taken
+
+    @property
+    def is_backlog(self) -> bool:
+        """Whether so many have come that more than what was just published is waiting."""
+        return len(self._come) >= BATCH // 2
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until it holds, which is looked at whenever something comes or `look` is called."""
+        while not holds():
+            self._heard.clear()
+            await self._heard.wait()
+
+    def look(self) -> None:
+        """Something has changed that is waited for."""
+        self._heard.set()
+
+    async def _ask(self) -> None:
+        """Have as many on their way as can be taken at once."""
+        if self._owed + len(self._come) > BATCH // 2:
+            return
+        wanted = BATCH - self._owed - len(self._come)
+        self._owed += wanted
+        request = {"batch": wanted, "expires": int(EXPIRES * 1e9)}
+        await self._client.publish(self._subject, json.dumps(request).encode(), self._inbox)
+
+    async def _hear(self, message: Msg) -> None:
+        headers: dict[str, Any] = message.headers or {}
+        status = headers.get(api.Header.STATUS)
+        if not status:
+            self._owed = max(0, self._owed - 1)
+            self._come.append(message)
+        elif status in ENDED:
+            self._owed = max(0, self._owed - int(headers.get(PENDING, BATCH)))
+        else:
+            self._failure = message
+        self._heard.set()

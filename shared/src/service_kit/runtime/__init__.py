@@ -1,0 +1,1 @@
+"""What every process needs: settings, components, logs, traces, a clock."""
