@@ -1,7 +1,6 @@
 """The connection to PostgreSQL, and the schema in it."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -87,7 +86,7 @@ def migrate(url: str) -> None:
 
 def _alembic() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
+    config.set_main_option("script_location", "ordering:migrations")
     return config
 
 
