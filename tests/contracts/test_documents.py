@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 import yaml
 from comanda_contracts import Message, read, seal
-from comanda_contracts.commands import BODIES
+from comanda_contracts.commands import COMMAND_BODIES
 from comanda_contracts.examples import EXAMPLES, PLACE_ORDER
 from comanda_contracts.reading import EVENTS
 from contract_release.__main__ import check
@@ -100,7 +100,7 @@ def test_a_message_of_every_event_is_kept_with_every_release() -> None:
 
 def test_the_example_of_a_command_is_one() -> None:
     valid("commands.place-order", PLACE_ORDER)
-    assert BODIES["place-order"].validate_json(json.dumps(PLACE_ORDER)).customer == "Ada"
+    assert COMMAND_BODIES["place-order"].validate_json(json.dumps(PLACE_ORDER)).customer == "Ada"
 
 
 def test_the_asyncapi_document_has_every_event_with_its_subject_headers_and_example() -> None:

@@ -55,7 +55,7 @@ def add(schema: Json, name: str, field: Json, *, required: bool = False) -> None
 
 
 def line(contract: Json) -> Json:
-    found: Json = command(contract)["$defs"]["LineAsked"]
+    found: Json = command(contract)["$defs"]["RequestedLine"]
     return found
 
 

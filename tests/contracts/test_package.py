@@ -30,7 +30,7 @@ def models(base: type[BaseModel]) -> list[type[BaseModel]]:
 
 
 @pytest.mark.parametrize(
-    "model", [*models(Published), *models(commands.Asked)], ids=lambda model: model.__name__
+    "model", [*models(Published), *models(commands.RequestBody)], ids=lambda model: model.__name__
 )
 def test_every_model_and_every_field_says_what_it_means(model: type[BaseModel]) -> None:
     silent = [name for name, field in model.model_fields.items() if not field.description]

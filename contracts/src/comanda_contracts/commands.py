@@ -1,9 +1,9 @@
-"""Commands: what a till may ask of ordering, over NATS or, in the same words, over HTTP.
+"""The commands that a till may give to ordering, over NATS or, with the same bodies, over HTTP.
 
 A command is published to `commands.v1.<restaurant>.<command>` with header `Nats-Msg-Id`, which
 names the request: sent again, it has no second effect. If header `Comanda-Reply-To` names a
 subject below `replies.v1.`, the answer goes there: the order as it now is, or RFC 9457 problem
-details; its header `Comanda-Status` is the HTTP status. Header `Comanda-Actor` says who asks.
+details; its header `Comanda-Status` is the HTTP status. Header `Comanda-Actor` names the sender.
 """
 
 from typing import Annotated, Any, Literal
@@ -16,10 +16,10 @@ from comanda_contracts.subjects import Sku
 NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
 
-def text(longest: int) -> StringConstraints:
-    """Words of a person: something of it, on one line, without blanks around it."""
+def text(max_length: int) -> StringConstraints:
+    """Text that a person typed: not empty, on one line, blanks around it are removed."""
     return StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=longest, pattern=NO_CONTROL_CHARACTERS
+        strip_whitespace=True, min_length=1, max_length=max_length, pattern=NO_CONTROL_CHARACTERS
     )
 
 
@@ -30,33 +30,33 @@ Note = Annotated[str, text(200)]
 Reason = Annotated[str, text(200)]
 
 
-class Asked(BaseModel):
-    """What somebody asks for: nothing is coerced, and a field that is not known is an error."""
+class RequestBody(BaseModel):
+    """The body of a request: nothing is coerced, and a field that is not known is an error."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
     )
 
 
-class LineAsked(Asked):
-    """Some of one menu item."""
+class RequestedLine(RequestBody):
+    """A quantity of one menu item."""
 
     sku: Sku = Field(examples=["margherita"])
-    """Which item of the restaurant's menu."""
+    """The item of the restaurant's menu."""
     quantity: int = Field(ge=1, le=999, examples=[2])
     """How many of it."""
     note: Note | None = Field(default=None, examples=["no basil"])
-    """A wish to the kitchen, if there is one."""
+    """A note to the kitchen, if there is one."""
 
 
-class LinesAsked(Asked):
+class RoundRequest(RequestBody):
     """Lines that are ordered together: one round for the kitchen."""
 
-    lines: list[LineAsked] = Field(min_length=1, max_length=200)
+    lines: list[RequestedLine] = Field(min_length=1, max_length=200)
     """At least one line."""
 
 
-class DineInAsked(LinesAsked):
+class DineInOrderRequest(RoundRequest):
     """An order of guests at a table."""
 
     channel: Literal["dine_in"]
@@ -67,7 +67,7 @@ class DineInAsked(LinesAsked):
     """How many people sit there."""
 
 
-class TakeawayAsked(LinesAsked):
+class TakeawayOrderRequest(RoundRequest):
     """An order that a customer comes to fetch."""
 
     channel: Literal["takeaway"]
@@ -78,17 +78,17 @@ class TakeawayAsked(LinesAsked):
     """Where to reach the customer, if they said so."""
 
 
-class CancellationAsked(Asked):
-    """A wish to cancel: the whole order, or the rounds that are named."""
+class CancellationRequest(RequestBody):
+    """A request to cancel the whole order, or the rounds that are named."""
 
     reason: Reason = Field(examples=["the guests left"])
-    """Why; it travels in the events."""
+    """The reason; it travels in the events."""
     rounds: list[int] | None = Field(default=None, min_length=1, max_length=100, examples=[[2]])
     """Numbers of the rounds; null or missing stands for all of them."""
 
 
-class ToOrder(Asked):
-    """Names the order that a command is about, and the version it is meant for, if any."""
+class OrderCommand(RequestBody):
+    """A command to one order, and the version it is meant for, if any."""
 
     order_id: UUID
     """The order's id, as in its events."""
@@ -96,26 +96,28 @@ class ToOrder(Asked):
     """Refused (412) unless the order is at this version; null or missing stands for any."""
 
 
-OrderAsked = Annotated[DineInAsked | TakeawayAsked, Field(discriminator="channel")]
-"""`place-order`."""
+PlaceOrderRequest = Annotated[
+    DineInOrderRequest | TakeawayOrderRequest, Field(discriminator="channel")
+]
+"""The body of `place-order`."""
 
 
-class AddItems(ToOrder, LinesAsked):
+class AddItems(OrderCommand, RoundRequest):
     """A further round for an open order."""
 
 
-class CancelOrder(ToOrder, CancellationAsked):
-    """A wish to cancel an order, or rounds of it; the kitchen has the last word."""
+class CancelOrder(OrderCommand, CancellationRequest):
+    """A request to cancel an order, or rounds of it; the kitchen has the last word."""
 
 
-class CloseOrder(ToOrder):
+class CloseOrder(OrderCommand):
     """Everything was served and paid: the order is over."""
 
 
-BODIES: dict[str, TypeAdapter[Any]] = {
-    "place-order": TypeAdapter(OrderAsked),
+COMMAND_BODIES: dict[str, TypeAdapter[Any]] = {
+    "place-order": TypeAdapter(PlaceOrderRequest),
     "add-items": TypeAdapter(AddItems),
     "cancel-order": TypeAdapter(CancelOrder),
     "close-order": TypeAdapter(CloseOrder),
 }
-"""What each command's body must be, by the command's name."""
+"""The model of each command's body, by the command's name."""

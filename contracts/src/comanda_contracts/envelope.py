@@ -8,16 +8,16 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-LARGEST = 2**53 - 1
+MAX_SAFE_INTEGER = 2**53 - 1
 """The largest whole number that every reader of JSON takes for what it is."""
 
-Count = Annotated[int, Field(ge=1, le=LARGEST)]
+Count = Annotated[int, Field(ge=1, le=MAX_SAFE_INTEGER)]
 """One or more: how many of something, or its place among its like."""
 
-Version = Annotated[int, Field(ge=1, le=LARGEST)]
+Version = Annotated[int, Field(ge=1, le=MAX_SAFE_INTEGER)]
 """1, 2, 3, … per aggregate, without gaps."""
 
-Money = Annotated[int, Field(ge=0, le=LARGEST)]
+Money = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 """An amount in minor units (cents, pence) of the restaurant's currency."""
 
 

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 from comanda_contracts import Event, streams, subjects
-from comanda_contracts.commands import BODIES
+from comanda_contracts.commands import COMMAND_BODIES
 from comanda_contracts.examples import EXAMPLES
 from comanda_contracts.streams import Stream
 from pydantic import TypeAdapter
@@ -35,7 +35,7 @@ def current() -> Json:
         "headers": HEADERS,
         "streams": {stream.name: asdict(stream) for stream in STREAMS},
         "events": {event.TYPE: _event(event) for event in EXAMPLES},
-        "commands": {name: _command(name, model) for name, model in BODIES.items()},
+        "commands": {name: _command(name, model) for name, model in COMMAND_BODIES.items()},
     }
 
 

@@ -10,13 +10,13 @@ from zoneinfo import available_timezones
 
 from comanda_contracts import MenuItem
 from comanda_contracts.commands import (
-    Asked,
-    CancellationAsked,
-    DineInAsked,
-    LinesAsked,
+    CancellationRequest,
+    DineInOrderRequest,
     Name,
-    OrderAsked,
+    PlaceOrderRequest,
     Reason,
+    RequestBody,
+    RoundRequest,
 )
 from comanda_contracts.envelope import Money
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
@@ -37,7 +37,7 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 TimeZone = Annotated[str, AfterValidator(_known_time_zone)]
 
 
-class RestaurantBody(Asked):
+class RestaurantBody(RequestBody):
     """A restaurant as it should be."""
 
     name: Name = Field(examples=["La Piazza"])
@@ -48,7 +48,7 @@ class RestaurantBody(Asked):
     """IANA name; it decides the business day."""
 
 
-class MenuItemBody(Asked):
+class MenuItemBody(RequestBody):
     """A menu item as it should be."""
 
     name: Name = Field(examples=["Margherita"])
@@ -61,7 +61,7 @@ class MenuItemBody(Asked):
     """False while the kitchen is out of it."""
 
 
-class ReasonBody(Asked):
+class ReasonBody(RequestBody):
     """Why somebody wants something, if they say so."""
 
     reason: Reason | None = Field(default=None, examples=["sold out"])
@@ -74,18 +74,18 @@ class MenuAnswer(BaseModel):
     items: list[MenuItem]
 
 
-def wishes(asked: LinesAsked) -> tuple[Wish, ...]:
+def wishes(asked: RoundRequest) -> tuple[Wish, ...]:
     """What the guests wish for."""
     return tuple(Wish(sku=line.sku, quantity=line.quantity, note=line.note) for line in asked.lines)
 
 
-def party(asked: OrderAsked) -> Party:
+def party(asked: PlaceOrderRequest) -> Party:
     """Who the order is for."""
-    if isinstance(asked, DineInAsked):
+    if isinstance(asked, DineInOrderRequest):
         return DineIn(table=asked.table, guests=asked.guests)
     return Takeaway(customer=asked.customer, phone=asked.phone)
 
 
-def only(asked: CancellationAsked) -> frozenset[int] | None:
+def only(asked: CancellationRequest) -> frozenset[int] | None:
     """The rounds that should be cancelled; None stands for all."""
     return frozenset(asked.rounds) if asked.rounds else None

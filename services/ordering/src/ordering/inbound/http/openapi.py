@@ -5,7 +5,12 @@ from typing import Any
 
 import comanda_contracts as contracts
 from comanda_contracts import examples
-from comanda_contracts.commands import CancellationAsked, DineInAsked, LinesAsked, TakeawayAsked
+from comanda_contracts.commands import (
+    CancellationRequest,
+    DineInOrderRequest,
+    RoundRequest,
+    TakeawayOrderRequest,
+)
 from pydantic import BaseModel
 from service_kit.http.openapi_examples import Examples
 from service_kit.http.problems import (
@@ -43,10 +48,10 @@ BODIES: Examples = {
     RestaurantBody: {"a restaurant": _fields(RestaurantBody, RESTAURANT)},
     MenuItemBody: {"an item": _fields(MenuItemBody, ITEM)},
     ReasonBody: {"a reason": {"reason": REASON}},
-    DineInAsked: {"at a table": _AT_A_TABLE | {"lines": _LINES}},
-    TakeawayAsked: {"to take away": examples.PLACE_ORDER},
-    LinesAsked: {"a round": {"lines": _LINES}},
-    CancellationAsked: {"a round": {"reason": "ordered twice", "rounds": [2]}},
+    DineInOrderRequest: {"at a table": _AT_A_TABLE | {"lines": _LINES}},
+    TakeawayOrderRequest: {"to take away": examples.PLACE_ORDER},
+    RoundRequest: {"a round": {"lines": _LINES}},
+    CancellationRequest: {"a round": {"reason": "ordered twice", "rounds": [2]}},
     contracts.Restaurant: _as_sent(restaurant=RESTAURANT),
     contracts.MenuItem: _as_sent(item=ITEM),
     contracts.Order: _as_sent(

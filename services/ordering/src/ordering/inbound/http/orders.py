@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import comanda_contracts as contracts
-from comanda_contracts.commands import CancellationAsked, LinesAsked, OrderAsked
+from comanda_contracts.commands import CancellationRequest, PlaceOrderRequest, RoundRequest
 from fastapi import APIRouter, Response
 
 from ordering.application.add_items import AddItems, add_items
@@ -29,7 +29,7 @@ def order_routes(store: Store, place: Place, *, clock: Callable[[], datetime]) -
         response_model=contracts.Order,
         responses=OF_THE_MENU,
     )
-    async def post_order(asked: AskedToChange, body: OrderAsked) -> Response:
+    async def post_order(asked: AskedToChange, body: PlaceOrderRequest) -> Response:
         """Place an order."""
         return await place(asked, body)
 
@@ -39,7 +39,7 @@ def order_routes(store: Store, place: Place, *, clock: Callable[[], datetime]) -
         response_model=contracts.Order,
         responses=OF_AN_ORDER,
     )
-    async def post_round(asked: AskedToChange, order_id: OrderId, body: LinesAsked) -> Response:
+    async def post_round(asked: AskedToChange, order_id: OrderId, body: RoundRequest) -> Response:
         """Add a round of items to an open order."""
         command = AddItems(
             order_id=order_id,
@@ -80,7 +80,7 @@ def order_routes(store: Store, place: Place, *, clock: Callable[[], datetime]) -
         responses=OF_AN_ORDER,
     )
     async def post_cancel(
-        asked: AskedToChange, order_id: OrderId, body: CancellationAsked
+        asked: AskedToChange, order_id: OrderId, body: CancellationRequest
     ) -> Response:
         """Ask for the order, or some of its rounds, to be cancelled; the kitchen decides."""
         command = CancelOrder(

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
-from comanda_contracts.commands import BODIES, OrderAsked
+from comanda_contracts.commands import COMMAND_BODIES, PlaceOrderRequest
 from comanda_contracts.subjects import SLUG_PATTERN
 from fastapi import Response
 from service_kit.http.fast_lane import Lane, Plain
@@ -19,16 +19,16 @@ from ordering.inbound.http.asked import Asked, asked_plainly
 from ordering.inbound.http.parameters import PREFIX
 
 ORDERS = re.compile(PREFIX.format(restaurant=f"({SLUG_PATTERN[1:-1]})") + "/orders")
-BODY = BODIES["place-order"]
+BODY = COMMAND_BODIES["place-order"]
 
-Place = Callable[[Asked, OrderAsked], Awaitable[Response]]
+Place = Callable[[Asked, PlaceOrderRequest], Awaitable[Response]]
 """Places the order that was asked for, and answers."""
 
 
 def placing(store: Store, *, clock: Callable[[], datetime], new_id: Callable[[], UUID]) -> Place:
     """How orders are placed, in this store."""
 
-    async def place(asked: Asked, body: OrderAsked) -> Response:
+    async def place(asked: Asked, body: PlaceOrderRequest) -> Response:
         command = PlaceOrder(
             order_id=new_id(),
             restaurant=asked.restaurant,

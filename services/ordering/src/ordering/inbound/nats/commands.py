@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from comanda_contracts import Unreadable, subjects
-from comanda_contracts.commands import BODIES, ToOrder
+from comanda_contracts.commands import COMMAND_BODIES, OrderCommand
 from comanda_contracts.streams import COMMANDS
 from comanda_contracts.subjects import SLUG_PATTERN
 from nats.aio.client import Client
@@ -80,7 +80,7 @@ def commands_consumer(
 def read_command(message: Msg) -> Till:
     """The command in a message. Raises Unreadable if it is none, or its body no JSON object."""
     restaurant, command = subjects.parse_command(message.subject)
-    if command not in BODIES:
+    if command not in COMMAND_BODIES:
         raise Unreadable(f"{command!r} is not a command")
     if not re.fullmatch(SLUG_PATTERN, restaurant):
         raise Unreadable(f"{restaurant!r} is not the slug of a restaurant")
@@ -108,7 +108,7 @@ async def _answer(
     """Status, content type and body of the answer. Raises StoreUnavailable."""
     till = received.event
     try:
-        body = BODIES[till.command].validate_json(received.message.data)
+        body = COMMAND_BODIES[till.command].validate_json(received.message.data)
         status, change = _change(till, body, clock, new_id)
         answered = await answer(store, _request(received), status, change)
     except ValidationError as error:
@@ -148,7 +148,7 @@ def _change(
             return OK, lambda tx: close_order(close, transaction=tx, at=clock())
 
 
-def _to_order(till: Till, body: ToOrder) -> dict[str, Any]:
+def _to_order(till: Till, body: OrderCommand) -> dict[str, Any]:
     return {
         "order_id": body.order_id,
         "restaurant": till.restaurant,

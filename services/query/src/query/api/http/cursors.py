@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 import orjson
-from comanda_contracts.envelope import LARGEST
+from comanda_contracts.envelope import MAX_SAFE_INTEGER
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from service_kit.http.problems import ProblemError
 
@@ -23,7 +23,7 @@ class Cursor(BaseModel):
 
     of: str
     """Fingerprint of the list that it is of."""
-    key: Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+    key: Annotated[int, Field(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
     id: str
     moment: tuple[UINT32, UINT32, UINT32] | None = None
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from comanda_contracts import Channel
-from comanda_contracts.envelope import LARGEST
+from comanda_contracts.envelope import MAX_SAFE_INTEGER
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from query.api.http.openapi import CURSOR
@@ -66,7 +66,10 @@ class Filters(BaseModel):
         Field(alias="to", description="placed before that", examples=["2026-11-24T00:00:00Z"]),
     ] = None
     min_total: Annotated[
-        int, Field(ge=0, le=LARGEST, description="minor units of the currency", examples=[2000])
+        int,
+        Field(
+            ge=0, le=MAX_SAFE_INTEGER, description="minor units of the currency", examples=[2000]
+        ),
     ] = 0
     q: Annotated[
         Annotated[Text, AfterValidator(_has_words)] | None,
