@@ -1,4 +1,10 @@
-"""Questions to the store, asked together when many come at a time."""
+"""Batches questions to the store: keys that are asked for while it is busy go out as one question.
+
+aiodataloader does not serve: it batches what is asked for in one turn of the event loop and bounds
+nothing that is under way, so that readers who come turn by turn are asked for one by one, however
+busy the store is. Its cache has no end, and without its cache it asks for a key as often as it is
+wanted.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -9,49 +15,51 @@ Value = TypeVar("Value")
 
 Fetch = Callable[[Sequence[Key]], Awaitable[Mapping[Key, Value]]]
 
-AT_A_TIME = 2
-"""Questions that are under way: while the store looks for one, the other's answer is read."""
-MOST = 100
-"""Keys in one question: no more than the store answers in one go."""
+CONCURRENT_FETCHES_MAX = 2
+"""While the store looks for one, the answer of the other is read."""
+BATCH_KEYS_MAX = 100
+"""Keys in one fetch: no more than the store answers in one go."""
 
 
-class Together(Generic[Key, Value]):
-    """Fetches what is asked for one by one, several at a time.
+class BatchLoader(Generic[Key, Value]):
+    """Loads values by their keys, in batches while many ask.
 
-    There is no timer: while few ask, each is asked at once and alone; what comes while enough
-    questions are under way waits for one of them to end, and goes out as the next. So what is
-    answered was read after it was asked for. `fetch` takes distinct keys, and returns what exists.
+    There is no timer: while few ask, each key is fetched at once and alone; keys that come while
+    `CONCURRENT_FETCHES_MAX` fetches are under way wait until one of them ends, and are its next
+    batch. A value is never older than the question for it: a key that is asked for while it is
+    being fetched is fetched again. `fetch` takes distinct keys and returns what exists.
     """
 
-    def __init__(self, fetch: Fetch[Key, Value], most: int = MOST) -> None:
+    def __init__(self, fetch: Fetch[Key, Value], batch_keys_max: int = BATCH_KEYS_MAX) -> None:
         self._fetch = fetch
-        self._most = most
+        self._batch_keys_max = batch_keys_max
         self._waiting: dict[Key, asyncio.Future[Value | None]] = {}
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._workers: list[asyncio.Task[None]] = []
 
-    async def ask(self, key: Key) -> Value | None:
-        """What there is by this key; None if nothing is. Raises what `fetch` raises."""
+    async def load(self, key: Key) -> Value | None:
+        """The value of this key; None if there is none. Raises what `fetch` raises."""
         if key not in self._waiting:
             self._waiting[key] = asyncio.get_running_loop().create_future()
-        answer = self._waiting[key]
-        if len(self._under_way) < AT_A_TIME:
-            task = asyncio.create_task(self._answer_all())
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
-        return await asyncio.shield(answer)  # others may wait for it, too
+        value = self._waiting[key]
+        # a task is done as soon as it found nothing waiting, and its callbacks run a turn later:
+        # a worker that was counted until then would leave a key that comes between to nobody
+        self._workers = [worker for worker in self._workers if not worker.done()]
+        if len(self._workers) < CONCURRENT_FETCHES_MAX:
+            self._workers.append(asyncio.create_task(self._load_waiting()))
+        return await asyncio.shield(value)  # others may wait for it, too
 
-    async def _answer_all(self) -> None:
+    async def _load_waiting(self) -> None:
         while self._waiting:
-            keys = list(self._waiting)[: self._most]
-            await self._answer({key: self._waiting.pop(key) for key in keys})
+            keys = list(self._waiting)[: self._batch_keys_max]
+            await self._load_batch({key: self._waiting.pop(key) for key in keys})
 
-    async def _answer(self, asked: Mapping[Key, "asyncio.Future[Value | None]"]) -> None:
+    async def _load_batch(self, batch: Mapping[Key, "asyncio.Future[Value | None]"]) -> None:
         try:
-            found = await self._fetch(list(asked))
-        except Exception as error:  # told to those who asked
-            for answer in asked.values():
-                answer.set_exception(error)
-                answer.exception()  # nobody may want to know any more
+            found = await self._fetch(list(batch))
+        except Exception as error:  # raised to those who asked
+            for value in batch.values():
+                value.set_exception(error)
+                value.exception()  # nobody may want to know any more
         else:
-            for key, answer in asked.items():
-                answer.set_result(found.get(key))
+            for key, value in batch.items():
+                value.set_result(found.get(key))

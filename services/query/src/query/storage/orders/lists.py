@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pymongo.read_concern import ReadConcern
 
-from query.storage.batch_loader import Together
+from query.storage.batch_loader import BatchLoader
 from query.storage.client import answering
 from query.storage.generations import Generation, Generations
 from query.storage.orders.pages import SNAPSHOT, Asked, Listed, Pages
@@ -29,7 +29,7 @@ class MongoLists:
         """`render` makes the JSON that a list has of an order."""
         self._generations = generations
         self._pages = Pages(render)
-        self._together = Together(self._now, most=PAGES)
+        self._pages_now = BatchLoader(self._now, batch_keys_max=PAGES)
 
     async def version(self, restaurant: str, order_id: str) -> int:
         majority = self._generations.live.orders.with_options(
@@ -51,7 +51,7 @@ class MongoLists:
         if listing.sort.by_total:
             found, moment = await self._as_first_read(asked)
         else:
-            found, moment = await self._together.ask(asked) or [], None
+            found, moment = await self._pages_now.load(asked) or [], None
         shown = found[:limit]
         is_last = len(found) <= limit
         place = None if is_last else _place(listing, shown[-1], moment)

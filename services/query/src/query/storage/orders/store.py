@@ -6,7 +6,7 @@ from typing import Any
 from pymongo import UpdateOne
 from service_kit.runtime.turns import in_turns
 
-from query.storage.batch_loader import Together
+from query.storage.batch_loader import BatchLoader
 from query.storage.client import answering, write_alike
 from query.storage.generations import Generations
 from query.storage.orders.board import read_board
@@ -23,7 +23,7 @@ class MongoOrders:
 
     def __init__(self, generations: Generations) -> None:
         self._generations = generations
-        self._by_id = Together(self._those)
+        self._by_id = BatchLoader(self._those)
 
     async def set_up(self) -> None:
         """Make the indexes that orders are found by, if they are not there."""
@@ -40,7 +40,7 @@ class MongoOrders:
             await mark(generation, views)
 
     async def one(self, order_id: str) -> Document | None:
-        return await self._by_id.ask(order_id)
+        return await self._by_id.load(order_id)
 
     async def board(self, restaurant: str) -> Board:
         async with answering():

@@ -1,0 +1,210 @@
+"""Keys that are asked for while the store is busy are fetched together, and each gets its own."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from query.storage.batch_loader import BATCH_KEYS_MAX, CONCURRENT_FETCHES_MAX, BatchLoader
+
+TURNS_TO_REST = 12
+"""Turns of the event loop after which nothing goes on any more unless the store answers."""
+
+
+class Store:
+    """Answers a fetch when it is told to, with its keys in capitals."""
+
+    def __init__(self) -> None:
+        self.asked: list[Sequence[str]] = []
+        self.pending: list[asyncio.Future[None]] = []
+        self.most_at_once = 0
+
+    async def fetch(self, keys: Sequence[str]) -> dict[str, str]:
+        self.asked.append(keys)
+        answer = asyncio.get_running_loop().create_future()
+        self.pending.append(answer)
+        self.most_at_once = max(self.most_at_once, len(self.pending))
+        await answer
+        if "broken" in keys:
+            raise LookupError("broken")
+        return {key: key.upper() for key in keys if key != "unknown"}
+
+    def answer(self) -> None:
+        """Answer the oldest fetch that is under way, if there is one."""
+        if self.pending:
+            self.pending.pop(0).set_result(None)
+
+    async def answer_all(self) -> None:
+        """Answer whatever is under way, until nothing is."""
+        await rest()
+        while self.pending:
+            self.answer()
+            await rest()
+
+
+async def rest() -> None:
+    """Let everything go on that can."""
+    for _ in range(TURNS_TO_REST):
+        await asyncio.sleep(0)
+
+
+async def ask_in_turn(
+    loader: BatchLoader[str, str], keys: Sequence[str]
+) -> list[asyncio.Task[str | None]]:
+    tasks = []
+    for key in keys:
+        tasks.append(asyncio.create_task(loader.load(key)))
+        await rest()
+    return tasks
+
+
+async def test_few_are_fetched_at_once_and_those_who_come_meanwhile_together() -> None:
+    store = Store()
+
+    tasks = await ask_in_turn(BatchLoader(store.fetch), [*"ab", "c", "unknown", "c"])
+    store.answer()
+    await rest()
+
+    assert store.asked == [["a"], ["b"], ["c", "unknown"]]
+    await store.answer_all()
+    assert await asyncio.gather(*tasks) == ["A", "B", "C", None, "C"]
+
+
+async def test_a_key_that_is_asked_for_while_it_is_fetched_is_fetched_again() -> None:
+    store = Store()
+
+    tasks = await ask_in_turn(BatchLoader(store.fetch), ["a", "a"])
+
+    assert store.asked == [["a"], ["a"]]
+    await store.answer_all()
+    assert await asyncio.gather(*tasks) == ["A", "A"]
+
+
+async def test_a_failure_is_raised_to_those_who_asked_and_to_nobody_else() -> None:
+    store = Store()
+    loader = BatchLoader(store.fetch)
+    tasks = await ask_in_turn(loader, ["a", "b", "broken", "c"])
+    await store.answer_all()
+
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert outcomes[:2] == ["A", "B"]
+    assert all(isinstance(each, LookupError) for each in outcomes[2:])
+    [later] = await ask_in_turn(loader, ["d"])
+    await store.answer_all()
+    assert await later == "D"
+
+
+async def test_one_who_gives_up_takes_the_answer_from_nobody() -> None:
+    store = Store()
+    _, _, one, other = await ask_in_turn(BatchLoader(store.fetch), ["a", "b", "c", "c"])
+    one.cancel()
+    await store.answer_all()
+
+    assert await other == "C"
+    with pytest.raises(asyncio.CancelledError):
+        await one
+
+
+async def test_a_fetch_has_no_more_keys_than_the_store_answers_in_one_go() -> None:
+    store = Store()
+    keys = [str(number) for number in range(CONCURRENT_FETCHES_MAX + BATCH_KEYS_MAX + 1)]
+    tasks = await ask_in_turn(BatchLoader(store.fetch), keys)
+
+    await store.answer_all()
+    await asyncio.gather(*tasks)
+
+    assert [len(asked) for asked in store.asked] == [1] * CONCURRENT_FETCHES_MAX + [
+        BATCH_KEYS_MAX,
+        1,
+    ]
+
+
+async def test_a_key_that_comes_in_the_turn_in_which_every_fetch_ends_is_fetched() -> None:
+    store = Store()
+    loader = BatchLoader(store.fetch)
+    keys = [str(number) for number in range(CONCURRENT_FETCHES_MAX)]
+    tasks = await ask_in_turn(loader, keys)
+
+    for _ in keys:
+        store.answer()
+    tasks += await ask_in_turn(loader, ["late"])  # in the turn of the answers
+
+    await store.answer_all()
+    assert all(task.done() for task in tasks)
+    assert await tasks[-1] == "LATE"
+
+
+@dataclass
+class Question:
+    """Somebody who asked for a key, and how many fetches had begun before."""
+
+    key: str
+    fetches_before: int
+    task: asyncio.Task[str | None]
+
+
+async def check(steps: Sequence[str]) -> None:
+    """Every question gets what a fetch gave that began after it, whatever the steps.
+
+    Steps between two of `turn` happen in one turn of the event loop, in their order.
+    """
+    store = Store()
+    loader = BatchLoader(store.fetch)
+    questions: list[Question] = []
+
+    for step in steps:
+        match step.split():
+            case ["ask", key]:
+                task = asyncio.create_task(loader.load(key))
+                questions.append(Question(key, len(store.asked), task))
+            case ["answer"]:
+                store.answer()
+            case ["cancel"]:
+                if questions:
+                    questions.pop().task.cancel()
+            case ["turn"]:
+                await asyncio.sleep(0)
+            case _:
+                raise ValueError(step)
+    await store.answer_all()
+
+    assert [each.key for each in questions if not each.task.done()] == []
+    outcomes = await asyncio.gather(*(each.task for each in questions), return_exceptions=True)
+    for question, outcome in zip(questions, outcomes, strict=True):
+        fetched = [keys for keys in store.asked[question.fetches_before :] if question.key in keys]
+        is_value = outcome == question.key.upper()
+        may_fail = any("broken" in keys for keys in fetched)
+        assert fetched
+        assert is_value or (may_fail and isinstance(outcome, LookupError))
+    assert store.most_at_once <= CONCURRENT_FETCHES_MAX
+    assert all(len(set(keys)) == len(keys) for keys in store.asked)
+
+
+def interleavings(sequences: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+    """Every order of all steps that keeps the order within each sequence."""
+    begun = [each for each in sequences if each]
+    if not begun:
+        yield []
+    for number, (step, *later) in enumerate(begun):
+        for rest_of_them in interleavings([*begun[:number], later, *begun[number + 1 :]]):
+            yield [step, *rest_of_them]
+
+
+async def test_three_questions_are_answered_however_they_meet_two_answers() -> None:
+    asked, answered = ["ask a", "ask b", "ask c"], ["answer", "answer"]
+
+    for steps in interleavings([asked, answered, ["turn"] * 4]):
+        await check(steps)
+
+
+STEPS = ["ask a", "ask b", "ask c", "ask broken", "answer", "answer", "cancel", "turn", "turn"]
+
+"""What may happen once both fetches are under way."""
+
+
+@given(st.lists(st.sampled_from(STEPS), max_size=8))
+async def test_questions_are_answered_whatever_happens_in_the_same_turn(steps: list[str]) -> None:
+    await check(["ask a", "turn", "turn", "ask b", "turn", "turn", *steps])
