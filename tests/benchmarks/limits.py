@@ -21,8 +21,8 @@ from ordering.outbound.outbox.outbox import outbox_row
 from pymongo import AsyncMongoClient, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from query.storage.orders.indexes import OF_ORDERS
-from query.views.merge import joined
-from query.views.orders.view import OrderView, document, join, of
+from query.views.merge import merge_by_key
+from query.views.orders.view import OrderView, document, merge, view_of
 from uuid_utils.compat import uuid7
 
 from tests.benchmarks.contestants import Web
@@ -168,7 +168,7 @@ async def _fetch(client: Client, count: int) -> None:
 
 async def _mongodb(past: Past) -> Figures:
     """Documents a second: upserts in bulk without and with query's indexes, and finds by id."""
-    views = joined(map(of, _events(past)), _id, join)
+    views = merge_by_key(map(view_of, _events(past)), _id, merge)
     documents = [document(view) for view in views]
     with temporary_folder() as folder:
         server = MongoDB(folder / "mongodb")

@@ -182,7 +182,7 @@ async def published_meanwhile(nats: Client, messages: Sequence[Message]) -> Asyn
 async def test_readers_see_no_error_and_no_step_back_while_views_are_rebuilt_under_fire(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(mongo, "READ_WITHIN", LONG)  # a slow answer is not what is looked for
+    monkeypatch.setattr(mongo, "READ_TIMEOUT_S", LONG)  # a slow answer is not what is looked for
     orders = orders_of(RESTAURANT, EVENTS // EVENTS_AN_ORDER)
     messages = list(evening(RESTAURANT, orders))
     half = len(messages) // 2

@@ -15,8 +15,8 @@ from query.storage.client import Database, connect, keep_watch
 from query.storage.generations import Generations
 from query.storage.menus import MongoMenus
 from query.storage.orders.store import MongoOrders
-from query.views.merge import joined
-from query.views.orders.view import join, of
+from query.views.merge import merge_by_key
+from query.views.orders.view import merge, view_of
 from service_kit.http.server import application
 from service_kit.nats.jetstream import connected
 from service_kit.runtime.components import Component
@@ -28,7 +28,7 @@ from tests.query.running import STREAMS, in_process, set_up
 
 async def store(orders: MongoOrders, *events: OrderEvent | TicketEvent) -> None:
     """Write a batch to the orders as the projector does."""
-    await orders.merge(joined(map(of, events), lambda view: view.order_id, join))
+    await orders.merge(merge_by_key(map(view_of, events), lambda view: view.order_id, merge))
 
 
 async def project(generations: Generations, *events: OrderEvent | TicketEvent) -> None:

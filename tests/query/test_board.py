@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from comanda_contracts import Order, OrderEvent, TicketEvent, TicketStatus
 from query.views.board.view import Board, board_of
-from query.views.orders.view import document, join, of
+from query.views.orders.view import document, merge, view_of
 
 from tests.query.builders import a_round, after, an_order, its_ticket, news_of, placed
 
@@ -16,7 +16,7 @@ PREPARING, READY, SERVED = TicketStatus.PREPARING, TicketStatus.READY, TicketSta
 
 
 def stored(*events: OrderEvent | TicketEvent) -> dict[str, Any]:
-    return document(functools.reduce(join, map(of, events)))
+    return document(functools.reduce(merge, map(view_of, events)))
 
 
 def numbered(number: int, **fields: Any) -> Order:

@@ -10,10 +10,10 @@ from comanda_contracts import MenuItem, OrderStatus, Restaurant, TicketStatus
 from comanda_local.servers import MongoDB
 from pydantic import BaseModel
 from query.api.http import schema
-from query.storage.client import READ_WITHIN
+from query.storage.client import READ_TIMEOUT_S
 from query.storage.menus import MongoMenus
 from query.storage.orders.store import MongoOrders
-from query.views.menu import of
+from query.views.menu import view_of
 
 from tests.query.builders import (
     a_round,
@@ -133,8 +133,8 @@ async def test_answers_are_as_documented(
 ) -> None:
     order = an_order(restaurant=restaurant, **at_table("7"))
     await store(orders, placed(order), news_of(its_ticket(order)))
-    await menus.merge_restaurants([of(opened(restaurant))])
-    await menus.merge_items([of(offered(restaurant, "tea"))])
+    await menus.merge_restaurants([view_of(opened(restaurant))])
+    await menus.merge_items([view_of(offered(restaurant, "tea"))])
     venue = f"/v1/restaurants/{restaurant}"
 
     documented(schema.OrderView, await query.get(f"{venue}/orders/{order.order_id}"))
@@ -189,7 +189,7 @@ async def test_an_unknown_restaurant_is_refused(query: httpx.AsyncClient, questi
 async def test_a_restaurant_without_orders_has_empty_lists(
     query: httpx.AsyncClient, menus: MongoMenus, restaurant: str
 ) -> None:
-    await menus.merge_restaurants([of(opened(restaurant))])
+    await menus.merge_restaurants([view_of(opened(restaurant))])
     venue = f"/v1/restaurants/{restaurant}"
 
     assert (await query.get(f"{venue}/orders")).json() == {"orders": [], "next": None}
@@ -236,8 +236,8 @@ async def test_the_menu_is_shown_with_its_restaurant(
     query: httpx.AsyncClient, menus: MongoMenus, restaurant: str
 ) -> None:
     venue, tea = opened(restaurant), offered(restaurant, "tea", available=False)
-    await menus.merge_restaurants([of(venue)])
-    await menus.merge_items([of(tea), of(offered(restaurant, "milk", withdrawn=True))])
+    await menus.merge_restaurants([view_of(venue)])
+    await menus.merge_items([view_of(tea), view_of(offered(restaurant, "milk", withdrawn=True))])
 
     shown = (await query.get(f"/v1/restaurants/{restaurant}/menu")).json()
 
@@ -332,7 +332,7 @@ async def test_a_mongodb_that_hangs_is_as_good_as_away(own_mongodb: MongoDB) -> 
         os.kill(own_mongodb.process.pid, signal.SIGSTOP)
         await asyncio.to_thread(os.waitpid, own_mongodb.process.pid, os.WUNTRACED)  # it has stopped
         try:
-            async with asyncio.timeout(3 * READ_WITHIN):
+            async with asyncio.timeout(3 * READ_TIMEOUT_S):
                 assert await ask() == (503, "store-unavailable")
         finally:
             os.kill(own_mongodb.process.pid, signal.SIGCONT)

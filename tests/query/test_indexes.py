@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from comanda_contracts import TicketEvent
 from query.storage.client import Database
-from query.storage.generations import POINTER, Generations
+from query.storage.generations import POINTER_ID, Generations
 from query.storage.menus import MongoMenus
 from query.storage.orders.store import MongoOrders
 from query.storage.sales.roll_up import roll_up_all, roll_up_next
-from query.storage.sales.store import MongoSales, mark
+from query.storage.sales.store import MongoSales, mark_for_roll_up
 from query.views import menu
 from query.views.orders import view as order
 from query.views.sales.view import Span
@@ -35,9 +35,11 @@ QUESTIONS: dict[str, Question] = {
     "the board": lambda orders, _: orders.board("r"),
     "the restaurant": lambda _, menus: menus.restaurant("r"),
     "the menu": lambda _, menus: menus.items("r"),
-    "a change of an order": lambda orders, _: orders.merge([order.of(placed(an_order()))]),
-    "a change of the menu": lambda _, menus: menus.merge_items([menu.of(offered("r", "tea"))]),
-    "a change of a restaurant": lambda _, menus: menus.merge_restaurants([menu.of(opened("r"))]),
+    "a change of an order": lambda orders, _: orders.merge([order.view_of(placed(an_order()))]),
+    "a change of the menu": lambda _, menus: menus.merge_items([menu.view_of(offered("r", "tea"))]),
+    "a change of a restaurant": lambda _, menus: menus.merge_restaurants(
+        [menu.view_of(opened("r"))]
+    ),
 }
 
 SORTED = {"the board"}
@@ -48,9 +50,9 @@ SORTED = {"the board"}
 async def test_it_needs_no_scan_of_a_collection_and_no_sort(
     question: str, database: Database, orders: MongoOrders, menus: MongoMenus
 ) -> None:
-    await orders.merge([order.of(placed(an_order()))])
-    await menus.merge_items([menu.of(offered("r", "coffee"))])
-    await menus.merge_restaurants([menu.of(opened("r"))])
+    await orders.merge([order.view_of(placed(an_order()))])
+    await menus.merge_items([menu.view_of(offered("r", "coffee"))])
+    await menus.merge_restaurants([menu.view_of(opened("r"))])
     await database.command("profile", 2)
 
     await QUESTIONS[question](orders, menus)
@@ -69,7 +71,7 @@ async def profiled(database: Database) -> list[dict[str, Any]]:
     """
     await database.command("profile", 0)
     everything = (
-        await database["system.profile"].find({"ns": {"$not": {"$regex": POINTER}}}).to_list()
+        await database["system.profile"].find({"ns": {"$not": {"$regex": POINTER_ID}}}).to_list()
     )
     return [each for each in everything if "planSummary" in each]
 
@@ -80,8 +82,8 @@ SALES: dict[str, Callable[[Generations, MongoSales], Awaitable[object]]] = {
     "days of sales": lambda _, sales: sales.days(DAY, items=True),
     "hours of sales": lambda _, sales: sales.hours(DAY, items=True),
     "top items": lambda _, sales: sales.top("r", "2026-11-23", 10),
-    "hours that tickets belong to": lambda generations, _: mark(
-        generations.live, [order.of(ready())]
+    "hours that tickets belong to": lambda generations, _: mark_for_roll_up(
+        generations.live, [order.view_of(ready())]
     ),
     "summing up what is due": lambda generations, _: roll_up_next(generations.live),
 }

@@ -8,7 +8,7 @@ from query.storage.client import Database
 from query.storage.generations import Generations
 from query.storage.menus import MongoMenus
 from query.storage.orders.store import MongoOrders
-from query.views.menu import of
+from query.views.menu import view_of
 
 from tests.query.builders import an_order, at_table, opened, placed
 from tests.query.conftest import answering, store
@@ -29,7 +29,7 @@ async def lanes(fresh_mongodb_url: str, database: Database) -> AsyncIterator[htt
     """The service with its lanes, and two orders of tables 7 and 8 to ask about."""
     async with answering(fresh_mongodb_url, min_version_wait=0.05) as client:
         generations = Generations(database)
-        await MongoMenus(generations).merge_restaurants([of(opened("la-piazza"))])
+        await MongoMenus(generations).merge_restaurants([view_of(opened("la-piazza"))])
         await store(
             MongoOrders(generations),
             placed(an_order(order_id=AN_ID, restaurant="la-piazza", **at_table("7"))),

@@ -14,7 +14,7 @@ from query.storage.orders.lists import MongoLists
 from query.storage.orders.store import MongoOrders
 from query.views.orders.list_query import Listing, Sort
 from query.views.orders.status import ACTIVE, ViewStatus
-from query.views.orders.view import document, of
+from query.views.orders.view import document, view_of
 
 from tests.query.builders import a_round, after, an_order, at_table, placed
 from tests.query.test_indexes import profiled
@@ -82,7 +82,7 @@ def _some_order(number: int, chance: random.Random) -> Order:
 @pytest.fixture
 async def lists(database: Database, orders: MongoOrders) -> MongoLists:
     """The lists of a restaurant that has been in business for a while."""
-    views = [document(of(placed(order))) for order in some_orders()]
+    views = [document(view_of(placed(order))) for order in some_orders()]
     await Generations(database).live.orders.insert_many(views)
     return MongoLists(Generations(database), render=bson.encode)
 

@@ -10,9 +10,9 @@ from comanda_contracts import Order, OrderEvent, TicketEvent, TicketStatus
 from comanda_local.servers import MongoDB
 from prometheus_client import REGISTRY
 from pymongo.monitoring import CommandListener, CommandStartedEvent
-from query.storage.generations import POINTER, OneGeneration
+from query.storage.generations import POINTER_ID, OneGeneration
 from query.storage.orders.store import MongoOrders
-from query.views.menu import of
+from query.views.menu import view_of
 from query.views.ports import StoreUnavailable
 from service_kit.http import live_feed as live
 from service_kit.http import sse
@@ -39,7 +39,7 @@ def live_board(restaurant: str) -> str:
 @pytest.fixture
 async def replica(fresh_mongodb_url: str, restaurant: str) -> AsyncIterator[Replica]:
     async with a_replica(fresh_mongodb_url) as replica:
-        await replica.menus.merge_restaurants([of(opened(restaurant))])
+        await replica.menus.merge_restaurants([view_of(opened(restaurant))])
         yield replica
 
 
@@ -349,8 +349,8 @@ async def readers(feed: str) -> float | None:
 
 async def switch(replica: Replica, number: int) -> None:
     """Make this generation the live one, as a rebuild does."""
-    pointer = {"_id": POINTER, "live": number}
-    await replica.database[POINTER].replace_one({"_id": POINTER}, pointer, upsert=True)
+    pointer = {"_id": POINTER_ID, "live": number}
+    await replica.database[POINTER_ID].replace_one({"_id": POINTER_ID}, pointer, upsert=True)
     await replica.generations.refresh()
 
 
@@ -385,7 +385,7 @@ async def test_another_generation_is_shown_anew_to_all(replica: Replica, restaur
 async def test_feeds_go_on_after_mongodb_was_killed(own_mongodb: MongoDB, restaurant: str) -> None:
     order = an_order(restaurant=restaurant)
     async with a_replica(own_mongodb.url) as replica:
-        await replica.menus.merge_restaurants([of(opened(restaurant))])
+        await replica.menus.merge_restaurants([view_of(opened(restaurant))])
         await store(replica.orders, placed(order))
         async with (
             watching(replica.url, live_order(order)) as one,

@@ -12,7 +12,7 @@ from query.storage.client import Database
 from query.storage.generations import Generations
 from query.storage.menus import MongoMenus
 from query.storage.orders.store import MongoOrders
-from query.views.menu import of
+from query.views.menu import view_of
 
 from tests.query.builders import an_order, opened, placed
 from tests.query.conftest import store
@@ -38,7 +38,7 @@ async def test_all_feeds_come_to_their_end_when_the_service_is_told_to_stop(
     service: Service, database: Database, restaurant: str
 ) -> None:
     generations, order = Generations(database), an_order(restaurant=restaurant)
-    await MongoMenus(generations).merge_restaurants([of(opened(restaurant))])
+    await MongoMenus(generations).merge_restaurants([view_of(opened(restaurant))])
     await store(MongoOrders(generations), placed(order))
     venue = f"/v1/restaurants/{restaurant}"
     paths = [f"{venue}/orders/live", f"{venue}/orders/{order.order_id}/live", f"{venue}/board/live"]

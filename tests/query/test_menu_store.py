@@ -5,14 +5,14 @@ import itertools
 import pytest
 from comanda_contracts import MenuEvent
 from query.storage.menus import MongoMenus
-from query.views.menu import Newest, join, of
-from query.views.merge import joined
+from query.views.menu import MenuView, merge, view_of
+from query.views.merge import merge_by_key
 
 from tests.query.builders import offered, opened
 
 
-def one_view_each(*events: MenuEvent) -> list[Newest]:
-    return joined(map(of, events), lambda view: view.key, join)
+def one_view_each(*events: MenuEvent) -> list[MenuView]:
+    return merge_by_key(map(view_of, events), lambda view: view.key, merge)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
@@ -61,7 +61,7 @@ async def test_a_menu_is_by_category_and_name_and_of_one_restaurant(
 
 async def test_the_newest_version_of_a_restaurant_stays(menus: MongoMenus, restaurant: str) -> None:
     for version, name in ((2, "Da Gino"), (1, "La Piazza")):
-        await menus.merge_restaurants([of(opened(restaurant, version=version, name=name))])
+        await menus.merge_restaurants([view_of(opened(restaurant, version=version, name=name))])
 
     venue = await menus.restaurant(restaurant)
 

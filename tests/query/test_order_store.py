@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from query.storage.client import Database, connect
 from query.storage.generations import Generations
 from query.storage.orders.store import MongoOrders
-from query.views.orders.view import OrderView, document, join, of
+from query.views.orders.view import OrderView, document, merge, view_of
 from query.views.ports import StoreUnavailable, Unstorable
 
 from tests.query.builders import a_round, after, an_order, closed, its_ticket, news_of, placed
@@ -35,7 +35,7 @@ TICKET_STATUSES = st.none() | st.sampled_from(TicketStatus)
 
 
 def fold(history: History) -> OrderView:
-    return functools.reduce(join, map(of, history))
+    return functools.reduce(merge, map(view_of, history))
 
 
 def in_batches(events: History, sizes: Sequence[int]) -> list[History]:

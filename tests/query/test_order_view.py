@@ -7,7 +7,7 @@ from comanda_contracts import ItemsAdded, Order, OrderEvent, OrderStatus, Ticket
 from hypothesis import given
 from hypothesis import strategies as st
 from query.views.orders.response import is_known, shown_order
-from query.views.orders.view import OrderView, document, join, of
+from query.views.orders.view import OrderView, document, merge, view_of
 
 from tests.query.builders import a_round, after, an_order, closed, its_ticket, news_of, placed
 from tests.query.histories import History, deliveries, histories
@@ -20,7 +20,7 @@ SERVED = TicketStatus.SERVED
 
 
 def fold(*events: OrderEvent | TicketEvent) -> OrderView:
-    return functools.reduce(join, map(of, events))
+    return functools.reduce(merge, map(view_of, events))
 
 
 @given(st.data())
@@ -37,9 +37,9 @@ def test_views_join_in_any_grouping(data: st.DataObject) -> None:
     parts = st.lists(st.sampled_from(history), min_size=1)
     one, two, three = (fold(*data.draw(parts)) for _ in range(3))
 
-    assert join(one, join(two, three)) == join(join(one, two), three)
-    assert join(one, two) == join(two, one)
-    assert join(one, one) == one
+    assert merge(one, merge(two, three)) == merge(merge(one, two), three)
+    assert merge(one, two) == merge(two, one)
+    assert merge(one, one) == one
 
 
 @given(st.data())

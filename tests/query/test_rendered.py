@@ -209,8 +209,8 @@ async def test_not_every_restaurant_that_was_ever_asked_about_is_kept(
     assert renderings.at_once("one") is None
 
 
-async def value(of: int) -> int:
-    return of
+async def value(view_of: int) -> int:
+    return view_of
 
 
 @pytest.fixture

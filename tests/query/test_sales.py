@@ -7,7 +7,7 @@ import pytest
 from comanda_contracts import Line, Order, OrderEvent, OrderStatus, TicketEvent, TicketStatus
 from hypothesis import given
 from hypothesis import strategies as st
-from query.views.orders.view import document, join, of
+from query.views.orders.view import document, merge, view_of
 from query.views.sales.view import Document, Sales
 
 from tests.query.builders import a_round, after, an_order, its_ticket, news_of, placed
@@ -16,7 +16,7 @@ from tests.query.histories import histories
 
 def stored(*events: OrderEvent | TicketEvent) -> Document:
     """The document of one order."""
-    return document(functools.reduce(join, map(of, events)))
+    return document(functools.reduce(merge, map(view_of, events)))
 
 
 def sold(*lines: tuple[str, str, int, int], **fields: Any) -> Document:

@@ -11,7 +11,7 @@ from query.storage.client import Database
 from query.storage.generations import Generations
 from query.storage.menus import MongoMenus
 from query.storage.sales.roll_up import roll_up_all
-from query.views.menu import of
+from query.views.menu import view_of
 
 from tests.query.builders import (
     a_round,
@@ -36,11 +36,11 @@ SPAN = "from=2026-11-23&to=2026-11-24"
 @pytest.fixture
 async def venue(database: Database, menus: MongoMenus, restaurant: str) -> str:
     """A restaurant with two hours of sales on one business day, and one on the next."""
-    await menus.merge_restaurants([of(opened(restaurant))])
+    await menus.merge_restaurants([view_of(opened(restaurant))])
     await menus.merge_items(
         [
-            of(offered(restaurant, "tea", category="Drinks")),
-            of(offered(restaurant, "cake", category="Sweets", withdrawn=True)),
+            view_of(offered(restaurant, "tea", category="Drinks")),
+            view_of(offered(restaurant, "cake", category="Sweets", withdrawn=True)),
         ]
     )
     sold: list[tuple[tuple[Line, ...], dict[str, Any]]] = [

@@ -13,7 +13,7 @@ from query.storage.orders.store import MongoOrders
 from query.storage.sales.roll_up import RollUp, roll_up_all, roll_up_next
 from query.storage.sales.store import MongoSales
 from query.views.board.estimate import ENOUGH
-from query.views.orders.view import document, join, of
+from query.views.orders.view import document, merge, view_of
 from query.views.sales.view import Hour, Kept, Sales, Span
 
 from tests.query.builders import a_restaurant, after, an_order, its_ticket, news_of, placed
@@ -41,7 +41,7 @@ async def stored_sales(generation: Generation) -> tuple[list[Stored], list[Store
 
 def expected_sales(told: list[History]) -> tuple[list[Stored], list[Stored]]:
     """What the sums should be: directly from the orders as they are in the end."""
-    orders = [document(functools.reduce(join, map(of, history))) for history in told]
+    orders = [document(functools.reduce(merge, map(view_of, history))) for history in told]
     hours = {Hour.of(each["restaurant"], each["order"]) for each in orders}
 
     def of_those(**fields: Any) -> Stored:

@@ -5,7 +5,7 @@ import pytest
 from comanda_contracts import OrderStatus, TicketStatus
 from query.storage.menus import MongoMenus
 from query.storage.orders.store import MongoOrders
-from query.views.menu import of
+from query.views.menu import view_of
 from query.views.orders.tables import natural
 
 from tests.query.builders import after, an_order, at_table, its_ticket, news_of, opened, placed
@@ -78,7 +78,7 @@ async def test_without_guests_there_are_no_tables(
     query: httpx.AsyncClient, menus: MongoMenus, restaurant: str, known: bool
 ) -> None:
     if known:
-        await menus.merge_restaurants([of(opened(restaurant))])
+        await menus.merge_restaurants([view_of(opened(restaurant))])
 
     answer = await query.get(f"/v1/restaurants/{restaurant}/tables")
 

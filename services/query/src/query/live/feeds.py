@@ -11,7 +11,7 @@ from service_kit.http.live_feed import Kept, Reader, Readers
 
 from query.live.change_stream import Follower, Following
 from query.live.position import Position
-from query.storage.client import READ_WITHIN, answering
+from query.storage.client import READ_TIMEOUT_S, store_call
 from query.storage.generations import Generations
 from query.views.merge import Document
 from query.views.orders.response import is_known
@@ -135,7 +135,7 @@ class MongoLiveOrders(Follower):
         if self._is_closed:
             raise StoreUnavailable("the service is about to end")
         try:
-            async with asyncio.timeout(READ_WITHIN):
+            async with asyncio.timeout(READ_TIMEOUT_S):
                 await self._following.until_open()
         except TimeoutError as error:
             raise StoreUnavailable("changes can't be followed") from error
@@ -178,7 +178,7 @@ class MongoLiveOrders(Follower):
         self, those: Document, projection: Mapping[str, Any] | None = None
     ) -> list[Document]:
         orders = self._generations.live.orders
-        async with answering():
+        async with store_call():
             return await orders.find(those, projection).to_list()
 
 

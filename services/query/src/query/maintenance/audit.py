@@ -11,7 +11,7 @@ from query.maintenance.fingerprints import Parts, keep_newest
 from query.maintenance.repair import Arrivals, Difference, look
 from query.maintenance.session import AUDITOR, Site
 from query.projection.stream_reader import batches, last_sequence, readable
-from query.storage.client import PATIENTLY, one_by_one
+from query.storage.client import COMMAND_READ_TIMEOUT_S, iterate
 from query.storage.generations import Generation
 
 AT_ONCE = 8
@@ -74,7 +74,9 @@ async def _suspects(
     `said`.
     """
     keys = []
-    async for stored in one_by_one(kind.collection(generation).find(), within=PATIENTLY):
+    async for stored in iterate(
+        kind.collection(generation).find(), timeout_s=COMMAND_READ_TIMEOUT_S
+    ):
         tally.documents += 1
         watch(tally)
         parts = said.pop(stored["_id"], None)

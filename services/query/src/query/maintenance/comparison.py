@@ -9,7 +9,7 @@ from query.maintenance.document_kinds import KINDS, Kind
 from query.maintenance.fingerprints import behind
 from query.maintenance.repair import mend
 from query.maintenance.session import Site
-from query.storage.client import PATIENTLY, Collection, answering, one_by_one
+from query.storage.client import COMMAND_READ_TIMEOUT_S, Collection, iterate, store_call
 from query.storage.generations import Generation, OneGeneration
 from query.views.merge import Document
 
@@ -76,7 +76,7 @@ async def _how(
 async def _looked_at(
     live: Generation, following: Generation, kind: Kind, key: str
 ) -> Unlike | None:
-    async with answering(PATIENTLY):
+    async with store_call(COMMAND_READ_TIMEOUT_S):
         one = await kind.collection(live).find_one({"_id": key})
         other = await kind.collection(following).find_one({"_id": key})
     if one == other:
@@ -107,4 +107,4 @@ async def _unequal(
 def _in_order(collection: Collection) -> AsyncGenerator[Document, None]:
     """As the store compares texts, and Python, too."""
     found = collection.find({"_id": {"$type": "string"}}).sort("_id")
-    return one_by_one(found, within=PATIENTLY)
+    return iterate(found, timeout_s=COMMAND_READ_TIMEOUT_S)

@@ -83,20 +83,20 @@ def _order_key(event: Event) -> str:
 
 def _order_view(event: Event) -> order.OrderView:
     assert isinstance(event, OrderEvent | TicketEvent)  # noqa: S101 - of their streams
-    return order.of(event)
+    return order.view_of(event)
 
 
 def _folded_order(events: Sequence[Event]) -> Document:
-    return order.document(functools.reduce(order.join, map(_order_view, events)))
+    return order.document(functools.reduce(order.merge, map(_order_view, events)))
 
 
 def _sound_order(stored: Document) -> bool:
     return order.document(view_in(stored)) == stored
 
 
-def _newest(event: Event) -> menu.Newest:
+def _newest(event: Event) -> menu.MenuView:
     assert isinstance(event, MenuEvent | RestaurantEvent)  # noqa: S101 - of their streams
-    return menu.of(event)
+    return menu.view_of(event)
 
 
 def _newest_key(event: Event) -> str:
@@ -108,7 +108,7 @@ def _newest_parts(event: Event) -> Parts:
 
 
 def _folded_newest(events: Sequence[Event]) -> Document:
-    return newest_document(functools.reduce(menu.join, map(_newest, events)))
+    return newest_document(functools.reduce(menu.merge, map(_newest, events)))
 
 
 def _sound_newest(stored: Document) -> bool:

@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
-from query.views.menu import Newest
-from query.views.merge import Document, State
+from query.views.menu import MenuView
+from query.views.merge import AggregateState, Document
 from query.views.orders.view import OrderView
 
 Parts = dict[str, tuple[int, int]]
@@ -27,7 +27,7 @@ def parts_of_order(view: OrderView) -> Parts:
     return parts
 
 
-def parts_of_newest(view: Newest) -> Parts:
+def parts_of_newest(view: MenuView) -> Parts:
     """The state of a menu item or a restaurant."""
     return {"restaurant": (0, _digest(view.restaurant)), "state": _part(view.state)}
 
@@ -54,12 +54,12 @@ def view_in(stored: Document) -> OrderView:
     )
 
 
-def newest_in(stored: Document) -> Newest:
+def newest_in(stored: Document) -> MenuView:
     """The view that the document of a menu item or a restaurant holds."""
-    return Newest(stored["_id"], stored["restaurant"], stored["state"])
+    return MenuView(stored["_id"], stored["restaurant"], stored["state"])
 
 
-def newest_document(view: Newest) -> Document:
+def newest_document(view: MenuView) -> Document:
     """A menu item or a restaurant as the store holds it."""
     return {"_id": view.key, "restaurant": view.restaurant, "state": view.state}
 
@@ -75,7 +75,7 @@ def unlike(written: Any, shown: Any, path: str = "") -> list[tuple[str, Any, Any
     return [] if written == shown else [(path, written, shown)]
 
 
-def _part(state: State) -> tuple[int, int]:
+def _part(state: AggregateState) -> tuple[int, int]:
     return state["version"], _digest(state)
 
 

@@ -17,9 +17,9 @@ from query.maintenance.fingerprints import behind, unlike, view_in
 from query.maintenance.session import Site
 from query.projection.projector import SERVICE
 from query.projection.stream_reader import everything, persistently
-from query.storage.client import PATIENTLY, answering
+from query.storage.client import COMMAND_READ_TIMEOUT_S, store_call
 from query.storage.generations import Generation
-from query.storage.sales.store import mark
+from query.storage.sales.store import mark_for_roll_up
 from query.views.merge import Document
 
 LOOKS = 20
@@ -99,7 +99,7 @@ async def look(
     for _ in range(LOOKS):
         for stream, end in ends.items():
             await arrivals.of(stream, end)
-        async with answering(PATIENTLY):
+        async with store_call(COMMAND_READ_TIMEOUT_S):
             stored = await collection.find_one({"_id": key})
         written = kind.follows(events)
         if stored == written:
@@ -120,7 +120,7 @@ async def mend(site: Site, generation: Generation, kind: Kind, key: str) -> bool
     """
     collection = kind.collection(generation)
     for _ in range(LOOKS):
-        async with answering(PATIENTLY):
+        async with store_call(COMMAND_READ_TIMEOUT_S):
             stored = await collection.find_one({"_id": key})
         events, _ends = await _about(site, kind, key)
         written = kind.follows(events)
@@ -134,7 +134,7 @@ async def _replaced(
 ) -> bool:
     """Whether the document was still what it was; its sales are then summed up anew."""
     collection = kind.collection(generation)
-    async with answering(PATIENTLY):
+    async with store_call(COMMAND_READ_TIMEOUT_S):
         if stored is None and by is not None:
             try:
                 await collection.insert_one(by)
@@ -158,7 +158,7 @@ async def _sum_up_anew(site: Site, *documents: Document | None) -> None:
         with contextlib.suppress(*MALFORMED):  # it was nothing like an order
             if document:
                 for generation in await site.generations.written():
-                    await mark(generation, [view_in(document)])
+                    await mark_for_roll_up(generation, [view_in(document)])
 
 
 async def _about(site: Site, kind: Kind, key: str) -> tuple[list[Event], dict[Stream, int]]:

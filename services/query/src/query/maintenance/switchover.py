@@ -9,8 +9,8 @@ from typing import Any, Self
 
 from pymongo.errors import DuplicateKeyError
 
-from query.storage.client import PATIENTLY, Database, answering
-from query.storage.generations import POINTER, Generation
+from query.storage.client import COMMAND_READ_TIMEOUT_S, Database, store_call
+from query.storage.generations import POINTER_ID, Generation
 
 LEASE = 10.0
 """Seconds after which a filling of which nothing is heard is taken to be dead."""
@@ -92,13 +92,13 @@ class Succession:
     def __init__(self, database: Database, holder: str) -> None:
         """`holder` is a name that no other process has."""
         self._database = database
-        self._pointers = database[POINTER]
+        self._pointers = database[POINTER_ID]
         self._holder = holder
 
     async def state(self) -> State:
         """How things are."""
-        async with answering(PATIENTLY):
-            found = await self._pointers.find_one({"_id": POINTER})
+        async with store_call(COMMAND_READ_TIMEOUT_S):
+            found = await self._pointers.find_one({"_id": POINTER_ID})
         return State.of(found) if found else State()
 
     async def begin(self) -> Filling:
@@ -130,9 +130,9 @@ class Succession:
 
         Raises NotPossible if it has been taken from us.
         """
-        async with answering(PATIENTLY):
+        async with store_call(COMMAND_READ_TIMEOUT_S):
             result = await self._pointers.update_one(
-                {"_id": POINTER, "next.holder": self._holder},
+                {"_id": POINTER_ID, "next.holder": self._holder},
                 {"$set": {"next.read": read}, "$inc": {"next.beat": 1, "revision": 1}},
             )
         if not result.matched_count:
@@ -229,10 +229,10 @@ class Succession:
 
     async def _replaced(self, state: State, by: State) -> bool:
         """Whether the state was still the one that is replaced."""
-        document = {"_id": POINTER, **asdict(by), "revision": state.revision + 1}
-        known = {"_id": POINTER, "revision": state.revision}
+        document = {"_id": POINTER_ID, **asdict(by), "revision": state.revision + 1}
+        known = {"_id": POINTER_ID, "revision": state.revision}
         try:
-            async with answering(PATIENTLY):
+            async with store_call(COMMAND_READ_TIMEOUT_S):
                 result = await self._pointers.replace_one(
                     known, document, upsert=not state.revision
                 )

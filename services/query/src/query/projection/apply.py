@@ -8,7 +8,7 @@ from service_kit.nats.dead_letters import DeadLetter
 from service_kit.runtime.turns import in_turns
 
 from query.views import menu
-from query.views.merge import joined
+from query.views.merge import merge_by_key
 from query.views.orders import view as order
 from query.views.ports import Stores, Unstorable
 
@@ -33,9 +33,11 @@ async def store(batch: Sequence[Received], stores: Stores) -> list[DeadLetter]:
 async def _store(events: Sequence[Event], stores: Stores) -> None:
     """Join what the events say, one view per document, into the stores they belong to."""
     told = [each for each in events if isinstance(each, OrderEvent | TicketEvent)]
-    about_orders = [order.of(each) async for each in in_turns(told)]
-    await stores.orders.merge(joined(about_orders, lambda view: view.order_id, order.join))
-    items = [menu.of(each) for each in events if isinstance(each, MenuEvent)]
-    await stores.menus.merge_items(joined(items, lambda view: view.key, menu.join))
-    restaurants = [menu.of(each) for each in events if isinstance(each, RestaurantEvent)]
-    await stores.menus.merge_restaurants(joined(restaurants, lambda view: view.key, menu.join))
+    about_orders = [order.view_of(each) async for each in in_turns(told)]
+    await stores.orders.merge(merge_by_key(about_orders, lambda view: view.order_id, order.merge))
+    items = [menu.view_of(each) for each in events if isinstance(each, MenuEvent)]
+    await stores.menus.merge_items(merge_by_key(items, lambda view: view.key, menu.merge))
+    restaurants = [menu.view_of(each) for each in events if isinstance(each, RestaurantEvent)]
+    await stores.menus.merge_restaurants(
+        merge_by_key(restaurants, lambda view: view.key, menu.merge)
+    )

@@ -23,21 +23,21 @@ Collection = AsyncCollection[Document]
 
 APPLICATION = "query"
 """By which the server knows our connections."""
-FIND_SERVER_WITHIN = 2.0
+SERVER_SELECTION_TIMEOUT_S = 2.0
 """Seconds to find a server to talk to."""
-READ_WITHIN = 2.0
+READ_TIMEOUT_S = 2.0
 """Seconds for one question."""
-WRITE_WITHIN = 10.0
+WRITE_TIMEOUT_S = 10.0
 """Seconds for one batch: less than JetStream waits for its acknowledgement."""
-PATIENTLY = 30.0
+COMMAND_READ_TIMEOUT_S = 30.0
 """Seconds for one question of an operator's command."""
-PROBE_EVERY = 2.0
+PING_INTERVAL_S = 2.0
 """Seconds between two looks at whether the server is still there."""
 
-FEW = 100
+CHUNK_DOCUMENTS = 100
 """Documents of many that are read in one go."""
 
-TOO_LARGE = frozenset({10334, 17419, 17420})
+DOCUMENT_TOO_LARGE_CODES = frozenset({10334, 17419, 17420})
 """Codes of MongoDB for a document beyond 16 MiB."""
 
 
@@ -46,8 +46,8 @@ def connect(url: str) -> tuple[Client, Database]:
     client = Client(
         url,
         appname=APPLICATION,
-        serverSelectionTimeoutMS=int(FIND_SERVER_WITHIN * 1000),
-        connectTimeoutMS=int(FIND_SERVER_WITHIN * 1000),
+        serverSelectionTimeoutMS=int(SERVER_SELECTION_TIMEOUT_S * 1000),
+        connectTimeoutMS=int(SERVER_SELECTION_TIMEOUT_S * 1000),
     )
     return client, client.get_default_database("comanda")
 
@@ -59,37 +59,37 @@ async def keep_watch(
     for step in set_up:
         await step()
     while True:
-        async with answering():
+        async with store_call():
             await client.admin.command("ping")
         ready()
-        await asyncio.sleep(PROBE_EVERY)
+        await asyncio.sleep(PING_INTERVAL_S)
 
 
 @contextlib.asynccontextmanager
-async def answering(within: float | None = None) -> AsyncIterator[None]:
-    """Bound what is asked of the server, by `READ_WITHIN` seconds unless told otherwise.
+async def store_call(timeout_s: float | None = None) -> AsyncIterator[None]:
+    """Bound a call of the server, by `READ_TIMEOUT_S` unless told otherwise.
 
-    Raises StoreUnavailable if it is away or too slow.
-    The driver's own time-outs do the same for a third more CPU a question.
+    Raises StoreUnavailable if the server is away or too slow. The driver's own time-outs do the
+    same for a third more CPU a call.
     """
     try:
-        async with asyncio.timeout(READ_WITHIN if within is None else within):
+        async with asyncio.timeout(READ_TIMEOUT_S if timeout_s is None else timeout_s):
             yield
     except (ConnectionFailure, TimeoutError) as error:
         raise StoreUnavailable(_brief(error)) from error
 
 
-async def one_by_one(
-    found: AsyncCursor[Document], *, within: float
+async def iterate(
+    cursor: AsyncCursor[Document], *, timeout_s: float
 ) -> AsyncGenerator[Document, None]:
-    """What a question has found, which may be much: `FEW` of it at a time, in so many seconds.
+    """The documents of a cursor, fetched `CHUNK_DOCUMENTS` at a time, each chunk in `timeout_s`.
 
-    Raises StoreUnavailable, also if the server has been away and so forgot the question.
+    Raises StoreUnavailable, also if the server was away and so lost the cursor.
     """
     while True:
         try:
-            async with answering(within):
-                some = await found.to_list(FEW)
+            async with store_call(timeout_s):
+                some = await cursor.to_list(CHUNK_DOCUMENTS)
         except CursorNotFound as error:
             raise StoreUnavailable(_brief(error)) from error
         if not some:
@@ -132,7 +132,7 @@ async def write_alike(collections: Sequence[Collection], operations: Sequence[Up
 @contextlib.asynccontextmanager
 async def _writing() -> AsyncIterator[None]:
     try:
-        async with answering(WRITE_WITHIN):
+        async with store_call(WRITE_TIMEOUT_S):
             yield
     except (BSONError, OverflowError) as error:
         raise Unstorable(_brief(error)) from None
@@ -144,7 +144,7 @@ def _failed(details: Any) -> Exception:
     """A bulk write's error names all of its operations; keep what went wrong first."""
     errors = details["writeErrors"] or details["writeConcernErrors"]
     first = f"{len(errors)} failed, the first with {errors[0]['code']}: {errors[0]['errmsg'][:200]}"
-    too_large = any(each["code"] in TOO_LARGE for each in errors)
+    too_large = any(each["code"] in DOCUMENT_TOO_LARGE_CODES for each in errors)
     return Unstorable(first) if too_large else RuntimeError(first)
 
 

@@ -9,10 +9,10 @@ from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from service_kit.runtime.components import Ready
 
-from query.storage.client import WRITE_WITHIN, Collection, Database, answering, write_alike
+from query.storage.client import WRITE_TIMEOUT_S, Collection, Database, store_call, write_alike
 from query.views.ports import StoreUnavailable
 
-POINTER = "generations"
+POINTER_ID = "generations"
 """The collection and the `_id` of the document that says which generation is which."""
 LOOK_EVERY = 1.0
 """Seconds between two looks at it; for a minute after a switch both generations are written."""
@@ -81,8 +81,8 @@ class Generations:
 
     async def refresh(self) -> dict[str, Any]:
         """Read the pointer. Raises StoreUnavailable if that can't be done now."""
-        async with answering(WRITE_WITHIN):
-            found = await self._database[POINTER].find_one({"_id": POINTER})
+        async with store_call(WRITE_TIMEOUT_S):
+            found = await self._database[POINTER_ID].find_one({"_id": POINTER_ID})
         pointer = found or {"live": 1}
         self._live = pointer["live"]
         return pointer

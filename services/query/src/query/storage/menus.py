@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from pymongo import ASCENDING, UpdateOne
 
-from query.storage.client import answering
+from query.storage.client import store_call
 from query.storage.generations import Generations
-from query.views.menu import Newest
+from query.views.menu import MenuView
 from query.views.merge import Document
 
 OFFERED = [
@@ -29,16 +29,16 @@ class MongoMenus:
         for generation in await self._generations.written():
             await generation.menu.create_index(OFFERED)
 
-    async def merge_items(self, items: Sequence[Newest]) -> None:
+    async def merge_items(self, items: Sequence[MenuView]) -> None:
         joins = [_joining(item) for item in items]
         await self._generations.write(lambda generation: generation.menu, joins)
 
-    async def merge_restaurants(self, restaurants: Sequence[Newest]) -> None:
+    async def merge_restaurants(self, restaurants: Sequence[MenuView]) -> None:
         joins = [_joining(restaurant) for restaurant in restaurants]
         await self._generations.write(lambda generation: generation.restaurants, joins)
 
     async def restaurant(self, slug: str) -> Document | None:
-        async with answering():
+        async with store_call():
             found = await self._generations.live.restaurants.find_one({"_id": slug})
         return found["state"] if found else None
 
@@ -46,7 +46,7 @@ class MongoMenus:
         found = self._generations.live.menu.find(
             {"restaurant": slug}, {"state.sku": 1, "state.category": 1}
         )
-        async with answering():
+        async with store_call():
             states = [item["state"] for item in await found.to_list()]
         return {state["sku"]: state["category"] for state in states}
 
@@ -55,11 +55,11 @@ class MongoMenus:
             {"restaurant": slug, "state.withdrawn": False},
             sort=[("state.category", ASCENDING), ("state.name", ASCENDING)],
         )
-        async with answering():
+        async with store_call():
             return [item["state"] for item in await found.to_list()]
 
 
-def _joining(view: Newest) -> UpdateOne:
+def _joining(view: MenuView) -> UpdateOne:
     """`$max` compares states key by key and their version comes first, so the newer one stays."""
     return UpdateOne(
         {"_id": view.key},

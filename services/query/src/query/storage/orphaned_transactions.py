@@ -8,7 +8,7 @@ import asyncio
 
 from service_kit.runtime.components import Ready
 
-from query.storage.client import APPLICATION, Client, answering
+from query.storage.client import APPLICATION, Client, store_call
 
 LOOK_EVERY = 2.0
 """Seconds between two looks for them."""
@@ -37,7 +37,7 @@ async def end_transactions(client: Client, *, silent_for: float) -> int:
         "transaction.timeInactiveMicros": {"$gte": int(silent_for * 1_000_000)},
     }
     ours = {"$currentOp": {"allUsers": False, "idleSessions": True}}
-    async with answering():
+    async with store_call():
         found = await (await client.admin.aggregate([ours, {"$match": silent}])).to_list()
         if found:
             sessions = [{"id": each["lsid"]["id"]} for each in found]

@@ -4,26 +4,26 @@ from dataclasses import dataclass
 
 from comanda_contracts import MenuEvent, RestaurantEvent
 
-from query.views.merge import State, newer
+from query.views.merge import AggregateState, newer
 
 
 @dataclass(frozen=True, slots=True)
-class Newest:
+class MenuView:
     """The newest known state of one menu item or restaurant."""
 
     key: str
     """`<restaurant>/<sku>`, or the restaurant's slug."""
     restaurant: str
-    state: State
+    state: AggregateState
 
 
-def of(event: MenuEvent | RestaurantEvent) -> Newest:
+def view_of(event: MenuEvent | RestaurantEvent) -> MenuView:
     """The view that knows this event alone."""
     state, restaurant = event.state, event.state.restaurant
     key = f"{restaurant}/{event.key}" if isinstance(event, MenuEvent) else restaurant
-    return Newest(key, restaurant, {"version": state.version, **state.model_dump(mode="json")})
+    return MenuView(key, restaurant, {"version": state.version, **state.model_dump(mode="json")})
 
 
-def join(one: Newest, other: Newest) -> Newest:
+def merge(one: MenuView, other: MenuView) -> MenuView:
     """The newer of two views of one item or restaurant."""
-    return Newest(one.key, one.restaurant, newer(one.state, other.state))
+    return MenuView(one.key, one.restaurant, newer(one.state, other.state))

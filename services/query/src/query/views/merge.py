@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeVar
 
-State = dict[str, Any]
+AggregateState = dict[str, Any]
 """The state of one aggregate at one version, as JSON would hold it.
 
 `version` is its first key: the store compares documents key by key, and so by version.
@@ -15,18 +15,18 @@ Document = dict[str, Any]
 View = TypeVar("View")
 
 
-def newer(one: State, other: State) -> State:
+def newer(one: AggregateState, other: AggregateState) -> AggregateState:
     """The state with the higher version; the same version is the same state."""
     return one if one["version"] >= other["version"] else other
 
 
-def joined(
-    views: Iterable[View], key: Callable[[View], Hashable], join: Callable[[View, View], View]
+def merge_by_key(
+    views: Iterable[View], key: Callable[[View], Hashable], merge: Callable[[View, View], View]
 ) -> list[View]:
     """One view for each key: the join of all that have it."""
     whole: dict[Hashable, View] = {}
     for view in views:
         about = key(view)
         known = whole.get(about)
-        whole[about] = view if known is None else join(known, view)
+        whole[about] = view if known is None else merge(known, view)
     return list(whole.values())

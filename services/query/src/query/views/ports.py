@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from query.views.board.view import Board
-from query.views.menu import Newest
+from query.views.menu import MenuView
 from query.views.merge import Document
 from query.views.orders.list_query import Listing, Place
 from query.views.orders.view import OrderView
@@ -79,10 +79,10 @@ class Menus(Protocol):
     Each method raises StoreUnavailable if it can't be done now.
     """
 
-    async def merge_items(self, items: Sequence[Newest]) -> None:
+    async def merge_items(self, items: Sequence[MenuView]) -> None:
         """Store each item unless a newer version is stored; as safe as `Orders.merge`."""
 
-    async def merge_restaurants(self, restaurants: Sequence[Newest]) -> None:
+    async def merge_restaurants(self, restaurants: Sequence[MenuView]) -> None:
         """Store each restaurant unless a newer version is stored; as safe as `Orders.merge`."""
 
     async def restaurant(self, slug: str) -> Document | None:

@@ -58,13 +58,13 @@ MADE = [[examples.AT.timestamp() - 90 * each, 480 + 30 * each, 60] for each in r
 
 def _after(*happened: type[OrderPlaced] | type[TicketEvent]) -> Document:
     """The order of table 12, as it is after these events."""
-    views = (order.of(each) for each in examples.EXAMPLES if isinstance(each, happened))
-    return order.document(reduce(order.join, views))
+    views = (order.view_of(each) for each in examples.EXAMPLES if isinstance(each, happened))
+    return order.document(reduce(order.merge, views))
 
 
 _COOKED = _after(OrderPlaced, TicketQueued, TicketStarted, TicketReady)
 _SERVED = _after(OrderPlaced, TicketQueued, TicketStarted, TicketReady, TicketServed)
-_TAKEAWAY = order.document(order.of(OrderPlaced(at=NOW, order=examples.TAKEAWAY)))
+_TAKEAWAY = order.document(order.view_of(OrderPlaced(at=NOW, order=examples.TAKEAWAY)))
 _SALES = Sales.of([_SERVED, _TAKEAWAY])
 _AS_OF = {"as_of": NOW}
 _OF_THE_DAY = {"restaurant": RESTAURANT, "currency": _SALES.currency}
@@ -82,8 +82,8 @@ def _sales(by: By | None) -> Any:
 
 
 def _menu() -> Any:
-    [venue] = [menu.of(each) for each in examples.EXAMPLES if isinstance(each, RestaurantSet)]
-    items = [menu.of(each) for each in examples.EXAMPLES if isinstance(each, MenuItemSet)]
+    [venue] = [menu.view_of(each) for each in examples.EXAMPLES if isinstance(each, RestaurantSet)]
+    items = [menu.view_of(each) for each in examples.EXAMPLES if isinstance(each, MenuItemSet)]
     return {"restaurant": venue.state, "items": [each.state for each in items]}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pymongo.read_concern import ReadConcern
 
 from query.storage.batch_loader import BatchLoader
-from query.storage.client import answering
+from query.storage.client import store_call
 from query.storage.generations import Generation, Generations
 from query.storage.orders.pages import SNAPSHOT, Asked, Listed, Pages
 from query.views.merge import Document
@@ -36,14 +36,14 @@ class MongoLists:
             read_concern=ReadConcern("majority")  # what every later snapshot has, too
         )
         of_it = {"_id": order_id, "restaurant": restaurant, "order": {"$exists": True}}
-        async with answering():
+        async with store_call():
             found = await majority.find_one(of_it, {"order.version": 1})
         return int(found["order"]["version"]) if found else 0
 
     async def numbered(self, restaurant: str, day: str, number: str) -> Document | None:
         term = finding.of_number(day, number)
         which = {"restaurant": restaurant, "order.found_by": term}
-        async with answering():
+        async with store_call():
             return await self._generations.live.orders.find_one(which)
 
     async def page(self, listing: Listing, after: Place | None, limit: int) -> Page:
@@ -61,17 +61,17 @@ class MongoLists:
         snapshot = self._generations.live.orders.with_options(read_concern=ReadConcern(SNAPSHOT))
         active = {"restaurant": restaurant, "status": {"$in": sorted(ACTIVE)}}
         at_tables = snapshot.find({**active, "order.table": {"$type": "string"}}, SEATED)
-        async with answering():
+        async with store_call():
             return await at_tables.to_list()
 
     async def _now(self, asked: Sequence[Asked]) -> Mapping[Asked, list[Listed]]:
-        async with answering():
+        async with store_call():
             return await self._pages.now(self._generations.live, asked)
 
     async def _as_first_read(self, asked: Asked) -> tuple[list[Listed], Moment]:
         """The page in the state that the list was first read in, and which one that is."""
         live, moment = self._generations.live, asked.after.moment if asked.after else None
-        async with answering():
+        async with store_call():
             moment = moment or await _this_moment(live)
             return await self._pages.at(live, moment, asked), moment
 

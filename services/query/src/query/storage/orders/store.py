@@ -7,14 +7,14 @@ from pymongo import UpdateOne
 from service_kit.runtime.turns import in_turns
 
 from query.storage.batch_loader import BatchLoader
-from query.storage.client import answering, write_alike
+from query.storage.client import store_call, write_alike
 from query.storage.generations import Generations
 from query.storage.orders.board import read_board
 from query.storage.orders.indexes import OF_ORDERS
 from query.storage.orders.status_expression import DERIVE
-from query.storage.sales.store import mark
+from query.storage.sales.store import mark_for_roll_up
 from query.views.board.view import Board
-from query.views.merge import Document, State
+from query.views.merge import AggregateState, Document
 from query.views.orders.view import OrderView
 
 
@@ -37,17 +37,17 @@ class MongoOrders:
         joins = [_joining(view) async for view in in_turns(views)]
         await write_alike([generation.orders for generation in generations], joins)
         for generation in generations:
-            await mark(generation, views)
+            await mark_for_roll_up(generation, views)
 
     async def one(self, order_id: str) -> Document | None:
         return await self._by_id.load(order_id)
 
     async def board(self, restaurant: str) -> Board:
-        async with answering():
+        async with store_call():
             return await read_board(self._generations.live, restaurant)
 
     async def _those(self, order_ids: Sequence[str]) -> dict[str, Document]:
-        async with answering():
+        async with store_call():
             found = self._generations.live.orders.find({"_id": {"$in": order_ids}})
             return {document["_id"]: document async for document in found}
 
@@ -69,5 +69,5 @@ def _joining(view: OrderView) -> UpdateOne:
     return UpdateOne({"_id": view.order_id}, [{"$set": joined}, DERIVE], upsert=True)
 
 
-def _newest(path: str, state: State) -> dict[str, Any]:
+def _newest(path: str, state: AggregateState) -> dict[str, Any]:
     return {"$max": [f"${path}", {"$literal": state}]}

@@ -18,7 +18,7 @@ from prometheus_client import Histogram
 from pymongo import ASCENDING, ReturnDocument
 from service_kit.runtime.components import Ready
 
-from query.storage.client import answering
+from query.storage.client import store_call
 from query.storage.generations import Generation, Generations
 from query.storage.sales.store import DIRTY, hour_key
 from query.views.merge import Document
@@ -103,7 +103,7 @@ async def roll_up_next(generation: Generation) -> float:
 
 async def roll_up_all(generation: Generation) -> None:
     """Sum up, at once and without a rest, whatever was written before this call."""
-    async with answering():
+    async with store_call():
         dirty = await generation.sales_days.distinct("_id", DIRTY)
     for key in dirty:
         if day := await _claimed(generation, {"_id": key}):
@@ -112,7 +112,7 @@ async def roll_up_all(generation: Generation) -> None:
 
 async def _claimed(generation: Generation, which: dict[str, Any]) -> Document | None:
     """A day to sum up, with the stamps and the time (by the store's clock) before that."""
-    async with answering():
+    async with store_call():
         return await generation.sales_days.find_one_and_update(
             {**DIRTY, **which},
             [{"$set": {"due": _from_now(CLAIM), "claimed": "$$NOW"}}],
@@ -128,11 +128,11 @@ async def _roll_up(generation: Generation, day: Document, began: float) -> None:
         sales = await _sales_of(generation, hour)
         kept = {"restaurant": hour.restaurant, "day": hour.day, "hour": hour.start}
         update = [{"$set": {**_literal(kept), "summary": _newest(stamp, sales)}}]
-        async with answering():
+        async with store_call():
             await generation.sales_hours.update_one({"_id": hour_key(hour)}, update, upsert=True)
     sales = await _sum_of_hours(generation, day)
     pause = max(SETTLE, REST * (time.perf_counter() - began))
-    async with answering():
+    async with store_call():
         await generation.sales_days.update_one(
             {"_id": day["_id"]}, _settled(day["stamp"], sales, pause, day["claimed"])
         )
@@ -140,7 +140,7 @@ async def _roll_up(generation: Generation, day: Document, began: float) -> None:
 
 async def _behind(generation: Generation, day: Document) -> list[tuple[Hour, int]]:
     """The hours of the day that were written to since they were summed up, with their stamps."""
-    async with answering():
+    async with store_call():
         found = await generation.sales_hours.find(_its_hours(day), {"summary.stamp": 1}).to_list()
     known = {each["_id"]: each["summary"]["stamp"] for each in found}
     hours = [(_hour(day, name), stamp) for name, stamp in day["hours"].items()]
@@ -159,7 +159,7 @@ async def _sales_of(generation: Generation, hour: Hour) -> Sales:
         COUNTED,
         batch_size=ORDERS_AT_ONCE,
     )
-    async with answering(CLAIM):
+    async with store_call(CLAIM):
         async for order in orders:
             sales.add_order(order)
     return sales
@@ -167,7 +167,7 @@ async def _sales_of(generation: Generation, hour: Hour) -> Sales:
 
 async def _sum_of_hours(generation: Generation, day: Document) -> Sales:
     sales = Sales()
-    async with answering(CLAIM):
+    async with store_call(CLAIM):
         async for hour in generation.sales_hours.find(_its_hours(day), {"summary": 1}):
             sales.add(Sales.stored(hour["summary"]))
     return sales

@@ -13,7 +13,7 @@ from typing import Any
 from pymongo import ASCENDING, UpdateOne
 from service_kit.runtime.clock import utc_now
 
-from query.storage.client import answering, write
+from query.storage.client import store_call, write
 from query.storage.generations import Generation, Generations
 from query.views.merge import Document
 from query.views.orders.view import OrderView
@@ -43,7 +43,7 @@ class MongoSales:
         now = _now()
         wanted = FRESHNESS | FIGURES | (ITEMS if items else {})
         days = self._generations.live.sales_days.find(_days(span), wanted, sort=[("_id", 1)])
-        async with answering():
+        async with store_call():
             found = await days.to_list()
         return Kept(_periods(found), _as_of(found, now))
 
@@ -51,7 +51,7 @@ class MongoSales:
         live, now = self._generations.live, _now()
         wanted = FRESHNESS | FIGURES | (ITEMS if items else {})
         hours = live.sales_hours.find(_hours(span), wanted, sort=[("_id", 1)])
-        async with answering():  # the days first: what they say of freshness is then true
+        async with store_call():  # the days first: what they say of freshness is then true
             days = await live.sales_days.find(_days(span), FRESHNESS).to_list()
             found = await hours.to_list()
         return Kept(_periods(found), _as_of(days, now))
@@ -59,7 +59,7 @@ class MongoSales:
     async def top(self, restaurant: str, day: str, limit: int) -> Document | None:
         now = _now()
         wanted = {"since": 1, "summary.currency": 1, "summary.items": {"$slice": limit}}
-        async with answering():
+        async with store_call():
             found = await self._generations.live.sales_days.find_one(
                 {"_id": f"{restaurant}/{day}"}, wanted
             )
@@ -68,7 +68,7 @@ class MongoSales:
         return {"as_of": _as_of([found], now), **found["summary"]}
 
 
-async def mark(generation: Generation, views: Sequence[OrderView]) -> None:
+async def mark_for_roll_up(generation: Generation, views: Sequence[OrderView]) -> None:
     """Have the hours summed up anew in which these orders were placed.
 
     Call it after the views were merged, and before their events are acknowledged. Repeating it
@@ -122,7 +122,7 @@ async def _hours_of_tickets(generation: Generation, views: Sequence[OrderView]) 
     ids = [view.order_id for view in views if _tells_of_waiting(view)]
     if not ids:
         return set()
-    async with answering():
+    async with store_call():
         placed = await (await generation.orders.aggregate(_placed(ids))).to_list()
     return {Hour(each["restaurant"], each["day"], each["start"]) for each in placed}
 

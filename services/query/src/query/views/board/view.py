@@ -8,7 +8,7 @@ from typing import Any
 from comanda_contracts import TicketStatus
 
 from query.views.board.estimate import Made, Work, ready_times
-from query.views.merge import State
+from query.views.merge import AggregateState
 from query.views.orders.status import ViewStatus
 from query.views.sales.histogram import moment
 
@@ -29,7 +29,9 @@ class _Round:
     order_id: str
 
 
-def board_of(orders: Sequence[State], made: Sequence[Sequence[float]], now: datetime) -> Board:
+def board_of(
+    orders: Sequence[AggregateState], made: Sequence[Sequence[float]], now: datetime
+) -> Board:
     """The board of a restaurant.
 
     `orders` are those on the board, the oldest first, as the store has them; `made` says of the
@@ -56,7 +58,7 @@ def board_of(orders: Sequence[State], made: Sequence[Sequence[float]], now: date
     }
 
 
-def _order(document: State) -> dict[str, Any]:
+def _order(document: AggregateState) -> dict[str, Any]:
     order = document["order"]
     return {
         "order_id": document["_id"],
@@ -67,7 +69,7 @@ def _order(document: State) -> dict[str, Any]:
     }
 
 
-def _unfinished(document: State) -> Iterable[_Round]:
+def _unfinished(document: AggregateState) -> Iterable[_Round]:
     """Its rounds that the kitchen still has to make; it may not know of one yet."""
     tickets = document.get("tickets", {})
     for each in document["order"]["rounds"]:
@@ -95,7 +97,7 @@ def _estimates(
     return {order_id: _to_the_millisecond(at) for order_id, at in last.items()}
 
 
-def _ready_at(document: State) -> str | None:
+def _ready_at(document: AggregateState) -> str | None:
     """When the last of its rounds was ready."""
     times = [ticket["ready_at"] for ticket in document.get("tickets", {}).values()]
     return max(filter(None, times), key=moment, default=None)

@@ -6,7 +6,7 @@ from typing import Any
 
 from comanda_contracts import Order, OrderStatus, TicketStatus
 
-from query.views.merge import State
+from query.views.merge import AggregateState
 
 
 class ViewStatus(StrEnum):
@@ -42,7 +42,7 @@ def rounds_as(status: TicketStatus, order: Order, *, voided: bool) -> dict[str, 
     }
 
 
-def status_of(order: State | None, tickets: Mapping[str, State]) -> str | None:
+def status_of(order: AggregateState | None, tickets: Mapping[str, AggregateState]) -> str | None:
     """The derived status; None while the order is not known.
 
     What ordering decided wins. An open order is as far as its rounds: one without a ticket is

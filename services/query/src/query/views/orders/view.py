@@ -1,8 +1,8 @@
 """The order view: an order and its tickets, folded from their events.
 
-Views are a join-semilattice: `of` maps an event to the view that knows this event alone, and
-`join` unites what two views know. A fold is therefore `join` over `of` of each event, and gives
-the same view whatever came twice, late or in another order.
+Views are a join-semilattice: `view_of` maps an event to the view that knows this event alone, and
+`merge` unites what two views know. A fold is therefore `merge` over the views of all events, and
+gives the same view whatever came twice, late or in another order.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from comanda_contracts import (
     TicketStatus,
 )
 
-from query.views.merge import State, newer
+from query.views.merge import AggregateState, newer
 from query.views.orders.search_terms import terms_of
 from query.views.orders.status import rounds_as, status_of
 
@@ -43,23 +43,23 @@ class OrderView:
 
     order_id: str
     restaurant: str
-    order: State | None = None
+    order: AggregateState | None = None
     """None while only tickets of the order were heard of."""
-    tickets: Mapping[str, State] = field(default_factory=dict)
+    tickets: Mapping[str, AggregateState] = field(default_factory=dict)
     """By the number of the round."""
     timeline: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     """An entry for each event, by its source and version."""
 
 
-def of(event: OrderEvent | TicketEvent) -> OrderView:
+def view_of(event: OrderEvent | TicketEvent) -> OrderView:
     """The view that knows this event alone.
 
     Raises OverflowError if the order was placed at a time that UTC can't express.
     """
-    return of_order(event) if isinstance(event, OrderEvent) else of_ticket(event)
+    return view_of_order(event) if isinstance(event, OrderEvent) else view_of_ticket(event)
 
 
-def of_order(event: OrderEvent) -> OrderView:
+def view_of_order(event: OrderEvent) -> OrderView:
     """The order as it is after the event."""
     order = event.order
     about = event.round if isinstance(event, ItemsAdded) else None
@@ -71,7 +71,7 @@ def of_order(event: OrderEvent) -> OrderView:
     )
 
 
-def of_ticket(event: TicketEvent) -> OrderView:
+def view_of_ticket(event: TicketEvent) -> OrderView:
     """The ticket as it is after the event."""
     ticket = event.ticket
     entry = _entry(event, "serving", ticket.round)
@@ -83,7 +83,7 @@ def of_ticket(event: TicketEvent) -> OrderView:
     )
 
 
-def join(one: OrderView, other: OrderView) -> OrderView:
+def merge(one: OrderView, other: OrderView) -> OrderView:
     """All that two views of one order know: commutative, associative and idempotent."""
     return OrderView(
         one.order_id,
@@ -105,12 +105,14 @@ def document(view: OrderView) -> dict[str, Any]:
     }
 
 
-def _each_newest(one: Mapping[str, State], other: Mapping[str, State]) -> Mapping[str, State]:
+def _each_newest(
+    one: Mapping[str, AggregateState], other: Mapping[str, AggregateState]
+) -> Mapping[str, AggregateState]:
     both = {number: newer(one[number], other[number]) for number in one.keys() & other.keys()}
     return {**one, **other, **both}
 
 
-def _order_state(order: Order) -> State:
+def _order_state(order: Order) -> AggregateState:
     """The order as JSON, and what the store finds it by and derives its status from."""
     state = order.model_dump(mode="json", exclude=NOT_SHOWN)
     return {
@@ -134,7 +136,7 @@ def _as_stored(at: datetime) -> datetime:
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
-def _ticket_state(ticket: Ticket) -> State:
+def _ticket_state(ticket: Ticket) -> AggregateState:
     return {"version": ticket.version, **ticket.model_dump(mode="json", include=OF_A_TICKET)}
 
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from comanda_contracts import OrderStatus, TicketStatus
 
-from query.views.merge import State
+from query.views.merge import AggregateState
 from query.views.sales import histogram as waiting
 from query.views.sales.histogram import Histogram, moment
 
@@ -139,7 +139,7 @@ class Sales:
             if ticket := tickets.get(str(each["round"])):
                 self._add_waiting(figures, each["ordered_at"], ticket)
 
-    def _add_items(self, at: datetime, lines: Sequence[State]) -> None:
+    def _add_items(self, at: datetime, lines: Sequence[AggregateState]) -> None:
         for line in lines:
             last = (at, line["name"])
             sold = self.items.setdefault(line["sku"], Sold(line["sku"], last))
@@ -149,7 +149,7 @@ class Sales:
         for sku in {line["sku"] for line in lines}:
             self.items[sku].orders += 1
 
-    def _add_waiting(self, figures: Figures, ordered_at: str, ticket: State) -> None:
+    def _add_waiting(self, figures: Figures, ordered_at: str, ticket: AggregateState) -> None:
         """A round that was recalled is not ready any more, whatever its `ready_at` says."""
         if ticket["status"] not in READY or not ticket["ready_at"]:
             return
@@ -188,7 +188,7 @@ class Hour:
     start: datetime
 
     @classmethod
-    def of(cls, restaurant: str, order: State) -> Self:
+    def of(cls, restaurant: str, order: AggregateState) -> Self:
         """The hour when the order was placed; no later event can change that."""
         start = order["placed_at"].replace(minute=0, second=0, microsecond=0)
         return cls(restaurant, order["business_day"], start)
