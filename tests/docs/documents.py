@@ -97,11 +97,12 @@ def diagrams(page: Path) -> list[str]:
     return [body for kind, body in CODE_BLOCK.findall(page.read_text()) if kind == "mermaid"]
 
 
-ARROW = re.compile(r"^(\w+)\s*(->>|-->>)\s*(\w+)\s*: \S.*$")
+ARROW = re.compile(r"^(\w+)\s*(->>|-->>)\s*(\w+)\s*: [^\s;#][^;#]*$")
+"""A semicolon would end the statement, a hash would begin an entity."""
 PARTICIPANT = re.compile(r"^(?:participant|actor) (\w+)(?: as \S.*)?$")
 OPENS = re.compile(r"^(alt|opt|loop|par|critical|rect)\b")
 CONTINUES = re.compile(r"^(else|and|option)\b")
-NOTE = re.compile(r"^Note (?:over|left of|right of) (\w+)(?:,\s*(\w+))?: \S.*$")
+NOTE = re.compile(r"^Note (?:over|left of|right of) (\w+)(?:,\s*(\w+))?: [^;#]+$")
 NODE = r"\w+(?:\[\[.+?\]\]|\[\(.+?\)\]|\(\[.+?\]\)|\[.+?\])?"
 EDGE = re.compile(rf"^{NODE}(?: (?:<?--|<?==) .+? (?:-->|==>)| (?:-->|==>)) {NODE}$")
 NODES = re.compile(rf"^{NODE}$")

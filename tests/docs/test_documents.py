@@ -178,7 +178,14 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path, link: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["A->>C: nobody declared C", "A->>B", "A=>>B: no such arrow", "loop for ever", "words"],
+    [
+        "A->>C: nobody declared C",
+        "A->>B",
+        "A=>>B: no such arrow",
+        "A->>B: this; that",
+        "loop for ever",
+        "words",
+    ],
 )
 def test_a_line_that_is_no_diagram_is_found(line: str) -> None:
     diagram = f"sequenceDiagram\n    participant A\n    participant B\n    {line}\n"
