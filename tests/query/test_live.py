@@ -246,7 +246,7 @@ async def test_who_has_the_board_as_it_is_is_not_sent_it_again(
 async def test_while_nothing_happens_a_feed_says_that_it_is_alive(
     replica: Replica, restaurant: str, feed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(live, "HEARTBEAT_INTERVAL_S", 0.05)
     order = an_order(restaurant=restaurant)
     await store(replica.orders, placed(order))
     path = {
@@ -305,7 +305,7 @@ async def test_however_many_read_a_change_is_read_once(
 async def test_a_reader_too_slow_is_sent_away_while_others_go_on(
     replica: Replica, restaurant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "BEHIND", 10)
+    monkeypatch.setattr(live, "READER_LAG_MAX_CHANGES", 10)
     before = too_slow()
     small = httpx.AsyncHTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)])
     name = "x" * 100_000
@@ -334,7 +334,7 @@ def too_slow() -> float:
 async def test_a_reader_who_takes_nothing_is_left(
     replica: Replica, restaurant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sse, "SEND_WITHIN", 0.2)
+    monkeypatch.setattr(sse, "SEND_TIMEOUT_S", 0.2)
     small = httpx.AsyncHTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)])
     order = an_order(restaurant=restaurant, customer="x" * 8_000_000)
     await store(replica.orders, placed(order))

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
-from service_kit.http.fast_lane import FastLane, Lane, Plain
+from service_kit.http.fast_lane import FastLane, Lane, RawRequest
 from service_kit.http.problems import ProblemError
 from service_kit.http.server import application
 from service_kit.runtime.tracing import current_trace
@@ -15,12 +15,12 @@ from service_kit.runtime.tracing import current_trace
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-def take(request: Plain) -> Awaitable[Response] | None:
+def take(request: RawRequest) -> Awaitable[Response] | None:
     """Everything but a body that says `unusual`."""
     return None if request.body == b"unusual" else answer(request)
 
 
-async def answer(request: Plain) -> Response:
+async def answer(request: RawRequest) -> Response:
     if request.body == b"refused":
         raise ProblemError(409, "not-now", "Not now.", headers={"Retry-After": "1"})
     said = f"lane {request.parts[1]} {request.query} {request.body.decode()}"

@@ -44,7 +44,7 @@ HERE = "la-piazza"
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bookmarks, "EVERY", EVERY)
     monkeypatch.setattr(bookmarks, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(queue, "BEHIND", BEHIND)
+    monkeypatch.setattr(queue, "READER_LAG_MAX_CHANGES", BEHIND)
 
 
 @pytest.fixture

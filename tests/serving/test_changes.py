@@ -22,7 +22,7 @@ def changed(sequence: int, ticket: Ticket) -> Changed:
 
 
 async def news_of(reader: Reader[Changed]) -> list[Changed | None]:
-    return [change async for change in reader.news()]
+    return [change async for change in reader.updates()]
 
 
 def test_what_came_after_a_sequence_is_known_for_each_restaurant() -> None:
@@ -48,7 +48,7 @@ def test_a_sequence_that_has_not_come_is_not_known() -> None:
 def test_of_what_came_long_ago_it_is_known_only_that_it_is_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(live, "KEPT", 2)
+    monkeypatch.setattr(live, "REPLAY_BUFFER_CHANGES", 2)
     latest, tickets = Changes(), [a_ticket() for _ in range(3)]
 
     for sequence, ticket in enumerate(tickets, start=1):
@@ -59,7 +59,7 @@ def test_of_what_came_long_ago_it_is_known_only_that_it_is_forgotten(
 
 
 def test_who_missed_very_much_is_not_told_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "BEHIND", 2)
+    monkeypatch.setattr(live, "READER_LAG_MAX_CHANGES", 2)
     latest = Changes()
     for sequence in range(1, 4):
         latest.note(arrival(sequence, queued(a_ticket())))
@@ -76,7 +76,7 @@ async def test_what_can_not_be_read_is_left_out(subject: str) -> None:
         latest.note(arrival(2, queued(ticket)))
 
         assert latest.since("la-piazza", 0) == [changed(2, ticket)]
-        assert await anext(aiter(reader.news())) == changed(2, ticket)
+        assert await anext(aiter(reader.updates())) == changed(2, ticket)
 
 
 async def test_every_reader_of_the_restaurant_is_told() -> None:
@@ -86,7 +86,7 @@ async def test_every_reader_of_the_restaurant_is_told() -> None:
         latest.note(arrival(2, queued(a_ticket(restaurant="da-mario"))))
 
         for reader in (one, other):
-            assert await anext(aiter(reader.news())) == changed(1, ticket)
+            assert await anext(aiter(reader.updates())) == changed(1, ticket)
 
 
 async def test_the_news_end_when_all_readers_are_ended() -> None:
@@ -100,10 +100,10 @@ async def test_the_news_end_when_all_readers_are_ended() -> None:
 async def test_a_reader_who_falls_behind_comes_to_an_end_and_no_other_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(live, "BEHIND", 2)
+    monkeypatch.setattr(live, "READER_LAG_MAX_CHANGES", 2)
     latest, tickets = Changes(), [a_ticket() for _ in range(3)]
     with latest.reader("la-piazza") as slow, latest.reader("la-piazza") as quick:
-        quick_news = aiter(quick.news())
+        quick_news = aiter(quick.updates())
         for sequence, ticket in enumerate(tickets, start=1):
             latest.note(arrival(sequence, queued(ticket)))
 

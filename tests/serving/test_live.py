@@ -14,7 +14,7 @@ from comanda_contracts.streams import TICKETS
 from comanda_local.servers import Nats
 from prometheus_client import REGISTRY
 from service_kit.http import live_feed as live
-from service_kit.http.server import GRACE
+from service_kit.http.server import SHUTDOWN_GRACE_S
 from service_kit.nats.jetstream import connected
 from serving.domain.ticket import TicketLine
 
@@ -176,7 +176,9 @@ async def test_the_service_ends_at_once_when_it_is_told_to_though_screens_watch(
         for screen in watched:
             await screen.next()
 
-        stopping = asyncio.create_task(asyncio.to_thread(service.process.stop, grace=GRACE - 1))
+        stopping = asyncio.create_task(
+            asyncio.to_thread(service.process.stop, grace=SHUTDOWN_GRACE_S - 1)
+        )
 
         assert [await screen.rest() for screen in watched] == [[]] * 5
         assert await stopping == 0
@@ -198,7 +200,7 @@ async def _readers(http: httpx.AsyncClient, number: int) -> bool:
 async def test_while_nothing_happens_the_feed_says_that_it_is_alive(
     new_nats_server: Callable[[], Nats], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(live, "HEARTBEAT_INTERVAL_S", 0.05)
     async with in_this_process(new_nats_server().url) as url, watching(url) as screen:
         await screen.next()
 
@@ -244,7 +246,7 @@ async def test_a_reader_too_slow_to_follow_is_sent_away_and_can_come_back(
     new_nats_server: Callable[[], Nats], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nats = new_nats_server()
-    monkeypatch.setattr(live, "BEHIND", 20)
+    monkeypatch.setattr(live, "READER_LAG_MAX_CHANGES", 20)
     lines = tuple(
         TicketLine(sku=f"sku-{number}", name="Margherita", quantity=1, note="x" * 200)
         for number in range(200)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from service_kit.http.server import GRACE
+from service_kit.http.server import SHUTDOWN_GRACE_S
 
 from tests.deploy.cluster import Pod, of_kind, pods, quantity, selects
 from tests.deploy.manifests import Manifest, named
@@ -48,7 +48,7 @@ def services_are_probed_and_drained(manifests: Sequence[Manifest]) -> Iterator[s
         pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
         if not pause:
             yield f"{pod.name} stops while others still send to it: no preStop pause"
-        if pod.spec.get("terminationGracePeriodSeconds", 30) < pause + 2 * GRACE:
+        if pod.spec.get("terminationGracePeriodSeconds", 30) < pause + 2 * SHUTDOWN_GRACE_S:
             yield f"{pod.name} is killed before it can have drained"
         update = pod.owner["spec"].get("strategy", {}).get("rollingUpdate", {})
         if update.get("maxUnavailable") != 0:

@@ -5,7 +5,7 @@ from uuid import UUID
 from comanda_contracts.streams import COMMANDS, DEAD_LETTERS
 from fastapi import FastAPI
 from service_kit.http.fast_lane import FastLane
-from service_kit.http.openapi_examples import illustrate
+from service_kit.http.openapi_examples import add_examples
 from service_kit.http.server import application
 from service_kit.nats.consumer import consume
 from service_kit.nats.jetstream import connected, jetstream, set_up_stream
@@ -68,7 +68,7 @@ def bootstrap(settings: Settings) -> FastAPI:
     place = placing(commands, clock=utc_now, new_id=new_id)
     app.include_router(order_routes(commands, place, clock=utc_now))
     app.add_middleware(FastLane, lanes=[placing_lane(place)])
-    illustrate(app, BODIES)
+    add_examples(app, BODIES)
     return app
 
 

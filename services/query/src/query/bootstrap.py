@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from comanda_contracts.streams import DEAD_LETTERS, Stream
 from fastapi import APIRouter, FastAPI
-from service_kit.http.draining import AtEnd
+from service_kit.http.draining import ShutdownHook
 from service_kit.http.fast_lane import FastLane, Lane
-from service_kit.http.openapi_examples import illustrate
+from service_kit.http.openapi_examples import add_examples
 from service_kit.http.server import application
 from service_kit.nats.consumer import Consumer, consume
 from service_kit.nats.jetstream import connected, jetstream, set_up_stream
@@ -73,7 +73,7 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
         components.append(Component("abandoned-transactions", ending, required=False))
         components.append(Component("roll-up", RollUp(generations).run, required=False))
     components.append(_lag(settings, role))
-    app = application("Comanda query", DESCRIPTION, components, at_end=answers.at_end)
+    app = application("Comanda query", DESCRIPTION, components, on_shutdown=answers.on_shutdown)
     if role is not Role.PROJECTOR:
         answers.add_to(app)
     _close_in_the_end(app, client)
@@ -87,14 +87,14 @@ class Answers(NamedTuple):
     lanes: list[Lane]
     following: Following
     beside: list[Component]
-    at_end: list[AtEnd]
+    on_shutdown: list[ShutdownHook]
 
     def add_to(self, app: FastAPI) -> None:
         """Have the application give the answers."""
         for each in self.routes:
             app.include_router(each)
         app.add_middleware(FastLane, lanes=self.lanes)
-        illustrate(app, ANSWERS)
+        add_examples(app, ANSWERS)
 
 
 def answers_from(generations: Generations, *, min_version_wait: float) -> Answers:
@@ -119,7 +119,7 @@ def answers_from(generations: Generations, *, min_version_wait: float) -> Answer
         [board_lane(boards), order_lane(order), list_lane(listed), top_lane(tops)],
         following,
         beside=[Component("changes", following.follow, required=False)],
-        at_end=[live.close, boards.close],
+        on_shutdown=[live.close, boards.close],
     )
 
 

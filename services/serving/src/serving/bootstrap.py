@@ -4,7 +4,7 @@ from functools import partial
 
 from comanda_contracts.streams import DEAD_LETTERS, TICKETS
 from fastapi import FastAPI
-from service_kit.http.openapi_examples import illustrate
+from service_kit.http.openapi_examples import add_examples
 from service_kit.http.server import application
 from service_kit.nats.consumer import consume
 from service_kit.nats.jetstream import connected, jetstream, set_up_stream
@@ -41,7 +41,7 @@ def bootstrap(settings: Settings) -> FastAPI:
             Component("orders", partial(_hear_orders, settings), required=False),
             Component("bookmark", partial(_keep_bookmark, settings, queue), required=False),
         ],
-        at_end=[queue.close],
+        on_shutdown=[queue.close],
     )
     app.include_router(
         routes(
@@ -52,7 +52,7 @@ def bootstrap(settings: Settings) -> FastAPI:
             new_id=uuid7,
         )
     )
-    illustrate(app, ANSWERS)
+    add_examples(app, ANSWERS)
     return app
 
 

@@ -1,4 +1,4 @@
-"""How a service leaves: it says so, serves on until nobody comes any more, and only then ends."""
+"""Graceful shutdown: a service reports that it is not ready, serves on for a while, then ends."""
 
 import asyncio
 import signal
@@ -11,23 +11,23 @@ import uvicorn
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-AtEnd = Callable[[], None]
-"""Ends what never ends by itself, such as a live feed; called in the event loop."""
+ShutdownHook = Callable[[], None]
+"""Ends responses that never end by themselves, such as live feeds; called in the event loop."""
 
 
-class Leaving:
-    """Whether the service is about to leave; wraps its application.
+class Draining:
+    """Whether the service has been told to end, and the hooks to call when it does.
 
-    An answer that is given meanwhile is the last one on its connection: whoever comes again
-    connects anew, to a replica that stays.
+    A response that is sent while draining is the last one on its connection, so that clients
+    reconnect, to a replica that stays.
     """
 
-    def __init__(self, at_end: Sequence[AtEnd]) -> None:
+    def __init__(self, on_shutdown: Sequence[ShutdownHook]) -> None:
         self.begun = False
-        self.at_end = at_end
+        self.on_shutdown = on_shutdown
 
-    def told_to(self, app: ASGIApp) -> ASGIApp:
-        """The application, which sends its callers elsewhere once this has begun."""
+    def closing_connections(self, app: ASGIApp) -> ASGIApp:
+        """The application; once draining has begun, its responses close their connections."""
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             async def send_on(message: Message) -> None:
@@ -41,32 +41,32 @@ class Leaving:
 
 
 class DrainingServer(uvicorn.Server):
-    """On SIGTERM it serves on for `drain` seconds, then ends; on SIGINT it ends at once.
+    """On SIGTERM it serves on for `drain_s` seconds, then ends; on SIGINT it ends at once.
 
-    It takes a while until nobody sends to a replica that is not ready any more. What is sent
-    meanwhile is answered as ever, and requests in flight are, too, at the end.
+    Load balancers take a while to notice that a replica is not ready any more. Requests that they
+    send meanwhile, and those in flight at the end, are answered as usual.
     """
 
-    def __init__(self, config: uvicorn.Config, leaving: Leaving, drain: float) -> None:
+    def __init__(self, config: uvicorn.Config, draining: Draining, drain_s: float) -> None:
         super().__init__(config)
-        self._leaving = leaving
-        self._drain = drain
+        self._draining = draining
+        self._drain_s = drain_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Called by the signal's handler."""
+        """Begin to drain, or end; called by the signal handler."""
         end = partial(super().handle_exit, sig, frame)
-        if sig == signal.SIGTERM and not self._leaving.begun and self.started:
-            self._leaving.begun = True
-            self._loop.call_soon_threadsafe(self._loop.call_later, self._drain, end)
+        if sig == signal.SIGTERM and not self._draining.begun and self.started:
+            self._draining.begun = True
+            self._loop.call_soon_threadsafe(self._loop.call_later, self._drain_s, end)
         else:
-            self._leaving.begun = True
+            self._draining.begun = True
             end()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for end in self._leaving.at_end:
+        for end in self._draining.on_shutdown:
             end()
         await super().shutdown(sockets)

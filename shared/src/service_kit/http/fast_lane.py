@@ -1,4 +1,4 @@
-"""A lane ahead of the framework, for requests that come so often that it is most of their cost."""
+"""Lanes ahead of the framework, for requests so frequent that it would be most of their cost."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -8,41 +8,42 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service_kit.http.problems import LONGEST_BODY, ProblemError
+from service_kit.http.problems import MAX_BODY_BYTES, ProblemError
 from service_kit.runtime.tracing import traced
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
-    """A request of which nothing but its method and path was looked at."""
+class RawRequest:
+    """A request of which only the method and the path have been looked at."""
 
     path: str
     parts: re.Match[str]
-    """What the lane's pattern found in the path."""
+    """The match of the lane's pattern with the path."""
     query: str
     headers: Mapping[str, str]
-    """By their names in small letters."""
+    """By their names in lower case."""
     body: bytes
 
 
-Take = Callable[[Plain], Awaitable[Response] | None]
-"""The answer to a request, or None if there is anything unusual about it.
+LaneHandler = Callable[[RawRequest], Awaitable[Response] | None]
+"""Answers a request, or returns None if there is anything unusual about it.
 
-It has no refusals of its own: what it does not take the framework answers, and says what is wrong.
+It refuses nothing itself: a request that it does not take goes on to the framework, which answers
+or says what is wrong.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Requests of one kind: with this method, and a path that the pattern matches as a whole."""
+    """The requests with this method and a path that the pattern matches as a whole."""
 
     method: str
     path: re.Pattern[str]
-    take: Take
+    handle: LaneHandler
 
 
 class FastLane:
-    """ASGI middleware that has a request answered by the lane it is for; all others go on."""
+    """ASGI middleware that lets a request's lane answer it; requests without a lane go on."""
 
     def __init__(self, app: ASGIApp, lanes: Sequence[Lane]) -> None:
         self.app = app
@@ -51,20 +52,20 @@ class FastLane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         read: list[Message] = []
 
-        async def again() -> Message:
+        async def replay() -> Message:
             return read.pop(0) if read else await receive()
 
-        answer = await self._taken(scope, receive, read)
+        answer = await self._lane_answer(scope, receive, read)
         if answer is None:
-            await self.app(scope, again, send)
+            await self.app(scope, replay, send)
         else:
             response = await _answered(answer, scope)
             await response(scope, receive, send)
 
-    async def _taken(
+    async def _lane_answer(
         self, scope: Scope, receive: Receive, read: list[Message]
     ) -> Awaitable[Response] | None:
-        """The answer, if a lane takes the request; `read` gets what was read to find that out."""
+        """The answer, if a lane takes the request; what is received meanwhile goes to `read`."""
         if scope["type"] != "http":
             return None
         for lane in self._lanes:
@@ -78,16 +79,16 @@ class FastLane:
         if not is_usual or not length.isdigit():
             return None
         body = b""
-        if 0 < int(length) <= LONGEST_BODY:
+        if 0 < int(length) <= MAX_BODY_BYTES:
             body = await _body(receive, read)
         if len(body) != int(length):
             return None
         query = str(scope["query_string"], "latin-1")
-        return lane.take(Plain(scope["path"], parts, query, headers, body))
+        return lane.handle(RawRequest(scope["path"], parts, query, headers, body))
 
 
 async def _body(receive: Receive, read: list[Message]) -> bytes:
-    """All that comes of the body, which is as long as was declared unless the client left."""
+    """The body, or the part of it that came before the client disconnected."""
     read.append(await receive())
     while read[-1].get("more_body"):
         read.append(await receive())
@@ -95,7 +96,7 @@ async def _body(receive: Receive, read: list[Message]) -> bytes:
 
 
 async def _answered(answer: Awaitable[Response], scope: Scope) -> Response:
-    """The answer or refusal, within the trace that the request belongs to."""
+    """The answer or refusal, made within the request's trace."""
     with traced(Headers(scope=scope)):
         try:
             return await answer

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from service_kit.http.draining import Leaving
+from service_kit.http.draining import Draining
 from service_kit.runtime.components import Component
 
 
-def health_routes(components: Sequence[Component], leaving: Leaving) -> APIRouter:
+def health_routes(components: Sequence[Component], draining: Draining) -> APIRouter:
     """`/health/live`, `/health/ready` and `/metrics`.
 
-    A service that is leaving is not ready, nor is one that lacks a required component.
+    A service is ready when every required component is, and it has not been told to end.
     """
     router = APIRouter(include_in_schema=False)
 
@@ -24,10 +24,10 @@ def health_routes(components: Sequence[Component], leaving: Leaving) -> APIRoute
     @router.get("/health/ready")
     async def ready() -> JSONResponse:
         has_all = all(component.ready for component in components if component.required)
-        is_ready = has_all and not leaving.begun
+        is_ready = has_all and not draining.begun
         return JSONResponse(
             {
-                "status": "ready" if is_ready else "leaving" if leaving.begun else "not ready",
+                "status": "ready" if is_ready else "leaving" if draining.begun else "not ready",
                 "components": {component.name: component.state for component in components},
             },
             status_code=200 if is_ready else 503,

@@ -1,4 +1,4 @@
-"""Live feeds: the latest changes of each topic, and the readers who wait for the next ones."""
+"""Live feeds: the latest changes of each topic, and the readers that wait for the next ones."""
 
 import asyncio
 import contextlib
@@ -12,16 +12,16 @@ from prometheus_client import Counter, Gauge
 
 log = structlog.get_logger()
 
-KEPT = 10_000
-"""Changes, over all topics, that are kept for readers who come back."""
-BEHIND = 1_000
-"""Changes that a reader may be behind; one that is more is told to begin anew."""
-HEARTBEAT = 15.0
-"""Seconds without a change after which a reader is told that there is none."""
+REPLAY_BUFFER_CHANGES = 10_000
+"""Changes, over all topics, that are kept for readers that reconnect."""
+READER_LAG_MAX_CHANGES = 1_000
+"""Changes that a reader may be behind; one that is further behind has to start anew."""
+HEARTBEAT_INTERVAL_S = 15.0
+"""Seconds without a change after which a reader is sent a heartbeat."""
 
 
 class Ordered(Protocol):
-    """What says which of two changes came first."""
+    """A position in the order of changes: of two, one comes first."""
 
     def __le__(self, other: Any, /) -> bool: ...
     def __gt__(self, other: Any, /) -> bool: ...
@@ -29,105 +29,105 @@ class Ordered(Protocol):
 
 Position = TypeVar("Position", bound=Ordered)
 Change = TypeVar("Change")
-News = TypeVar("News")
+Update = TypeVar("Update")
 
 
-class Kept(Generic[Position, Change]):
-    """The latest changes in their order; what happened up to `begin` is not known."""
+class ReplayBuffer(Generic[Position, Change]):
+    """The latest changes in their order; changes up to `begin` are not known."""
 
     def __init__(self, begin: Position) -> None:
-        self._forgotten: Position = begin
+        self._dropped_up_to: Position = begin
         self.last: Position = begin
         self._changes: deque[tuple[Position, str | None, Change]] = deque()
 
-    def note(self, position: Position, topic: str | None, change: Change) -> None:
-        """Take in what came next."""
-        if len(self._changes) == KEPT:
-            self._forgotten, _, _ = self._changes.popleft()
+    def append(self, position: Position, topic: str | None, change: Change) -> None:
+        """Add the next change; the oldest is dropped when the buffer is full."""
+        if len(self._changes) == REPLAY_BUFFER_CHANGES:
+            self._dropped_up_to, _, _ = self._changes.popleft()
         self._changes.append((position, topic, change))
         self.last = position
 
     def since(self, topic: str, position: Position) -> list[tuple[Position, Change]] | None:
-        """The topic's changes after `position`; None if not all are known, or too many."""
-        if not self._forgotten <= position <= self.last:
+        """The topic's changes after `position`; None if some are dropped, or they are too many."""
+        if not self._dropped_up_to <= position <= self.last:
             return None
         missed = [(at, change) for at, of, change in self._changes if at > position and of == topic]
-        return missed if len(missed) <= BEHIND else None
+        return missed if len(missed) <= READER_LAG_MAX_CHANGES else None
 
 
-class Reader(Generic[News]):
-    """What one reader has still to be sent: it ends rather than grow without bound."""
+class Reader(Generic[Update]):
+    """One reader's queue of updates; it is bounded, and a reader that fills it is ended."""
 
     def __init__(self) -> None:
-        self._waiting: asyncio.Queue[News | None] = asyncio.Queue(BEHIND)
+        self._queue: asyncio.Queue[Update | None] = asyncio.Queue(READER_LAG_MAX_CHANGES)
 
-    def tell(self, news: News) -> bool:
-        """Whether there was room for the news; if not, the reader is at its end."""
-        if self._waiting.full():
+    def offer(self, update: Update) -> bool:
+        """Queue an update. Returns False, and ends the reader, if the queue is full."""
+        if self._queue.full():
             self.end()
             return False
-        self._waiting.put_nowait(news)
+        self._queue.put_nowait(update)
         return True
 
     def end(self) -> None:
-        """Let the reader come to its end at once: it will ask again for what it has not got."""
-        while not self._waiting.empty():
-            self._waiting.get_nowait()
-        self._waiting.put_nowait(None)
+        """End the reader at once; the client reconnects and asks for what it has not got."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._queue.put_nowait(None)
 
-    async def news(self) -> AsyncIterator[News | None]:
-        """The news as they come, until the end; None whenever nothing came for a while."""
+    async def updates(self) -> AsyncIterator[Update | None]:
+        """The updates as they come, until the end; None stands for a heartbeat."""
         while True:
             try:
-                async with asyncio.timeout(HEARTBEAT):
-                    news = await self._waiting.get()
+                async with asyncio.timeout(HEARTBEAT_INTERVAL_S):
+                    update = await self._queue.get()
             except TimeoutError:
                 yield None
                 continue
-            if news is None:
+            if update is None:
                 return
-            yield news
+            yield update
 
 
-class Readers(Generic[News]):
-    """The readers of each topic; `present` and `too_slow` measure them."""
+class Readers(Generic[Update]):
+    """The readers of each topic; the metrics `present` and `too_slow` count them."""
 
     def __init__(self, present: Gauge, too_slow: Counter) -> None:
         self._present = present
         self._too_slow = too_slow
-        self._of: dict[str, set[Reader[News]]] = defaultdict(set)
+        self._by_topic: dict[str, set[Reader[Update]]] = defaultdict(set)
 
     @property
     def topics(self) -> AbstractSet[str]:
-        """What anybody reads."""
-        return self._of.keys()
+        """The topics that have readers."""
+        return self._by_topic.keys()
 
     @contextlib.contextmanager
-    def reader(self, topic: str) -> Iterator[Reader[News]]:
-        """One more reader of the topic from now on."""
-        reader: Reader[News] = Reader()
-        self._of[topic].add(reader)
+    def reader(self, topic: str) -> Iterator[Reader[Update]]:
+        """A new reader of the topic, for as long as the context lasts."""
+        reader: Reader[Update] = Reader()
+        self._by_topic[topic].add(reader)
         self._present.inc()
         try:
             yield reader
         finally:
             self._present.dec()
-            self._forget(topic, reader)
+            self._remove(topic, reader)
 
-    def tell(self, topic: str, news: News) -> None:
-        """Tell all readers of the topic; who is too far behind comes to an end."""
-        for reader in [each for each in self._of.get(topic, ()) if not each.tell(news)]:
-            self._forget(topic, reader)
+    def publish(self, topic: str, update: Update) -> None:
+        """Send an update to all readers of the topic; those that are too slow are ended."""
+        for reader in [each for each in self._by_topic.get(topic, ()) if not each.offer(update)]:
+            self._remove(topic, reader)
             self._too_slow.inc()
             log.info("live reader too slow", topic=topic)
 
     def end(self) -> None:
         """End all readers."""
-        for reader in [each for readers in self._of.values() for each in readers]:
+        for reader in [each for readers in self._by_topic.values() for each in readers]:
             reader.end()
 
-    def _forget(self, topic: str, reader: Reader[News]) -> None:
-        readers = self._of[topic]
+    def _remove(self, topic: str, reader: Reader[Update]) -> None:
+        readers = self._by_topic[topic]
         readers.discard(reader)
         if not readers:
-            del self._of[topic]
+            del self._by_topic[topic]

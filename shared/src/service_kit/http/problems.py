@@ -15,15 +15,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 log = structlog.get_logger()
 
-LONGEST_BODY = 256 * 1024
-"""Bytes; a longer request is refused with 413 before it is read."""
+MAX_BODY_BYTES = 256 * 1024
+"""A longer request is refused with 413 before it is read."""
 
-CODES = {404: "not-found", 405: "method-not-allowed", 413: "content-too-large"}
-"""Of refusals that the framework raises."""
+FRAMEWORK_CODES = {404: "not-found", 405: "method-not-allowed", 413: "content-too-large"}
+"""Codes of the refusals that the framework raises, by status."""
 
 
 class FieldError(BaseModel):
-    """What is wrong with one field."""
+    """A field and what is wrong with it."""
 
     field: str = Field(examples=["lines.0.quantity"])
     detail: str = Field(examples=["Input should be greater than or equal to 1"])
@@ -41,7 +41,7 @@ class Problem(BaseModel):
 
 
 class ProblemError(Exception):
-    """A request can't be done. Raise it anywhere below a route."""
+    """A refusal of a request; raise it anywhere below a route."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class ProblemError(Exception):
         self.extensions = extensions
 
     def details(self) -> dict[str, Any]:
-        """The problem details, as JSON holds them."""
+        """The problem details as JSON values."""
         return {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -75,7 +75,7 @@ class ProblemError(Exception):
         }
 
     def response(self) -> Response:
-        """The refusal as an answer over HTTP."""
+        """The HTTP response."""
         return Response(
             json.dumps(self.details()),  # in ASCII, whatever a client put into a name it repeats
             self.status,
@@ -85,7 +85,7 @@ class ProblemError(Exception):
 
 
 def problem_responses(*refused: ProblemError) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI responses of a route that may refuse so, with what each says as an example."""
+    """The OpenAPI responses of a route that may refuse so, each refusal as an example."""
     schema = Problem.model_json_schema()
     schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldError"]
     responses: dict[int | str, dict[str, Any]] = {}
@@ -104,15 +104,17 @@ def malformed_json() -> ProblemError:
 
 
 def too_large() -> ProblemError:
-    """The body is longer than `LONGEST_BODY`."""
-    return ProblemError(413, "content-too-large", f"The body is longer than {LONGEST_BODY} bytes.")
+    """The body is longer than `MAX_BODY_BYTES`."""
+    return ProblemError(
+        413, "content-too-large", f"The body is longer than {MAX_BODY_BYTES} bytes."
+    )
 
 
 class DeclaredBodyLimit:
-    """ASGI middleware that refuses, unread, a body declared to be longer than `LONGEST_BODY`.
+    """ASGI middleware that refuses, unread, a body declared to be longer than `MAX_BODY_BYTES`.
 
     Starlette's own limit is kept behind it for a body whose length is not declared; it answers in
-    plain text where it is.
+    plain text in that case.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -120,14 +122,14 @@ class DeclaredBodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         length = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
-        if length.isdigit() and int(length) > LONGEST_BODY:
+        if length.isdigit() and int(length) > MAX_BODY_BYTES:
             await too_large().response()(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
 
 def answer_with_problems(app: FastAPI) -> None:
-    """Make every refusal and failure of the application a problem+json answer."""
+    """Have every refusal and failure of the application answered as problem+json."""
 
     @app.exception_handler(ProblemError)
     async def refused(_: Request, error: ProblemError) -> Response:
@@ -142,7 +144,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> Response:
-        code = CODES.get(error.status_code, "refused")
+        code = FRAMEWORK_CODES.get(error.status_code, "refused")
         detail, headers = str(error.detail), error.headers
         return ProblemError(error.status_code, code, detail, headers=headers).response()
 
@@ -154,7 +156,10 @@ def answer_with_problems(app: FastAPI) -> None:
 
 
 def invalid_request(problems: Sequence[Any], body: Any) -> ProblemError:
-    """What pydantic found wrong with a request, whose locations begin with where it was found."""
+    """The refusal of an invalid request, from pydantic's errors.
+
+    The location of each error begins with the part of the request: `body`, `query` or `path`.
+    """
     errors = [
         FieldError(field=_field(problem, body), detail=str(problem["msg"])) for problem in problems
     ]

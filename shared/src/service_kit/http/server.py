@@ -9,20 +9,20 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
-from service_kit.http.draining import AtEnd, DrainingServer, Leaving
+from service_kit.http.draining import Draining, DrainingServer, ShutdownHook
 from service_kit.http.health import health_routes
-from service_kit.http.problems import LONGEST_BODY, DeclaredBodyLimit, answer_with_problems
+from service_kit.http.problems import MAX_BODY_BYTES, DeclaredBodyLimit, answer_with_problems
 from service_kit.runtime.components import Component, running
 from service_kit.runtime.settings import ServiceSettings
 from service_kit.runtime.tracing import TraceContext
 
-GRACE = 10
-"""Seconds that requests in flight are given to end when the service is told to stop."""
+SHUTDOWN_GRACE_S = 10
+"""Seconds that requests in flight have to end when the service stops."""
 
-COLLECTIONS = (20_000, 20, 50)
-"""Objects, and younger collections, after which garbage that holds itself is looked for."""
+GC_THRESHOLDS = (20_000, 20, 50)
+"""Thresholds of the garbage collector's three generations; Python's own are 700, 10 and 10."""
 
-CANNOT_START = 3
+EXIT_CANNOT_START = 3
 """The exit code when the port is taken or the application fails at its start."""
 
 
@@ -31,13 +31,13 @@ def application(
     description: str,
     components: Sequence[Component],
     *,
-    at_end: Sequence[AtEnd] = (),
+    on_shutdown: Sequence[ShutdownHook] = (),
 ) -> FastAPI:
     """An application that runs `components` for as long as it is up.
 
-    `at_end` ends the answers that never end by themselves, before those in flight are waited for.
+    `on_shutdown` ends the responses that never end by themselves; then those in flight are awaited.
     """
-    leaving = Leaving(at_end)
+    draining = Draining(on_shutdown)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -51,21 +51,21 @@ def application(
         lifespan=lifespan,
     )
     app.add_middleware(TraceContext)
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=LONGEST_BODY)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(DeclaredBodyLimit)
-    app.include_router(health_routes(components, leaving))
-    app.state.leaving = leaving
+    app.include_router(health_routes(components, draining))
+    app.state.draining = draining
     answer_with_problems(app)
     return app
 
 
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
-    """Serve until SIGTERM or SIGINT, and leave without a request that fails."""
+    """Serve until SIGTERM or SIGINT, then shut down without failing a request."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises it again after a clean end
-    leaving: Leaving = app.state.leaving
+    draining: Draining = app.state.draining
     config = uvicorn.Config(
-        leaving.told_to(app),
+        draining.closing_connections(app),
         host=settings.http_host,
         port=settings.http_port,
         loop="uvloop",
@@ -73,21 +73,21 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         access_log=False,
         log_config=None,
         timeout_keep_alive=60,
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
     )
     _collect_seldom()
-    server = DrainingServer(config, leaving, settings.drain_seconds)
+    server = DrainingServer(config, draining, settings.drain_seconds)
     server.run()
     if not server.started:
-        raise SystemExit(CANNOT_START)
+        raise SystemExit(EXIT_CANNOT_START)
 
 
 def _collect_seldom() -> None:
-    """Look for garbage seldom, and never among what is there from the start.
+    """Run the garbage collector seldom, and never over the objects that exist at the start.
 
-    Whoever waits for an answer waits for the collector, too: 50 ms at the 99th percentile of reads
-    from MongoDB, with Python's own thresholds.
+    Requests wait for the collector: with Python's own thresholds it took 50 ms at the 99th
+    percentile of reads from MongoDB.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*COLLECTIONS)
+    gc.set_threshold(*GC_THRESHOLDS)

@@ -1,4 +1,4 @@
-"""Server-Sent Events: how one is written, and the answer that sends them."""
+"""Server-Sent Events: their wire format, and the response that streams them."""
 
 import asyncio
 import contextlib
@@ -11,13 +11,13 @@ from starlette.types import Send
 
 log = structlog.get_logger()
 
-SEND_WITHIN = 30.0
-"""Seconds in which a reader must take what it is sent."""
+SEND_TIMEOUT_S = 30.0
+"""Seconds within which a reader must accept an event; then it is disconnected."""
 MEDIA_TYPE = "text/event-stream"
-COMMENT = b": ping\n\n"
-"""It tells a reader, and all that stands between, that the feed is alive."""
-UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-"""Nothing between us and the reader may keep events back."""
+HEARTBEAT_COMMENT = b": ping\n\n"
+"""A comment that shows the reader, and the proxies between, that the feed is alive."""
+NO_BUFFERING = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+"""Headers by which no proxy may hold events back."""
 
 
 def event(name: str, data: str | bytes, position: str) -> bytes:
@@ -45,7 +45,7 @@ class EventStream(StreamingResponse):
     media_type = MEDIA_TYPE
 
     def __init__(self, events: AsyncGenerator[bytes | None], *first: bytes | None) -> None:
-        super().__init__(iter(()), headers=UNBUFFERED)
+        super().__init__(iter(()), headers=NO_BUFFERING)
         self._first = first
         self._events = events
 
@@ -58,7 +58,7 @@ class EventStream(StreamingResponse):
                     await _send_in_time(send, each)
                 async for each in self._events:
                     await _send_in_time(send, each)
-            except _TakesNothing:
+            except _ReaderStalled:
                 log.info("live reader takes nothing")
             else:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -66,11 +66,17 @@ class EventStream(StreamingResponse):
 
 async def _send_in_time(send: Send, event: bytes | None) -> None:
     try:
-        async with asyncio.timeout(SEND_WITHIN):
-            await send({"type": "http.response.body", "body": event or COMMENT, "more_body": True})
+        async with asyncio.timeout(SEND_TIMEOUT_S):
+            await send(
+                {
+                    "type": "http.response.body",
+                    "body": event or HEARTBEAT_COMMENT,
+                    "more_body": True,
+                }
+            )
     except TimeoutError:
-        raise _TakesNothing from None
+        raise _ReaderStalled from None
 
 
-class _TakesNothing(Exception):
+class _ReaderStalled(Exception):
     pass

@@ -1,1 +1,1 @@
-"""What every process needs: settings, components, logs, traces, a clock."""
+"""For every process: settings, components, logs, traces, a clock."""

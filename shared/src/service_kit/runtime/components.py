@@ -1,4 +1,4 @@
-"""The parts of a service that run beside its HTTP side, each kept running and reported on."""
+"""The parts of a service that run beside its HTTP side: supervised, restarted, reported on."""
 
 import asyncio
 import contextlib
@@ -11,25 +11,26 @@ import structlog
 log = structlog.get_logger()
 
 READY = "ready"
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 5.0
-CANCEL_AGAIN_AFTER = 0.5
+RESTART_PAUSE_MIN_S = 0.2
+"""Pause before the first restart; it doubles with each further one."""
+RESTART_PAUSE_MAX_S = 5.0
+CANCEL_RETRY_INTERVAL_S = 0.5
 
 
 class Ready(Protocol):
-    """By which a component says how it is."""
+    """A component's report of its own state."""
 
     def __call__(self, failing: str | None = None) -> None:
-        """It does its work; or it is still up, but failing, for this reason."""
+        """Report that the component works; or, with a reason, that it runs but fails."""
         ...
 
 
 @dataclass(slots=True)
 class Component:
-    """Something that runs for as long as the service does.
+    """A background task that runs for as long as the service does.
 
-    `run` is started anew, after a growing pause, whenever it raises. A service is ready when every
-    component that is `required` has said so; the others are reported only.
+    `run` is restarted, after a growing pause, whenever it raises or returns. A service is ready
+    when every component that is `required` has reported so; the others are only shown.
     """
 
     name: str
@@ -39,29 +40,31 @@ class Component:
 
     @property
     def ready(self) -> bool:
-        """Whether it does its work now."""
+        """Whether it works now."""
         return self.state == READY
 
 
 @contextlib.asynccontextmanager
 async def running(components: Sequence[Component]) -> AsyncIterator[None]:
-    """Run the components in the background; on leaving, cancel them and wait for their end."""
-    tasks = [asyncio.create_task(_keep_running(component)) for component in components]
+    """Run the components in the background; at the end, cancel them and wait for their end."""
+    tasks = [asyncio.create_task(_supervise(component)) for component in components]
     try:
         yield
     finally:
         while pending := [task for task in tasks if not task.done()]:
-            for task in pending:  # again: Python 3.11's wait_for, in the drivers, may swallow it
+            for (
+                task
+            ) in pending:  # repeatedly: Python 3.11's wait_for, in the drivers, may swallow it
                 task.cancel()
-            await asyncio.wait(pending, timeout=CANCEL_AGAIN_AFTER)
+            await asyncio.wait(pending, timeout=CANCEL_RETRY_INTERVAL_S)
 
 
-async def _keep_running(component: Component) -> None:
-    pause = FIRST_PAUSE
+async def _supervise(component: Component) -> None:
+    pause = RESTART_PAUSE_MIN_S
 
     def ready(failing: str | None = None) -> None:
         nonlocal pause
-        pause = FIRST_PAUSE
+        pause = RESTART_PAUSE_MIN_S
         state = failing or READY
         if component.state != state:
             component.state = state
@@ -76,11 +79,11 @@ async def _keep_running(component: Component) -> None:
             log.warning("component failed", component=component.name, reason=reason, retry_in=pause)
         component.state = reason
         await asyncio.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
+        pause = min(2 * pause, RESTART_PAUSE_MAX_S)
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, in a line; of several things at once the first."""
+    """The error in one line; of a group its first error."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return f"{type(error).__name__}: {error}"

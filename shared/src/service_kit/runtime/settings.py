@@ -10,7 +10,7 @@ PREFIX = "COMANDA_"
 
 
 def with_scheme(*schemes: str, several: bool = False) -> AfterValidator:
-    """A secret URL, or several with commas between, has one of these schemes."""
+    """Validates that a secret URL, or each of several between commas, has one of these schemes."""
 
     def check(secret: SecretStr) -> SecretStr:
         whole = secret.get_secret_value()
@@ -26,7 +26,7 @@ NatsUrl = Annotated[SecretStr, with_scheme("nats", "tls", "ws", "wss", several=T
 
 
 class ServiceSettings(BaseSettings):
-    """What every service needs. Each name is prefixed with `COMANDA_` in the environment."""
+    """Settings of every service. Each name is prefixed with `COMANDA_` in the environment."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 

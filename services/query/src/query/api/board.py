@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Depends, Request, Response
-from service_kit.http.fast_lane import Lane, Plain
+from service_kit.http.fast_lane import Lane, RawRequest
 
 from query.api.http import schema
 from query.api.http.known_restaurant import known_restaurant
@@ -34,7 +34,7 @@ def rendered_boards(orders: Orders, menus: Menus, is_told: Callable[[], bool]) -
 def board_lane(boards: Renderings) -> Lane:
     """Takes plain questions for a board that is kept."""
 
-    def take(question: Plain) -> Awaitable[Response] | None:
+    def take(question: RawRequest) -> Awaitable[Response] | None:
         board = None if question.query else boards.at_once(question.parts[1])
         return as_kept(board, question) if board else None
 

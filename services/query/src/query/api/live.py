@@ -127,7 +127,7 @@ async def _board_events(boards: Renderings, restaurant: str, last: str | None) -
             if board and board.body.tag != last:
                 yield event(name, board.body.json, board.body.tag)
                 name, last, spoke = "board", board.body.tag, clock()
-            elif name == "snapshot" or clock() - spoke >= live.HEARTBEAT:
+            elif name == "snapshot" or clock() - spoke >= live.HEARTBEAT_INTERVAL_S:
                 yield None
                 name, spoke = "board", clock()
             if board:

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 from prometheus_client import Counter, Gauge
-from service_kit.http.live_feed import Kept, Reader, Readers
+from service_kit.http.live_feed import Reader, Readers, ReplayBuffer
 
 from query.live.change_stream import Follower, Following
 from query.live.position import Position
@@ -55,7 +55,7 @@ class MongoLiveOrders(Follower):
         self._outdated = outdated
         self._of_order: Readers[News] = Readers(READERS.labels("order"), TOO_SLOW.labels("order"))
         self._of_list: Readers[News] = Readers(READERS.labels("orders"), TOO_SLOW.labels("orders"))
-        self._kept: Kept[Position, str] = Kept(Position(0, 0, 0))
+        self._kept: ReplayBuffer[Position, str] = ReplayBuffer(Position(0, 0, 0))
         self._reading = asyncio.Lock()
         self._is_closed = False
         following.add(self)
@@ -97,7 +97,7 @@ class MongoLiveOrders(Follower):
     async def opened(self, at: Position) -> None:
         """Show everybody everything anew."""
         async with self._reading:
-            self._kept = Kept(at)
+            self._kept = ReplayBuffer(at)
             await self._tell_all()
 
     def closed(self) -> None:
@@ -111,13 +111,13 @@ class MongoLiveOrders(Follower):
             for order_id, position in changes.items():
                 if order_id in found:
                     restaurant = found[order_id]["restaurant"]
-                    self._kept.note(position, restaurant, order_id)
+                    self._kept.append(position, restaurant, order_id)
                     self._outdated.outdate(restaurant)
             watched = [each["whole"] for each in found.values() if "whole" in each]
             for order in _in_turn(watched, changes):
                 news = self._changed(order, changes)
-                self._of_order.tell(order["_id"], news)
-                self._of_list.tell(order["restaurant"], news)
+                self._of_order.publish(order["_id"], news)
+                self._of_list.publish(order["restaurant"], news)
             if len(found) < len(changes):  # some were deleted: whose they were is not known
                 self._outdated.outdate_all()
                 await self._tell_all()
@@ -125,9 +125,9 @@ class MongoLiveOrders(Follower):
     async def _tell_all(self) -> None:
         orders = {each["_id"]: [each] for each in await self._whole(self._of_order.topics)}
         for order_id in list(self._of_order.topics):
-            self._of_order.tell(order_id, self._snapshot(orders.get(order_id, [])))
+            self._of_order.publish(order_id, self._snapshot(orders.get(order_id, [])))
         for restaurant in list(self._of_list.topics):
-            self._of_list.tell(restaurant, self._snapshot(await self._active(restaurant)))
+            self._of_list.publish(restaurant, self._snapshot(await self._active(restaurant)))
 
     @contextlib.asynccontextmanager
     async def _beginning(self) -> AsyncIterator[None]:
@@ -192,5 +192,5 @@ async def _news(first: Sequence[News], reader: Reader[News]) -> AsyncIterator[Ne
         yield None
     for news in first:
         yield news
-    async for change in reader.news():
+    async for change in reader.updates():
         yield change

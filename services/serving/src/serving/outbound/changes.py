@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from comanda_contracts import Unreadable
 from prometheus_client import Counter, Gauge
-from service_kit.http.live_feed import Kept, Reader, Readers
+from service_kit.http.live_feed import Reader, Readers, ReplayBuffer
 
 from serving.outbound.kitchen import restaurant_of, ticket_of
 from serving.published import Changed
@@ -47,15 +47,15 @@ class Changes:
 
     def __init__(self, begin: int = 0) -> None:
         self.begin = begin
-        self._kept: Kept[int, Arrival] = Kept(begin)
+        self._kept: ReplayBuffer[int, Arrival] = ReplayBuffer(begin)
         self._readers: Readers[Changed] = Readers(READERS, TOO_SLOW)
 
     def note(self, arrival: Arrival) -> None:
         """Take in the stream's next message and tell the restaurant's readers."""
         restaurant = arrival.restaurant
-        self._kept.note(arrival.sequence, restaurant, arrival)
+        self._kept.append(arrival.sequence, restaurant, arrival)
         if restaurant and restaurant in self._readers.topics and (change := arrival.read()):
-            self._readers.tell(restaurant, change)
+            self._readers.publish(restaurant, change)
 
     def since(self, restaurant: str, sequence: int) -> list[Changed] | None:
         """The restaurant's changes after `sequence`; None if not all are known, or too many."""

@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from prometheus_client import Gauge
-from service_kit.http.live_feed import BEHIND, Reader
+from service_kit.http.live_feed import READER_LAG_MAX_CHANGES, Reader
 from service_kit.nats.jetstream import jetstream
 from service_kit.runtime.components import Ready
 
@@ -85,7 +85,7 @@ class Queue:
         """
         begun = time.monotonic()
         kitchen = await _resumed(jetstream(client))
-        changes = Changes(max(0, kitchen.sequence - BEHIND))
+        changes = Changes(max(0, kitchen.sequence - READER_LAG_MAX_CHANGES))
         try:
             async with contextlib.aclosing(every_message(client, after=changes.begin)) as messages:
                 async for message in messages:
@@ -142,5 +142,5 @@ def _apply(kitchen: Kitchen, changes: Changes, message: Msg) -> None:
 async def _news(first: Sequence[News], reader: Reader[Changed]) -> AsyncIterator[News | None]:
     for news in first:
         yield news
-    async for change in reader.news():
+    async for change in reader.updates():
         yield change

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from fastapi import Request as HttpRequest
 from pydantic import BaseModel, TypeAdapter
-from service_kit.http.fast_lane import Plain
+from service_kit.http.fast_lane import RawRequest
 
 from ordering.application.once import Request
 from ordering.inbound.http.parameters import Actor, IdempotencyKey, IfMatch, Slug
@@ -48,7 +48,7 @@ async def _asked(
     return Asked(restaurant, what, actor, idempotency_key, if_match)
 
 
-def asked_plainly(restaurant: str, request: Plain) -> Asked:
+def asked_plainly(restaurant: str, request: RawRequest) -> Asked:
     """The same of a request that no framework has looked at. Raises ValidationError."""
     header = request.headers.get
     return Asked(

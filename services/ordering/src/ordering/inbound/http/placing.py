@@ -9,7 +9,7 @@ from uuid import UUID
 from comanda_contracts.commands import COMMAND_BODIES, PlaceOrderRequest
 from comanda_contracts.subjects import SLUG_PATTERN
 from fastapi import Response
-from service_kit.http.fast_lane import Lane, Plain
+from service_kit.http.fast_lane import Lane, RawRequest
 
 from ordering.application.place_order import PlaceOrder, place_order
 from ordering.inbound.answering import Store
@@ -50,7 +50,7 @@ def placing(store: Store, *, clock: Callable[[], datetime], new_id: Callable[[],
 def placing_lane(place: Place) -> Lane:
     """Takes every order with which nothing is wrong."""
 
-    def take(request: Plain) -> Awaitable[Response] | None:
+    def take(request: RawRequest) -> Awaitable[Response] | None:
         if request.headers.get("content-type") != "application/json":
             return None
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import Response
 from prometheus_client import Counter
-from service_kit.http.fast_lane import Plain
+from service_kit.http.fast_lane import RawRequest
 
 from query.api.http.responses import Body, tagged
 
@@ -166,6 +166,6 @@ class Renderings:
             del self._kept[restaurant]
 
 
-async def as_kept(body: Body, question: Plain) -> Response:
+async def as_kept(body: Body, question: RawRequest) -> Response:
     """The answer that is kept, as this question gets it."""
     return tagged(body, question.headers.get("if-none-match"))

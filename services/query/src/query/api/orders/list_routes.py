@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
-from service_kit.http.fast_lane import Lane, Plain
+from service_kit.http.fast_lane import Lane, RawRequest
 
 from query.api.http import schema
 from query.api.http.cursors import cursor_at, expired, place_of
@@ -54,7 +54,7 @@ class ListedOrders:
 def list_lane(listed: ListedOrders) -> Lane:
     """Takes lists that need not wait for anything, and of which each filter is given once."""
 
-    def take(question: Plain) -> Awaitable[Response] | None:
+    def take(question: RawRequest) -> Awaitable[Response] | None:
         try:
             given = parse_qsl(question.query, keep_blank_values=True)
             filters = Filters.model_validate(dict(given))

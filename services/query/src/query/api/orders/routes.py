@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
-from service_kit.http.fast_lane import Lane, Plain
+from service_kit.http.fast_lane import Lane, RawRequest
 
 from query.api.http import schema
 from query.api.http.openapi import OF_ONE_ORDER
@@ -76,7 +76,7 @@ class OneOrder:
 def order_lane(order: OneOrder) -> Lane:
     """Takes questions for an order by its id."""
 
-    def take(question: Plain) -> Awaitable[Response] | None:
+    def take(question: RawRequest) -> Awaitable[Response] | None:
         asked_for = MIN_VERSION.fullmatch(question.query)
         if asked_for is None:
             return None

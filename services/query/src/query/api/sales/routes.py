@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from service_kit.http.fast_lane import Lane, Plain
+from service_kit.http.fast_lane import Lane, RawRequest
 
 from query.api.http import schema
 from query.api.http.known_restaurant import known_restaurant
@@ -47,7 +47,7 @@ Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, examples=[10])]
 def top_lane(tops: Renderings) -> Lane:
     """Takes questions for the top items of a day that are kept."""
 
-    def take(question: Plain) -> Awaitable[Response] | None:
+    def take(question: RawRequest) -> Awaitable[Response] | None:
         asked_for = TOP_OF_A_DAY.fullmatch(question.query)
         if asked_for is None:
             return None

@@ -21,7 +21,7 @@ from service_kit.runtime.settings import ServiceSettings
 from service_kit.http.sse import EventStream
 
 ended, asked = asyncio.Event(), asyncio.Event()
-app = application("slow", "", [], at_end=[ended.set])
+app = application("slow", "", [], on_shutdown=[ended.set])
 
 @app.get("/slow")
 async def slow() -> str:
