@@ -10,7 +10,8 @@ import asyncpg
 from comanda_contracts import Message
 from comanda_contracts.streams import ORDERS, TICKETS
 from nats.aio.client import Client
-from service_kit.nats.jetstream import publish_all, set_up_stream
+from service_kit.nats.jetstream import publish_all
+from service_kit.nats.set_up import set_up_stream
 
 from tests.benchmarks.history import Past
 from tests.benchmarks.orders import ELSEWHERE, MENU, RESTAURANT

@@ -16,7 +16,8 @@ from nats.aio.msg import Msg
 from nats.js.api import PubAck
 from ordering.inbound.nats.commands import commands_consumer
 from service_kit.nats.consumer import consume
-from service_kit.nats.jetstream import connected, publish_all, set_up_stream
+from service_kit.nats.jetstream import connected, publish_all
+from service_kit.nats.set_up import set_up_stream
 from service_kit.runtime.components import Component, Ready, running
 
 from tests.conftest import NewNatsServer

@@ -22,7 +22,8 @@ from ordering.outbound.relay import publisher as publishing
 from ordering.outbound.relay.partitions import Partitions
 from ordering.outbound.relay.publisher import waves
 from ordering.outbound.relay.relay import Relay
-from service_kit.nats.jetstream import connected, publish_all, set_up_stream
+from service_kit.nats.jetstream import connected, publish_all
+from service_kit.nats.set_up import set_up_stream
 from service_kit.runtime.components import Component, running
 from sqlalchemy import text
 

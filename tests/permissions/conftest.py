@@ -9,7 +9,8 @@ from comanda_contracts import streams
 from comanda_local.places import temporary_folder
 from comanda_local.servers import Nats
 from comanda_local.servers.nats import ACCOUNTS
-from service_kit.nats.jetstream import connected, set_up_stream
+from service_kit.nats.jetstream import connected
+from service_kit.nats.set_up import set_up_stream
 
 from tests.permissions.visitor import Visitor
 

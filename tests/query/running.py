@@ -14,7 +14,8 @@ from nats.aio.client import Client
 from pydantic import SecretStr
 from query.bootstrap import Role, bootstrap
 from query.settings import Settings
-from service_kit.nats.jetstream import publish_all, set_up_stream
+from service_kit.nats.jetstream import publish_all
+from service_kit.nats.set_up import set_up_stream
 
 from tests.query.waiting import eventually
 

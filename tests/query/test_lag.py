@@ -10,7 +10,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from query.bootstrap import Role
 from query.projection.lag import Lag, measure
-from service_kit.nats.jetstream import connected, set_up_consumer
+from service_kit.nats.jetstream import connected
+from service_kit.nats.set_up import set_up_consumer
 
 from tests.query.builders import an_order, closed, placed
 from tests.query.running import is_ok, publish, running_service
@@ -27,7 +28,7 @@ def ago(seconds: float) -> datetime:
 async def delivered(nats: Client, count: int) -> list[Msg]:
     """The first messages of the stream, given to query's consumer and not acknowledged."""
     js = nats.jetstream()
-    await set_up_consumer(js, ORDERS, "query", [ORDERS.subject])
+    await set_up_consumer(js, ORDERS.name, "query", [ORDERS.subject])
     subscription = await js.pull_subscribe_bind("query", ORDERS.name)
     messages: list[Msg] = []
     while len(messages) < count:

@@ -1,6 +1,7 @@
 """Consuming a stream on a real NATS: nothing is lost, nothing stands in the way."""
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator
 
@@ -10,10 +11,14 @@ from comanda_contracts.examples import AT, ITEM
 from comanda_contracts.streams import DEAD_LETTERS, MENU
 from comanda_local.servers import Nats
 from nats.aio.client import Client
-from service_kit.nats.consumer import Consumer, Received, consume
-from service_kit.nats.jetstream import ACK_WAIT, connected, publish_all, set_up_stream
-from service_kit.nats.pull import BATCH
-from service_kit.runtime.components import Component, Ready, running
+from service_kit.nats.broker import Broker, running
+from service_kit.nats.jetstream import ACK_WAIT, connected, publish_all
+from service_kit.nats.pull import MESSAGES_MAX
+from service_kit.nats.router import Router
+from service_kit.nats.set_up import set_up, set_up_stream
+from service_kit.nats.subscriber import Received
+from service_kit.runtime.components import Component
+from service_kit.runtime.components import running as running_components
 
 from tests.conftest import NewNatsServer
 
@@ -69,20 +74,33 @@ class Prices:
             await asyncio.wait_for(heard, 60)
 
 
-def a_consumer(server: Nats, prices: Prices, batches: int = 1) -> Component:
-    async def run(ready: Ready) -> None:
-        async with connected([server.url], "test") as client:
-            consumer = Consumer(MENU, "test", (MENU.subject,), prices.handle, batches=batches)
-            await consume(client, "test", [consumer], ready)
+def a_broker(server: Nats, prices: Prices, batches: int = 1) -> Broker:
+    router = Router()
 
-    return Component("consumer", run)
+    @router.batch_subscriber(
+        MENU, durable="test", filter_subjects=[MENU.subject], batches=batches
+    )
+    async def on_prices(batch: list[Received]) -> None:
+        await prices.handle(batch)
+
+    return Broker([server.url], "test", [router])
+
+
+@contextlib.asynccontextmanager
+async def consuming(server: Nats, prices: Prices, batches: int = 1) -> AsyncIterator[Component]:
+    """A service that handles prices; yields what it reports of its consumer."""
+    broker = a_broker(server, prices, batches)
+    await set_up(broker, [server.url], streams=[], replicas=1)
+    component = Component("consumer", broker.watching(MENU))
+    async with running(broker), running_components([component]):
+        yield component
 
 
 async def test_history_comes_first_and_then_what_is_new(nats_server: Nats, client: Client) -> None:
     prices = Prices()
     await publish_all(client, [an_item_set(n) for n in range(1000)])
 
-    async with running([a_consumer(nats_server, prices)]):
+    async with consuming(nats_server, prices):
         await prices.until(*range(1000))
         await publish_all(client, [an_item_set(1000)])
         await prices.until(1000)
@@ -105,12 +123,12 @@ async def test_a_batch_is_handled_while_another_is_if_any_order_will_do(
             await super().handle(batch)
 
     prices = TwoByTwo()
-    await publish_all(client, [an_item_set(n) for n in range(2 * BATCH)])
+    await publish_all(client, [an_item_set(n) for n in range(2 * MESSAGES_MAX)])
 
-    async with running([a_consumer(nats_server, prices, batches=2)]):
-        await prices.until(*range(2 * BATCH))
+    async with consuming(nats_server, prices, batches=2):
+        await prices.until(*range(2 * MESSAGES_MAX))
 
-    assert sorted(prices.heard) == list(range(2 * BATCH))
+    assert sorted(prices.heard) == list(range(2 * MESSAGES_MAX))
 
 
 async def test_what_can_not_be_read_is_set_aside_and_does_not_stop_the_next(
@@ -123,7 +141,7 @@ async def test_what_can_not_be_read_is_set_aside_and_does_not_stop_the_next(
     )
     await publish_all(client, [an_item_set(1), garbage, an_item_set(2)])
 
-    async with running([a_consumer(nats_server, prices)]):
+    async with consuming(nats_server, prices):
         await prices.until(1, 2)
 
     (letters,) = [(await client.jetstream().stream_info(DEAD_LETTERS.name)).state.messages]
@@ -142,7 +160,7 @@ async def test_what_a_handler_could_not_store_comes_again(
     prices = Prices(failures=2)
     await publish_all(client, [an_item_set(1), an_item_set(2)])
 
-    async with running([a_consumer(nats_server, prices)]):
+    async with consuming(nats_server, prices):
         await prices.until(1, 2)
 
 
@@ -157,16 +175,16 @@ async def test_what_a_replica_had_in_hand_when_it_was_stopped_goes_to_another_at
             await asyncio.Event().wait()
 
     slow, prices = Slow(), Prices()
-    async with running([a_consumer(nats_server, slow)]):
+    async with consuming(nats_server, slow):
         await publish_all(client, [an_item_set(1), an_item_set(2)])
         await slow.taken.wait()
-    async with asyncio.timeout(ACK_WAIT - 5), running([a_consumer(nats_server, prices)]):
+    async with asyncio.timeout(ACK_WAIT - 5), consuming(nats_server, prices):
         await prices.until(1, 2)
 
 
 async def test_it_goes_on_after_the_broker_was_killed(nats_server: Nats, client: Client) -> None:
     prices = Prices()
-    async with running([a_consumer(nats_server, prices)]):
+    async with consuming(nats_server, prices):
         await publish_all(client, [an_item_set(1)])
         await prices.until(1)
 
@@ -178,18 +196,21 @@ async def test_it_goes_on_after_the_broker_was_killed(nats_server: Nats, client:
         await prices.until(2)
 
 
-async def test_a_consumer_deleted_under_way_is_set_up_again(
+async def test_a_durable_deleted_under_way_is_missed_until_it_is_set_up_again(
     nats_server: Nats, client: Client
 ) -> None:
     prices = Prices()
-    async with running([a_consumer(nats_server, prices)]):
+    async with consuming(nats_server, prices) as component:
         await publish_all(client, [an_item_set(1)])
         await prices.until(1)
 
         await client.jetstream().delete_consumer(MENU.name, "test")
+        await eventually(lambda: not component.ready)
+        await set_up(a_broker(nats_server, prices), [nats_server.url], streams=[], replicas=1)
         await publish_all(client, [an_item_set(2)])
 
         await prices.until(2)
+        await eventually(lambda: component.ready)
 
 
 async def test_publishing_without_a_broker_fails_in_bounded_time(

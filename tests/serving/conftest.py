@@ -13,7 +13,8 @@ from comanda_local.servers import Nats
 from comanda_local.services import Service
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from service_kit.nats.jetstream import connected, set_up_stream
+from service_kit.nats.jetstream import connected
+from service_kit.nats.set_up import set_up_stream
 from serving.application.tickets import Tickets
 from serving.outbound.ticket_stream import TicketStream
 

@@ -12,7 +12,8 @@ from comanda_contracts.streams import TICKETS
 from comanda_local.servers import Nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from service_kit.nats.jetstream import connected, publish_all, set_up_stream
+from service_kit.nats.jetstream import connected, publish_all
+from service_kit.nats.set_up import set_up_stream
 from service_kit.runtime.components import Component, running
 from serving.domain.ticket import Ticket, TicketEvent
 from serving.outbound import bookmarks, queue

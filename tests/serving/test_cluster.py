@@ -9,7 +9,8 @@ import pytest
 from comanda_contracts.streams import TICKETS
 from comanda_local.places import temporary_folder
 from nats.aio.client import Client
-from service_kit.nats.jetstream import connected, set_up_stream
+from service_kit.nats.jetstream import connected
+from service_kit.nats.set_up import set_up_stream
 from service_kit.runtime.components import Component, Ready, running
 from serving.application.change_ticket import ChangeTicket
 from serving.application.start_ticket import start_ticket

@@ -13,7 +13,8 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 from service_kit.nats.consumer import consume
-from service_kit.nats.jetstream import connected, set_up_stream
+from service_kit.nats.jetstream import connected
+from service_kit.nats.set_up import set_up_stream
 from service_kit.runtime.components import Component, Ready, running
 from serving.application.change_ticket import ChangeTicket
 from serving.application.start_ticket import start_ticket

@@ -9,7 +9,8 @@ from comanda_contracts import TicketStatus
 from comanda_contracts.streams import TICKETS
 from comanda_local.servers import Nats
 from nats.aio.client import Client
-from service_kit.nats.jetstream import connected, set_up_stream
+from service_kit.nats.jetstream import connected
+from service_kit.nats.set_up import set_up_stream
 from service_kit.runtime.components import Component, Ready, running
 from serving.application.tickets import NewTicket, StoreUnavailable
 from serving.domain.ticket import Ticket

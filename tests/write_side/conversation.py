@@ -13,7 +13,8 @@ from ordering.application.transaction import OrderEvent, Transaction
 from ordering.domain.order import Order, Party
 from ordering.domain.refusals import Refusal
 from ordering.inbound.nats.kitchen import kitchen_news
-from service_kit.nats.consumer import Consumer, Received
+from service_kit.nats.consumer import Consumer
+from service_kit.nats.subscriber import Received
 from serving import published as serving_published
 from serving.application.change_ticket import ChangeTicket, NewId
 from serving.application.mark_ready import mark_ready

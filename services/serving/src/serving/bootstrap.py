@@ -7,7 +7,8 @@ from fastapi import FastAPI
 from service_kit.http.openapi_examples import add_examples
 from service_kit.http.server import application
 from service_kit.nats.consumer import consume
-from service_kit.nats.jetstream import connected, jetstream, set_up_stream
+from service_kit.nats.jetstream import connected, jetstream
+from service_kit.nats.set_up import set_up_stream
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
 from uuid_utils.compat import uuid7

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 import structlog
-from comanda_contracts import Event, Unreadable, read
+from comanda_contracts import Event, Unreadable
 from comanda_contracts.streams import Stream
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -15,8 +15,10 @@ from nats.js import JetStreamContext
 from typing_extensions import TypeVar
 
 from service_kit.nats.dead_letters import DeadLetter, set_aside
-from service_kit.nats.jetstream import jetstream, set_up_consumer
+from service_kit.nats.jetstream import jetstream
 from service_kit.nats.pull import Pull
+from service_kit.nats.set_up import set_up_consumer
+from service_kit.nats.subscriber import Received, read_event
 from service_kit.runtime.components import Ready
 from service_kit.runtime.turns import in_turns
 
@@ -31,21 +33,8 @@ REDELIVER_AFTER = 1.0
 Content = TypeVar("Content", default=Event)
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Generic[Content]):
-    """One message and what it says. Settle it by `message.ack()` once its effect is stored."""
-
-    event: Content
-    message: Msg
-
-
 Handler = Callable[[list[Received[Content]]], Awaitable[None]]
 """Takes a batch and settles each message whose effect is stored; the others come again."""
-
-
-def read_event(message: Msg) -> Event:
-    """The event in a message. Raises Unreadable."""
-    return read(message.headers, message.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +65,7 @@ async def consume(
     """
     js = jetstream(client)
     for consumer in consumers:
-        await set_up_consumer(js, consumer.stream, consumer.durable, consumer.subjects)
+        await set_up_consumer(js, consumer.stream.name, consumer.durable, consumer.subjects)
     failing: dict[str, str] = {}
     async with asyncio.TaskGroup() as tasks:
         for consumer in consumers:

@@ -13,15 +13,16 @@ import nats
 import nats.errors
 import structlog
 from comanda_contracts.envelope import Message
-from comanda_contracts.streams import Stream
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
-from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+from nats.js.errors import APIError, NoStreamResponseError
 
 log = structlog.get_logger()
 
 NO_RESPONDERS = "503"
+
+RECONNECT_INTERVAL_S = 0.25
 
 API = "$JS.comanda.API"
 """Where JetStream's API is for those who are in another account than the streams."""
@@ -46,13 +47,13 @@ async def connected(servers: Sequence[str], name: str) -> AsyncIterator[Client]:
     A user and password are those of the first server's URL. The user's answers come on subjects
     below `_INBOX_<user>`, so that permissions can keep those of each user apart.
     """
-    troubles = _Troubles(name)
+    troubles = ConnectionTroubles(name)
     client = await nats.connect(
         list(servers),
         name=name,
-        **_credentials(servers[0]),
+        **credentials(servers[0]),
         max_reconnect_attempts=-1,
-        reconnect_time_wait=0.25,  # seconds
+        reconnect_time_wait=RECONNECT_INTERVAL_S,
         pending_size=0,
         error_cb=troubles.report,
         reconnected_cb=troubles.forget,
@@ -60,7 +61,7 @@ async def connected(servers: Sequence[str], name: str) -> AsyncIterator[Client]:
     try:
         yield client
     finally:
-        await _close(client)
+        await close(client)
 
 
 def jetstream(client: Client) -> JetStreamContext:
@@ -74,10 +75,15 @@ def jetstream(client: Client) -> JetStreamContext:
 
 def api_prefix(client: Client) -> str:
     """What JetStream's API is called by the client's user."""
-    return API if client.options["user"] else api.DEFAULT_PREFIX
+    return api_prefix_of(client.options["user"])
 
 
-def _credentials(url: str) -> dict[str, Any]:
+def api_prefix_of(user: str | None) -> str:
+    """What JetStream's API is called by this user; None stands for a server without users."""
+    return API if user else api.DEFAULT_PREFIX
+
+
+def credentials(url: str) -> dict[str, Any]:
     """What the client is to be told of the user in the URL, if there is one."""
     parts = urlsplit(url)
     if not parts.username or not parts.password:  # a name alone is a token, which the client knows
@@ -86,7 +92,7 @@ def _credentials(url: str) -> dict[str, Any]:
     return {"user": user, "password": password, "inbox_prefix": f"_INBOX_{user}"}
 
 
-async def _close(client: Client) -> None:
+async def close(client: Client) -> None:
     """Close the connection, whatever state it is in.
 
     In a task of its own: a client that is just reconnecting cancels what it waits for itself then,
@@ -99,7 +105,7 @@ async def _close(client: Client) -> None:
             closing.result()
 
 
-class _Troubles:
+class ConnectionTroubles:
     """Reports what is wrong with a connection: at once what is new, then from time to time."""
 
     def __init__(self, name: str) -> None:
@@ -117,51 +123,6 @@ class _Troubles:
         """The servers are back: what is wrong from now on is new."""
         self._reported_at.clear()
         log.info("nats is back", connection=self._name)
-
-
-async def set_up_stream(js: JetStreamContext, stream: Stream, *, replicas: int) -> None:
-    """Create the stream, or bring an existing one to this configuration."""
-    config = api.StreamConfig(
-        name=stream.name,
-        subjects=[stream.subject],
-        retention=(
-            api.RetentionPolicy.WORK_QUEUE if stream.work_queue else api.RetentionPolicy.LIMITS
-        ),
-        storage=api.StorageType.FILE,
-        num_replicas=replicas,
-        max_age=stream.max_age,
-        duplicate_window=stream.duplicate_window,
-        allow_direct=True,
-        allow_atomic=not stream.work_queue,  # its owner may have many messages stored as one
-        discard=api.DiscardPolicy.NEW,
-    )
-    try:
-        await js.stream_info(stream.name)
-    except NotFoundError:
-        await js.add_stream(config)
-    else:
-        await js.update_stream(config)
-
-
-async def set_up_consumer(
-    js: JetStreamContext, stream: Stream, durable: str, subjects: Sequence[str]
-) -> None:
-    """Create or update a durable pull consumer that starts at the stream's beginning.
-
-    A message is delivered until it is settled, however often that takes.
-    """
-    await js.add_consumer(
-        stream.name,
-        api.ConsumerConfig(
-            durable_name=durable,
-            deliver_policy=api.DeliverPolicy.ALL,
-            ack_policy=api.AckPolicy.EXPLICIT,
-            ack_wait=ACK_WAIT,
-            max_deliver=-1,
-            max_ack_pending=10_000,
-            filter_subjects=list(subjects),
-        ),
-    )
 
 
 async def publish_all(

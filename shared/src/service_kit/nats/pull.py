@@ -14,9 +14,9 @@ from nats.js.errors import APIError
 
 from service_kit.nats.jetstream import api_prefix
 
-BATCH = 500
+MESSAGES_MAX = 500
 """Messages that are handed over at once, or are on their way, at most."""
-EXPIRES = 2.0
+EXPIRES_S = 2.0
 """Seconds after which a request is made anew; a lost one, too, by a consumer that hears nothing."""
 PENDING = "Nats-Pending-Messages"
 """What a request that ended says it did not bring."""
@@ -46,32 +46,32 @@ class Pull:
     async def __aexit__(self, *_: object) -> None:
         """Give what was not taken to whoever goes on."""
         with contextlib.suppress(Exception):  # without a connection it comes again by itself
-            async with asyncio.timeout(EXPIRES):
+            async with asyncio.timeout(EXPIRES_S):
                 if self._subscription:
                     await self._subscription.drain()  # type: ignore[no-untyped-call]
                 for message in self._come:
                     await message.nak()
 
     async def take(self) -> list[Msg]:
-        """What has come, at most `BATCH`; waits until something has. Raises APIError."""
+        """What has come, at most `MESSAGES_MAX`; waits until something has. Raises APIError."""
         while not self._come:
             if self._failure:
                 APIError.from_msg(self._failure)
             await self._ask()
             self._heard.clear()
             try:
-                async with asyncio.timeout(EXPIRES + 1):
+                async with asyncio.timeout(EXPIRES_S + 1):
                     await self._heard.wait()
             except TimeoutError:
                 self._owed = 0
-        taken, self._come = self._come[:BATCH], self._come[BATCH:]
+        taken, self._come = self._come[:MESSAGES_MAX], self._come[MESSAGES_MAX:]
         await self._ask()
         return taken
 
     @property
     def is_backlog(self) -> bool:
         """Whether so many have come that more than what was just published is waiting."""
-        return len(self._come) >= BATCH // 2
+        return len(self._come) >= MESSAGES_MAX // 2
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait until it holds, which is looked at whenever something comes or `look` is called."""
@@ -85,11 +85,11 @@ class Pull:
 
     async def _ask(self) -> None:
         """Have as many on their way as can be taken at once."""
-        if self._owed + len(self._come) > BATCH // 2:
+        if self._owed + len(self._come) > MESSAGES_MAX // 2:
             return
-        wanted = BATCH - self._owed - len(self._come)
+        wanted = MESSAGES_MAX - self._owed - len(self._come)
         self._owed += wanted
-        request = {"batch": wanted, "expires": int(EXPIRES * 1e9)}
+        request = {"batch": wanted, "expires": int(EXPIRES_S * 1e9)}
         await self._client.publish(self._subject, json.dumps(request).encode(), self._inbox)
 
     async def _hear(self, message: Msg) -> None:
@@ -99,7 +99,7 @@ class Pull:
             self._owed = max(0, self._owed - 1)
             self._come.append(message)
         elif status in ENDED:
-            self._owed = max(0, self._owed - int(headers.get(PENDING, BATCH)))
+            self._owed = max(0, self._owed - int(headers.get(PENDING, MESSAGES_MAX)))
         else:
             self._failure = message
         self._heard.set()

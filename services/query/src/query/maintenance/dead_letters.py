@@ -10,7 +10,7 @@ from comanda_contracts.streams import DEAD_LETTERS
 from nats.aio.msg import Msg
 from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
-from service_kit.nats.consumer import Received, read_event
+from service_kit.nats.subscriber import Received, read_event
 
 from query.maintenance.session import AUDITOR, Site
 from query.projection.apply import store

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from comanda_contracts import Event, MenuEvent, OrderEvent, RestaurantEvent, TicketEvent
-from service_kit.nats.consumer import Received
 from service_kit.nats.dead_letters import DeadLetter
+from service_kit.nats.subscriber import Received
 from service_kit.runtime.turns import in_turns
 
 from query.views import menu

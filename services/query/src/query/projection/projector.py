@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS, Stream
 from nats.aio.client import Client
 from prometheus_client import Counter, Histogram
-from service_kit.nats.consumer import Handler, Received
+from service_kit.nats.consumer import Handler
 from service_kit.nats.dead_letters import set_aside
+from service_kit.nats.subscriber import Received
 from service_kit.runtime.turns import in_turns
 
 from query.projection.apply import store

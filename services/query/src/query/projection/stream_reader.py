@@ -13,7 +13,7 @@ from comanda_contracts.streams import Stream
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 from nats.js.errors import BadRequestError, NotFoundError
-from service_kit.nats.consumer import Received, read_event
+from service_kit.nats.subscriber import Received, read_event
 
 from query.views.ports import StoreUnavailable
 

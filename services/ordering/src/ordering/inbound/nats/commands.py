@@ -25,7 +25,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from pydantic import ValidationError
 from service_kit.http.problems import ProblemError, invalid_request
-from service_kit.nats.consumer import Consumer, Received
+from service_kit.nats.consumer import Consumer
+from service_kit.nats.subscriber import Received
 from service_kit.runtime.tracing import traced
 
 from ordering.application.add_items import AddItems, add_items

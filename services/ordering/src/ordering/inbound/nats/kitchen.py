@@ -7,7 +7,8 @@ from datetime import datetime
 import structlog
 from comanda_contracts import Event, TicketEvent, subjects
 from comanda_contracts.streams import TICKETS
-from service_kit.nats.consumer import Consumer, Received
+from service_kit.nats.consumer import Consumer
+from service_kit.nats.subscriber import Received
 from service_kit.runtime.tracing import traced
 
 from ordering.application.hear_kitchen import KitchenNews, hear_kitchen

@@ -10,7 +10,8 @@ import structlog
 from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS
 from nats.aio.client import Client
 from prometheus_client import Counter
-from service_kit.nats.jetstream import connected, jetstream, set_up_stream
+from service_kit.nats.jetstream import connected, jetstream
+from service_kit.nats.set_up import set_up_stream
 from service_kit.runtime.components import Ready
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 

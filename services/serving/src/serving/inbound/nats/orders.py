@@ -16,8 +16,9 @@ from comanda_contracts import (
 from comanda_contracts import Round as OrderedRound
 from comanda_contracts.streams import ORDERS
 from nats.aio.client import Client
-from service_kit.nats.consumer import Consumer, Received
+from service_kit.nats.consumer import Consumer
 from service_kit.nats.dead_letters import DeadLetter, set_aside
+from service_kit.nats.subscriber import Received
 from service_kit.runtime.tracing import traced
 
 from serving.application.change_ticket import ChangeTicket, Clock, NewId

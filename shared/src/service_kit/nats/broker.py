@@ -1,0 +1,166 @@
+"""A service's one connection to NATS, and the FastStream broker that carries messages over it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+from comanda_contracts.streams import Stream
+from faststream._internal.broker import BrokerUsecase
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from typing_extensions import override
+
+from service_kit.nats.jetstream import (
+    RECONNECT_INTERVAL_S,
+    ConnectionTroubles,
+    api_prefix_of,
+    close,
+    credentials,
+    jetstream,
+)
+from service_kit.nats.middlewares import DeadLetters, Redelivery, Spans, metrics
+from service_kit.nats.router import Router
+from service_kit.nats.subscriber import BatchSubscriber
+from service_kit.runtime.components import Ready
+
+log = structlog.get_logger()
+
+START_AGAIN_AFTER_S = 1.0
+GRACE_S = 5.0
+"""Seconds that batches in flight are given to end; then they are given back."""
+PROBE_INTERVAL_S = 2.0
+"""Seconds between two looks at whether a durable is still there."""
+
+
+class Broker(NatsBroker):
+    """FastStream's broker as Comanda's services use it.
+
+    It waits for the servers, and reconnects, for as long as it takes. Nothing is buffered while it
+    is disconnected: a publish then fails at once, so that no message is sent late, behind the back
+    of whoever gave it up. Its subscribers use durables that were set up before: it creates nothing.
+    """
+
+    def __init__(
+        self, servers: Sequence[str], service: str, routers: Sequence[Router] = ()
+    ) -> None:
+        """`service` names the connection and the service's dead letters.
+
+        A user and password are those of the first server's URL; see `jetstream.credentials`.
+        """
+        troubles = ConnectionTroubles(service)
+        user = credentials(servers[0])
+        super().__init__(
+            list(servers),
+            name=service,
+            inbox_prefix=user.get("inbox_prefix", "_INBOX"),
+            js_options={"prefix": api_prefix_of(user.get("user"))},
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=RECONNECT_INTERVAL_S,  # type: ignore[arg-type]  # any number does
+            pending_size=0,
+            error_cb=troubles.report,
+            reconnected_cb=troubles.forget,
+            closed_cb=self._on_closed,
+            graceful_timeout=GRACE_S,
+            middlewares=(Spans, metrics(), Redelivery, DeadLetters),
+            routers=routers,
+            logger=None,
+            apply_types=False,
+            serializer=None,
+        )
+        self._connection_kwargs |= {key: user[key] for key in ("user", "password") if key in user}
+        self.service = service
+        self._connected = asyncio.Event()
+        self._closed = asyncio.Event()
+
+    async def client(self) -> Client:
+        """The connection, once it is there for the first time."""
+        await self._connected.wait()
+        return self.connection
+
+    async def jetstream_context(self) -> JetStreamContext:
+        """JetStream over the connection, once that is there."""
+        return jetstream(await self.client())
+
+    @property
+    def batch_subscribers(self) -> list[BatchSubscriber]:
+        """The declared consumers."""
+        return [each for each in self.subscribers if isinstance(each, BatchSubscriber)]
+
+    @override
+    async def start(self) -> None:
+        self._closed.clear()
+        await super().start()
+        self._connected.set()
+
+    async def stop_consuming(self) -> None:
+        """Let the batches in flight end, and take no more. The connection stays."""
+        await BrokerUsecase.stop(self)
+
+    @override
+    async def stop(self, *_: Any) -> None:
+        await self.stop_consuming()
+        self._connected.clear()
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await close(connection)
+        self.config.disconnect()
+
+    async def keep_started(self) -> None:
+        """Start, and start anew should the client give up, until cancelled.
+
+        The client closes for good on some errors that a server reports.
+        """
+        while True:
+            try:
+                await self.start()
+                await self._closed.wait()
+                log.warning("nats connection closed", connection=self.service)
+            except Exception as error:  # whatever it is, it is tried again
+                log.warning(
+                    "nats", connection=self.service, reason=f"{type(error).__name__}: {error}"
+                )
+            await self.stop()
+            await asyncio.sleep(START_AGAIN_AFTER_S)
+
+    def watching(self, stream: Stream) -> Callable[[Ready], Awaitable[None]]:
+        """What a component runs that reports on the consumer of a stream.
+
+        It is not ready while the durable is missing, without which FastStream would be silent for
+        ever, while there is no connection, or while batches fail.
+        """
+        (subscriber,) = (each for each in self.batch_subscribers if each.stream.name == stream.name)
+
+        async def watch(ready: Ready) -> None:
+            while True:
+                js = await self.jetstream_context()
+                await js.consumer_info(stream.name, subscriber.durable)
+                ready(failing=subscriber.failing)
+                await asyncio.sleep(PROBE_INTERVAL_S)
+
+        return watch
+
+    async def _on_closed(self) -> None:
+        self._closed.set()
+
+    @override
+    def _log_connection_broken(self, error_cb: Any = None) -> Any:
+        return error_cb  # FastStream's wrapper raises in the client's own tasks, which then end
+
+    @override
+    def _log_reconnected(self, cb: Any = None) -> Any:
+        return cb
+
+
+@contextlib.asynccontextmanager
+async def running(broker: Broker) -> AsyncIterator[None]:
+    """Keep the broker started in the background; in the end let batches in flight finish."""
+    starting = asyncio.create_task(broker.keep_started())
+    try:
+        yield
+    finally:
+        starting.cancel()
+        await asyncio.wait([starting])
+        await broker.stop()

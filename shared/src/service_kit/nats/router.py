@@ -1,0 +1,82 @@
+"""A FastStream router whose subscribers are durables with batches that come at once."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from comanda_contracts import Event
+from comanda_contracts.streams import Stream
+from faststream._internal.endpoint.subscriber.call_item import CallsCollection
+from faststream.middlewares import AckPolicy
+from faststream.nats import NatsRouter
+from faststream.nats.broker.registrator import NatsRegistrator
+from faststream.nats.configs import NatsBrokerConfig
+from faststream.nats.subscriber.config import (
+    NatsSubscriberConfig,
+    NatsSubscriberSpecificationConfig,
+)
+from nats.js.api import ConsumerConfig
+
+from service_kit.nats.specification import ALL, ConsumedMessages, messages_on
+from service_kit.nats.subscriber import BatchSubscriber, Reader, read_event
+
+
+class Router(NatsRouter):
+    """Collects a service's subscribers, and what it publishes, to be included in its broker."""
+
+    def batch_subscriber(
+        self,
+        stream: Stream,
+        *,
+        durable: str,
+        filter_subjects: Sequence[str],
+        reader: Reader[Any] = read_event,
+        batches: int = 1,
+    ) -> BatchSubscriber:
+        """Declare a handler of a durable's batches; the durable itself is made by `set_up`.
+
+        The handler takes a list of `Received` and settles each message by itself, once its effect
+        is stored; it returns nothing. What it raises is reported, and the messages that it left
+        come again after a second. What `reader` can't read never reaches it.
+        `batches` is how many are handled at a time of a backlog.
+        """
+        config = cast("NatsBrokerConfig", self.config)
+        calls = CallsCollection[Any]()
+        subscriber = BatchSubscriber(
+            NatsSubscriberConfig(
+                subject="",
+                sub_config=ConsumerConfig(
+                    durable_name=durable, filter_subjects=list(filter_subjects)
+                ),
+                no_reply=True,
+                _outer_config=config,
+                _ack_policy=AckPolicy.MANUAL,
+            ),
+            ConsumedMessages(
+                _outer_config=config,
+                calls=calls,
+                specification_config=NatsSubscriberSpecificationConfig(
+                    subject="",
+                    queue=None,
+                    filter_subjects=list(filter_subjects),
+                    title_=None,
+                    description_=None,
+                    include_in_schema=True,
+                ),
+            ),
+            calls,
+            stream=stream,
+            durable=durable,
+            reader=reader,
+            batches=batches,
+        )
+        super(NatsRegistrator, self).subscriber(subscriber)
+        return subscriber.add_call(parser_=None, decoder_=None, dependencies_=())
+
+    def publishes(self, *events: type[Event]) -> None:
+        """Say for the document which events the service publishes.
+
+        The events themselves leave by the outbox or by compare-and-set, not by these publishers.
+        """
+        for event in events:
+            for message in messages_on(ALL, of=event):
+                self.publisher(message.address, schema=event, title=message.title)

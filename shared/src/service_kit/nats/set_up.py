@@ -1,0 +1,122 @@
+"""Setting up streams and durables: one explicit step of their owner, `python -m <service> set-up`.
+
+Running services only use what is there. Repeated it changes nothing, and it lowers and undoes
+nothing that an operator has set.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from comanda_contracts.streams import Stream
+from nats.js import JetStreamContext, api
+from nats.js.errors import NotFoundError
+
+from service_kit.nats.broker import Broker
+from service_kit.nats.jetstream import ACK_WAIT, connected, jetstream
+
+WITHIN_S = 120.0
+"""Seconds that servers, and the streams of other owners, are waited for."""
+LOOK_AGAIN_AFTER_S = 0.25
+UNSETTLED_MAX = 10_000
+"""Messages that a consumer may have been given and not settled yet."""
+
+Step = Callable[[JetStreamContext], Awaitable[None]]
+
+
+async def set_up(
+    broker: Broker,
+    servers: Sequence[str],
+    *,
+    streams: Sequence[Stream],
+    replicas: int,
+    steps: Sequence[Step] = (),
+) -> None:
+    """Make the streams that the service owns, then the durables that its broker declares.
+
+    The streams of other owners are waited for. Raises TimeoutError, which names what is missing.
+    """
+    waiting_for = "NATS"
+    try:
+        async with (
+            asyncio.timeout(WITHIN_S),
+            connected(servers, f"{broker.service}-set-up") as nats,
+        ):
+            js = jetstream(nats)
+            for stream in streams:
+                await set_up_stream(js, stream, replicas=replicas)
+                print(f"stream {stream.name}")
+            for step in steps:
+                await step(js)
+            for each in broker.batch_subscribers:
+                waiting_for = f"stream {each.stream.name}"
+                await _until_there(js, each.stream.name)
+                filters = each.config.filter_subjects or []
+                await set_up_consumer(js, each.stream.name, each.durable, filters)
+                print(f"consumer {each.stream.name}/{each.durable}")
+    except TimeoutError as error:
+        raise TimeoutError(f"{waiting_for} was not there within {WITHIN_S:.0f} s") from error
+
+
+async def set_up_stream(js: JetStreamContext, stream: Stream, *, replicas: int) -> None:
+    """Create the stream, or give an existing one what the services need of it, and no more.
+
+    Its copies are never lowered; limits, placement and whatever else is set stay as they are.
+    """
+    wanted = api.StreamConfig(
+        name=stream.name,
+        subjects=[stream.subject],
+        retention=(
+            api.RetentionPolicy.WORK_QUEUE if stream.work_queue else api.RetentionPolicy.LIMITS
+        ),
+        storage=api.StorageType.FILE,
+        num_replicas=replicas,
+        max_age=stream.max_age,
+        duplicate_window=stream.duplicate_window,
+        allow_direct=True,
+        allow_atomic=not stream.work_queue,  # its owner may have many messages stored as one
+        discard=api.DiscardPolicy.NEW,
+    )
+    try:
+        found = (await js.stream_info(stream.name)).config
+    except NotFoundError:
+        await js.add_stream(wanted)
+        return
+    needed = found.evolve(
+        subjects=wanted.subjects,
+        num_replicas=max(found.num_replicas or 1, replicas),
+        allow_direct=True,
+        allow_atomic=wanted.allow_atomic,
+    )
+    if needed != found:
+        await js.update_stream(needed)
+
+
+async def set_up_consumer(
+    js: JetStreamContext, stream: str, durable: str, subjects: Sequence[str]
+) -> None:
+    """Create a durable pull consumer that starts at the stream's beginning, or update its filter.
+
+    A message is delivered until it is settled, however often that takes.
+    """
+    await js.add_consumer(
+        stream,
+        api.ConsumerConfig(
+            durable_name=durable,
+            deliver_policy=api.DeliverPolicy.ALL,
+            ack_policy=api.AckPolicy.EXPLICIT,
+            ack_wait=ACK_WAIT,
+            max_deliver=-1,
+            max_ack_pending=UNSETTLED_MAX,
+            filter_subjects=list(subjects),
+        ),
+    )
+
+
+async def _until_there(js: JetStreamContext, stream: str) -> None:
+    while True:
+        try:
+            await js.stream_info(stream)
+        except NotFoundError:
+            await asyncio.sleep(LOOK_AGAIN_AFTER_S)
+        else:
+            return

@@ -1,0 +1,166 @@
+"""A FastStream subscriber whose batches come at once: large from a backlog, one by one without.
+
+FastStream's own batch subscriber hands a batch over when it is full or its timeout has passed, so
+the timeout is the latency of a quiet evening. This one keeps a request standing (`pull.py`), and
+leaves everything else to FastStream: routers, middlewares, graceful stop, documents.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic
+
+import structlog
+from comanda_contracts import Event, Unreadable, read
+from comanda_contracts.streams import Stream
+from faststream.nats import JStream, PullSub
+from faststream.nats.message import NatsBatchMessage
+from faststream.nats.subscriber.config import NatsSubscriberConfig
+from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
+from nats.aio.msg import Msg
+from typing_extensions import TypeVar, override
+
+from service_kit.nats.dead_letters import DeadLetter
+from service_kit.nats.pull import MESSAGES_MAX, Pull
+from service_kit.runtime.turns import in_turns
+
+log = structlog.get_logger()
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+"""Pauses before messages are asked for again when that has failed: growing, and bounded."""
+
+Content = TypeVar("Content", default=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[Content]):
+    """One message and what it says. Settle it by `message.ack()` once its effect is stored."""
+
+    event: Content
+    message: Msg
+
+
+Reader = Callable[[Msg], Content]
+"""Makes of a message what it says. Raises Unreadable."""
+
+
+def read_event(message: Msg) -> Event:
+    """The event in a message. Raises Unreadable."""
+    return read(message.headers, message.data)
+
+
+class Batch(NatsBatchMessage):
+    """Messages that came together, as FastStream's middlewares pass them on.
+
+    What can be read of them is what `decode` returns; what can't be is in `unreadable` then.
+    """
+
+    def __init__(self, messages: list[Msg]) -> None:
+        super().__init__(raw_message=messages, body=[])
+        self.unreadable: list[DeadLetter] = []
+
+
+class BatchSubscriber(BatchPullStreamSubscriber):
+    """Consumes a durable that was set up before, and hands on lists of `Received`."""
+
+    def __init__(
+        self,
+        config: NatsSubscriberConfig,
+        specification: Any,
+        calls: Any,
+        *,
+        stream: Stream,
+        durable: str,
+        reader: Reader[Any],
+        batches: int,
+    ) -> None:
+        """`batches` is how many are handled at a time while there is a backlog.
+
+        Without one, what comes meanwhile is the next batch. With more than one nothing keeps two
+        messages of one subject in their order.
+        """
+        super().__init__(
+            config,
+            specification,
+            calls,
+            stream=JStream(stream.name, declare=False),
+            pull_sub=PullSub(batch_size=MESSAGES_MAX, batch=True),
+        )
+        self._parser, self._decoder = self._parse, self._read
+        self.durable = durable
+        self.failing: str | None = None
+        """Why the last batch failed; None if it did not."""
+        self._reader = reader
+        self._batches = batches
+
+    @override
+    async def stop(self) -> None:
+        """Let the batches in flight end, then give back what was not begun."""
+        tasks = list(self.tasks)
+        await super().stop()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @override
+    async def _create_subscription(self) -> None:
+        self.add_task(self._consume_pull)
+
+    @override
+    async def _consume_pull(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while self.running:
+            try:
+                async with Pull(self.connection, self.stream.name, self.durable) as pull:
+                    await self._consume(pull)
+            except Exception as error:  # whatever it is, messages are asked for again
+                reason = f"{type(error).__name__}: {error}"
+                log.warning("no messages", stream=self.stream.name, reason=reason, retry_in=pause_s)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _consume(self, pull: Pull) -> None:
+        handling = set[asyncio.Task[Any]]()
+
+        def may_begin() -> bool:
+            return not handling or (len(handling) < self._batches and pull.is_backlog)
+
+        def end(batch: asyncio.Task[Any]) -> None:
+            handling.discard(batch)
+            pull.look()
+
+        try:
+            while True:
+                await pull.until(may_begin)
+                messages = await pull.take()
+                if not self.running:
+                    await redeliver(messages, after_s=0)
+                    return
+                batch = asyncio.create_task(self.consume(messages))
+                handling.add(batch)
+                batch.add_done_callback(end)
+        except asyncio.CancelledError:
+            for batch in handling:
+                batch.cancel()
+            raise
+        finally:
+            await asyncio.gather(*handling, return_exceptions=True)
+
+    async def _parse(self, messages: list[Msg]) -> Batch:
+        return Batch(messages)
+
+    async def _read(self, batch: Batch) -> Sequence[Received[Any]]:
+        received = []
+        async for message in in_turns(batch.raw_message):
+            try:
+                received.append(Received(self._reader(message), message))
+            except Unreadable as error:
+                batch.unreadable.append(DeadLetter(message, str(error)))
+        return received
+
+
+async def redeliver(messages: Sequence[Msg], *, after_s: float) -> None:
+    """Ask for what was not settled again soon, rather than after the acknowledgement's time."""
+    for message in messages:
+        if not message.is_acked:
+            with contextlib.suppress(Exception):  # without a connection it comes again by itself
+                await message.nak(delay=after_s)
