@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from comanda_contracts import Event, MenuItemSet, Message, seal
 from comanda_contracts.examples import AT, ITEM
 from comanda_contracts.streams import DEAD_LETTERS, MENU
 from comanda_local.servers import Nats
+from faststream.nats import TestNatsBroker
 from nats.aio.client import Client
+from prometheus_client import REGISTRY
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.jetstream import ACK_WAIT, connected, publish_all
 from service_kit.nats.pull import MESSAGES_MAX
@@ -21,6 +23,7 @@ from service_kit.runtime.components import Component
 from service_kit.runtime.components import running as running_components
 
 from tests.conftest import NewNatsServer
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -77,9 +80,7 @@ class Prices:
 def a_broker(server: Nats, prices: Prices, batches: int = 1) -> Broker:
     router = Router()
 
-    @router.batch_subscriber(
-        MENU, durable="test", filter_subjects=[MENU.subject], batches=batches
-    )
+    @router.batch_subscriber(MENU, durable="test", filter_subjects=[MENU.subject], batches=batches)
     async def on_prices(batch: list[Received]) -> None:
         await prices.handle(batch)
 
@@ -205,12 +206,19 @@ async def test_a_durable_deleted_under_way_is_missed_until_it_is_set_up_again(
         await prices.until(1)
 
         await client.jetstream().delete_consumer(MENU.name, "test")
-        await eventually(lambda: not component.ready)
+        await until(lambda: not component.ready)
         await set_up(a_broker(nats_server, prices), [nats_server.url], streams=[], replicas=1)
         await publish_all(client, [an_item_set(2)])
 
         await prices.until(2)
-        await eventually(lambda: component.ready)
+        await until(lambda: component.ready)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async def look() -> bool | None:
+        return holds() or None
+
+    await eventually(look)
 
 
 async def test_publishing_without_a_broker_fails_in_bounded_time(
@@ -223,3 +231,33 @@ async def test_publishing_without_a_broker_fails_in_bounded_time(
 
     assert all(isinstance(outcome, Exception) for outcome in outcomes)
     nats_server.start()
+
+
+async def test_a_declared_handler_is_reached_without_a_server(nats_server: Nats) -> None:
+    prices = Prices()
+    broker = a_broker(nats_server, prices)
+    message = an_item_set(7)
+
+    async with TestNatsBroker(broker):
+        await broker.publish(message.body, message.subject, headers=dict(message.headers))
+
+    assert prices.heard == [7]
+
+
+async def test_its_metrics_name_stream_and_consumer_and_no_subject(
+    nats_server: Nats, client: Client
+) -> None:
+    prices = Prices()
+    await publish_all(client, [an_item_set(1)])
+
+    async with consuming(nats_server, prices):
+        await prices.until(1)
+
+    labels = {
+        sample.labels["handler"]
+        for metric in REGISTRY.collect()
+        if metric.name == "comanda_received_messages"
+        for sample in metric.samples
+        if "handler" in sample.labels
+    }
+    assert labels == {"MENU/test"}

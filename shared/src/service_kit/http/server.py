@@ -3,7 +3,8 @@
 import contextlib
 import gc
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 
 import uvicorn
 from fastapi import FastAPI
@@ -32,8 +33,9 @@ def application(
     components: Sequence[Component],
     *,
     on_shutdown: Sequence[ShutdownHook] = (),
+    messaging: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
 ) -> FastAPI:
-    """An application that runs `components` for as long as it is up.
+    """An application that runs `components`, and `messaging` around them, as long as it is up.
 
     `on_shutdown` ends the responses that never end by themselves; then those in flight are awaited.
     """
@@ -41,7 +43,7 @@ def application(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with running(components):
+        async with messaging(), running(components):
             yield
 
     app = FastAPI(

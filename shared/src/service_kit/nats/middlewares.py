@@ -77,9 +77,10 @@ class Spans(BaseMiddleware):
             if "traceparent" in (headers := message.headers or {})
             for span in [trace.get_current_span(propagate.extract(headers))]
         ]
-        name = f"process {consumer_of(msg.raw_message[0])}"
         tracer = trace.get_tracer(__name__)
-        with tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links):
+        with tracer.start_as_current_span(
+            f"process {msg.consumer}", kind=SpanKind.CONSUMER, links=links
+        ):
             return await call_next(msg)
 
 
@@ -89,11 +90,11 @@ class _ByConsumer(BaseNatsMetricsSettingsProvider[list[Msg]]):
     """
 
     def get_consume_attrs_from_message(self, msg: Any) -> ConsumeAttrs:
-        messages: list[Msg] = msg.raw_message
+        batch: Batch = msg
         return {
-            "destination_name": consumer_of(messages[0]),
-            "message_size": sum(len(message.data) for message in messages),
-            "messages_count": len(messages),
+            "destination_name": batch.consumer,
+            "message_size": sum(len(message.data) for message in batch.raw_message),
+            "messages_count": len(batch.raw_message),
         }
 
 
@@ -105,9 +106,3 @@ def metrics() -> Any:
         app_name="comanda",
         metrics_prefix="comanda",
     )
-
-
-def consumer_of(message: Msg) -> str:
-    """The stream and the durable consumer that a message came by, such as `ORDERS/serving`."""
-    origin = message.metadata
-    return f"{origin.stream}/{origin.consumer}"

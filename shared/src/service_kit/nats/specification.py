@@ -64,12 +64,12 @@ class ConsumedMessages(NatsSubscriberSpecification):
 
     def get_schema(self) -> dict[str, SubscriberSpec]:
         return {
-            f"{message.title}:{self.call_name}": SubscriberSpec(
+            (key := f"{message.title}:{self.call_name}"): SubscriberSpec(
                 address=message.address,
                 description=self.description,
                 operation=Operation(
                     message=Message(
-                        title=message.title,
+                        title=f"{key}:Message",
                         payload=resolve_payloads([(_schema(message), message.title)]),
                     ),
                     bindings=None,

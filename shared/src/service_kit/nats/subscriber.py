@@ -56,8 +56,10 @@ class Batch(NatsBatchMessage):
     What can be read of them is what `decode` returns; what can't be is in `unreadable` then.
     """
 
-    def __init__(self, messages: list[Msg]) -> None:
+    def __init__(self, messages: list[Msg], consumer: str) -> None:
         super().__init__(raw_message=messages, body=[])
+        self.consumer = consumer
+        """The stream and the durable that they came by, such as `ORDERS/serving`."""
         self.unreadable: list[DeadLetter] = []
 
 
@@ -146,7 +148,7 @@ class BatchSubscriber(BatchPullStreamSubscriber):
             await asyncio.gather(*handling, return_exceptions=True)
 
     async def _parse(self, messages: list[Msg]) -> Batch:
-        return Batch(messages)
+        return Batch(messages, f"{self.stream.name}/{self.durable}")
 
     async def _read(self, batch: Batch) -> Sequence[Received[Any]]:
         received = []
