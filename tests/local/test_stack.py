@@ -99,7 +99,7 @@ def test_a_database_that_is_not_there_is_said(folder: Path) -> None:
     elsewhere = {"COMANDA_DATABASE_URL": f"postgresql+asyncpg://nobody@{LOOPBACK}:{free_port()}/x"}
 
     with (
-        pytest.raises(CannotStart, match=r"could not be migrated(.|\n)*Connect call failed"),
+        pytest.raises(CannotStart, match=r"ordering migrate failed(.|\n)*Connect call failed"),
         Stack(folder, environment=elsewhere),
     ):
         pass

@@ -34,6 +34,9 @@ MAY_PUBLISH = {
 """Who may publish on a subject, beside the operator."""
 
 MAY_ASK = {
+    "STREAM.INFO.ORDERS": {"ordering", "serving", "query"},
+    "STREAM.INFO.TICKETS": {"ordering", "serving", "query"},
+    "STREAM.INFO.COMMANDS": {"ordering", "query"},
     "STREAM.CREATE.OTHER": set(),
     "STREAM.UPDATE.ORDERS": {"ordering"},
     "STREAM.UPDATE.TICKETS": {"serving"},

@@ -107,6 +107,10 @@ class Child:
     def run(self) -> int:
         """Start it and wait until it ends by itself. Returns its exit code."""
         self.start()
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait until it ends by itself. Returns its exit code."""
         code = self._started().wait()
         self._forget()
         return code

@@ -89,7 +89,7 @@ class Stack:
             self._leaving.callback(self._stop)
             self._end_leftovers()
             self._start_servers()
-            self._migrate()
+            self._prepare()
             self._start_services()
         except BaseException:
             self._leaving.close()
@@ -143,24 +143,42 @@ class Stack:
             for started in [together.submit(server.start) for server in self.servers.values()]:
                 started.result()
 
-    def _migrate(self) -> None:
-        """Bring the database to the schema that ordering needs."""
-        migration = Child(
-            "migration",
-            services.command("ordering", "migrate"),
-            self.folder / "migration",
-            env=services.environment(self._urls_for("ordering")),
+    def _prepare(self) -> None:
+        """Run once what the services need: the migration, and the set-up of streams and durables.
+
+        All at once, because each set-up waits for the streams of the others.
+        """
+        with contextlib.ExitStack() as ending:
+            steps = [self._step("migration", "ordering", "migrate")]
+            steps += [self._step(f"{name}-set-up", name, "set-up") for name in services.SET_UP]
+            for step in steps:
+                ending.callback(step.stop)
+                step.start()
+            for name in services.NAMES:
+                if name not in services.SET_UP:
+                    self._start_service(name)
+            for step in steps:
+                if step.wait() != 0:
+                    raise CannotStart(f"{step.name} failed.\n{step.tail()}")
+
+    def _step(self, folder: str, service: str, command: str) -> Child:
+        return Child(
+            f"{service} {command}",
+            services.command(service, command),
+            self.folder / folder,
+            env=services.environment(self._urls_for(service)),
         )
-        if migration.run() != 0:
-            raise CannotStart(f"The database could not be migrated.\n{migration.tail()}")
 
     def _start_services(self) -> None:
-        for name in services.NAMES:
-            port = getattr(self._ports, name) or free_port()
-            self.services[name] = self._service(name, name, port)
-            self.services[name].start()
+        for name in services.SET_UP:
+            self._start_service(name)
         for service in self.services.values():
             service.wait_until_ready()
+
+    def _start_service(self, name: str) -> None:
+        port = getattr(self._ports, name) or free_port()
+        self.services[name] = self._service(name, name, port)
+        self.services[name].start()
 
     def _service(self, name: str, folder: str, port: int, *role: str) -> Service:
         return Service(name, port, self.folder / folder, self._urls_for(name), *role)
