@@ -20,7 +20,7 @@ from nats.js import api
 from ordering.outbound.outbox.outbox import outbox_row
 from pymongo import AsyncMongoClient, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
-from query.storage.orders.indexes import OF_ORDERS
+from query.storage.orders.indexes import ORDER_INDEXES
 from query.views.merge import merge_by_key
 from query.views.orders.view import OrderView, document, merge, view_of
 from uuid_utils.compat import uuid7
@@ -178,7 +178,7 @@ async def _mongodb(past: Past) -> Figures:
                 plain, indexed = (
                     client.get_default_database()[name] for name in ("plain", "indexed")
                 )
-                await indexed.create_indexes(OF_ORDERS)
+                await indexed.create_indexes(ORDER_INDEXES)
                 return {
                     "limit.mongodb.upserts": await _upsert(plain, documents),
                     "limit.mongodb.upserts.indexed": await _upsert(indexed, documents),

@@ -11,7 +11,7 @@ from comanda_local.places import LOOPBACK, free_port, temporary_folder
 from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client
 from query.bootstrap import answers_from
-from query.storage.client import Database, connect, keep_watch
+from query.storage.client import Database, connect, monitor_server
 from query.storage.generations import Generations
 from query.storage.menus import MongoMenus
 from query.storage.orders.store import MongoOrders
@@ -47,7 +47,7 @@ async def answering(
     client, database = connect(mongodb_url)
     generations = Generations(database)
     orders, menus = MongoOrders(generations), MongoMenus(generations)
-    watch = partial(keep_watch, client, [orders.set_up, menus.set_up])
+    watch = partial(monitor_server, client, [orders.set_up, menus.set_up])
     answers = answers_from(generations, min_version_wait=min_version_wait)
     if not has_lanes:
         answers.lanes.clear()

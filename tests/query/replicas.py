@@ -10,7 +10,7 @@ from comanda_local.places import LOOPBACK, free_port
 from fastapi import FastAPI
 from pymongo.monitoring import CommandListener
 from query.bootstrap import answers_from
-from query.live.change_stream import Following
+from query.live.change_stream import ChangeStream
 from query.storage.client import Client, Database
 from query.storage.generations import Generations
 from query.storage.menus import MongoMenus
@@ -24,9 +24,9 @@ class Replica:
     """One replica, and the stores as it sees them."""
 
     def __init__(
-        self, database: Database, generations: Generations, following: Following, url: str
+        self, database: Database, generations: Generations, changes: ChangeStream, url: str
     ) -> None:
-        self.following = following
+        self.changes = changes
         self.database = database
         self.generations = generations
         self.orders = MongoOrders(generations)
@@ -44,7 +44,7 @@ async def a_replica(mongodb_url: str, *listeners: CommandListener) -> AsyncItera
     app = application("query", "under test", answers.beside)
     answers.add_to(app)
     async with client, served(app) as url:
-        replica = Replica(database, generations, answers.following, url)
+        replica = Replica(database, generations, answers.changes, url)
         await replica.orders.set_up()
         await replica.menus.set_up()
         yield replica

@@ -19,13 +19,13 @@ class Store:
     def __init__(self) -> None:
         self.asked: list[Sequence[str]] = []
         self.pending: list[asyncio.Future[None]] = []
-        self.most_at_once = 0
+        self.concurrent_rounds_max = 0
 
     async def fetch(self, keys: Sequence[str]) -> dict[str, str]:
         self.asked.append(keys)
         answer = asyncio.get_running_loop().create_future()
         self.pending.append(answer)
-        self.most_at_once = max(self.most_at_once, len(self.pending))
+        self.concurrent_rounds_max = max(self.concurrent_rounds_max, len(self.pending))
         await answer
         if "broken" in keys:
             raise LookupError("broken")
@@ -179,7 +179,7 @@ async def check(steps: Sequence[str]) -> None:
         may_fail = any("broken" in keys for keys in fetched)
         assert fetched
         assert is_value or (may_fail and isinstance(outcome, LookupError))
-    assert store.most_at_once <= CONCURRENT_FETCHES_MAX
+    assert store.concurrent_rounds_max <= CONCURRENT_FETCHES_MAX
     assert all(len(set(keys)) == len(keys) for keys in store.asked)
 
 

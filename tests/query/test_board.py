@@ -11,7 +11,7 @@ from query.views.orders.view import document, merge, view_of
 from tests.query.builders import a_round, after, an_order, its_ticket, news_of, placed
 
 NOW = after(600)
-MADE = [[after(60 * number).timestamp(), 60.0, 0.0] for number in range(10)]
+PREPARATION_SAMPLES_MAX = [[after(60 * number).timestamp(), 60.0, 0.0] for number in range(10)]
 PREPARING, READY, SERVED = TicketStatus.PREPARING, TicketStatus.READY, TicketStatus.SERVED
 
 
@@ -51,7 +51,7 @@ def test_those_that_wait_have_a_place_in_the_queue() -> None:
     first, second, third = (numbered(number) for number in range(3))
     orders = [stored(placed(first), started(first, 590)), stored(placed(second))]
 
-    board = board_of([*orders, stored(placed(third))], MADE, NOW)
+    board = board_of([*orders, stored(placed(third))], PREPARATION_SAMPLES_MAX, NOW)
 
     assert [each["position"] for each in board["preparing"]] == [None, 1, 2]
 
@@ -62,7 +62,9 @@ def test_a_further_round_stands_in_the_queue_by_when_it_was_ordered() -> None:
     served = news_of(its_ticket(early, status=SERVED))
     late = numbered(2)
 
-    board = board_of([stored(placed(early), served), stored(placed(late))], MADE, NOW)
+    board = board_of(
+        [stored(placed(early), served), stored(placed(late))], PREPARATION_SAMPLES_MAX, NOW
+    )
 
     assert [(each["number"], each["position"]) for each in board["preparing"]] == [
         ("A-001", 2),
@@ -74,7 +76,7 @@ def test_estimates_follow_from_what_stands_before_and_how_long_it_usually_takes(
     first, second = numbered(1), numbered(2)
     orders = [stored(placed(first), started(first, 580)), stored(placed(second))]
 
-    board = board_of(orders, MADE, NOW)
+    board = board_of(orders, PREPARATION_SAMPLES_MAX, NOW)
 
     estimates = [each["estimated_ready_at"] for each in board["preparing"]]
     assert estimates == [after(640), after(700)]
@@ -83,12 +85,12 @@ def test_estimates_follow_from_what_stands_before_and_how_long_it_usually_takes(
 def test_an_order_is_estimated_to_be_ready_with_its_last_round() -> None:
     order = numbered(1, rounds=(a_round(1), a_round(2, ordered_at=after(2))))
 
-    board = board_of([stored(placed(order), started(order, 580))], MADE, NOW)
+    board = board_of([stored(placed(order), started(order, 580))], PREPARATION_SAMPLES_MAX, NOW)
 
     assert board["preparing"][0]["estimated_ready_at"] == after(700)
 
 
-@pytest.mark.parametrize("made", [[], MADE[:4]])
+@pytest.mark.parametrize("made", [[], PREPARATION_SAMPLES_MAX[:4]])
 def test_without_history_there_is_no_estimate(made: list[list[float]]) -> None:
     board = board_of([stored(placed(numbered(1)))], made, NOW)
 
@@ -98,7 +100,7 @@ def test_without_history_there_is_no_estimate(made: list[list[float]]) -> None:
 def test_voided_rounds_stand_in_nobodys_way() -> None:
     order = numbered(1, rounds=(a_round(1, voided=True), a_round(2)))
 
-    board = board_of([stored(placed(order))], MADE, NOW)
+    board = board_of([stored(placed(order))], PREPARATION_SAMPLES_MAX, NOW)
 
     assert board["preparing"][0]["position"] == 1
 
@@ -110,6 +112,6 @@ def test_a_ready_order_says_since_when() -> None:
         for number, seconds in ((1, 90), (2, 60.5))
     ]
 
-    board = board_of([stored(placed(order), *tickets)], MADE, NOW)
+    board = board_of([stored(placed(order), *tickets)], PREPARATION_SAMPLES_MAX, NOW)
 
     assert board["ready"][0]["ready_at"] == "2026-11-23T12:01:30Z"

@@ -5,25 +5,31 @@ import random
 from statistics import fmean
 
 import pytest
-from query.views.board.estimate import ENOUGH, Made, Work, most_at_once, ready_times
+from query.views.board.estimate import (
+    MIN_SAMPLES,
+    PendingRound,
+    PreparedRound,
+    concurrent_rounds_max,
+    ready_times,
+)
 
 NOW = 1_000_000.0
 
 
-def one_by_one(count: int, took: float = 100.0) -> list[Made]:
+def one_by_one(count: int, took: float = 100.0) -> list[PreparedRound]:
     """Rounds that a single cook made, one after the other."""
-    return [Made(NOW - number * took, took) for number in range(count)]
+    return [PreparedRound(NOW - number * took, took) for number in range(count)]
 
 
-def begun(ago: float) -> Work:
-    return Work(NOW - ago - 10, NOW - ago)
+def begun(ago: float) -> PendingRound:
+    return PendingRound(NOW - ago - 10, NOW - ago)
 
 
-def waiting(ago: float = 0.0) -> Work:
-    return Work(NOW - ago, None)
+def waiting(ago: float = 0.0) -> PendingRound:
+    return PendingRound(NOW - ago, None)
 
 
-def seconds(line: list[Work], made: list[Made]) -> list[float]:
+def seconds(line: list[PendingRound], made: list[PreparedRound]) -> list[float]:
     """The estimates, from now."""
     times = ready_times(line, made, NOW)
     assert times is not None
@@ -31,7 +37,7 @@ def seconds(line: list[Work], made: list[Made]) -> list[float]:
 
 
 def test_nothing_is_said_before_the_kitchen_made_something() -> None:
-    assert ready_times([waiting()], one_by_one(ENOUGH - 1), NOW) is None
+    assert ready_times([waiting()], one_by_one(MIN_SAMPLES - 1), NOW) is None
 
 
 def test_one_that_waits_begins_at_once_if_a_place_is_free() -> None:
@@ -51,26 +57,37 @@ def test_two_cooks_halve_the_wait() -> None:
 
 
 def test_one_that_was_begun_has_left_what_those_had_that_took_as_long() -> None:
-    made = [Made(NOW - 500 * number, took) for number, took in enumerate([60, 60, 60, 200, 220])]
+    made = [
+        PreparedRound(NOW - 500 * number, took)
+        for number, took in enumerate([60, 60, 60, 200, 220])
+    ]
 
     assert seconds([begun(ago=100)], made) == [pytest.approx(110)]
 
 
 def test_one_that_takes_longer_than_any_did_is_not_expected_in_the_past() -> None:
-    made = [Made(NOW - 500 * number, took) for number, took in enumerate([60, 80, 100, 120, 140])]
+    made = [
+        PreparedRound(NOW - 500 * number, took)
+        for number, took in enumerate([60, 80, 100, 120, 140])
+    ]
 
     assert seconds([begun(ago=1000)], made) == [pytest.approx(20)]
 
 
 def test_what_a_cook_does_between_two_rounds_takes_time_too() -> None:
-    made = [Made(NOW - 120 * number, took=100, waited=1000) for number in range(10)]
+    made = [PreparedRound(NOW - 120 * number, took=100, waited=1000) for number in range(10)]
 
     assert seconds([waiting(), waiting()], made) == [pytest.approx(100), pytest.approx(220)]
 
 
 def test_rounds_that_follow_on_each_other_take_one_place() -> None:
-    assert most_at_once(one_by_one(10)) == 1
-    assert most_at_once([Made(100, 50), Made(120, 60), Made(160, 40)]) == 2
+    assert concurrent_rounds_max(one_by_one(10)) == 1
+    assert (
+        concurrent_rounds_max(
+            [PreparedRound(100, 50), PreparedRound(120, 60), PreparedRound(160, 40)]
+        )
+        == 2
+    )
 
 
 @pytest.mark.parametrize("every", [60.0, 110.0, 200.0], ids=["rush", "busy", "calm"])
@@ -105,11 +122,14 @@ def simulate(
     for number, (now, _, ready) in enumerate(ordered):
         known = sorted(each for each in ordered[:number] if each[2] <= now)[-60:]
         line = [
-            Work(at, started if started <= now else None)
+            PendingRound(at, started if started <= now else None)
             for at, started, ready_at in ordered[: number + 1]
             if ready_at > now
         ]
-        made = [Made(ready_at, ready_at - started, started - at) for at, started, ready_at in known]
+        made = [
+            PreparedRound(ready_at, ready_at - started, started - at)
+            for at, started, ready_at in known
+        ]
         times = ready_times(line, made, now)
         if times is None:
             continue

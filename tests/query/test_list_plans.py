@@ -12,7 +12,7 @@ from query.storage.client import Database
 from query.storage.generations import Generations
 from query.storage.orders.lists import MongoLists
 from query.storage.orders.store import MongoOrders
-from query.views.orders.list_query import Listing, Sort
+from query.views.orders.list_query import ListQuery, Sort
 from query.views.orders.status import ACTIVE, ViewStatus
 from query.views.orders.view import document, view_of
 
@@ -102,7 +102,7 @@ async def test_every_page_is_read_from_an_index(
 ) -> None:
     for sort in Sort:
         for name, filters in FILTERS.items():
-            listing = Listing("r", sort, **_as_stored(filters))
+            listing = ListQuery("r", sort, **_as_stored(filters))
             first = await lists.page(listing, None, LIMIT)
             for which, place in (("first", None), ("second", first.place)):
                 with subtests.test(f"{name}, {sort}, {which} page"):

@@ -135,11 +135,11 @@ async def walked(query: httpx.AsyncClient, url: str) -> list[list[str]]:
         answer = await query.get(link or url)
         assert answer.status_code == 200, answer.text
         pages.append([each["order_id"] for each in answer.json()["orders"]])
-        following = answer.links.get("next")
-        assert (answer.json()["next"] is None) is (following is None)
-        if following is None:
+        changes = answer.links.get("next")
+        assert (answer.json()["next"] is None) is (changes is None)
+        if changes is None:
             return pages
-        link = str(httpx.URL(f"http://query{url}").join(following["url"]))
+        link = str(httpx.URL(f"http://query{url}").join(changes["url"]))
 
 
 @pytest.mark.parametrize("filters", ["", "status=placed&status=ready", "table=7", "q=pizza"])

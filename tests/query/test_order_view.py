@@ -6,7 +6,7 @@ import pytest
 from comanda_contracts import ItemsAdded, Order, OrderEvent, OrderStatus, TicketEvent, TicketStatus
 from hypothesis import given
 from hypothesis import strategies as st
-from query.views.orders.response import is_known, shown_order
+from query.views.orders.presentation import is_known, present_order
 from query.views.orders.view import OrderView, document, merge, view_of
 
 from tests.query.builders import a_round, after, an_order, closed, its_ticket, news_of, placed
@@ -146,7 +146,7 @@ def test_the_timeline_is_shown_by_time_and_only_then_by_source() -> None:
         placed(order, at=after(1)),
     )
 
-    timeline = shown_order(document(told))["timeline"]
+    timeline = present_order(document(told))["timeline"]
 
     assert [each["event"] for each in timeline] == ["placed", "queued", "started", "closed"]
 
@@ -170,7 +170,7 @@ def test_an_added_round_is_told_of_by_its_number() -> None:
 def test_each_round_is_shown_with_its_total_and_its_ticket() -> None:
     order = an_order(rounds=(a_round(1), a_round(2, voided=True)))
 
-    shown = shown_order(document(fold(placed(order), news_of(its_ticket(order, version=1)))))
+    shown = present_order(document(fold(placed(order), news_of(its_ticket(order, version=1)))))
 
     assert [(each["total"], each["voided"]) for each in shown["rounds"]] == [
         (1700, False),

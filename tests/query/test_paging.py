@@ -13,7 +13,7 @@ from query.storage.generations import Generations
 from query.storage.orders.lists import MongoLists
 from query.storage.orders.store import MongoOrders
 from query.views.merge import Document
-from query.views.orders.list_query import Listing, Place, Sort
+from query.views.orders.list_query import ListQuery, PagePosition, Sort
 from query.views.orders.status import ACTIVE, ViewStatus
 from query.views.ports import PageExpired
 
@@ -88,7 +88,7 @@ async def test_by_time_an_order_that_is_in_the_list_all_the_while_is_on_one_page
     restaurant = Restaurant(orders, data)
     for _ in range(data.draw(st.integers(1, 8))):
         await restaurant.happen()
-    listing = Listing(restaurant.name, sort, statuses)
+    listing = ListQuery(restaurant.name, sort, statuses)
     wanted = restaurant.active() if statuses == ACTIVE else set(restaurant.known)
 
     listed: list[str] = []
@@ -113,7 +113,7 @@ async def test_by_total_the_list_is_what_it_was_when_its_first_page_was_read(
     restaurant = Restaurant(orders, data)
     for _ in range(data.draw(st.integers(1, 8))):
         await restaurant.happen()
-    listing = Listing(restaurant.name, sort)
+    listing = ListQuery(restaurant.name, sort)
     as_it_was = sorted(
         restaurant.known,
         key=lambda each: (restaurant.known[each].total, each),
@@ -156,10 +156,10 @@ async def test_nothing_is_skipped_or_repeated_while_others_write(
             await store(orders, *map(placed, [*changed, new]))
 
     writing = asyncio.create_task(write())
-    page = await lists.page(Listing(restaurant, sort), None, 7)
+    page = await lists.page(ListQuery(restaurant, sort), None, 7)
     listed = [each.decode() for each in page.orders]
     while page.place:
-        page = await lists.page(Listing(restaurant, sort), page.place, 7)
+        page = await lists.page(ListQuery(restaurant, sort), page.place, 7)
         listed += [each.decode() for each in page.orders]
     is_over.set()
     await writing
@@ -173,12 +173,12 @@ async def test_a_list_by_total_that_was_first_read_too_long_ago_is_not_read_on(
     orders: MongoOrders, lists: MongoLists, restaurant: str, change: dict[str, int]
 ) -> None:
     await store(orders, *(placed(an_order(restaurant=restaurant)) for _ in range(3)))
-    listing = Listing(restaurant, Sort.DEAREST)
+    listing = ListQuery(restaurant, Sort.DEAREST)
     place = (await lists.page(listing, None, 1)).place
     assert place
     assert place.moment
 
     with pytest.raises(PageExpired):
         await lists.page(
-            listing, Place(place.key, place.order_id, replace(place.moment, **change)), 1
+            listing, PagePosition(place.key, place.order_id, replace(place.moment, **change)), 1
         )

@@ -9,14 +9,14 @@ import pytest
 from comanda_contracts import Order
 from comanda_local.servers import MongoDB
 from pymongo.monitoring import CommandListener, CommandStartedEvent
-from query.live import version_waiter as waiting
-from query.live.change_stream import Following
-from query.live.version_waiter import Arrivals
+from query.live import version_waiter
+from query.live.change_stream import ChangeStream
+from query.live.version_waiter import ChangeStreamVersionWaiter
 from query.storage.client import Client, Database, connect
 from query.storage.generations import Generations
 from query.storage.orders.store import MongoOrders
 from query.views.merge import Document
-from query.views.orders.response import version_of
+from query.views.orders.presentation import version_of
 from query.views.ports import StoreUnavailable
 from service_kit.runtime.components import Component, running
 
@@ -26,35 +26,37 @@ from tests.query.conftest import answering, store
 LONG = 60.0
 """Seconds: who waits that long was not woken."""
 
-Look = Callable[[], Awaitable[Document | None]]
+Read = Callable[[], Awaitable[Document | None]]
 
 
 @pytest.fixture
 def no_polling(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Readers learn of changes by news alone."""
-    monkeypatch.setattr(waiting, "POLL", LONG)
+    """Readers learn of changes from the change stream alone."""
+    monkeypatch.setattr(version_waiter, "POLL_INTERVAL_S", LONG)
 
 
 @pytest.fixture
-async def arrivals(database: Database) -> AsyncIterator[Arrivals]:
-    following = Following(Generations(database))
-    arrivals = Arrivals(following)
-    async with running([Component("changes", following.follow)]):
-        yield arrivals
+async def waiter(database: Database) -> AsyncIterator[ChangeStreamVersionWaiter]:
+    changes = ChangeStream(Generations(database))
+    waiter = ChangeStreamVersionWaiter(changes)
+    async with running([Component("changes", changes.run)]):
+        yield waiter
 
 
-async def read(arrivals: Arrivals, order: Order, look: Look, *, within: float = LONG) -> int:
+async def read(
+    waiter: ChangeStreamVersionWaiter, order: Order, look: Read, *, within: float = LONG
+) -> int:
     """The version that is seen in the end by one who waits for version 2."""
 
     def closed_by_now(document: Document | None) -> bool:
         return document is not None and version_of(document) >= 2
 
     async with asyncio.timeout(LONG / 2):
-        seen = await arrivals.look_until(str(order.order_id), look, closed_by_now, within)
+        seen = await waiter.read_until(str(order.order_id), look, closed_by_now, within)
     return version_of(seen) if seen else 0
 
 
-def looking_at(orders: MongoOrders, order: Order) -> tuple[Look, asyncio.Event]:
+def looking_at(orders: MongoOrders, order: Order) -> tuple[Read, asyncio.Event]:
     """A look at the order, and an event that is set once somebody has looked."""
     looked = asyncio.Event()
 
@@ -66,7 +68,7 @@ def looking_at(orders: MongoOrders, order: Order) -> tuple[Look, asyncio.Event]:
     return look, looked
 
 
-def as_often_as_it_takes(look: Look) -> Look:
+def as_often_as_it_takes(look: Read) -> Read:
     """The look, again and again while the store is away."""
 
     async def look_again() -> Document | None:
@@ -79,11 +81,11 @@ def as_often_as_it_takes(look: Look) -> Look:
 
 @pytest.mark.usefixtures("no_polling")
 async def test_a_reader_is_woken_by_what_another_replica_writes(
-    orders: MongoOrders, arrivals: Arrivals, fresh_mongodb_url: str
+    orders: MongoOrders, waiter: ChangeStreamVersionWaiter, fresh_mongodb_url: str
 ) -> None:
     order = an_order()
     look, looked = looking_at(orders, order)
-    reading = asyncio.create_task(read(arrivals, order, look))
+    reading = asyncio.create_task(read(waiter, order, look))
     await looked.wait()
 
     client, database = connect(fresh_mongodb_url)
@@ -97,11 +99,11 @@ async def test_a_reader_is_woken_by_what_another_replica_writes(
 
 @pytest.mark.usefixtures("no_polling")
 async def test_a_change_right_after_the_look_wakes_the_reader(
-    orders: MongoOrders, arrivals: Arrivals
+    orders: MongoOrders, waiter: ChangeStreamVersionWaiter
 ) -> None:
     order = an_order()
     look, looked = looking_at(orders, order)
-    other = asyncio.create_task(read(arrivals, order, look))
+    other = asyncio.create_task(read(waiter, order, look))
     await looked.wait()
 
     async def look_and_have_it_changed_meanwhile() -> Document | None:
@@ -110,19 +112,19 @@ async def test_a_change_right_after_the_look_wakes_the_reader(
         await other  # so the news of it was given out before this look is even over
         return document
 
-    assert await read(arrivals, order, look_and_have_it_changed_meanwhile) == 2
+    assert await read(waiter, order, look_and_have_it_changed_meanwhile) == 2
 
 
 @pytest.mark.usefixtures("no_polling")
 async def test_a_reader_is_still_woken_after_mongodb_was_killed(own_mongodb: MongoDB) -> None:
     client, database = connect(own_mongodb.url)
     generations, order = Generations(database), an_order()
-    following = Following(generations)
-    orders, arrivals = MongoOrders(generations), Arrivals(following)
+    changes = ChangeStream(generations)
+    orders, waiter = MongoOrders(generations), ChangeStreamVersionWaiter(changes)
     look, looked = looking_at(orders, order)
 
-    async with client, running([Component("changes", following.follow)]):
-        reading = asyncio.create_task(read(arrivals, order, as_often_as_it_takes(look)))
+    async with client, running([Component("changes", changes.run)]):
+        reading = asyncio.create_task(read(waiter, order, as_often_as_it_takes(look)))
         await looked.wait()
         await asyncio.to_thread(own_mongodb.kill)
         await asyncio.to_thread(own_mongodb.start)
@@ -136,7 +138,9 @@ async def test_a_reader_looks_again_where_there_is_no_news(
 ) -> None:
     order = an_order()
     look, looked = looking_at(orders, order)
-    reading = asyncio.create_task(read(Arrivals(Following(Generations(database))), order, look))
+    reading = asyncio.create_task(
+        read(ChangeStreamVersionWaiter(ChangeStream(Generations(database))), order, look)
+    )
     await looked.wait()
 
     await store(orders, closed(order))
@@ -145,13 +149,13 @@ async def test_a_reader_looks_again_where_there_is_no_news(
 
 
 async def test_a_reader_gets_what_there_is_when_its_time_is_up(
-    orders: MongoOrders, arrivals: Arrivals
+    orders: MongoOrders, waiter: ChangeStreamVersionWaiter
 ) -> None:
     order = an_order()
     await store(orders, placed(order))
     look, _ = looking_at(orders, order)
 
-    assert await read(arrivals, order, look, within=0.2) == 1
+    assert await read(waiter, order, look, within=0.2) == 1
 
 
 class ChangeStreams(CommandListener):
@@ -171,16 +175,16 @@ async def test_nothing_is_followed_until_somebody_has_to_wait(fresh_mongodb_url:
     streams, order = ChangeStreams(), an_order()
     client = Client(fresh_mongodb_url, event_listeners=[streams])
     generations = Generations(client.get_default_database())
-    following = Following(generations)
-    orders, arrivals = MongoOrders(generations), Arrivals(following)
+    changes = ChangeStream(generations)
+    orders, waiter = MongoOrders(generations), ChangeStreamVersionWaiter(changes)
     look, _ = looking_at(orders, order)
 
-    async with client, running([Component("changes", following.follow)]):
+    async with client, running([Component("changes", changes.run)]):
         await store(orders, closed(order))
-        await read(arrivals, order, look)
+        await read(waiter, order, look)
         assert streams.opened == 0
 
-        await read(arrivals, an_order(), looking_at(orders, an_order())[0], within=0.1)
+        await read(waiter, an_order(), looking_at(orders, an_order())[0], within=0.1)
         assert streams.opened == 1
 
 

@@ -12,9 +12,9 @@ from query.storage.generations import Generation, Generations
 from query.storage.orders.store import MongoOrders
 from query.storage.sales.roll_up import RollUp, roll_up_all, roll_up_next
 from query.storage.sales.store import MongoSales
-from query.views.board.estimate import ENOUGH
+from query.views.board.estimate import MIN_SAMPLES
 from query.views.orders.view import document, merge, view_of
-from query.views.sales.view import Hour, Kept, Sales, Span
+from query.views.sales.view import Hour, Sales, SalesSummary, Span
 
 from tests.query.builders import a_restaurant, after, an_order, its_ticket, news_of, placed
 from tests.query.conftest import project
@@ -203,7 +203,7 @@ async def test_what_is_not_summed_up_yet_is_told_by_the_time_until_which_it_is(
 ) -> None:
     generations, sales = Generations(database), MongoSales(Generations(database))
 
-    async def kept() -> Kept:
+    async def kept() -> SalesSummary:
         return await sales.days(a_day(restaurant), items=False)
 
     await project(generations, placed(an_order(restaurant=restaurant)))
@@ -220,7 +220,7 @@ async def test_the_board_estimates_by_the_rounds_that_were_summed_up(
     database: Database, restaurant: str
 ) -> None:
     generations = Generations(database)
-    for number in range(ENOUGH):
+    for number in range(MIN_SAMPLES):
         order = an_order(restaurant=restaurant, status="closed", version=2)
         made = {"started_at": after(60 * number), "ready_at": after(60 * number + 60)}
         await project(

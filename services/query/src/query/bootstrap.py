@@ -17,25 +17,25 @@ from service_kit.nats.jetstream import connected, jetstream
 from service_kit.nats.set_up import set_up_stream
 from service_kit.runtime.components import Component, Ready
 
-from query.api.board import board_lane, board_routes, rendered_boards
+from query.api.board_routes import board_cache, board_lane, board_routes
 from query.api.http.openapi import ANSWERS
-from query.api.http.read_your_writes import CaughtUp
-from query.api.http.responses import listed_json, order_json
-from query.api.live import live_routes
-from query.api.menu import menu_routes
-from query.api.orders.list_routes import ListedOrders, list_lane, list_routes
-from query.api.orders.routes import OneOrder, order_lane, order_routes
-from query.api.sales.routes import rendered_tops, sales_routes, top_lane
-from query.live.change_stream import Following
+from query.api.http.read_your_writes import ReadYourWrites
+from query.api.http.responses import listed_order_as_json, order_as_json
+from query.api.live_routes import live_routes
+from query.api.menu_routes import menu_routes
+from query.api.orders.list_routes import OrderListReader, list_lane, list_routes
+from query.api.orders.routes import OrderReader, order_lane, order_routes
+from query.api.sales.routes import sales_routes, top_items_cache, top_lane
+from query.live.change_stream import ChangeStream
 from query.live.feeds import MongoLiveOrders
-from query.live.version_waiter import Arrivals
+from query.live.version_waiter import ChangeStreamVersionWaiter
 from query.projection.lag import keep_measuring
 from query.projection.projector import BATCHES, PROJECTED, SERVICE, projector
 from query.settings import Settings
-from query.storage.client import connect, keep_watch
+from query.storage.client import connect, monitor_server
 from query.storage.generations import Generations
 from query.storage.orders.lists import MongoLists
-from query.storage.orphaned_transactions import keep_ending_transactions
+from query.storage.orphaned_transactions import keep_ending_orphaned_transactions
 from query.storage.sales.roll_up import RollUp
 from query.storage.stores import set_up, stores_over
 from query.views.ports import Stores
@@ -62,7 +62,7 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
     generations = Generations(database, live=None)
     stores = stores_over(generations)
     components = [
-        Component("mongodb", partial(keep_watch, client, [partial(set_up, generations)])),
+        Component("mongodb", partial(monitor_server, client, [partial(set_up, generations)])),
         Component("generations", generations.follow),
     ]
     answers = answers_from(generations, min_version_wait=settings.min_version_wait)
@@ -70,7 +70,7 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
         components += answers.beside
     if role is not Role.API:
         components += [_projection(stream, stores, settings) for stream in PROJECTED]
-        ending = partial(keep_ending_transactions, client)
+        ending = partial(keep_ending_orphaned_transactions, client)
         components.append(Component("abandoned-transactions", ending, required=False))
         components.append(Component("roll-up", RollUp(generations).run, required=False))
     components.append(_lag(settings, role))
@@ -86,7 +86,7 @@ class Answers(NamedTuple):
 
     routes: list[APIRouter]
     lanes: list[Lane]
-    following: Following
+    changes: ChangeStream
     beside: list[Component]
     on_shutdown: list[ShutdownHook]
 
@@ -100,26 +100,27 @@ class Answers(NamedTuple):
 
 def answers_from(generations: Generations, *, min_version_wait: float) -> Answers:
     """The answers to every question, from these views."""
-    stores, following = stores_over(generations), Following(generations)
-    lists, arrivals = MongoLists(generations, listed_json), Arrivals(following)
-    caught_up = CaughtUp(lists, arrivals, within=min_version_wait)
-    boards = rendered_boards(stores.orders, stores.menus, following.want)
-    tops = rendered_tops(stores.sales, stores.menus)
-    order = OneOrder(stores.orders, arrivals, min_version_wait=min_version_wait)
-    listed = ListedOrders(lists, stores.menus)
-    live = MongoLiveOrders(generations, following, render=order_json, outdated=boards)
+    stores, changes = stores_over(generations), ChangeStream(generations)
+    lists = MongoLists(generations, listed_order_as_json)
+    waiter = ChangeStreamVersionWaiter(changes)
+    read_your_writes = ReadYourWrites(lists, waiter, timeout_s=min_version_wait)
+    boards = board_cache(stores.orders, stores.menus, changes.request)
+    tops = top_items_cache(stores.sales, stores.menus)
+    order = OrderReader(stores.orders, waiter, timeout_s=min_version_wait)
+    listed = OrderListReader(lists, stores.menus)
+    live = MongoLiveOrders(generations, changes, render=order_as_json, stale=boards)
     return Answers(
         [
             live_routes(live, boards, stores.menus),
             order_routes(order, lists),
-            list_routes(listed, lists, stores.menus, caught_up),
-            board_routes(boards, caught_up),
+            list_routes(listed, lists, stores.menus, read_your_writes),
+            board_routes(boards, read_your_writes),
             menu_routes(stores.menus),
             sales_routes(stores.sales, stores.menus, tops),
         ],
         [board_lane(boards), order_lane(order), list_lane(listed), top_lane(tops)],
-        following,
-        beside=[Component("changes", following.follow, required=False)],
+        changes,
+        beside=[Component("changes", changes.run, required=False)],
         on_shutdown=[live.close, boards.close],
     )
 

@@ -1,4 +1,4 @@
-"""The changes of the order views, whichever replica wrote them: one change stream for all uses."""
+"""The changes of the order views, whichever replica wrote them: one MongoDB stream for all uses."""
 
 import asyncio
 import contextlib
@@ -6,146 +6,146 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 
 from service_kit.runtime.components import Ready
 
-from query.live.position import ALL, Position
+from query.live.position import LAST_ORDINAL, Position
 from query.storage.generations import Generation, Generations
 
-LINGER = 10.0
-"""Seconds that changes are followed after the last who needed it left."""
-PATROL_MS = 1000
-"""Milliseconds after which the server answers although nothing has changed."""
-PATIENCE = 10.0
-"""Seconds without a word after which the server counts as gone."""
-BATCH = 500
-"""Changes that are taken at once, so that a flood of them holds no request up for long."""
-AT_ONCE = 1000
-"""Orders that are handed on together at most."""
-TICK = 0.02
-"""Seconds between two times that changes are handed on: what changes meanwhile goes together."""
+LINGER_S = 10.0
+"""For which the stream stays open after the last who needed it left."""
+AWAIT_TIME_MS_MAX = 1000
+"""After which the server answers although nothing has changed."""
+SILENCE_TIMEOUT_S = 10.0
+"""Without an answer after which the server counts as gone."""
+READ_CHANGES_MAX = 500
+"""Changes in one answer of the server, so that decoding a flood of them holds no request up."""
+BATCH_ORDERS_MAX = 1000
+"""Orders in one batch for the listeners."""
+BATCH_INTERVAL_S = 0.02
+"""Between two batches: what changes meanwhile is told together."""
 
 
-class Follower:
-    """One who is told of changes; each kind of them overrides what it needs to know."""
+class ChangeListener:
+    """Is told of changes; each kind of listener overrides what it needs to know."""
 
-    async def opened(self, at: Position) -> None:
-        """Changes after `at` will be told; what changed before was perhaps not."""
+    async def on_open(self, begin: Position) -> None:
+        """The stream is open: changes after `begin` will be told; earlier ones perhaps not."""
 
-    def noticed(self, order_id: str) -> None:
-        """The order has changed."""
+    def on_change(self, order_id: str) -> None:
+        """The order has changed just now. It is called for each change, at once."""
 
-    async def changed(self, changes: Mapping[str, Position]) -> None:
-        """These orders have changed, each last at its position; in the order of those."""
+    async def on_batch(self, changes: Mapping[str, Position]) -> None:
+        """These orders have changed, each last at its position; ordered by position."""
 
-    def closed(self) -> None:
-        """Changes are not told any more."""
+    def on_close(self) -> None:
+        """The stream is closed: changes are not told any more."""
 
 
-class Following:
-    """Follows the live generation while somebody needs it; nothing is read or kept else.
+class ChangeStream:
+    """Reads the changes of the live generation, for as long as somebody needs them.
 
-    When a follower fails, MongoDB is lost or another generation becomes the live one, it closes
-    and opens anew.
+    It closes, and opens again, when a listener fails, MongoDB is lost or another generation
+    becomes the live one. While nobody needs it nothing is read.
     """
 
     def __init__(self, generations: Generations) -> None:
         self._generations = generations
-        self._followers: list[Follower] = []
-        self._needs = 0
-        self._wanted = asyncio.Event()
-        self._wanted_until = 0.0
-        self._open = asyncio.Event()
+        self._listeners: list[ChangeListener] = []
+        self._users = 0
+        self._is_needed = asyncio.Event()
+        self._needed_until = 0.0
+        self._is_open = asyncio.Event()
 
-    def add(self, follower: Follower) -> None:
-        """Tell one more of what changes."""
-        self._followers.append(follower)
+    def add(self, listener: ChangeListener) -> None:
+        """Tell changes to one more listener."""
+        self._listeners.append(listener)
 
-    def want(self) -> bool:
-        """Have changes followed for some seconds from now; whether they are already."""
-        self._wanted_until = asyncio.get_running_loop().time() + LINGER
-        self._wanted.set()
-        return self._open.is_set()
+    def request(self) -> bool:
+        """Have the stream open for `LINGER_S` from now; returns whether it is open already."""
+        self._needed_until = asyncio.get_running_loop().time() + LINGER_S
+        self._is_needed.set()
+        return self._is_open.is_set()
 
     @contextlib.contextmanager
-    def needed(self) -> Iterator[None]:
-        """Have changes followed for as long as this lasts, and some seconds after it."""
-        self._needs += 1
-        self.want()
+    def kept_open(self) -> Iterator[None]:
+        """Have the stream open for as long as the context lasts, and `LINGER_S` after it."""
+        self._users += 1
+        self.request()
         try:
             yield
         finally:
-            self._needs -= 1
-            self.want()
+            self._users -= 1
+            self.request()
 
-    async def until_open(self) -> None:
-        """Wait until changes are followed."""
-        await self._open.wait()
+    async def wait_until_open(self) -> None:
+        """Wait until the stream is open."""
+        await self._is_open.wait()
 
-    async def follow(self, ready: Ready) -> None:
-        """Follow changes whenever that is wanted; raises if it can't be done."""
+    async def run(self, ready: Ready) -> None:
+        """Read changes whenever they are needed, for ever; raises if they can't be read."""
         while True:
-            if not self._wanted.is_set():
+            if not self._is_needed.is_set():
                 ready()
-            await self._wanted.wait()
+            await self._is_needed.wait()
             # a task of its own: on Python 3.11 a TaskGroup that fails leaves its task marked as
             # being cancelled, and the next one in that task would not end well
-            await asyncio.create_task(self._follow(self._generations.live, ready))
+            await asyncio.create_task(self._read(self._generations.live, ready))
 
-    async def _follow(self, generation: Generation, ready: Ready) -> None:
-        """Until nobody wants it any more, or another generation is live."""
+    async def _read(self, generation: Generation, ready: Ready) -> None:
+        """Read until nobody needs it any more, or another generation is live."""
         now = (await generation.orders.database.command("ping"))["operationTime"]
-        begin = last = Position(generation.number, now.time, now.inc, ALL)
+        begin = last = Position(generation.number, now.time, now.inc, LAST_ORDINAL)
         async with (
             await generation.orders.watch(
                 [{"$project": {"documentKey": 1, "clusterTime": 1}}],
                 start_at_operation_time=now,
-                max_await_time_ms=PATROL_MS,
-                batch_size=BATCH,
+                max_await_time_ms=AWAIT_TIME_MS_MAX,
+                batch_size=READ_CHANGES_MAX,
             ) as stream,
             self._opened(begin),
             asyncio.TaskGroup() as tasks,
         ):
             ready()
-            pending = _Pending()
-            handing_on = tasks.create_task(self._hand_on(pending))
-            while stream.alive and self._is_wanted(generation):
-                async with asyncio.timeout(PATIENCE):
+            pending = _PendingChanges()
+            delivery = tasks.create_task(self._deliver_batches(pending))
+            while stream.alive and self._is_still_needed(generation):
+                async with asyncio.timeout(SILENCE_TIMEOUT_S):
                     change = await stream.try_next()
                 if change and "documentKey" in change and change["clusterTime"] > now:
                     last = last.then(change["clusterTime"])
-                    await self._notice(str(change["documentKey"]["_id"]), last, pending)
-            handing_on.cancel()
+                    await self._deliver(str(change["documentKey"]["_id"]), last, pending)
+            delivery.cancel()
 
     @contextlib.asynccontextmanager
     async def _opened(self, begin: Position) -> AsyncIterator[None]:
         try:
-            for follower in self._followers:
-                await follower.opened(begin)
-            self._open.set()
+            for listener in self._listeners:
+                await listener.on_open(begin)
+            self._is_open.set()
             yield
         finally:
-            self._open.clear()
-            for follower in self._followers:
-                follower.closed()
+            self._is_open.clear()
+            for listener in self._listeners:
+                listener.on_close()
 
-    async def _notice(self, order_id: str, position: Position, pending: "_Pending") -> None:
-        for follower in self._followers:
-            follower.noticed(order_id)
+    async def _deliver(self, order_id: str, position: Position, pending: "_PendingChanges") -> None:
+        for listener in self._listeners:
+            listener.on_change(order_id)
         await pending.add(order_id, position)
 
-    async def _hand_on(self, pending: "_Pending") -> None:
+    async def _deliver_batches(self, pending: "_PendingChanges") -> None:
         while True:
             changes = await pending.take()
-            for follower in self._followers:
-                await follower.changed(changes)
-            await asyncio.sleep(TICK)
+            for listener in self._listeners:
+                await listener.on_batch(changes)
+            await asyncio.sleep(BATCH_INTERVAL_S)
 
-    def _is_wanted(self, generation: Generation) -> bool:
-        if not self._needs and asyncio.get_running_loop().time() > self._wanted_until:
-            self._wanted.clear()
-        return self._wanted.is_set() and self._generations.live.number == generation.number
+    def _is_still_needed(self, generation: Generation) -> bool:
+        if not self._users and asyncio.get_running_loop().time() > self._needed_until:
+            self._is_needed.clear()
+        return self._is_needed.is_set() and self._generations.live.number == generation.number
 
 
-class _Pending:
-    """Changes to be handed on, of each order the last, in the order of their positions."""
+class _PendingChanges:
+    """Changes that are to be told: of each order the last, ordered by position."""
 
     def __init__(self) -> None:
         self._changes: dict[str, Position] = {}
@@ -153,8 +153,8 @@ class _Pending:
         self._taken = asyncio.Event()
 
     async def add(self, order_id: str, position: Position) -> None:
-        """Take in one more change; waits while there are very many."""
-        while len(self._changes) >= AT_ONCE:
+        """Add a change, later than all before; waits while `BATCH_ORDERS_MAX` are pending."""
+        while len(self._changes) >= BATCH_ORDERS_MAX:
             self._taken.clear()
             await self._taken.wait()
         self._changes.pop(order_id, None)
@@ -162,7 +162,7 @@ class _Pending:
         self._some.set()
 
     async def take(self) -> dict[str, Position]:
-        """All of them, once there are any."""
+        """Remove and return all of them, once there are any."""
         await self._some.wait()
         taken, self._changes = self._changes, {}
         self._some.clear()

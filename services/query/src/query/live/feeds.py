@@ -9,30 +9,30 @@ from typing import Any, Protocol
 from prometheus_client import Counter, Gauge
 from service_kit.http.live_feed import Reader, Readers, ReplayBuffer
 
-from query.live.change_stream import Follower, Following
+from query.live.change_stream import ChangeListener, ChangeStream
 from query.live.position import Position
 from query.storage.client import READ_TIMEOUT_S, store_call
 from query.storage.generations import Generations
 from query.views.merge import Document
-from query.views.orders.response import is_known
+from query.views.orders.presentation import is_known
 from query.views.orders.status import ACTIVE
-from query.views.ports import News, StoreUnavailable
+from query.views.ports import LiveUpdate, StoreUnavailable
 
 READERS = Gauge("comanda_query_live_readers", "Readers of live feeds", ["feed"])
 TOO_SLOW = Counter("comanda_query_live_readers_too_slow", "Readers sent away as too slow", ["feed"])
 
 
-class Outdated(Protocol):
+class Invalidatable(Protocol):
     """Who has to know that what was read about a restaurant is not the newest any more."""
 
-    def outdate(self, restaurant: str) -> None:
+    def invalidate(self, restaurant: str) -> None:
         """An order of the restaurant has changed."""
 
-    def outdate_all(self) -> None:
+    def invalidate_all(self) -> None:
         """Anything may have changed."""
 
 
-class MongoLiveOrders(Follower):
+class MongoLiveOrders(ChangeListener):
     """The store `LiveOrders`: tells its readers of what the change stream tells of.
 
     Everything is read under one lock, by those who begin as well as for those who are there: so
@@ -43,29 +43,33 @@ class MongoLiveOrders(Follower):
     def __init__(
         self,
         generations: Generations,
-        following: Following,
+        changes: ChangeStream,
         *,
         render: Callable[[Document], bytes],
-        outdated: Outdated,
+        stale: Invalidatable,
     ) -> None:
         """`render` makes an order's JSON, once for all who read it."""
         self._generations = generations
-        self._following = following
+        self._changes = changes
         self._render = render
-        self._outdated = outdated
-        self._of_order: Readers[News] = Readers(READERS.labels("order"), TOO_SLOW.labels("order"))
-        self._of_list: Readers[News] = Readers(READERS.labels("orders"), TOO_SLOW.labels("orders"))
-        self._kept: ReplayBuffer[Position, str] = ReplayBuffer(Position(0, 0, 0))
+        self._stale = stale
+        self._of_order: Readers[LiveUpdate] = Readers(
+            READERS.labels("order"), TOO_SLOW.labels("order")
+        )
+        self._of_list: Readers[LiveUpdate] = Readers(
+            READERS.labels("orders"), TOO_SLOW.labels("orders")
+        )
+        self._replay: ReplayBuffer[Position, str] = ReplayBuffer(Position(0, 0, 0))
         self._reading = asyncio.Lock()
         self._is_closed = False
-        following.add(self)
+        changes.add(self)
 
     @contextlib.asynccontextmanager
     async def order(
         self, restaurant: str, order_id: str
-    ) -> AsyncIterator[AsyncIterator[News | None]]:
+    ) -> AsyncIterator[AsyncIterator[LiveUpdate | None]]:
         async with contextlib.AsyncExitStack() as reading:
-            reading.enter_context(self._following.needed())
+            reading.enter_context(self._changes.kept_open())
             async with self._beginning():
                 found = await self._whole([order_id])
                 first = self._snapshot(each for each in found if each["restaurant"] == restaurant)
@@ -75,13 +79,13 @@ class MongoLiveOrders(Follower):
     @contextlib.asynccontextmanager
     async def active(
         self, restaurant: str, after: str | None
-    ) -> AsyncIterator[AsyncIterator[News | None]]:
+    ) -> AsyncIterator[AsyncIterator[LiveUpdate | None]]:
         async with contextlib.AsyncExitStack() as reading:
-            reading.enter_context(self._following.needed())
+            reading.enter_context(self._changes.kept_open())
             async with self._beginning():
                 missed = self._missed(restaurant, after)
                 if missed is None:
-                    first: Sequence[News] = [self._snapshot(await self._active(restaurant))]
+                    first: Sequence[LiveUpdate] = [self._snapshot(await self._active(restaurant))]
                 else:
                     orders = _in_turn(await self._whole(missed), missed)
                     first = [self._changed(order, missed) for order in orders]
@@ -94,32 +98,32 @@ class MongoLiveOrders(Follower):
         self._of_order.end()
         self._of_list.end()
 
-    async def opened(self, at: Position) -> None:
+    async def on_open(self, begin: Position) -> None:
         """Show everybody everything anew."""
         async with self._reading:
-            self._kept = ReplayBuffer(at)
+            self._replay = ReplayBuffer(begin)
             await self._tell_all()
 
-    def closed(self) -> None:
+    def on_close(self) -> None:
         """From now on nobody knows what is outdated."""
-        self._outdated.outdate_all()
+        self._stale.invalidate_all()
 
-    async def changed(self, changes: Mapping[str, Position]) -> None:
+    async def on_batch(self, changes: Mapping[str, Position]) -> None:
         """Read what changed, by one question for all, and tell those who watch."""
         async with self._reading:
             found = {each["_id"]: each for each in await self._find(changes.keys())}
             for order_id, position in changes.items():
                 if order_id in found:
                     restaurant = found[order_id]["restaurant"]
-                    self._kept.append(position, restaurant, order_id)
-                    self._outdated.outdate(restaurant)
+                    self._replay.append(position, restaurant, order_id)
+                    self._stale.invalidate(restaurant)
             watched = [each["whole"] for each in found.values() if "whole" in each]
             for order in _in_turn(watched, changes):
                 news = self._changed(order, changes)
                 self._of_order.publish(order["_id"], news)
                 self._of_list.publish(order["restaurant"], news)
             if len(found) < len(changes):  # some were deleted: whose they were is not known
-                self._outdated.outdate_all()
+                self._stale.invalidate_all()
                 await self._tell_all()
 
     async def _tell_all(self) -> None:
@@ -136,7 +140,7 @@ class MongoLiveOrders(Follower):
             raise StoreUnavailable("the service is about to end")
         try:
             async with asyncio.timeout(READ_TIMEOUT_S):
-                await self._following.until_open()
+                await self._changes.wait_until_open()
         except TimeoutError as error:
             raise StoreUnavailable("changes can't be followed") from error
         async with self._reading:
@@ -145,18 +149,18 @@ class MongoLiveOrders(Follower):
     def _missed(self, restaurant: str, after: str | None) -> dict[str, Position] | None:
         """Orders that changed after a position, each with its last; None if that is not known."""
         position = Position.read(after) if after else None
-        missed = self._kept.since(restaurant, position) if position else None
+        missed = self._replay.since(restaurant, position) if position else None
         if missed is None:
             return None
         last = {order_id: at for at, order_id in missed}
         return dict(sorted(last.items(), key=lambda change: change[1]))
 
-    def _snapshot(self, orders: Iterable[Document]) -> News:
+    def _snapshot(self, orders: Iterable[Document]) -> LiveUpdate:
         known = [self._render(order) for order in orders if is_known(order)]
-        return News(str(self._kept.last), known, is_snapshot=True)
+        return LiveUpdate(str(self._replay.last), known, is_snapshot=True)
 
-    def _changed(self, order: Document, changes: Mapping[str, Position]) -> News:
-        return News(str(changes[order["_id"]]), [self._render(order)], is_snapshot=False)
+    def _changed(self, order: Document, changes: Mapping[str, Position]) -> LiveUpdate:
+        return LiveUpdate(str(changes[order["_id"]]), [self._render(order)], is_snapshot=False)
 
     async def _find(self, ids: AbstractSet[str]) -> list[Document]:
         """Whose orders these are, and as `whole` each one that somebody watches."""
@@ -187,7 +191,9 @@ def _in_turn(orders: Iterable[Document], changes: Mapping[str, Position]) -> lis
     return sorted(filter(is_known, orders), key=lambda order: changes[order["_id"]])
 
 
-async def _news(first: Sequence[News], reader: Reader[News]) -> AsyncIterator[News | None]:
+async def _news(
+    first: Sequence[LiveUpdate], reader: Reader[LiveUpdate]
+) -> AsyncIterator[LiveUpdate | None]:
     if not first:
         yield None
     for news in first:

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 from bson import Timestamp
 
-ALL = 1_000_000
+LAST_ORDINAL = 1_000_000
 """The ordinal that stands for all changes of one transaction: no batch has as many."""
 
-LONGEST = 10
+DIGITS_MAX = 10
 """Digits of a part."""
 
 
@@ -41,4 +41,4 @@ class Position(NamedTuple):
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= LONGEST
+    return text.isascii() and text.isdecimal() and len(text) <= DIGITS_MAX

@@ -1,73 +1,69 @@
-"""News of orders whose view has changed, whichever replica of this service wrote it."""
+"""Waits until the view of an order has changed, whichever replica of this service wrote it."""
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
-from query.live.change_stream import Follower, Following
+from query.live.change_stream import ChangeListener, ChangeStream
 from query.live.position import Position
 
-POLL = 0.5
-"""Seconds after which one who waits looks again without news."""
+POLL_INTERVAL_S = 0.5
+"""After which one who waits reads again although no change was told."""
 
-Seen = TypeVar("Seen")
+Result = TypeVar("Result")
 
 
-class Arrivals(Follower):
-    """Lets a reader wait until the view of an order has changed.
+class ChangeStreamVersionWaiter(ChangeListener):
+    """The port `VersionWaiter`, woken by the change stream.
 
-    No news is lost: a reader registers before it looks, and whenever changes begin to be followed
-    everybody looks again. While they can't be, readers look every `POLL` seconds.
+    No change is missed: one who waits registers before it reads, and whenever the stream opens
+    everybody reads again. While the stream can't be opened they read every `POLL_INTERVAL_S`.
     """
 
-    def __init__(self, following: Following) -> None:
-        self._following = following
+    def __init__(self, changes: ChangeStream) -> None:
+        self._changes = changes
         self._waiting: dict[str, set[asyncio.Event]] = {}
-        following.add(self)
+        changes.add(self)
 
-    async def look_until(
+    async def read_until(
         self,
         order_id: str,
-        look: Callable[[], Awaitable[Seen]],
-        enough: Callable[[Seen], bool],
-        within: float,
-    ) -> Seen:
-        """Look at an order whenever it changes until that is `enough`, or `within` seconds passed.
-
-        Returns what was seen last; what `look` raises ends the wait.
-        """
+        read: Callable[[], Awaitable[Result]],
+        is_enough: Callable[[Result], bool],
+        timeout_s: float,
+    ) -> Result:
         clock = asyncio.get_running_loop().time
-        end = clock() + within
-        with self._news_of(order_id) as news:
+        end = clock() + timeout_s
+        with self._changes_of(order_id) as changed:
             while True:
-                seen = await look()
+                result = await read()
                 left = end - clock()
-                if enough(seen) or left <= 0:
-                    return seen
-                self._following.want()
+                if is_enough(result) or left <= 0:
+                    return result
+                self._changes.request()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(min(left, POLL)):
-                        await news.wait()
-                news.clear()
+                    async with asyncio.timeout(min(left, POLL_INTERVAL_S)):
+                        await changed.wait()
+                changed.clear()
 
-    async def opened(self, at: Position) -> None:  # noqa: ARG002 - whenever that was
-        """Have everybody look: it may have changed before."""
+    async def on_open(self, begin: Position) -> None:  # noqa: ARG002 - whenever that was
+        """Have everybody read: their orders may have changed before."""
         for order_id in list(self._waiting):
-            self.noticed(order_id)
+            self.on_change(order_id)
 
-    def noticed(self, order_id: str) -> None:
-        """Have those look who wait for this order."""
-        for news in self._waiting.get(order_id, ()):
-            news.set()
+    def on_change(self, order_id: str) -> None:
+        """Have those read who wait for this order."""
+        for changed in self._waiting.get(order_id, ()):
+            changed.set()
 
     @contextlib.contextmanager
-    def _news_of(self, order_id: str) -> Iterator[asyncio.Event]:
-        news = asyncio.Event()
-        self._waiting.setdefault(order_id, set()).add(news)
+    def _changes_of(self, order_id: str) -> Iterator[asyncio.Event]:
+        changed = asyncio.Event()
+        self._waiting.setdefault(order_id, set()).add(changed)
         try:
-            yield news
+            yield changed
         finally:
-            self._waiting[order_id].discard(news)
+            self._waiting[order_id].discard(changed)
             if not self._waiting[order_id]:
                 del self._waiting[order_id]

@@ -52,7 +52,7 @@ def connect(url: str) -> tuple[Client, Database]:
     return client, client.get_default_database("comanda")
 
 
-async def keep_watch(
+async def monitor_server(
     client: Client, set_up: Sequence[Callable[[], Awaitable[None]]], ready: Ready
 ) -> None:
     """Set the indexes up, then say `ready` for as long as the server answers; else raise."""
@@ -112,7 +112,7 @@ async def write(collection: Collection, operations: Sequence[UpdateOne]) -> None
         await collection.bulk_write(operations, ordered=False)
 
 
-async def write_alike(collections: Sequence[Collection], operations: Sequence[UpdateOne]) -> None:
+async def write_to_all(collections: Sequence[Collection], operations: Sequence[UpdateOne]) -> None:
     """Do all of the operations on each collection, so that all change at the same instant.
 
     Raises what `write` raises.

@@ -9,12 +9,12 @@ from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from service_kit.runtime.components import Ready
 
-from query.storage.client import WRITE_TIMEOUT_S, Collection, Database, store_call, write_alike
+from query.storage.client import WRITE_TIMEOUT_S, Collection, Database, store_call, write_to_all
 from query.views.ports import StoreUnavailable
 
 POINTER_ID = "generations"
 """The collection and the `_id` of the document that says which generation is which."""
-LOOK_EVERY = 1.0
+POINTER_POLL_INTERVAL_S = 1.0
 """Seconds between two looks at it; for a minute after a switch both generations are written."""
 
 
@@ -77,7 +77,7 @@ class Generations:
         whichever of them it is answered from. Raises what `mongo.write` raises.
         """
         if operations:
-            await write_alike([of(each) for each in await self.written()], operations)
+            await write_to_all([of(each) for each in await self.written()], operations)
 
     async def refresh(self) -> dict[str, Any]:
         """Read the pointer. Raises StoreUnavailable if that can't be done now."""
@@ -92,7 +92,7 @@ class Generations:
         while True:
             await self.refresh()
             ready()
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(POINTER_POLL_INTERVAL_S)
 
     def _generation(self, number: int) -> Generation:
         if number not in self._known:
@@ -114,8 +114,8 @@ class OneGeneration(Generations):
 def _written(pointer: dict[str, Any]) -> list[int]:
     """The live one; the next one; the previous one until every reader has left it."""
     numbers = [pointer["live"]]
-    if following := pointer.get("next"):
-        numbers.append(following["number"])
+    if candidate := pointer.get("next"):
+        numbers.append(candidate["number"])
     previous = pointer.get("previous")
     if previous and previous["until"].replace(tzinfo=UTC) > datetime.now(UTC):
         numbers.append(previous["number"])

@@ -30,11 +30,11 @@ class MongoMenus:
             await generation.menu.create_index(OFFERED)
 
     async def merge_items(self, items: Sequence[MenuView]) -> None:
-        joins = [_joining(item) for item in items]
+        joins = [_merge_update(item) for item in items]
         await self._generations.write(lambda generation: generation.menu, joins)
 
     async def merge_restaurants(self, restaurants: Sequence[MenuView]) -> None:
-        joins = [_joining(restaurant) for restaurant in restaurants]
+        joins = [_merge_update(restaurant) for restaurant in restaurants]
         await self._generations.write(lambda generation: generation.restaurants, joins)
 
     async def restaurant(self, slug: str) -> Document | None:
@@ -59,7 +59,7 @@ class MongoMenus:
             return [item["state"] for item in await found.to_list()]
 
 
-def _joining(view: MenuView) -> UpdateOne:
+def _merge_update(view: MenuView) -> UpdateOne:
     """`$max` compares states key by key and their version comes first, so the newer one stays."""
     return UpdateOne(
         {"_id": view.key},

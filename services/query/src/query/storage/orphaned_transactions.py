@@ -10,23 +10,23 @@ from service_kit.runtime.components import Ready
 
 from query.storage.client import APPLICATION, Client, store_call
 
-LOOK_EVERY = 2.0
+POLL_INTERVAL_S = 2.0
 """Seconds between two looks for them."""
-SILENT_FOR = 5.0
+IDLE_TIMEOUT_S = 5.0
 """Seconds without a statement after which a transaction is abandoned. A process that was only held
 up for so long is told by the server that it is ended, and does it again.
 """
 
 
-async def keep_ending_transactions(client: Client, ready: Ready) -> None:
+async def keep_ending_orphaned_transactions(client: Client, ready: Ready) -> None:
     """End abandoned transactions for as long as the server answers; else raise."""
     while True:
-        await end_transactions(client, silent_for=SILENT_FOR)
+        await end_orphaned_transactions(client, idle_s=IDLE_TIMEOUT_S)
         ready()
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(POLL_INTERVAL_S)
 
 
-async def end_transactions(client: Client, *, silent_for: float) -> int:
+async def end_orphaned_transactions(client: Client, *, idle_s: float) -> int:
     """End this user's transactions that have been silent for so many seconds; says how many.
 
     It takes no right that a user who writes does not have. Raises StoreUnavailable.
@@ -34,7 +34,7 @@ async def end_transactions(client: Client, *, silent_for: float) -> int:
     silent = {
         "type": "idleSession",
         "appName": APPLICATION,
-        "transaction.timeInactiveMicros": {"$gte": int(silent_for * 1_000_000)},
+        "transaction.timeInactiveMicros": {"$gte": int(idle_s * 1_000_000)},
     }
     ours = {"$currentOp": {"allUsers": False, "idleSessions": True}}
     async with store_call():

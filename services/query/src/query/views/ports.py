@@ -8,9 +8,9 @@ from typing import Protocol, TypeVar
 from query.views.board.view import Board
 from query.views.menu import MenuView
 from query.views.merge import Document
-from query.views.orders.list_query import Listing, Place
+from query.views.orders.list_query import ListQuery, PagePosition
 from query.views.orders.view import OrderView
-from query.views.sales.view import Kept, Span
+from query.views.sales.view import SalesSummary, Span
 
 
 class StoreUnavailable(Exception):
@@ -48,7 +48,7 @@ class Page:
 
     orders: list[bytes]
     """The JSON of each."""
-    place: Place | None
+    place: PagePosition | None
     """Where the page ends; None if nothing comes after it."""
 
 
@@ -61,7 +61,7 @@ class Lists(Protocol):
     async def numbered(self, restaurant: str, day: str, number: str) -> Document | None:
         """The order with this number on a business day (ISO 8601)."""
 
-    async def page(self, listing: Listing, after: Place | None, limit: int) -> Page:
+    async def page(self, listing: ListQuery, after: PagePosition | None, limit: int) -> Page:
         """The first orders of a list, or those after a place where a page of it ended.
 
         An order that is in the list all the while is on exactly one of its pages, whatever comes
@@ -101,10 +101,10 @@ class Sales(Protocol):
     Each raises StoreUnavailable if it can't be done.
     """
 
-    async def days(self, span: Span, *, items: bool) -> Kept:
+    async def days(self, span: Span, *, items: bool) -> SalesSummary:
         """The business days of the span, with what was sold of each item if that is wanted."""
 
-    async def hours(self, span: Span, *, items: bool) -> Kept:
+    async def hours(self, span: Span, *, items: bool) -> SalesSummary:
         """The hours of the span, with what was sold of each item if that is wanted."""
 
     async def top(self, restaurant: str, day: str, limit: int) -> Document | None:
@@ -120,27 +120,27 @@ class Stores:
     menus: Menus
 
 
-Seen = TypeVar("Seen")
+Result = TypeVar("Result")
 
 
-class Arrivals(Protocol):
-    """News of orders whose view has changed."""
+class VersionWaiter(Protocol):
+    """Lets a reader wait until the view of an order has changed."""
 
-    async def look_until(
+    async def read_until(
         self,
         order_id: str,
-        look: Callable[[], Awaitable[Seen]],
-        enough: Callable[[Seen], bool],
-        within: float,
-    ) -> Seen:
-        """Look at an order whenever it changes until that is `enough`, or `within` seconds passed.
+        read: Callable[[], Awaitable[Result]],
+        is_enough: Callable[[Result], bool],
+        timeout_s: float,
+    ) -> Result:
+        """Read, and again whenever the order changes, until it `is_enough` or time has run out.
 
-        Returns what was seen last; what `look` raises ends the wait.
+        Returns the last result. What `read` raises ends the wait.
         """
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class LiveUpdate:
     """Orders as they are now, as JSON: all that are watched, or one that has changed."""
 
     position: str
@@ -149,7 +149,7 @@ class News:
     is_snapshot: bool
 
 
-Feed = AbstractAsyncContextManager[AsyncIterator[News | None]]
+Feed = AbstractAsyncContextManager[AsyncIterator[LiveUpdate | None]]
 """News for as long as they are read, None while there are none; they end when one is too slow."""
 
 

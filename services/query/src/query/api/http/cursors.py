@@ -11,7 +11,7 @@ from comanda_contracts.envelope import MAX_SAFE_INTEGER
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from service_kit.http.problems import ProblemError
 
-from query.views.orders.list_query import Listing, Moment, Place, at_milliseconds
+from query.views.orders.list_query import ListQuery, PagePosition, SnapshotTime, at_milliseconds
 
 UINT32 = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
@@ -28,7 +28,7 @@ class Cursor(BaseModel):
     moment: tuple[UINT32, UINT32, UINT32] | None = None
 
 
-def cursor_at(place: Place, listing: Listing) -> str:
+def encode_cursor(place: PagePosition, listing: ListQuery) -> str:
     """The cursor for what comes after the place."""
     moment = place.moment
     says = {
@@ -40,7 +40,7 @@ def cursor_at(place: Place, listing: Listing) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(says)).decode().rstrip("=")
 
 
-def place_of(cursor: str, listing: Listing) -> Place:
+def decode_cursor(cursor: str, listing: ListQuery) -> PagePosition:
     """Where the list goes on; refused with 422 if the cursor is not one of this list."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
@@ -52,10 +52,10 @@ def place_of(cursor: str, listing: Listing) -> Place:
         raise _refused("This is no cursor that an answer had.") from None
     if says.of != _fingerprint(listing) or listing.sort.by_total is not (says.moment is not None):
         raise _refused("The cursor is of a list with other filters or another order.")
-    return Place(says.key, says.id, Moment(*says.moment) if says.moment else None)
+    return PagePosition(says.key, says.id, SnapshotTime(*says.moment) if says.moment else None)
 
 
-def _fingerprint(listing: Listing) -> str:
+def _fingerprint(listing: ListQuery) -> str:
     of = orjson.dumps(listing, default=sorted)  # what it can't write are sets
     return hashlib.blake2b(of, digest_size=9).hexdigest()
 

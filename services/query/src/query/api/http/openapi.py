@@ -24,14 +24,14 @@ from service_kit.http.problems import invalid_request, problem_responses
 from service_kit.http.sse import event, events
 
 from query.api.http import schema
-from query.api.http.cursors import cursor_at, expired
+from query.api.http.cursors import encode_cursor, expired
 from query.api.http.responses import (
     all_behind,
     as_json,
-    away,
     behind,
-    body,
-    order_json,
+    body_of,
+    order_as_json,
+    store_unavailable,
     unknown_order,
     unknown_restaurant,
 )
@@ -39,11 +39,11 @@ from query.views import menu
 from query.views.board.view import board_of
 from query.views.merge import Document
 from query.views.orders import view as order
-from query.views.orders.list_query import Listing, Place, milliseconds
-from query.views.orders.response import listed_order, shown_order, shown_timeline
+from query.views.orders.list_query import ListQuery, PagePosition, milliseconds
+from query.views.orders.presentation import present_listed_order, present_order, present_timeline
 from query.views.orders.tables import occupied_tables
-from query.views.sales.report import By, shown_sales
-from query.views.sales.view import Kept, Period, Sales
+from query.views.sales.report import By, sales_report
+from query.views.sales.view import Period, Sales, SalesSummary
 
 ORDER_ID = str(examples.ORDER_ID)
 RESTAURANT = examples.ORDER.restaurant
@@ -52,7 +52,7 @@ DAY = examples.ORDER.business_day.isoformat()
 CATEGORIES = {examples.ITEM.sku: examples.ITEM.category, "insalata-mista": "Insalate"}
 NOW = examples.TAKEAWAY.placed_at + timedelta(minutes=1)
 """When somebody asks: the order of table 12 is ready, and a takeaway order has come."""
-MADE = [[examples.AT.timestamp() - 90 * each, 480 + 30 * each, 60] for each in range(6)]
+PREPARATIONS = [[examples.AT.timestamp() - 90 * each, 480 + 30 * each, 60] for each in range(6)]
 """The latest rounds before, as `Sales.made` has them."""
 
 
@@ -67,17 +67,17 @@ _SERVED = _after(OrderPlaced, TicketQueued, TicketStarted, TicketReady, TicketSe
 _TAKEAWAY = order.document(order.view_of(OrderPlaced(at=NOW, order=examples.TAKEAWAY)))
 _SALES = Sales.of([_SERVED, _TAKEAWAY])
 _AS_OF = {"as_of": NOW}
-_OF_THE_DAY = {"restaurant": RESTAURANT, "currency": _SALES.currency}
-_LAST = Place(milliseconds(_COOKED["order"]["placed_at"]), ORDER_ID)
+_DAY_FIELDS = {"restaurant": RESTAURANT, "currency": _SALES.currency}
+_LAST = PagePosition(milliseconds(_COOKED["order"]["placed_at"]), ORDER_ID)
 
-CURSOR = cursor_at(_LAST, Listing(RESTAURANT))
-BOARD = board_of([_COOKED, _TAKEAWAY], MADE, NOW)
-TAG = f'"{body(shown_order(_COOKED)).tag}"'
+CURSOR = encode_cursor(_LAST, ListQuery(RESTAURANT))
+BOARD = board_of([_COOKED, _TAKEAWAY], PREPARATIONS, NOW)
+TAG = f'"{body_of(present_order(_COOKED)).tag}"'
 
 
 def _sales(by: By | None) -> Any:
     start = _COOKED["order"]["placed_at"].replace(minute=0, second=0, microsecond=0)
-    shown = shown_sales(Kept([Period(DAY, start, _SALES)], NOW), by, CATEGORIES)
+    shown = sales_report(SalesSummary([Period(DAY, start, _SALES)], NOW), by, CATEGORIES)
     return {"restaurant": RESTAURANT, "from": DAY, "to": DAY, "by": by, **shown}
 
 
@@ -92,19 +92,22 @@ def _as_sent(**shown: Any) -> dict[str, Any]:
 
 
 ANSWERS: Examples = {
-    schema.OrderView: _as_sent(ready=shown_order(_COOKED)),
+    schema.OrderView: _as_sent(ready=present_order(_COOKED)),
     schema.Timeline: _as_sent(
-        ready={"order_id": ORDER_ID, "timeline": shown_timeline(_COOKED)},
+        ready={"order_id": ORDER_ID, "timeline": present_timeline(_COOKED)},
     ),
     schema.OrderList: _as_sent(
-        newest={"orders": [listed_order(_TAKEAWAY), listed_order(_COOKED)], "next": CURSOR}
+        newest={
+            "orders": [present_listed_order(_TAKEAWAY), present_listed_order(_COOKED)],
+            "next": CURSOR,
+        }
     ),
     schema.TableList: _as_sent(occupied={"tables": occupied_tables([_COOKED])}),
     schema.Board: _as_sent(busy=BOARD),
     schema.Menu: _as_sent(offered=_menu()),
     schema.SalesReport: _as_sent(total=_sales(None), **{f"by {by}": _sales(by) for by in By}),
     schema.TopItems: _as_sent(
-        best={**_OF_THE_DAY, "day": DAY, **_AS_OF, "items": _SALES.document()["items"]}
+        best={**_DAY_FIELDS, "day": DAY, **_AS_OF, "items": _SALES.document()["items"]}
     ),
 }
 """By the model of the answer."""
@@ -123,16 +126,20 @@ _NO_ORDER = unknown_order(RESTAURANT, ORDER_ID)
 _NO_RESTAURANT = unknown_restaurant("la-pizza")
 _BEHIND = {"order_id": ORDER_ID, "version": 1, "wanted": 2}
 
-OF_ONE_ORDER = problem_responses(_NO_ORDER, _INVALID, behind(1, 2), away())
-OF_MANY_ORDERS = problem_responses(_NO_RESTAURANT, _INVALID, all_behind([_BEHIND]), away())
-OF_A_RESTAURANT = problem_responses(_NO_RESTAURANT, _INVALID, away())
-OF_A_PAGE = problem_responses(expired())
-LIVE = problem_responses(_NO_RESTAURANT, _NO_ORDER, _INVALID, away())
+ORDER_REFUSALS = problem_responses(_NO_ORDER, _INVALID, behind(1, 2), store_unavailable())
+ORDER_LIST_REFUSALS = problem_responses(
+    _NO_RESTAURANT, _INVALID, all_behind([_BEHIND]), store_unavailable()
+)
+RESTAURANT_REFUSALS = problem_responses(_NO_RESTAURANT, _INVALID, store_unavailable())
+PAGE_REFUSALS = problem_responses(expired())
+LIVE_REFUSALS = problem_responses(_NO_RESTAURANT, _NO_ORDER, _INVALID, store_unavailable())
 """The refusals of routes, by what they are about."""
 
-LIVE_ORDER = events(event("snapshot", order_json(_COOKED), body(shown_order(_COOKED)).tag))
-LIVE_BOARD = events(event("snapshot", as_json(BOARD), body(BOARD).tag))
-LIVE_ORDERS = events(
-    event("snapshot", as_json({"orders": [shown_order(_COOKED)]}), "1.1795491006.11.0"),
-    event("order", order_json(_TAKEAWAY), "1.1795491009.2.0"),
+LIVE_ORDER_RESPONSES = events(
+    event("snapshot", order_as_json(_COOKED), body_of(present_order(_COOKED)).tag)
+)
+LIVE_BOARD_RESPONSES = events(event("snapshot", as_json(BOARD), body_of(BOARD).tag))
+LIVE_ORDERS_RESPONSES = events(
+    event("snapshot", as_json({"orders": [present_order(_COOKED)]}), "1.1795491006.11.0"),
+    event("order", order_as_json(_TAKEAWAY), "1.1795491009.2.0"),
 )

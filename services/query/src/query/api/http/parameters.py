@@ -12,7 +12,7 @@ from query.api.http.openapi import ORDER_ID, RESTAURANT, TAG
 PREFIX = "/v1/restaurants/{restaurant}"
 """Where every question begins."""
 
-SOME_RESTAURANT = PREFIX.format(restaurant=f"({SLUG_PATTERN[1:-1]})")
+RESTAURANT_PATTERN = PREFIX.format(restaurant=f"({SLUG_PATTERN[1:-1]})")
 """A pattern of it."""
 
 Slug = Annotated[subjects.Slug, Path(description="the restaurant", examples=[RESTAURANT])]

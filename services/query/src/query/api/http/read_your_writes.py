@@ -10,20 +10,20 @@ from pydantic import StringConstraints
 
 from query.api.http.openapi import ORDER_ID
 from query.api.http.parameters import Slug
-from query.api.http.responses import all_behind, asked
-from query.views.ports import Arrivals, Lists
+from query.api.http.responses import all_behind, from_store
+from query.views.ports import Lists, VersionWaiter
 
-MOST_AFTER = 20
+AFTER_ORDERS_MAX = 20
 """Orders that one answer can wait for."""
 
-AN_ORDER_AT_A_VERSION = (
+ORDER_AT_VERSION_PATTERN = (
     r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}:[1-9][0-9]{0,15}$"
 )
 
 After = Annotated[
-    list[Annotated[str, StringConstraints(pattern=AN_ORDER_AT_A_VERSION)]],
+    list[Annotated[str, StringConstraints(pattern=ORDER_AT_VERSION_PATTERN)]],
     Query(
-        max_length=MOST_AFTER,
+        max_length=AFTER_ORDERS_MAX,
         description="`<order_id>:<version>`, may be repeated: wait, for some seconds, "
         "until the views have this version of that order",
         examples=[[f"{ORDER_ID}:2"]],
@@ -31,16 +31,16 @@ After = Annotated[
 ]
 
 
-class CaughtUp:
-    """A dependency of routes: the answer waits until the views have what the client wrote.
+class ReadYourWrites:
+    """A dependency of routes: waits until the views have what the client wrote.
 
-    After `within` seconds it is refused with 503, which names the orders that are behind.
+    After `timeout_s` the request is refused with 503, which names the orders that are behind.
     """
 
-    def __init__(self, lists: Lists, arrivals: Arrivals, *, within: float) -> None:
+    def __init__(self, lists: Lists, waiter: VersionWaiter, *, timeout_s: float) -> None:
         self._lists = lists
-        self._arrivals = arrivals
-        self._within = within
+        self._waiter = waiter
+        self._timeout_s = timeout_s
 
     async def __call__(self, restaurant: Slug, after: After = []) -> None:  # noqa: B006 - FastAPI copies it
         """Wait for each of the orders; one of another restaurant is not there."""
@@ -57,9 +57,9 @@ class CaughtUp:
 
     async def _version(self, restaurant: str, order_id: str, wanted: int) -> int:
         """The version of the order that the view has in the end; 0 if it has none."""
-        look = partial(self._lists.version, restaurant, order_id)
-        enough = partial(_at_least, wanted)
-        return await asked(self._arrivals.look_until(order_id, look, enough, self._within))
+        read = partial(self._lists.version, restaurant, order_id)
+        is_enough = partial(_at_least, wanted)
+        return await from_store(self._waiter.read_until(order_id, read, is_enough, self._timeout_s))
 
 
 def _wanted(after: Sequence[str]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Answers that are kept until something changes: computed once for all who ask meanwhile."""
+"""A cache of responses that changes invalidate: each is made once for all who ask meanwhile."""
 
 import asyncio
 import contextlib
@@ -10,162 +10,166 @@ from fastapi import Response
 from prometheus_client import Counter
 from service_kit.http.fast_lane import RawRequest
 
-from query.api.http.responses import Body, tagged
+from query.api.http.responses import Body, tagged_response
 
-HOLD = 0.1
-"""Seconds at least from one answer's beginning to the next one's, whatever changes."""
-KEPT = 2.0
-"""Seconds that an answer is good for while nothing changes: it may speak of the time."""
-MEANWHILE = 0.25
-"""Seconds that one that is good no more is given while the next is read: how old it may be."""
-MOST = 1000
-"""Answers that are kept at most."""
+MIN_REFRESH_INTERVAL_S = 0.1
+"""From the start of one response to the start of the next at least, whatever changes."""
+MAX_AGE_S = 2.0
+"""For which a response is fresh while nothing changes: it may tell of times, as estimates do."""
+STALE_WHILE_REVALIDATE_S = 0.25
+"""For which a stale response is still given while the next one is made (RFC 5861)."""
+ENTRIES_MAX = 1000
+"""Responses in one cache; the oldest goes first."""
 
-ASKED = Counter("comanda_query_rendered", "Answers, by whether they were there", ["name", "kept"])
+RESPONSES = Counter(
+    "comanda_query_rendered", "Answers, by whether they were there", ["name", "kept"]
+)
 
 
 @dataclass(eq=False, slots=True)
-class Rendering:
-    """An answer, there or under way; `outdated` is set once something has changed since."""
+class CachedResponse:
+    """A response that is made or being made; times are those of the event loop's clock."""
 
-    begun: float
+    started_at: float
     task: asyncio.Task[Body]
-    before: "Rendering | None" = None
-    """The one before it, which was there."""
-    outdated: asyncio.Event = field(default_factory=asyncio.Event)
+    previous: "CachedResponse | None" = None
+    """The response before it, if that one was made."""
+    invalidated: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once something has changed since it was started."""
     _stale_from: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._stale_from = self.begun + KEPT
+        self._stale_from = self.started_at + MAX_AGE_S
 
     @property
     def body(self) -> Body:
-        """The answer, once it is there."""
+        """Its body. Raises what making it raised, or InvalidStateError while it is being made."""
         return self.task.result()
 
     @property
-    def is_there(self) -> bool:
-        """Whether the answer was read, and well."""
+    def is_made(self) -> bool:
+        """Whether it was made, and without an error."""
         task = self.task
         return task.done() and not task.cancelled() and task.exception() is None
 
     @property
-    def good_until(self) -> float:
-        """When another is to be given in its place, by the loop's clock."""
-        return max(self._stale_from, self.begun + HOLD)
+    def fresh_until(self) -> float:
+        """When another one is to be made in its place."""
+        return max(self._stale_from, self.started_at + MIN_REFRESH_INTERVAL_S)
 
     @property
-    def given_until(self) -> float:
-        """When it is not to be given any more, even if there is no other."""
-        return max(self.good_until, self._stale_from + MEANWHILE)
+    def usable_until(self) -> float:
+        """When it must not be given any more, even while there is no other."""
+        return max(self.fresh_until, self._stale_from + STALE_WHILE_REVALIDATE_S)
 
-    def outdate(self) -> None:
-        """Something has changed now."""
-        if not self.outdated.is_set():
+    def invalidate(self) -> None:
+        """Have it stale from now on, as something has changed."""
+        if not self.invalidated.is_set():
             self._stale_from = min(self._stale_from, asyncio.get_running_loop().time())
-            self.outdated.set()
+            self.invalidated.set()
 
-    async def until_outdated(self) -> None:
-        """Wait until another would be given in its place."""
+    async def wait_until_stale(self) -> None:
+        """Wait until another one would be made in its place."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(self.good_until):
-                await self.outdated.wait()
-        await asyncio.sleep(max(0, self.good_until - asyncio.get_running_loop().time()))
+            async with asyncio.timeout_at(self.fresh_until):
+                await self.invalidated.wait()
+        await asyncio.sleep(max(0, self.fresh_until - asyncio.get_running_loop().time()))
 
 
-class Renderings:
-    """The answers to one question, by the restaurant that is asked about.
+class ResponseCache:
+    """The responses of one route, by a key such as the restaurant that is asked about.
 
-    `is_told` says whether this hears of changes; while it does not, nothing is kept. A change that
-    is heard of while an answer is under way counts: it may have been read before.
+    `make` makes the body for a key. `is_notified` says whether changes are told to this cache:
+    while they are not, nothing is kept. A change that is told while a response is being made
+    invalidates that one too, because it may have been read before the change.
     """
 
     def __init__(
         self,
         name: str,
-        render: Callable[[str], Coroutine[Any, Any, Body]],
-        is_told: Callable[[], bool],
+        make: Callable[[str], Coroutine[Any, Any, Body]],
+        is_notified: Callable[[], bool],
     ) -> None:
-        self._render = render
-        self._is_told = is_told
-        self._kept: dict[str, Rendering] = {}
-        self._hits, self._misses = ASKED.labels(name, "yes"), ASKED.labels(name, "no")
+        self._make = make
+        self._is_notified = is_notified
+        self._entries: dict[str, CachedResponse] = {}
+        self._hits, self._misses = RESPONSES.labels(name, "yes"), RESPONSES.labels(name, "no")
         self.is_closed = False
 
-    async def of(self, restaurant: str, *, since: float = 0.0) -> Rendering:
-        """An answer that was not begun before `since`, by the loop's clock.
+    async def get(self, key: str, *, not_before: float = 0.0) -> CachedResponse:
+        """A response that was started at `not_before` or later, by the event loop's clock.
 
-        Raises what `render` does.
+        Raises what `make` raises.
         """
-        rendering = self._there(restaurant, since)
-        if not rendering.task.done():
-            await asyncio.wait([rendering.task])  # others wait for it, too: it is not ours to end
-        rendering.task.result()
-        return rendering
+        response = self._fresh(key, not_before)
+        if not response.task.done():
+            await asyncio.wait([response.task])  # others wait for it, too: it is not ours to end
+        response.task.result()
+        return response
 
-    def at_once(self, restaurant: str) -> Body | None:
-        """The answer, if there is one to be given without waiting.
+    def get_nowait(self, key: str) -> Body | None:
+        """A body that can be given without waiting; None if there is none.
 
-        Of one that is good no more the next is begun, and until it is there the old one is given.
+        If it is stale the next one is started, and until that is made the stale one is given.
         """
-        kept, now = self._kept.get(restaurant), asyncio.get_running_loop().time()
-        if kept is None or not self._is_told():
+        entry, now = self._entries.get(key), asyncio.get_running_loop().time()
+        if entry is None or not self._is_notified():
             return None
-        if kept.is_there and now >= kept.good_until:
-            kept = self._begin(restaurant, now, keep=True)
-        given = kept if kept.is_there else kept.before
-        if given is None or now >= given.given_until:
+        if entry.is_made and now >= entry.fresh_until:
+            entry = self._start(key, now, keep=True)
+        made = entry if entry.is_made else entry.previous
+        if made is None or now >= made.usable_until:
             return None
         self._hits.inc()
-        return given.body
+        return made.body
 
-    def outdate(self, restaurant: str) -> None:
-        """Something about the restaurant has changed."""
-        if kept := self._kept.get(restaurant):
-            for each in filter(None, (kept, kept.before)):
-                each.outdate()
+    def invalidate(self, key: str) -> None:
+        """Have the response of this key stale from now on."""
+        if entry := self._entries.get(key):
+            for each in filter(None, (entry, entry.previous)):
+                each.invalidate()
 
-    def outdate_all(self) -> None:
-        """Keep nothing of what there is."""
-        kept, self._kept = self._kept, {}
-        for rendering in kept.values():
-            rendering.outdate()
+    def invalidate_all(self) -> None:
+        """Forget all responses."""
+        entries, self._entries = self._entries, {}
+        for entry in entries.values():
+            entry.invalidate()
 
     def close(self) -> None:
-        """Tell those who wait for the next change that they need not."""
+        """Wake those who wait until a response is stale: there will be no other one."""
         self.is_closed = True
-        self.outdate_all()
+        self.invalidate_all()
 
-    def _there(self, restaurant: str, since: float) -> Rendering:
-        is_told, now = self._is_told(), asyncio.get_running_loop().time()
-        kept = self._kept.get(restaurant)
-        if kept and kept.begun >= since and now < kept.good_until:
+    def _fresh(self, key: str, not_before: float) -> CachedResponse:
+        is_notified, now = self._is_notified(), asyncio.get_running_loop().time()
+        entry = self._entries.get(key)
+        if entry and entry.started_at >= not_before and now < entry.fresh_until:
             self._hits.inc()
-            return kept
+            return entry
         self._misses.inc()
-        return self._begin(restaurant, now, keep=is_told)
+        return self._start(key, now, keep=is_notified)
 
-    def _begin(self, restaurant: str, now: float, *, keep: bool) -> Rendering:
-        before = self._kept.pop(restaurant, None)
-        if before and before.is_there:
-            before.before = None
-        elif before:
-            before = before.before
-        rendering = Rendering(now, asyncio.create_task(self._render(restaurant)), before)
+    def _start(self, key: str, now: float, *, keep: bool) -> CachedResponse:
+        previous = self._entries.pop(key, None)
+        if previous and previous.is_made:
+            previous.previous = None
+        elif previous:
+            previous = previous.previous
+        response = CachedResponse(now, asyncio.create_task(self._make(key)), previous)
         if keep:
-            self._kept[restaurant] = rendering
-            rendering.task.add_done_callback(lambda _: self._forget_failed(restaurant, rendering))
-            if len(self._kept) > MOST:
-                del self._kept[next(iter(self._kept))]
+            self._entries[key] = response
+            response.task.add_done_callback(lambda _: self._forget_failed(key, response))
+            if len(self._entries) > ENTRIES_MAX:
+                del self._entries[next(iter(self._entries))]
         else:
-            rendering.outdate()
-        return rendering
+            response.invalidate()
+        return response
 
-    def _forget_failed(self, restaurant: str, rendering: Rendering) -> None:
-        if not rendering.is_there and self._kept.get(restaurant) is rendering:
-            del self._kept[restaurant]
+    def _forget_failed(self, key: str, response: CachedResponse) -> None:
+        if not response.is_made and self._entries.get(key) is response:
+            del self._entries[key]
 
 
-async def as_kept(body: Body, question: RawRequest) -> Response:
-    """The answer that is kept, as this question gets it."""
-    return tagged(body, question.headers.get("if-none-match"))
+async def cached_response(body: Body, question: RawRequest) -> Response:
+    """The cached body as the answer to this question; 304 if the client has it already."""
+    return tagged_response(body, question.headers.get("if-none-match"))

@@ -10,7 +10,7 @@ from fastapi import Response
 from service_kit.http.problems import ProblemError
 
 from query.views.merge import Document
-from query.views.orders.response import listed_order, shown_order
+from query.views.orders.presentation import present_listed_order, present_order
 from query.views.ports import StoreUnavailable
 
 RETRY_AFTER = {"Retry-After": "1"}
@@ -29,12 +29,12 @@ class Body:
     tag: str
 
 
-def body(content: Any) -> Body:
+def body_of(content: Any) -> Body:
     """The content as JSON."""
-    return body_of(as_json(content))
+    return body_of_json(as_json(content))
 
 
-def body_of(json: bytes) -> Body:
+def body_of_json(json: bytes) -> Body:
     """The JSON with its tag."""
     return Body(json, hashlib.blake2b(json, digest_size=12).hexdigest())
 
@@ -44,27 +44,27 @@ def as_json(content: Any) -> bytes:
     return orjson.dumps(content, option=JSON)
 
 
-def order_json(document: Document) -> bytes:
+def order_as_json(document: Document) -> bytes:
     """An order as it is shown, wherever one is."""
-    return as_json(shown_order(document))
+    return as_json(present_order(document))
 
 
-def listed_json(document: Document) -> bytes:
+def listed_order_as_json(document: Document) -> bytes:
     """An order as lists show it."""
-    return as_json(listed_order(document))
+    return as_json(present_listed_order(document))
 
 
-def answer(content: Any, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(content: Any, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
     return Response(as_json(content), media_type="application/json", headers=dict(headers or {}))
 
 
-def tagged_answer(content: Any, if_none_match: str | None) -> Response:
+def tagged_json_response(content: Any, if_none_match: str | None) -> Response:
     """A JSON answer with an ETag over all of it; 304 without a body if the client has it."""
-    return tagged(body(content), if_none_match)
+    return tagged_response(body_of(content), if_none_match)
 
 
-def tagged(body: Body, if_none_match: str | None) -> Response:
+def tagged_response(body: Body, if_none_match: str | None) -> Response:
     """The answer with its ETag; 304 without it if the client has it."""
     tag = f'"{body.tag}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
@@ -109,15 +109,15 @@ def all_behind(missing: Sequence[Mapping[str, Any]]) -> ProblemError:
     return ProblemError(503, "behind", f"{detail}. Try again.", headers=RETRY_AFTER, behind=missing)
 
 
-def away() -> ProblemError:
+def store_unavailable() -> ProblemError:
     """The views can't be read at the moment."""
     detail = "The views can't be read at the moment. Try again."
     return ProblemError(503, "store-unavailable", detail, headers=RETRY_AFTER)
 
 
-async def asked(answer: Awaitable[Given]) -> Given:
+async def from_store(json_response: Awaitable[Given]) -> Given:
     """What the store answers; refused with 503 while it can't."""
     try:
-        return await answer
+        return await json_response
     except StoreUnavailable as error:
-        raise away() from error
+        raise store_unavailable() from error

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from query.api.http.openapi import CURSOR
 from query.api.http.read_your_writes import After
-from query.views.orders.list_query import Listing, Sort
+from query.views.orders.list_query import ListQuery, Sort
 from query.views.orders.search_terms import words_of
 from query.views.orders.status import ACTIVE, OVER, ViewStatus
 
@@ -96,9 +96,9 @@ class Filters(BaseModel):
     ] = None
     after: After = []
 
-    def listing(self, restaurant: str) -> Listing:
+    def listing(self, restaurant: str) -> ListQuery:
         """What is asked for."""
-        return Listing(
+        return ListQuery(
             restaurant,
             self.sort,
             self._statuses(),

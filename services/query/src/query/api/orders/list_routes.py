@@ -10,24 +10,24 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from service_kit.http.fast_lane import Lane, RawRequest
 
 from query.api.http import schema
-from query.api.http.cursors import cursor_at, expired, place_of
+from query.api.http.cursors import decode_cursor, encode_cursor, expired
 from query.api.http.known_restaurant import known_restaurant
-from query.api.http.openapi import OF_A_PAGE, OF_MANY_ORDERS
-from query.api.http.parameters import PREFIX, SOME_RESTAURANT, Slug
-from query.api.http.read_your_writes import CaughtUp
-from query.api.http.responses import answer, asked
+from query.api.http.openapi import ORDER_LIST_REFUSALS, PAGE_REFUSALS
+from query.api.http.parameters import PREFIX, RESTAURANT_PATTERN, Slug
+from query.api.http.read_your_writes import ReadYourWrites
+from query.api.http.responses import from_store, json_response
 from query.api.orders.filters import Filters
 from query.views.orders.tables import occupied_tables
 from query.views.ports import Lists, Menus, PageExpired
 
-LIST = re.compile(f"{SOME_RESTAURANT}/orders")
+LIST = re.compile(f"{RESTAURANT_PATTERN}/orders")
 
 NEXT: dict[int | str, dict[str, Any]] = {
     200: {"headers": {"Link": {"description": "the next page", "schema": {"type": "string"}}}}
 }
 
 
-class ListedOrders:
+class OrderListReader:
     """Lists orders, page by page."""
 
     def __init__(self, lists: Lists, menus: Menus) -> None:
@@ -37,21 +37,21 @@ class ListedOrders:
     async def __call__(self, restaurant: str, filters: Filters, query: str) -> Response:
         """The page that the filters, which came as this query, ask for."""
         listing = filters.listing(restaurant)
-        start = place_of(filters.cursor, listing) if filters.cursor else None
+        start = decode_cursor(filters.cursor, listing) if filters.cursor else None
         try:
-            page = await asked(self._lists.page(listing, start, filters.limit))
+            page = await from_store(self._lists.page(listing, start, filters.limit))
         except PageExpired:
             raise expired() from None
         if not page.orders:
             await known_restaurant(self._menus, restaurant)
-        cursor = cursor_at(page.place, listing) if page.place else None
-        return answer(
+        cursor = encode_cursor(page.place, listing) if page.place else None
+        return json_response(
             {"orders": [orjson.Fragment(each) for each in page.orders], "next": cursor},
             headers=_link(query, cursor) if cursor else {},
         )
 
 
-def list_lane(listed: ListedOrders) -> Lane:
+def list_lane(listed: OrderListReader) -> Lane:
     """Takes lists that need not wait for anything, and of which each filter is given once."""
 
     def take(question: RawRequest) -> Awaitable[Response] | None:
@@ -67,18 +67,20 @@ def list_lane(listed: ListedOrders) -> Lane:
     return Lane("GET", LIST, take)
 
 
-def list_routes(listed: ListedOrders, lists: Lists, menus: Menus, caught_up: CaughtUp) -> APIRouter:
+def list_routes(
+    listed: OrderListReader, lists: Lists, menus: Menus, read_your_writes: ReadYourWrites
+) -> APIRouter:
     """Questions that are answered with many orders."""
     router = APIRouter(
         prefix=PREFIX,
-        responses=OF_MANY_ORDERS,
-        dependencies=[Depends(caught_up)],
+        responses=ORDER_LIST_REFUSALS,
+        dependencies=[Depends(read_your_writes)],
     )
 
     @router.get(
         "/orders",
         response_model=schema.OrderList,
-        responses=NEXT | OF_A_PAGE,
+        responses=NEXT | PAGE_REFUSALS,
     )
     async def list_orders(
         request: Request, restaurant: Slug, filters: Annotated[Filters, Query()]
@@ -95,10 +97,10 @@ def list_routes(listed: ListedOrders, lists: Lists, menus: Menus, caught_up: Cau
     @router.get("/tables", response_model=schema.TableList)
     async def list_tables(restaurant: Slug) -> Response:
         """The tables at which guests sit: since when, for how much, and what they wait for."""
-        tables = occupied_tables(await asked(lists.seated(restaurant)))
+        tables = occupied_tables(await from_store(lists.seated(restaurant)))
         if not tables:
             await known_restaurant(menus, restaurant)
-        return answer({"tables": tables})
+        return json_response({"tables": tables})
 
     return router
 

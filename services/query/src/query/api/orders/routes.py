@@ -10,25 +10,25 @@ from fastapi import APIRouter, Path, Response
 from service_kit.http.fast_lane import Lane, RawRequest
 
 from query.api.http import schema
-from query.api.http.openapi import OF_ONE_ORDER
+from query.api.http.openapi import ORDER_REFUSALS
 from query.api.http.parameters import (
     NOT_MODIFIED,
     PREFIX,
-    SOME_RESTAURANT,
+    RESTAURANT_PATTERN,
     IfNoneMatch,
     MinVersion,
     OrderId,
     Slug,
 )
-from query.api.http.responses import asked, behind, tagged_answer, unknown_order
+from query.api.http.responses import behind, from_store, tagged_json_response, unknown_order
 from query.views.merge import Document
-from query.views.orders.response import is_known, shown_order, shown_timeline, version_of
-from query.views.ports import Arrivals, Lists, Orders
+from query.views.orders.presentation import is_known, present_order, present_timeline, version_of
+from query.views.ports import Lists, Orders, VersionWaiter
 
-Look = Callable[[], Awaitable[Document | None]]
+Read = Callable[[], Awaitable[Document | None]]
 
 ORDER = re.compile(
-    f"{SOME_RESTAURANT}/orders/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})"
+    f"{RESTAURANT_PATTERN}/orders/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})"
 )
 MIN_VERSION = re.compile(r"(?:min_version=([1-9][0-9]{0,15}))?")
 
@@ -36,21 +36,21 @@ Day = Annotated[date, Path(description="the business day of its number", example
 Number = Annotated[str, Path(description="what people call it", examples=["A-017"])]
 
 
-class OneOrder:
+class OrderReader:
     """Looks at one order, once it has the version that is asked for or the wait is over."""
 
-    def __init__(self, orders: Orders, arrivals: Arrivals, *, min_version_wait: float) -> None:
-        """`min_version_wait` bounds, in seconds, the wait for a version."""
+    def __init__(self, orders: Orders, waiter: VersionWaiter, *, timeout_s: float) -> None:
+        """`timeout_s` bounds the wait for a version."""
         self._orders = orders
-        self._arrivals = arrivals
-        self._within = min_version_wait
+        self._waiter = waiter
+        self._timeout_s = timeout_s
 
-    async def in_time(self, look: Look, order_id: str, min_version: int | None) -> Document | None:
+    async def in_time(self, read: Read, order_id: str, min_version: int | None) -> Document | None:
         """What is seen of the order in the end."""
         if min_version is None:
-            return await asked(look())
-        new_enough = partial(_has, version=min_version)
-        return await asked(self._arrivals.look_until(order_id, look, new_enough, self._within))
+            return await from_store(read())
+        is_enough = partial(_has, version=min_version)
+        return await from_store(self._waiter.read_until(order_id, read, is_enough, self._timeout_s))
 
     async def by_id(self, restaurant: str, order_id: str, min_version: int | None) -> Document:
         """The order; refused if it is not known or its version is not there.
@@ -70,10 +70,10 @@ class OneOrder:
     ) -> Response:
         """The order as a client sees it."""
         document = await self.by_id(restaurant, order_id, min_version)
-        return tagged_answer(shown_order(document), if_none_match)
+        return tagged_json_response(present_order(document), if_none_match)
 
 
-def order_lane(order: OneOrder) -> Lane:
+def order_lane(order: OrderReader) -> Lane:
     """Takes questions for an order by its id."""
 
     def take(question: RawRequest) -> Awaitable[Response] | None:
@@ -87,9 +87,9 @@ def order_lane(order: OneOrder) -> Lane:
     return Lane("GET", ORDER, take)
 
 
-def order_routes(order: OneOrder, lists: Lists) -> APIRouter:
+def order_routes(order: OrderReader, lists: Lists) -> APIRouter:
     """Questions about one order."""
-    router = APIRouter(prefix=PREFIX, responses=OF_ONE_ORDER | NOT_MODIFIED)
+    router = APIRouter(prefix=PREFIX, responses=ORDER_REFUSALS | NOT_MODIFIED)
 
     @router.get("/orders/{order_id}", response_model=schema.OrderView)
     async def one_order(
@@ -110,8 +110,8 @@ def order_routes(order: OneOrder, lists: Lists) -> APIRouter:
     ) -> Response:
         """Who did what to one order, when and why, oldest first."""
         document = await order.by_id(restaurant, str(order_id), min_version)
-        happened = {"order_id": document["_id"], "timeline": shown_timeline(document)}
-        return tagged_answer(happened, if_none_match)
+        happened = {"order_id": document["_id"], "timeline": present_timeline(document)}
+        return tagged_json_response(happened, if_none_match)
 
     @router.get("/orders/by-number/{business_day}/{number}", response_model=schema.OrderView)
     async def numbered_order(
@@ -122,15 +122,15 @@ def order_routes(order: OneOrder, lists: Lists) -> APIRouter:
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         """The order that people call by this number, which is given anew every business day."""
-        look = partial(lists.numbered, restaurant, business_day.isoformat(), number)
-        document = await asked(look())
+        read = partial(lists.numbered, restaurant, business_day.isoformat(), number)
+        document = await from_store(read())
         if min_version and not _has(document, min_version):
             order_id = document["_id"] if document else ""  # of what has no id there is no news
-            document = await order.in_time(look, order_id, min_version)
+            document = await order.in_time(read, order_id, min_version)
         _require(document, min_version)
         if document is None:
             raise unknown_order(restaurant, f"{number} of {business_day}")
-        return tagged_answer(shown_order(document), if_none_match)
+        return tagged_json_response(present_order(document), if_none_match)
 
     return router
 

@@ -11,17 +11,17 @@ from service_kit.http.fast_lane import Lane, RawRequest
 
 from query.api.http import schema
 from query.api.http.known_restaurant import known_restaurant
-from query.api.http.openapi import OF_A_RESTAURANT
-from query.api.http.parameters import NOT_MODIFIED, PREFIX, SOME_RESTAURANT, IfNoneMatch, Slug
-from query.api.http.response_cache import Renderings, as_kept
-from query.api.http.responses import Body, answer, asked, body, tagged
+from query.api.http.openapi import RESTAURANT_REFUSALS
+from query.api.http.parameters import NOT_MODIFIED, PREFIX, RESTAURANT_PATTERN, IfNoneMatch, Slug
+from query.api.http.response_cache import ResponseCache, cached_response
+from query.api.http.responses import Body, body_of, from_store, json_response, tagged_response
 from query.api.sales.span import Moment, span_of
 from query.views.ports import Menus, Sales
-from query.views.sales.report import By, shown_sales
+from query.views.sales.report import By, sales_report
 
 TOP, MOST_ITEMS = 10, 100
 
-TOP_ITEMS = re.compile(f"{SOME_RESTAURANT}/sales/top")
+TOP_ITEMS = re.compile(f"{RESTAURANT_PATTERN}/sales/top")
 TOP_OF_A_DAY = re.compile(r"day=([0-9]{4}-[0-9]{2}-[0-9]{2})(?:&limit=([1-9][0-9]{0,2}))?")
 
 From = Annotated[
@@ -44,22 +44,22 @@ Day = Annotated[date, Query(description="a business day", examples=["2026-11-23"
 Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, examples=[10])]
 
 
-def top_lane(tops: Renderings) -> Lane:
+def top_lane(tops: ResponseCache) -> Lane:
     """Takes questions for the top items of a day that are kept."""
 
     def take(question: RawRequest) -> Awaitable[Response] | None:
         asked_for = TOP_OF_A_DAY.fullmatch(question.query)
         if asked_for is None:
             return None
-        top = tops.at_once(_top(question.parts[1], asked_for[1], int(asked_for[2] or TOP)))
-        return as_kept(top, question) if top else None
+        top = tops.get_nowait(_top(question.parts[1], asked_for[1], int(asked_for[2] or TOP)))
+        return cached_response(top, question) if top else None
 
     return Lane("GET", TOP_ITEMS, take)
 
 
-def sales_routes(sales: Sales, menus: Menus, tops: Renderings) -> APIRouter:
+def sales_routes(sales: Sales, menus: Menus, tops: ResponseCache) -> APIRouter:
     """What was sold, from sums that are kept ready."""
-    router = APIRouter(prefix=PREFIX, responses=OF_A_RESTAURANT)
+    router = APIRouter(prefix=PREFIX, responses=RESTAURANT_REFUSALS)
 
     @router.get("/sales", response_model=schema.SalesReport)
     async def report(restaurant: Slug, begin: From, to: To, by: Grouping = None) -> Response:
@@ -68,37 +68,37 @@ def sales_routes(sales: Sales, menus: Menus, tops: Renderings) -> APIRouter:
         venue = await known_restaurant(menus, restaurant)
         kept_ready = sales.hours if by is By.HOUR or span.start else sales.days
         items = by is not None and by.needs_items
-        kept = await asked(kept_ready(span, items=items))
-        categories = await asked(menus.categories(restaurant)) if items else {}
+        kept = await from_store(kept_ready(span, items=items))
+        categories = await from_store(menus.categories(restaurant)) if items else {}
         # a thread, because three years of items are tens of milliseconds of work
-        shown = await asyncio.to_thread(shown_sales, kept, by, categories)
+        shown = await asyncio.to_thread(sales_report, kept, by, categories)
         currency = shown.pop("currency") or venue["currency"]
         asked_for = {"restaurant": restaurant, "from": begin, "to": to, "by": by}
-        return answer({**asked_for, "currency": currency, **shown})
+        return json_response({**asked_for, "currency": currency, **shown})
 
     @router.get("/sales/top", response_model=schema.TopItems, responses=NOT_MODIFIED)
     async def top(
         restaurant: Slug, day: Day, limit: Limit = TOP, if_none_match: IfNoneMatch = None
     ) -> Response:
         """The items that brought the most on one business day, the best first."""
-        rendering = await tops.of(_top(restaurant, day.isoformat(), limit))
-        return tagged(rendering.body, if_none_match)
+        rendering = await tops.get(_top(restaurant, day.isoformat(), limit))
+        return tagged_response(rendering.body, if_none_match)
 
     return router
 
 
-def rendered_tops(sales: Sales, menus: Menus) -> Renderings:
+def top_items_cache(sales: Sales, menus: Menus) -> ResponseCache:
     """The top items as they are sent; for a moment what was sent before, as `as_of` says."""
 
     async def render(question: str) -> Body:
         restaurant, day, limit = question.rsplit("/", 2)
-        best = await asked(sales.top(restaurant, day, int(limit)))
+        best = await from_store(sales.top(restaurant, day, int(limit)))
         if best is None:
             venue = await known_restaurant(menus, restaurant)
             best = {"currency": venue["currency"], "as_of": None, "items": []}
-        return body({"restaurant": restaurant, "day": day, **best})
+        return body_of({"restaurant": restaurant, "day": day, **best})
 
-    return Renderings("top", render, is_told=lambda: True)
+    return ResponseCache("top", render, is_notified=lambda: True)
 
 
 def _top(restaurant: str, day: str, limit: int) -> str:

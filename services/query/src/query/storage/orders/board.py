@@ -6,10 +6,10 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.read_concern import ReadConcern
 
 from query.storage.generations import Generation
-from query.views.board.view import SHOWN, Board, board_of
-from query.views.sales.view import MADE
+from query.views.board.view import BOARD_STATUSES, Board, board_of
+from query.views.sales.view import PREPARATION_SAMPLES_MAX
 
-ON_THE_BOARD = {
+BOARD_FIELDS = {
     "status": 1,
     "order": {
         "number": 1,
@@ -21,31 +21,31 @@ ON_THE_BOARD = {
     "tickets": 1,
 }
 """What `board_of` reads of an order."""
-ONE_STATE = ReadConcern("snapshot")
+SNAPSHOT_READ = ReadConcern("snapshot")
 """An order that goes on to another status meanwhile is neither missed nor seen twice."""
-DAYS = 2
+SAMPLE_DAYS = 2
 """Business days that the latest rounds are taken from: a day begins without any."""
 
 
 async def read_board(generation: Generation, restaurant: str) -> Board:
     """The board as it is now."""
-    shown = {"restaurant": restaurant, "status": {"$in": SHOWN}}
+    shown = {"restaurant": restaurant, "status": {"$in": BOARD_STATUSES}}
     orders = (
-        await generation.orders.with_options(read_concern=ONE_STATE)
-        .find(shown, ON_THE_BOARD, sort=[("order.placed_at", ASCENDING)])
+        await generation.orders.with_options(read_concern=SNAPSHOT_READ)
+        .find(shown, BOARD_FIELDS, sort=[("order.placed_at", ASCENDING)])
         .to_list()
     )
-    made = await _made(generation, restaurant) if orders else []
+    made = await _latest_preparations(generation, restaurant) if orders else []
     return board_of(orders, made, datetime.now(UTC))
 
 
-async def _made(generation: Generation, restaurant: str) -> list[list[float]]:
+async def _latest_preparations(generation: Generation, restaurant: str) -> list[list[float]]:
     """The latest rounds, as `Sales.made` has them."""
     days = await generation.sales_days.find(
         {"_id": {"$gte": f"{restaurant}/", "$lte": f"{restaurant}/~"}},
         {"summary.made": 1},
         sort=[("_id", DESCENDING)],
-        limit=DAYS,
+        limit=SAMPLE_DAYS,
     ).to_list()
     made = [each for day in days for each in day.get("summary", {}).get("made", ())]
-    return sorted(made, reverse=True)[:MADE]
+    return sorted(made, reverse=True)[:PREPARATION_SAMPLES_MAX]

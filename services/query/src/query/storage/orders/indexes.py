@@ -1,13 +1,13 @@
 """The indexes that orders are found by.
 
-Each costs every write of an order something, so there are few: `FOUND` holds all that an order is
-found by and that does not change, as terms (`views/orders/search_terms.py`). Its other keys give
-its order.
+Each costs every write of an order something, so there are few. `SEARCH_INDEX` holds everything that
+an order is found by and that does not change, as terms (`views/orders/search_terms.py`); its other
+keys give the order of a list.
 """
 
 from pymongo import ASCENDING, IndexModel
 
-FOUND = IndexModel(
+SEARCH_INDEX = IndexModel(
     [
         ("restaurant", ASCENDING),
         ("order.found_by", ASCENDING),
@@ -15,7 +15,7 @@ FOUND = IndexModel(
         ("_id", ASCENDING),
     ]
 )
-STATUS = IndexModel(
+STATUS_INDEX = IndexModel(
     [
         ("restaurant", ASCENDING),
         ("status", ASCENDING),
@@ -23,6 +23,8 @@ STATUS = IndexModel(
         ("_id", ASCENDING),
     ]
 )
-TOTAL = IndexModel([("restaurant", ASCENDING), ("order.total", ASCENDING), ("_id", ASCENDING)])
+TOTAL_INDEX = IndexModel(
+    [("restaurant", ASCENDING), ("order.total", ASCENDING), ("_id", ASCENDING)]
+)
 
-OF_ORDERS = [FOUND, STATUS, TOTAL]
+ORDER_INDEXES = [SEARCH_INDEX, STATUS_INDEX, TOTAL_INDEX]

@@ -7,18 +7,21 @@ from pymongo.read_concern import ReadConcern
 from query.storage.batch_loader import BatchLoader
 from query.storage.client import store_call
 from query.storage.generations import Generation, Generations
-from query.storage.orders.pages import SNAPSHOT, Asked, Listed, Pages
+from query.storage.orders.pages import SNAPSHOT, PageRequest, PageRow, Pages
 from query.views.merge import Document
-from query.views.orders import search_terms as finding
-from query.views.orders.list_query import Listing, Moment, Place, milliseconds
+from query.views.orders import search_terms
+from query.views.orders.list_query import ListQuery, PagePosition, SnapshotTime, milliseconds
 from query.views.orders.status import ACTIVE
 from query.views.ports import Page
 
-PAGES = 16
+PAGES_PER_FETCH_MAX = 16
 """Pages that are read together at most, so that none waits long for others."""
 
-SEATED = {"status": 1, **{f"order.{name}": 1 for name in ("table", "guests", "number", "total")}}
-SEATED |= {f"order.{name}": 1 for name in ("currency", "placed_at", "version")}
+TABLE_FIELDS = {
+    "status": 1,
+    **{f"order.{name}": 1 for name in ("table", "guests", "number", "total")},
+}
+TABLE_FIELDS |= {f"order.{name}": 1 for name in ("currency", "placed_at", "version")}
 """What is shown of an order at its table."""
 
 
@@ -29,7 +32,7 @@ class MongoLists:
         """`render` makes the JSON that a list has of an order."""
         self._generations = generations
         self._pages = Pages(render)
-        self._pages_now = BatchLoader(self._now, batch_keys_max=PAGES)
+        self._pages_now = BatchLoader(self._now, batch_keys_max=PAGES_PER_FETCH_MAX)
 
     async def version(self, restaurant: str, order_id: str) -> int:
         majority = self._generations.live.orders.with_options(
@@ -41,15 +44,15 @@ class MongoLists:
         return int(found["order"]["version"]) if found else 0
 
     async def numbered(self, restaurant: str, day: str, number: str) -> Document | None:
-        term = finding.of_number(day, number)
+        term = search_terms.of_number(day, number)
         which = {"restaurant": restaurant, "order.found_by": term}
         async with store_call():
             return await self._generations.live.orders.find_one(which)
 
-    async def page(self, listing: Listing, after: Place | None, limit: int) -> Page:
-        asked = Asked(listing, after, limit + 1)
+    async def page(self, listing: ListQuery, after: PagePosition | None, limit: int) -> Page:
+        asked = PageRequest(listing, after, limit + 1)
         if listing.sort.by_total:
-            found, moment = await self._as_first_read(asked)
+            found, moment = await self._page_of_first_snapshot(asked)
         else:
             found, moment = await self._pages_now.load(asked) or [], None
         shown = found[:limit]
@@ -60,28 +63,30 @@ class MongoLists:
     async def seated(self, restaurant: str) -> list[Document]:
         snapshot = self._generations.live.orders.with_options(read_concern=ReadConcern(SNAPSHOT))
         active = {"restaurant": restaurant, "status": {"$in": sorted(ACTIVE)}}
-        at_tables = snapshot.find({**active, "order.table": {"$type": "string"}}, SEATED)
+        at_tables = snapshot.find({**active, "order.table": {"$type": "string"}}, TABLE_FIELDS)
         async with store_call():
             return await at_tables.to_list()
 
-    async def _now(self, asked: Sequence[Asked]) -> Mapping[Asked, list[Listed]]:
+    async def _now(self, asked: Sequence[PageRequest]) -> Mapping[PageRequest, list[PageRow]]:
         async with store_call():
             return await self._pages.now(self._generations.live, asked)
 
-    async def _as_first_read(self, asked: Asked) -> tuple[list[Listed], Moment]:
+    async def _page_of_first_snapshot(
+        self, asked: PageRequest
+    ) -> tuple[list[PageRow], SnapshotTime]:
         """The page in the state that the list was first read in, and which one that is."""
         live, moment = self._generations.live, asked.after.moment if asked.after else None
         async with store_call():
-            moment = moment or await _this_moment(live)
+            moment = moment or await _current_snapshot(live)
             return await self._pages.at(live, moment, asked), moment
 
 
-async def _this_moment(live: Generation) -> Moment:
+async def _current_snapshot(live: Generation) -> SnapshotTime:
     """The state that the store is in."""
     time = (await live.orders.database.command("ping"))["operationTime"]
-    return Moment(live.number, time.time, time.inc)
+    return SnapshotTime(live.number, time.time, time.inc)
 
 
-def _place(listing: Listing, last: Listed, moment: Moment | None) -> Place:
+def _place(listing: ListQuery, last: PageRow, moment: SnapshotTime | None) -> PagePosition:
     key = last.total if listing.sort.by_total else milliseconds(last.placed_at)
-    return Place(key, last.order_id, moment)
+    return PagePosition(key, last.order_id, moment)

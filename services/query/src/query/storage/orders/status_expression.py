@@ -52,5 +52,5 @@ _STATUS: Expression = {
     ]
 }
 
-DERIVE = RawBSONDocument(bson.encode({"$set": {"status": _STATUS}}))
+SET_STATUS_STAGE = RawBSONDocument(bson.encode({"$set": {"status": _STATUS}}))
 """The stage that follows a join; encoded once, because it goes with each document of a batch."""

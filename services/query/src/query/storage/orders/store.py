@@ -7,11 +7,11 @@ from pymongo import UpdateOne
 from service_kit.runtime.turns import in_turns
 
 from query.storage.batch_loader import BatchLoader
-from query.storage.client import store_call, write_alike
+from query.storage.client import store_call, write_to_all
 from query.storage.generations import Generations
 from query.storage.orders.board import read_board
-from query.storage.orders.indexes import OF_ORDERS
-from query.storage.orders.status_expression import DERIVE
+from query.storage.orders.indexes import ORDER_INDEXES
+from query.storage.orders.status_expression import SET_STATUS_STAGE
 from query.storage.sales.store import mark_for_roll_up
 from query.views.board.view import Board
 from query.views.merge import AggregateState, Document
@@ -23,19 +23,19 @@ class MongoOrders:
 
     def __init__(self, generations: Generations) -> None:
         self._generations = generations
-        self._by_id = BatchLoader(self._those)
+        self._by_id = BatchLoader(self._fetch)
 
     async def set_up(self) -> None:
         """Make the indexes that orders are found by, if they are not there."""
         for generation in await self._generations.written():
-            await generation.orders.create_indexes(OF_ORDERS)
+            await generation.orders.create_indexes(ORDER_INDEXES)
 
     async def merge(self, views: Sequence[OrderView]) -> None:
         if not views:
             return
         generations = await self._generations.written()
-        joins = [_joining(view) async for view in in_turns(views)]
-        await write_alike([generation.orders for generation in generations], joins)
+        joins = [_merge_update(view) async for view in in_turns(views)]
+        await write_to_all([generation.orders for generation in generations], joins)
         for generation in generations:
             await mark_for_roll_up(generation, views)
 
@@ -46,13 +46,13 @@ class MongoOrders:
         async with store_call():
             return await read_board(self._generations.live, restaurant)
 
-    async def _those(self, order_ids: Sequence[str]) -> dict[str, Document]:
+    async def _fetch(self, order_ids: Sequence[str]) -> dict[str, Document]:
         async with store_call():
             found = self._generations.live.orders.find({"_id": {"$in": order_ids}})
             return {document["_id"]: document async for document in found}
 
 
-def _joining(view: OrderView) -> UpdateOne:
+def _merge_update(view: OrderView) -> UpdateOne:
     """The join of a view into its document, as one update.
 
     `$max` compares sub-documents key by key and their version comes first, so the newer one stays;
@@ -66,7 +66,7 @@ def _joining(view: OrderView) -> UpdateOne:
         joined["order"] = _newest("order", view.order)
     for number, ticket in view.tickets.items():
         joined[f"tickets.{number}"] = _newest(f"tickets.{number}", ticket)
-    return UpdateOne({"_id": view.order_id}, [{"$set": joined}, DERIVE], upsert=True)
+    return UpdateOne({"_id": view.order_id}, [{"$set": joined}, SET_STATUS_STAGE], upsert=True)
 
 
 def _newest(path: str, state: AggregateState) -> dict[str, Any]:

@@ -28,24 +28,24 @@ from query.views.sales.view import Hour, Sales
 
 log = structlog.get_logger()
 
-SECONDS = Histogram(
+ROLL_UP_SECONDS = Histogram(
     "comanda_query_roll_up_seconds",
     "For which the hours of a day that were written to were summed up",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 
-LOOK_EVERY = 0.25
+POLL_INTERVAL_S = 0.25
 """Seconds between two looks for what is to be summed up."""
-SETTLE = 0.5
+PAUSE_MIN_S = 0.5
 """Seconds at least between two sums of one day: a flood of events is summed up together."""
-REST = 9
+REST_FACTOR = 9
 """How many times as long as it took a sum is rested after: a tenth of the time at most."""
-CLAIM = 30.0
+CLAIM_TIMEOUT_S = 30.0
 """Seconds that others leave a day to whoever claimed it; also after a failure."""
-ORDERS_AT_ONCE = 200
+BATCH_ORDERS = 200
 """Orders that are decoded in one go, which holds everything else in this process up."""
 
-COUNTED = {
+SALES_FIELDS = {
     "order": {
         "status": 1,
         "channel": 1,
@@ -77,7 +77,7 @@ class RollUp:
             for generation in await self._generations.written():
                 took += await roll_up_next(generation)
             ready()
-            await asyncio.sleep(REST * took or LOOK_EVERY)
+            await asyncio.sleep(REST_FACTOR * took or POLL_INTERVAL_S)
 
 
 async def roll_up_next(generation: Generation) -> float:
@@ -86,7 +86,7 @@ async def roll_up_next(generation: Generation) -> float:
     Raises StoreUnavailable. Whatever else goes wrong with a day is reported, and it is tried again
     later.
     """
-    day = await _claimed(generation, {"$expr": {"$lte": ["$due", "$$NOW"]}})
+    day = await _claim(generation, {"$expr": {"$lte": ["$due", "$$NOW"]}})
     if day is None:
         return 0.0
     began = time.perf_counter()
@@ -97,7 +97,7 @@ async def roll_up_next(generation: Generation) -> float:
     except Exception as error:  # such as a sum beyond 64 bits: the other days go on
         log.warning("sales of a day not summed up", day=day["_id"], reason=str(error)[:200])
     took = time.perf_counter() - began
-    SECONDS.observe(took)
+    ROLL_UP_SECONDS.observe(took)
     return took
 
 
@@ -106,16 +106,16 @@ async def roll_up_all(generation: Generation) -> None:
     async with store_call():
         dirty = await generation.sales_days.distinct("_id", DIRTY)
     for key in dirty:
-        if day := await _claimed(generation, {"_id": key}):
+        if day := await _claim(generation, {"_id": key}):
             await _roll_up(generation, day, time.perf_counter())
 
 
-async def _claimed(generation: Generation, which: dict[str, Any]) -> Document | None:
+async def _claim(generation: Generation, which: dict[str, Any]) -> Document | None:
     """A day to sum up, with the stamps and the time (by the store's clock) before that."""
     async with store_call():
         return await generation.sales_days.find_one_and_update(
             {**DIRTY, **which},
-            [{"$set": {"due": _from_now(CLAIM), "claimed": "$$NOW"}}],
+            [{"$set": {"due": _from_now(CLAIM_TIMEOUT_S), "claimed": "$$NOW"}}],
             {"restaurant": 1, "day": 1, "stamp": 1, "hours": 1, "claimed": 1},
             sort=[("due", ASCENDING)],
             return_document=ReturnDocument.AFTER,
@@ -124,21 +124,21 @@ async def _claimed(generation: Generation, which: dict[str, Any]) -> Document | 
 
 async def _roll_up(generation: Generation, day: Document, began: float) -> None:
     """The stamps were read before the orders are: who writes from now on raises them."""
-    for hour, stamp in await _behind(generation, day):
+    for hour, stamp in await _stale_hours(generation, day):
         sales = await _sales_of(generation, hour)
         kept = {"restaurant": hour.restaurant, "day": hour.day, "hour": hour.start}
         update = [{"$set": {**_literal(kept), "summary": _newest(stamp, sales)}}]
         async with store_call():
             await generation.sales_hours.update_one({"_id": hour_key(hour)}, update, upsert=True)
     sales = await _sum_of_hours(generation, day)
-    pause = max(SETTLE, REST * (time.perf_counter() - began))
+    pause = max(PAUSE_MIN_S, REST_FACTOR * (time.perf_counter() - began))
     async with store_call():
         await generation.sales_days.update_one(
-            {"_id": day["_id"]}, _settled(day["stamp"], sales, pause, day["claimed"])
+            {"_id": day["_id"]}, _day_update(day["stamp"], sales, pause, day["claimed"])
         )
 
 
-async def _behind(generation: Generation, day: Document) -> list[tuple[Hour, int]]:
+async def _stale_hours(generation: Generation, day: Document) -> list[tuple[Hour, int]]:
     """The hours of the day that were written to since they were summed up, with their stamps."""
     async with store_call():
         found = await generation.sales_hours.find(_its_hours(day), {"summary.stamp": 1}).to_list()
@@ -156,10 +156,10 @@ async def _sales_of(generation: Generation, hour: Hour) -> Sales:
             "order.placed_at": {"$gte": hour.start, "$lt": hour.start + timedelta(hours=1)},
             "order.business_day": hour.day,
         },
-        COUNTED,
-        batch_size=ORDERS_AT_ONCE,
+        SALES_FIELDS,
+        batch_size=BATCH_ORDERS,
     )
-    async with store_call(CLAIM):
+    async with store_call(CLAIM_TIMEOUT_S):
         async for order in orders:
             sales.add_order(order)
     return sales
@@ -167,13 +167,13 @@ async def _sales_of(generation: Generation, hour: Hour) -> Sales:
 
 async def _sum_of_hours(generation: Generation, day: Document) -> Sales:
     sales = Sales()
-    async with store_call(CLAIM):
+    async with store_call(CLAIM_TIMEOUT_S):
         async for hour in generation.sales_hours.find(_its_hours(day), {"summary": 1}):
             sales.add(Sales.stored(hour["summary"]))
     return sales
 
 
-def _settled(stamp: int, sales: Sales, pause: float, claimed: datetime) -> list[dict[str, Any]]:
+def _day_update(stamp: int, sales: Sales, pause: float, claimed: datetime) -> list[dict[str, Any]]:
     """The day's sum; whether it was written to meanwhile; and when it is summed up again."""
     behind = {"$gt": ["$stamp", "$summary.stamp"]}
     since = {"$max": ["$since", claimed]}

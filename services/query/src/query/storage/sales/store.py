@@ -17,13 +17,13 @@ from query.storage.client import store_call, write
 from query.storage.generations import Generation, Generations
 from query.views.merge import Document
 from query.views.orders.view import OrderView
-from query.views.sales.view import Hour, Kept, Period, Sales, Span
+from query.views.sales.view import Hour, Period, Sales, SalesSummary, Span
 
 DIRTY = {"dirty": True}
-LONG_AGO = datetime(1970, 1, 1)  # noqa: DTZ001 - as the store has times: UTC, without a zone
-FIGURES = {"summary.currency": 1, "summary.channels": 1}
-ITEMS = {"summary.items": 1}
-FRESHNESS = {"day": 1, "hour": 1, "since": 1}
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as the store has times: UTC, without a zone
+FIGURE_FIELDS = {"summary.currency": 1, "summary.channels": 1}
+ITEM_FIELDS = {"summary.items": 1}
+FRESHNESS_FIELDS = {"day": 1, "hour": 1, "since": 1}
 
 
 class MongoSales:
@@ -39,22 +39,22 @@ class MongoSales:
                 [("due", ASCENDING)], partialFilterExpression=DIRTY
             )
 
-    async def days(self, span: Span, *, items: bool) -> Kept:
+    async def days(self, span: Span, *, items: bool) -> SalesSummary:
         now = _now()
-        wanted = FRESHNESS | FIGURES | (ITEMS if items else {})
+        wanted = FRESHNESS_FIELDS | FIGURE_FIELDS | (ITEM_FIELDS if items else {})
         days = self._generations.live.sales_days.find(_days(span), wanted, sort=[("_id", 1)])
         async with store_call():
             found = await days.to_list()
-        return Kept(_periods(found), _as_of(found, now))
+        return SalesSummary(_periods(found), _as_of(found, now))
 
-    async def hours(self, span: Span, *, items: bool) -> Kept:
+    async def hours(self, span: Span, *, items: bool) -> SalesSummary:
         live, now = self._generations.live, _now()
-        wanted = FRESHNESS | FIGURES | (ITEMS if items else {})
+        wanted = FRESHNESS_FIELDS | FIGURE_FIELDS | (ITEM_FIELDS if items else {})
         hours = live.sales_hours.find(_hours(span), wanted, sort=[("_id", 1)])
         async with store_call():  # the days first: what they say of freshness is then true
-            days = await live.sales_days.find(_days(span), FRESHNESS).to_list()
+            days = await live.sales_days.find(_days(span), FRESHNESS_FIELDS).to_list()
             found = await hours.to_list()
-        return Kept(_periods(found), _as_of(days, now))
+        return SalesSummary(_periods(found), _as_of(days, now))
 
     async def top(self, restaurant: str, day: str, limit: int) -> Document | None:
         now = _now()
@@ -86,10 +86,10 @@ def day_key(restaurant: str, day: str) -> str:
 
 
 def hour_key(hour: Hour) -> str:
-    return f"{day_key(hour.restaurant, hour.day)}/{_name(hour)}"
+    return f"{day_key(hour.restaurant, hour.day)}/{_hour_name(hour)}"
 
 
-def _name(hour: Hour) -> str:
+def _hour_name(hour: Hour) -> str:
     return f"{hour.start:%Y-%m-%dT%H}"
 
 
@@ -102,10 +102,10 @@ def _marks(hours: set[Hour], since: datetime) -> list[UpdateOne]:
         UpdateOne(
             {"_id": day_key(restaurant, day)},
             {
-                "$inc": {"stamp": 1, **{f"hours.{_name(hour)}": 1 for hour in touched}},
+                "$inc": {"stamp": 1, **{f"hours.{_hour_name(hour)}": 1 for hour in touched}},
                 "$min": {"since": since},
                 "$set": {"restaurant": restaurant, "day": day, **DIRTY},
-                "$setOnInsert": {"due": LONG_AGO},
+                "$setOnInsert": {"due": EPOCH},
             },
             upsert=True,
         )

@@ -18,12 +18,12 @@ from itertools import pairwise
 from math import sqrt
 from statistics import fmean, stdev
 
-ENOUGH = 5
+MIN_SAMPLES = 5
 """Rounds that the kitchen must have made before anything is said."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class PreparedRound:
     """A round that was ready at some time, in seconds since the epoch, and how long it took."""
 
     ready_at: float
@@ -41,22 +41,24 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class PendingRound:
     """A round that is not ready: when it was ordered, and when it was begun if it was."""
 
     ordered_at: float
     started_at: float | None
 
 
-def ready_times(line: Sequence[Work], made: Sequence[Made], now: float) -> list[float] | None:
+def ready_times(
+    line: Sequence[PendingRound], made: Sequence[PreparedRound], now: float
+) -> list[float] | None:
     """When each round will be ready, all in seconds since the epoch; None if that can't be said.
 
     The line is in the order in which the kitchen takes it up; those that were begun stand anywhere.
     """
-    if len(made) < ENOUGH:
+    if len(made) < MIN_SAMPLES:
         return None
     took = sorted(max(each.took, 0.0) for each in made)
-    typical, places = fmean(took), most_at_once(made)
+    typical, places = fmean(took), concurrent_rounds_max(made)
     between = _between(line, made, places)
     begun = {
         place: now + _left(took, now - each.started_at)
@@ -74,7 +76,7 @@ def ready_times(line: Sequence[Work], made: Sequence[Made], now: float) -> list[
     return times
 
 
-def most_at_once(made: Sequence[Made]) -> int:
+def concurrent_rounds_max(made: Sequence[PreparedRound]) -> int:
     """How many of these rounds were prepared at the same time, at most."""
     changes = [(each.started_at, 1) for each in made]
     changes += [(each.ready_at, -1) for each in made]
@@ -85,7 +87,7 @@ def most_at_once(made: Sequence[Made]) -> int:
     return most
 
 
-def _between(line: Sequence[Work], made: Sequence[Made], places: int) -> float:
+def _between(line: Sequence[PendingRound], made: Sequence[PreparedRound], places: int) -> float:
     """How long a place is taken beyond the preparation, until the next round is begun there.
 
     Only what was begun since the oldest of `made` was ready is known without gaps; and of a few
@@ -98,7 +100,7 @@ def _between(line: Sequence[Work], made: Sequence[Made], places: int) -> float:
     gaps = [
         later - earlier for (earlier, _), (later, ordered) in pairwise(known) if ordered <= earlier
     ]
-    if len(gaps) < ENOUGH:
+    if len(gaps) < MIN_SAMPLES:
         return 0.0
     beyond = places * fmean(gaps) - fmean(each.took for each in made)
     doubt = places * stdev(gaps) / sqrt(len(gaps))

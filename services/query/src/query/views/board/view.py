@@ -7,25 +7,25 @@ from typing import Any
 
 from comanda_contracts import TicketStatus
 
-from query.views.board.estimate import Made, Work, ready_times
+from query.views.board.estimate import PendingRound, PreparedRound, ready_times
 from query.views.merge import AggregateState
 from query.views.orders.status import ViewStatus
-from query.views.sales.histogram import moment
+from query.views.sales.histogram import epoch_seconds
 
 Board = dict[str, list[dict[str, Any]]]
 """Orders that are being `preparing` and those that are `ready`, the oldest first."""
 
-SHOWN = (ViewStatus.PLACED, ViewStatus.PREPARING, ViewStatus.READY)
+BOARD_STATUSES = (ViewStatus.PLACED, ViewStatus.PREPARING, ViewStatus.READY)
 """The statuses of the orders that are on the board."""
 
-IN_THE_KITCHEN = (TicketStatus.QUEUED, TicketStatus.PREPARING)
+UNFINISHED_STATUSES = (TicketStatus.QUEUED, TicketStatus.PREPARING)
 
 
 @dataclass(frozen=True, slots=True)
-class _Round:
+class _QueuedRound:
     """A round that is not ready, and the order it belongs to."""
 
-    work: Work
+    work: PendingRound
     order_id: str
 
 
@@ -69,28 +69,32 @@ def _order(document: AggregateState) -> dict[str, Any]:
     }
 
 
-def _unfinished(document: AggregateState) -> Iterable[_Round]:
+def _unfinished(document: AggregateState) -> Iterable[_QueuedRound]:
     """Its rounds that the kitchen still has to make; it may not know of one yet."""
     tickets = document.get("tickets", {})
     for each in document["order"]["rounds"]:
         ticket = tickets.get(str(each["round"]), {"status": TicketStatus.QUEUED})
-        if not each["voided"] and ticket["status"] in IN_THE_KITCHEN:
+        if not each["voided"] and ticket["status"] in UNFINISHED_STATUSES:
             begun = ticket["status"] == TicketStatus.PREPARING
-            started_at = moment(ticket["started_at"]) if begun and ticket["started_at"] else None
-            yield _Round(Work(moment(each["ordered_at"]), started_at), document["_id"])
+            started_at = (
+                epoch_seconds(ticket["started_at"]) if begun and ticket["started_at"] else None
+            )
+            yield _QueuedRound(
+                PendingRound(epoch_seconds(each["ordered_at"]), started_at), document["_id"]
+            )
 
 
-def _positions(line: Sequence[_Round]) -> dict[str, int]:
+def _positions(line: Sequence[_QueuedRound]) -> dict[str, int]:
     """Of each order that waits: how many rounds are begun until its last one is, it included."""
     waiting = [each.order_id for each in line if each.work.started_at is None]
     return {order_id: place for place, order_id in enumerate(waiting, start=1)}
 
 
 def _estimates(
-    line: Sequence[_Round], made: Sequence[Sequence[float]], now: float
+    line: Sequence[_QueuedRound], made: Sequence[Sequence[float]], now: float
 ) -> dict[str, datetime]:
     """Of each order: when the last of its rounds will be ready."""
-    times = ready_times([each.work for each in line], [Made(*each) for each in made], now)
+    times = ready_times([each.work for each in line], [PreparedRound(*each) for each in made], now)
     last: dict[str, float] = {}
     for each, ready_at in zip(line, times or (), strict=False):
         last[each.order_id] = max(ready_at, last.get(each.order_id, 0.0))
@@ -100,7 +104,7 @@ def _estimates(
 def _ready_at(document: AggregateState) -> str | None:
     """When the last of its rounds was ready."""
     times = [ticket["ready_at"] for ticket in document.get("tickets", {}).values()]
-    return max(filter(None, times), key=moment, default=None)
+    return max(filter(None, times), key=epoch_seconds, default=None)
 
 
 def _to_the_millisecond(at: float) -> datetime:

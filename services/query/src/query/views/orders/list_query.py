@@ -30,7 +30,7 @@ class Sort(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListQuery:
     """Which orders of a restaurant, and in which order. Times are UTC without a zone."""
 
     restaurant: str
@@ -52,7 +52,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class SnapshotTime:
     """A state of one generation of the store, which can be read again for some minutes."""
 
     generation: int
@@ -61,13 +61,13 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PagePosition:
     """Where a page ended: its last order, and for a list by total when the first page was read."""
 
     key: int
     """The order's total, or when it was placed in milliseconds since 1970."""
     order_id: str
-    moment: Moment | None = None
+    moment: SnapshotTime | None = None
 
 
 def milliseconds(at: datetime) -> int:

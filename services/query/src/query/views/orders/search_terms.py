@@ -12,7 +12,7 @@ from query.views.orders.status import is_active
 ANY_ORDER = "order:"
 """The term of every order."""
 
-LONGEST = 100
+TERM_LENGTH_MAX = 100
 """Characters of a text that count: what is longer is found by its beginning."""
 
 WORD = re.compile(r"[^\W_]+")
@@ -36,17 +36,17 @@ def of_channel(channel: str) -> str:
 
 def of_table(table: str) -> str:
     """The term of all orders of a table."""
-    return f"table:{table[:LONGEST]}"
+    return f"table:{table[:TERM_LENGTH_MAX]}"
 
 
 def of_active_table(table: str) -> str:
     """The term of a table's active orders: few, however long the restaurant is in business."""
-    return f"active-table:{table[:LONGEST]}"
+    return f"active-table:{table[:TERM_LENGTH_MAX]}"
 
 
 def of_customer(name: str) -> str:
     """The term of a customer's orders, whatever the case, the accents and the spaces."""
-    return f"customer:{' '.join(folded(name).split())[:LONGEST]}"
+    return f"customer:{' '.join(folded(name).split())[:TERM_LENGTH_MAX]}"
 
 
 def of_number(day: date | str, number: str) -> str:
@@ -57,7 +57,7 @@ def of_number(day: date | str, number: str) -> str:
 @lru_cache(maxsize=10_000)  # the names of what is on the menus
 def words_of(text: str) -> frozenset[str]:
     """The words of a text, each a term; a term of another kind has a colon, a word has not."""
-    return frozenset(word[:LONGEST] for word in WORD.findall(folded(text)))
+    return frozenset(word[:TERM_LENGTH_MAX] for word in WORD.findall(folded(text)))
 
 
 def folded(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from query.views.merge import Document
 from query.views.orders.status import ViewStatus
 
-MOST_URGENT_FIRST = (
+STATUSES_BY_URGENCY = (
     ViewStatus.READY,
     ViewStatus.CANCELLING,
     ViewStatus.PLACED,
@@ -45,7 +45,7 @@ def _table(name: str, found: list[Document]) -> dict[str, Any]:
     return {
         "table": name,
         "since": orders[0]["order"]["placed_at"],
-        "status": min((each["status"] for each in orders), key=MOST_URGENT_FIRST.index),
+        "status": min((each["status"] for each in orders), key=STATUSES_BY_URGENCY.index),
         "guests": sum(each["order"]["guests"] or 0 for each in orders),
         "open_total": sum(each["order"]["total"] for each in orders),
         "currency": orders[0]["order"]["currency"],

@@ -27,13 +27,13 @@ from query.views.merge import AggregateState, newer
 from query.views.orders.search_terms import terms_of
 from query.views.orders.status import rounds_as, status_of
 
-NOT_SHOWN = {"order_id", "restaurant", "cancellation"}
+LEFT_OUT_FIELDS = {"order_id", "restaurant", "cancellation"}
 """Fields of an order that its state in the view leaves out."""
 
-WITH_REASON = (CancellationRefused, ItemsCancelled, OrderCancelled)
+EVENTS_WITH_REASON = (CancellationRefused, ItemsCancelled, OrderCancelled)
 """Events that say why."""
 
-OF_A_TICKET = {"status", "started_at", "ready_at", "served_at"}
+TICKET_FIELDS = {"status", "started_at", "ready_at", "served_at"}
 """Fields of a ticket that its state in the view has, beside its version."""
 
 
@@ -114,12 +114,12 @@ def _each_newest(
 
 def _order_state(order: Order) -> AggregateState:
     """The order as JSON, and what the store finds it by and derives its status from."""
-    state = order.model_dump(mode="json", exclude=NOT_SHOWN)
+    state = order.model_dump(mode="json", exclude=LEFT_OUT_FIELDS)
     return {
         "version": order.version,
         **state,
         "rounds": [{**each, "total": _total(each["lines"])} for each in state["rounds"]],
-        "placed_at": _as_stored(order.placed_at),
+        "placed_at": _mongo_time(order.placed_at),
         "found_by": terms_of(order),
         "assumed": rounds_as(TicketStatus.QUEUED, order, voided=False),
         "overruled": rounds_as(TicketStatus.SERVED, order, voided=True),
@@ -130,14 +130,14 @@ def _total(lines: list[dict[str, Any]]) -> int:
     return sum(line["unit_price"] * line["quantity"] for line in lines)
 
 
-def _as_stored(at: datetime) -> datetime:
+def _mongo_time(at: datetime) -> datetime:
     """UTC to the millisecond and without a zone: what MongoDB gives back for a date."""
     at = at.astimezone(UTC).replace(tzinfo=None)
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def _ticket_state(ticket: Ticket) -> AggregateState:
-    return {"version": ticket.version, **ticket.model_dump(mode="json", include=OF_A_TICKET)}
+    return {"version": ticket.version, **ticket.model_dump(mode="json", include=TICKET_FIELDS)}
 
 
 def _entry(
@@ -158,4 +158,4 @@ def _reason(event: OrderEvent | TicketEvent) -> str | None:
     """Why it was done, of events that say so."""
     if isinstance(event, CancellationRequested) and event.order.cancellation:
         return event.order.cancellation.reason
-    return event.reason if isinstance(event, WITH_REASON) else None
+    return event.reason if isinstance(event, EVENTS_WITH_REASON) else None

@@ -2,8 +2,9 @@
 
 The buckets are those of DDSketch (Masson, Rim, Lee: DDSketch: A Fast and Fully-Mergeable Quantile
 Sketch with Relative-Error Guarantees, PVLDB 12(12), 2019): bucket i holds the values
-above g^(i-1) and up to g^i, so that its middle is within `ERROR` of each of them, and a quantile of
-any sum of histograms within `ERROR` of the true one. Times are counted in milliseconds.
+above g^(i-1) and up to g^i, so that its middle is within `RELATIVE_ERROR` of each of them, and a
+quantile of any sum of histograms within `RELATIVE_ERROR` of the true one. Times are counted in
+milliseconds.
 """
 
 import math
@@ -14,11 +15,11 @@ from typing import Any
 Histogram = MutableMapping[str, int]
 """How many waited so long, by the number of the bucket: text, as the store wants its keys."""
 
-ERROR = 0.01
+RELATIVE_ERROR = 0.01
 """Of a quantile, as a share of it; what is below a millisecond is one."""
 PERCENTILES = (50, 90, 95, 99)
 
-_GAMMA = (1 + ERROR) / (1 - ERROR)
+_GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 _LOG_GAMMA = math.log(_GAMMA)
 
 
@@ -37,7 +38,7 @@ def add(histogram: Histogram, other: Mapping[str, int]) -> None:
 def quantile(histogram: Mapping[str, int], share: float) -> float | None:
     """The seconds that this share did not wait longer than; None if nobody waited.
 
-    It is within `ERROR` of the value whose rank is 1 + ⌊share * (n - 1)⌋.
+    It is within `RELATIVE_ERROR` of the value whose rank is 1 + ⌊share * (n - 1)⌋.
     """
     rank, seen = math.floor(share * (sum(histogram.values()) - 1)), 0
     for bucket in sorted(map(int, histogram)):
@@ -47,14 +48,14 @@ def quantile(histogram: Mapping[str, int], share: float) -> float | None:
     return None
 
 
-def shown(histogram: Mapping[str, int]) -> dict[str, Any]:
+def summary(histogram: Mapping[str, int]) -> dict[str, Any]:
     """How many waited, and the percentiles in seconds, to the millisecond."""
     quantiles = {f"p{percent}": quantile(histogram, percent / 100) for percent in PERCENTILES}
     rounded = {name: value and round(value, 3) for name, value in quantiles.items()}
     return {"count": sum(histogram.values()), **rounded}
 
 
-def moment(text: str) -> float:
+def epoch_seconds(text: str) -> float:
     """A time that a ticket has, in seconds since the epoch."""
     return datetime.fromisoformat(text).timestamp()
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from query.views.sales import histogram as waiting
-from query.views.sales.view import Figures, Kept, Period, Sales, item_of
+from query.views.sales import histogram
+from query.views.sales.view import Figures, Period, Sales, SalesSummary, item_of
 
-Shown = dict[str, Any]
+ReportPart = dict[str, Any]
 
 
 class By(StrEnum):
@@ -26,7 +26,7 @@ class By(StrEnum):
         return self in (By.ITEM, By.CATEGORY)
 
 
-def shown_sales(kept: Kept, by: By | None, categories: Mapping[str, str]) -> Shown:
+def sales_report(kept: SalesSummary, by: By | None, categories: Mapping[str, str]) -> ReportPart:
     """The totals and the groups; `categories` are those of the skus that ever were on the menu."""
     total = _sum(kept.periods)
     return {
@@ -39,7 +39,7 @@ def shown_sales(kept: Kept, by: By | None, categories: Mapping[str, str]) -> Sho
 
 def _groups(
     periods: list[Period], total: Sales, by: By | None, categories: Mapping[str, str]
-) -> list[Shown]:
+) -> list[ReportPart]:
     match by:
         case By.DAY:
             return _days(periods)
@@ -61,19 +61,19 @@ def _groups(
             return []
 
 
-def _days(periods: list[Period]) -> list[Shown]:
+def _days(periods: list[Period]) -> list[ReportPart]:
     days: dict[str, list[Period]] = defaultdict(list)
     for each in periods:
         days[each.day].append(each)
     return [{"day": day, **_figures(_sum(its).total)} for day, its in days.items()]
 
 
-def _items(total: Sales, categories: Mapping[str, str]) -> list[Shown]:
+def _items(total: Sales, categories: Mapping[str, str]) -> list[ReportPart]:
     return [{**item_of(each), "category": categories.get(each.sku)} for each in total.ranked]
 
 
-def _categories(total: Sales, categories: Mapping[str, str]) -> list[Shown]:
-    found: dict[str | None, Shown] = {}
+def _categories(total: Sales, categories: Mapping[str, str]) -> list[ReportPart]:
+    found: dict[str | None, ReportPart] = {}
     for each in total.ranked:
         category = categories.get(each.sku)
         group = found.setdefault(category, {"category": category, "quantity": 0, "revenue": 0})
@@ -89,13 +89,13 @@ def _sum(periods: Iterable[Period]) -> Sales:
     return total
 
 
-def _figures(figures: Figures) -> Shown:
+def _figures(figures: Figures) -> ReportPart:
     return {
         "revenue": figures.revenue,
         "orders": figures.orders,
         "average_basket": round(figures.revenue / figures.orders) if figures.orders else None,
         "waiting": {
-            "ready": waiting.shown(figures.ready),
-            "served": waiting.shown(figures.served),
+            "ready": histogram.summary(figures.ready),
+            "served": histogram.summary(figures.served),
         },
     }

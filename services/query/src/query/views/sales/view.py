@@ -14,16 +14,16 @@ from typing import Any, Self
 from comanda_contracts import OrderStatus, TicketStatus
 
 from query.views.merge import AggregateState
-from query.views.sales import histogram as waiting
-from query.views.sales.histogram import Histogram, moment
+from query.views.sales import histogram
+from query.views.sales.histogram import Histogram, epoch_seconds
 
 Document = dict[str, Any]
 """An order view as `views/orders/view.document` gives it, or sales as the store holds them."""
 
-MADE = 60
+PREPARATION_SAMPLES_MAX = 60
 """The latest rounds of which it is kept how long they were prepared."""
 
-READY = frozenset({TicketStatus.READY, TicketStatus.SERVED})
+WAS_READY = frozenset({TicketStatus.READY, TicketStatus.SERVED})
 
 
 @dataclass(slots=True)
@@ -39,8 +39,8 @@ class Figures:
     def add(self, other: "Figures") -> None:
         self.revenue += other.revenue
         self.orders += other.orders
-        waiting.add(self.ready, other.ready)
-        waiting.add(self.served, other.served)
+        histogram.add(self.ready, other.ready)
+        histogram.add(self.served, other.served)
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ class Sales:
             "currency": self.currency,
             "channels": {name: asdict(self.channels[name]) for name in sorted(self.channels)},
             "items": [item_of(each) for each in self.ranked],
-            "made": heapq.nlargest(MADE, self.made),
+            "made": heapq.nlargest(PREPARATION_SAMPLES_MAX, self.made),
         }
 
     @property
@@ -151,15 +151,15 @@ class Sales:
 
     def _add_waiting(self, figures: Figures, ordered_at: str, ticket: AggregateState) -> None:
         """A round that was recalled is not ready any more, whatever its `ready_at` says."""
-        if ticket["status"] not in READY or not ticket["ready_at"]:
+        if ticket["status"] not in WAS_READY or not ticket["ready_at"]:
             return
-        ordered, ready = moment(ordered_at), moment(ticket["ready_at"])
-        waiting.count(figures.ready, ready - ordered)
+        ordered, ready = epoch_seconds(ordered_at), epoch_seconds(ticket["ready_at"])
+        histogram.count(figures.ready, ready - ordered)
         if ticket["started_at"]:
-            started = moment(ticket["started_at"])
+            started = epoch_seconds(ticket["started_at"])
             self.made.append([ready, ready - started, started - ordered])
         if ticket["served_at"]:
-            waiting.count(figures.served, moment(ticket["served_at"]) - ordered)
+            histogram.count(figures.served, epoch_seconds(ticket["served_at"]) - ordered)
 
 
 def item_of(sold: Sold) -> Document:
@@ -217,7 +217,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SalesSummary:
     """What is kept ready of a span, the oldest first."""
 
     periods: list[Period]

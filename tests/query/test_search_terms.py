@@ -2,8 +2,8 @@
 
 import pytest
 from comanda_contracts import Line, OrderStatus
-from query.views.orders import search_terms as finding
-from query.views.orders.search_terms import LONGEST, folded, terms_of, words_of
+from query.views.orders import search_terms
+from query.views.orders.search_terms import TERM_LENGTH_MAX, folded, terms_of, words_of
 
 from tests.query.builders import a_round, an_order, at_table
 
@@ -12,7 +12,7 @@ from tests.query.builders import a_round, an_order, at_table
 def test_a_customer_is_found_whatever_the_case_the_accents_and_the_spaces(name: str) -> None:
     order = an_order(customer="Zoë Ardi")
 
-    assert finding.of_customer(name) in terms_of(order)
+    assert search_terms.of_customer(name) in terms_of(order)
 
 
 @pytest.mark.parametrize(
@@ -48,15 +48,15 @@ def test_only_active_orders_are_found_among_the_active_ones_of_a_table(status: O
     terms = terms_of(an_order(status=status, **at_table("7")))
 
     is_active = status in (OrderStatus.OPEN, OrderStatus.CANCELLING)
-    assert finding.of_table("7") in terms
-    assert (finding.of_active_table("7") in terms) is is_active
+    assert search_terms.of_table("7") in terms
+    assert (search_terms.of_active_table("7") in terms) is is_active
 
 
 def test_a_long_text_is_found_by_its_beginning() -> None:
     terms = terms_of(an_order(customer="x" * 9_000_000))
 
-    assert finding.of_customer("x" * LONGEST) in terms
-    assert max(map(len, terms)) < 2 * LONGEST
+    assert search_terms.of_customer("x" * TERM_LENGTH_MAX) in terms
+    assert max(map(len, terms)) < 2 * TERM_LENGTH_MAX
 
 
 def test_the_same_order_has_the_same_terms_in_the_same_order() -> None:

@@ -12,7 +12,7 @@ from pymongo import MongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from query.bootstrap import Role
 from query.storage.client import Client, Database
-from query.storage.orphaned_transactions import end_transactions
+from query.storage.orphaned_transactions import end_orphaned_transactions
 
 from tests.query.builders import an_order, placed
 from tests.query.running import publish, quiet, running_service
@@ -94,7 +94,7 @@ async def test_a_transaction_that_is_silent_is_ended_and_nothing_of_it_stays(
 ) -> None:
     await killed_while_it_wrote(guarded_mongodb, "silent")
 
-    assert await end_transactions(client, silent_for=0) == 1
+    assert await end_orphaned_transactions(client, idle_s=0) == 1
 
     assert await database["orders-1"].find_one({"_id": "silent"}) is None
     async with asyncio.timeout(SOON):
@@ -105,7 +105,7 @@ async def test_one_that_is_at_work_is_not_ended(client: Client, database: Databa
     async def work(session: AsyncClientSession) -> None:
         await database["orders-1"].insert_one({"_id": "at work"}, session=session)
 
-        assert await end_transactions(client, silent_for=SOON) == 0
+        assert await end_orphaned_transactions(client, idle_s=SOON) == 0
 
     async with client.start_session() as session:
         await session.with_transaction(work)
@@ -116,7 +116,7 @@ async def test_who_was_only_held_up_does_it_again(client: Client, database: Data
 
     async def held_up_at_first(session: AsyncClientSession) -> None:
         await database["orders-1"].insert_one({"_id": "held up"}, session=session)
-        ended.append(0 if ended else await end_transactions(client, silent_for=0))
+        ended.append(0 if ended else await end_orphaned_transactions(client, idle_s=0))
 
     async with client.start_session() as session:
         await session.with_transaction(held_up_at_first)

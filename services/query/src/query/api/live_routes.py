@@ -14,10 +14,15 @@ from service_kit.http.problems import ProblemError
 from service_kit.http.sse import EventStream, event
 
 from query.api.http.known_restaurant import known_restaurant
-from query.api.http.openapi import LIVE, LIVE_BOARD, LIVE_ORDER, LIVE_ORDERS
+from query.api.http.openapi import (
+    LIVE_BOARD_RESPONSES,
+    LIVE_ORDER_RESPONSES,
+    LIVE_ORDERS_RESPONSES,
+    LIVE_REFUSALS,
+)
 from query.api.http.parameters import PREFIX, OrderId, Slug
-from query.api.http.response_cache import Renderings
-from query.api.http.responses import asked, body_of, unknown_order
+from query.api.http.response_cache import ResponseCache
+from query.api.http.responses import body_of_json, from_store, unknown_order
 from query.views.ports import LiveOrders, Menus
 
 AGAIN_AFTER = 1.0
@@ -38,11 +43,11 @@ LastEventId = Annotated[
 ]
 
 
-def live_routes(orders: LiveOrders, boards: Renderings, menus: Menus) -> APIRouter:
+def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIRouter:
     """What changes, as it changes."""
-    router = APIRouter(prefix=PREFIX, responses=LIVE)
+    router = APIRouter(prefix=PREFIX, responses=LIVE_REFUSALS)
 
-    @router.get("/orders/live", response_class=StreamingResponse, responses=LIVE_ORDERS)
+    @router.get("/orders/live", response_class=StreamingResponse, responses=LIVE_ORDERS_RESPONSES)
     async def live_orders(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
         """The active orders (`snapshot`), then each order that changes (`order`).
 
@@ -51,14 +56,16 @@ def live_routes(orders: LiveOrders, boards: Renderings, menus: Menus) -> APIRout
         """
         return await _begun(_orders_events(orders, menus, restaurant, last_event_id))
 
-    @router.get("/orders/{order_id}/live", response_class=StreamingResponse, responses=LIVE_ORDER)
+    @router.get(
+        "/orders/{order_id}/live", response_class=StreamingResponse, responses=LIVE_ORDER_RESPONSES
+    )
     async def live_order(
         restaurant: Slug, order_id: OrderId, last_event_id: LastEventId = None
     ) -> Response:
         """The order as it is (`snapshot`), and whenever it has changed (`order`)."""
         return await _begun(_order_events(orders, restaurant, order_id, last_event_id))
 
-    @router.get("/board/live", response_class=StreamingResponse, responses=LIVE_BOARD)
+    @router.get("/board/live", response_class=StreamingResponse, responses=LIVE_BOARD_RESPONSES)
     async def live_board(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
         """The board as it is (`snapshot`), and whenever it has changed (`board`)."""
         return await _begun(_board_events(boards, restaurant, last_event_id))
@@ -68,7 +75,7 @@ def live_routes(orders: LiveOrders, boards: Renderings, menus: Menus) -> APIRout
 
 async def _begun(events: Events) -> Response:
     """The answer, once there is something to send: a refusal comes in its place."""
-    return EventStream(events, await asked(anext(events, None)))
+    return EventStream(events, await from_store(anext(events, None)))
 
 
 async def _orders_events(
@@ -101,22 +108,22 @@ async def _order_events(
                 raise unknown_order(restaurant, str(order_id))
             if not news.orders:
                 return
-            body = body_of(news.orders[0])
-            if body.tag != last:
-                yield event(name, body.json, body.tag)
+            body_of = body_of_json(news.orders[0])
+            if body_of.tag != last:
+                yield event(name, body_of.json, body_of.tag)
             elif name == "snapshot":
                 yield None
-            name, last = "order", body.tag
+            name, last = "order", body_of.tag
 
 
-async def _board_events(boards: Renderings, restaurant: str, last: str | None) -> Events:
+async def _board_events(boards: ResponseCache, restaurant: str, last: str | None) -> Events:
     """As `_order_events`; whoever does not keep up misses boards between, and no newest one."""
     clock = asyncio.get_running_loop().time
     name, spoke = "snapshot", clock()
     with BOARDS.track_inprogress():
         while not boards.is_closed:
             try:
-                board = await boards.of(restaurant)
+                board = await boards.get(restaurant)
             except ProblemError as error:
                 if name == "snapshot":
                     raise
@@ -131,4 +138,4 @@ async def _board_events(boards: Renderings, restaurant: str, last: str | None) -
                 yield None
                 name, spoke = "board", clock()
             if board:
-                await board.until_outdated()
+                await board.wait_until_stale()

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from query.views.sales import histogram as waiting
-from query.views.sales.histogram import ERROR, Histogram
+from query.views.sales.histogram import RELATIVE_ERROR, Histogram
 
-SECONDS = st.floats(0.001, 10 * 86400)
-TIMES = st.lists(SECONDS, min_size=1, max_size=200)
+ROLL_UP_SECONDS = st.floats(0.001, 10 * 86400)
+TIMES = st.lists(ROLL_UP_SECONDS, min_size=1, max_size=200)
 
 
 def histogram(*times: float) -> Histogram:
@@ -25,7 +25,7 @@ def test_a_quantile_is_as_near_as_promised(times: list[float], share: float) -> 
 
     found = waiting.quantile(histogram(*times), share)
 
-    assert found == pytest.approx(exact, rel=ERROR * 1.0001)
+    assert found == pytest.approx(exact, rel=RELATIVE_ERROR * 1.0001)
 
 
 @given(TIMES, TIMES)
@@ -40,11 +40,13 @@ def test_histograms_of_two_times_add_up_to_that_of_both(
 
 
 def test_nobody_who_waited_has_no_percentile() -> None:
-    assert waiting.shown({}) == {"count": 0, "p50": None, "p90": None, "p95": None, "p99": None}
+    assert waiting.summary({}) == {"count": 0, "p50": None, "p90": None, "p95": None, "p99": None}
 
 
 def test_who_was_served_before_ordering_by_another_clock_waited_a_moment() -> None:
-    assert waiting.quantile(histogram(-3.0, 0.0), 1.0) == pytest.approx(0.001, rel=2 * ERROR)
+    assert waiting.quantile(histogram(-3.0, 0.0), 1.0) == pytest.approx(
+        0.001, rel=2 * RELATIVE_ERROR
+    )
 
 
 def test_a_long_histogram_stays_small() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from query.views.merge import Document
 
-SHOWN = (
+PUBLIC_ORDER_FIELDS = (
     "number",
     "business_day",
     "channel",
@@ -31,24 +31,24 @@ def version_of(document: Document) -> int:
     return int(document["order"]["version"]) if is_known(document) else 0
 
 
-def shown_order(document: Document) -> dict[str, Any]:
+def present_order(document: Document) -> dict[str, Any]:
     """The order view of an order that is known."""
-    return {**listed_order(document), "timeline": shown_timeline(document)}
+    return {**present_listed_order(document), "timeline": present_timeline(document)}
 
 
-def listed_order(document: Document) -> dict[str, Any]:
+def present_listed_order(document: Document) -> dict[str, Any]:
     """The same without its timeline, as lists have it."""
     order, tickets = document["order"], document.get("tickets", {})
     return {
         "order_id": document["_id"],
         "restaurant": document["restaurant"],
-        **{name: order[name] for name in SHOWN},
+        **{name: order[name] for name in PUBLIC_ORDER_FIELDS},
         "status": document["status"],
         "rounds": [{**each, "ticket": tickets.get(str(each["round"]))} for each in order["rounds"]],
     }
 
 
-def shown_timeline(document: Document) -> list[dict[str, Any]]:
+def present_timeline(document: Document) -> list[dict[str, Any]]:
     """Everything that happened to an order, oldest first."""
     return sorted(document["timeline"].values(), key=_when)
 

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Mapping
 
 import httpx
 import pytest
-from query.api.http import response_cache as rendered
-from query.api.http.response_cache import Renderings
-from query.api.http.responses import Body, body
-from query.live.change_stream import Follower
+from query.api.http import response_cache
+from query.api.http.response_cache import ResponseCache
+from query.api.http.responses import Body, body_of
+from query.live.change_stream import ChangeListener
 from query.live.position import Position
 
 from tests.query.builders import after, an_order, placed
@@ -29,15 +29,17 @@ class Numbers:
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
-    async def render(self, restaurant: str) -> Body:
+    async def read(self, restaurant: str) -> Body:
         self.asked += 1
         read = self.now
         await self.may_answer.wait()
-        return body([restaurant, read])
+        return body_of([restaurant, read])
 
 
-async def given(renderings: Renderings, restaurant: str = "ours", *, since: float = 0.0) -> bytes:
-    return (await renderings.of(restaurant, since=since)).body.json
+async def given(
+    cache: ResponseCache, restaurant: str = "ours", *, not_before: float = 0.0
+) -> bytes:
+    return (await cache.get(restaurant, not_before=not_before)).body.json
 
 
 @pytest.fixture
@@ -46,51 +48,51 @@ def numbers() -> Numbers:
 
 
 @pytest.fixture
-def renderings(numbers: Numbers) -> Renderings:
-    return Renderings("test", numbers.render, lambda: True)
+def cache(numbers: Numbers) -> ResponseCache:
+    return ResponseCache("test", numbers.read, lambda: True)
 
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A change counts at once, and time alone outdates nothing."""
-    monkeypatch.setattr(rendered, "HOLD", 0.0)
-    monkeypatch.setattr(rendered, "MEANWHILE", 0.0)
-    monkeypatch.setattr(rendered, "KEPT", LONG)
+    monkeypatch.setattr(response_cache, "MIN_REFRESH_INTERVAL_S", 0.0)
+    monkeypatch.setattr(response_cache, "STALE_WHILE_REVALIDATE_S", 0.0)
+    monkeypatch.setattr(response_cache, "MAX_AGE_S", LONG)
 
 
 @pytest.mark.usefixtures("at_once")
 async def test_an_answer_is_kept_until_something_changes(
-    numbers: Numbers, renderings: Renderings
+    numbers: Numbers, cache: ResponseCache
 ) -> None:
-    first = await given(renderings)
+    first = await given(cache)
     numbers.now = 1
 
-    assert await given(renderings) == first
-    renderings.outdate("another")
-    assert await given(renderings) == first
-    renderings.outdate("ours")
-    assert await given(renderings) == b'["ours",1]'
+    assert await given(cache) == first
+    cache.invalidate("another")
+    assert await given(cache) == first
+    cache.invalidate("ours")
+    assert await given(cache) == b'["ours",1]'
     assert numbers.asked == 2
 
 
 async def test_an_answer_that_may_speak_of_the_time_is_not_kept_for_long(
-    numbers: Numbers, renderings: Renderings, monkeypatch: pytest.MonkeyPatch
+    numbers: Numbers, cache: ResponseCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rendered, "HOLD", 0.0)
-    monkeypatch.setattr(rendered, "KEPT", 0.05)
-    await given(renderings)
+    monkeypatch.setattr(response_cache, "MIN_REFRESH_INTERVAL_S", 0.0)
+    monkeypatch.setattr(response_cache, "MAX_AGE_S", 0.05)
+    await given(cache)
     await asyncio.sleep(0.06)
 
-    await given(renderings)
+    await given(cache)
 
     assert numbers.asked == 2
 
 
 async def test_all_who_ask_meanwhile_are_given_one_answer(
-    numbers: Numbers, renderings: Renderings
+    numbers: Numbers, cache: ResponseCache
 ) -> None:
     numbers.may_answer.clear()
-    asking = [asyncio.create_task(given(renderings)) for _ in range(50)]
+    asking = [asyncio.create_task(given(cache)) for _ in range(50)]
     await eventually(lambda: value(numbers.asked), bool)
     asking.pop().cancel()
     numbers.may_answer.set()
@@ -101,112 +103,112 @@ async def test_all_who_ask_meanwhile_are_given_one_answer(
 
 @pytest.mark.usefixtures("at_once")
 async def test_what_changes_while_an_answer_is_under_way_outdates_it(
-    numbers: Numbers, renderings: Renderings
+    numbers: Numbers, cache: ResponseCache
 ) -> None:
     numbers.may_answer.clear()
-    early = asyncio.create_task(given(renderings))
+    early = asyncio.create_task(given(cache))
     await eventually(lambda: value(numbers.asked), bool)
     numbers.now = 1
-    renderings.outdate("ours")
-    late = asyncio.create_task(given(renderings))
+    cache.invalidate("ours")
+    late = asyncio.create_task(given(cache))
     await eventually(lambda: value(numbers.asked), lambda asked: asked == 2)
     numbers.may_answer.set()
 
     assert [await early, await late] == [b'["ours",0]', b'["ours",1]']
-    assert await given(renderings) == b'["ours",1]'
+    assert await given(cache) == b'["ours",1]'
 
 
 async def test_changes_one_after_the_other_have_it_computed_once_in_a_while(
-    numbers: Numbers, renderings: Renderings, monkeypatch: pytest.MonkeyPatch
+    numbers: Numbers, cache: ResponseCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rendered, "HOLD", LONG)
+    monkeypatch.setattr(response_cache, "MIN_REFRESH_INTERVAL_S", LONG)
     for _ in range(100):
-        await given(renderings)
-        renderings.outdate("ours")
+        await given(cache)
+        cache.invalidate("ours")
 
     assert numbers.asked == 1
 
 
 async def test_an_old_answer_is_given_at_once_while_the_next_is_read(
-    numbers: Numbers, renderings: Renderings, monkeypatch: pytest.MonkeyPatch
+    numbers: Numbers, cache: ResponseCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rendered, "HOLD", 0.0)
-    monkeypatch.setattr(rendered, "MEANWHILE", LONG)
-    old = (await renderings.of("ours")).body
+    monkeypatch.setattr(response_cache, "MIN_REFRESH_INTERVAL_S", 0.0)
+    monkeypatch.setattr(response_cache, "STALE_WHILE_REVALIDATE_S", LONG)
+    old = (await cache.get("ours")).body
     numbers.now = 1
     numbers.may_answer.clear()
-    renderings.outdate("ours")
+    cache.invalidate("ours")
 
-    assert [renderings.at_once("ours") for _ in range(3)] == [old] * 3
+    assert [cache.get_nowait("ours") for _ in range(3)] == [old] * 3
     await eventually(lambda: value(numbers.asked), lambda asked: asked == 2)
     numbers.may_answer.set()
 
-    assert await given(renderings) == b'["ours",1]'
-    assert renderings.at_once("ours") == body(["ours", 1])
+    assert await given(cache) == b'["ours",1]'
+    assert cache.get_nowait("ours") == body_of(["ours", 1])
     assert numbers.asked == 2
 
 
 async def test_an_old_answer_is_not_given_for_ever(
-    numbers: Numbers, renderings: Renderings, monkeypatch: pytest.MonkeyPatch
+    numbers: Numbers, cache: ResponseCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rendered, "HOLD", 0.0)
-    monkeypatch.setattr(rendered, "MEANWHILE", 0.02)
-    await given(renderings)
+    monkeypatch.setattr(response_cache, "MIN_REFRESH_INTERVAL_S", 0.0)
+    monkeypatch.setattr(response_cache, "STALE_WHILE_REVALIDATE_S", 0.02)
+    await given(cache)
     numbers.may_answer.clear()
-    renderings.outdate("ours")
-    assert renderings.at_once("ours")
+    cache.invalidate("ours")
+    assert cache.get_nowait("ours")
 
     await asyncio.sleep(0.03)
 
-    assert renderings.at_once("ours") is None
+    assert cache.get_nowait("ours") is None
 
 
 async def test_who_knows_of_a_change_is_given_what_was_read_after_it(
-    numbers: Numbers, renderings: Renderings
+    numbers: Numbers, cache: ResponseCache
 ) -> None:
-    await given(renderings)
+    await given(cache)
     numbers.now = 1
 
     now = asyncio.get_running_loop().time()
-    assert await given(renderings, since=now) == b'["ours",1]'
+    assert await given(cache, not_before=now) == b'["ours",1]'
 
 
 async def test_while_changes_are_not_heard_of_nothing_is_kept(numbers: Numbers) -> None:
-    deaf = Renderings("test", numbers.render, lambda: False)
+    deaf = ResponseCache("test", numbers.read, lambda: False)
 
     await given(deaf)
     await given(deaf)
 
     assert numbers.asked == 2
-    assert deaf.at_once("ours") is None
+    assert deaf.get_nowait("ours") is None
 
 
 async def test_a_failure_is_told_to_all_who_asked_and_then_forgotten() -> None:
     outcomes = iter([ValueError("no"), None])
 
-    async def render(restaurant: str) -> Body:
+    async def make(restaurant: str) -> Body:
         await asyncio.sleep(0)
         if error := next(outcomes):
             raise error
-        return body(restaurant)
+        return body_of(restaurant)
 
-    renderings = Renderings("test", render, lambda: True)
+    cache = ResponseCache("test", make, lambda: True)
 
-    failed = await asyncio.gather(*[given(renderings) for _ in range(3)], return_exceptions=True)
+    failed = await asyncio.gather(*[given(cache) for _ in range(3)], return_exceptions=True)
 
     assert {type(each) for each in failed} == {ValueError}
-    assert await given(renderings) == b'"ours"'
+    assert await given(cache) == b'"ours"'
 
 
 async def test_not_every_restaurant_that_was_ever_asked_about_is_kept(
-    numbers: Numbers, renderings: Renderings, monkeypatch: pytest.MonkeyPatch
+    numbers: Numbers, cache: ResponseCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rendered, "MOST", 2)
+    monkeypatch.setattr(response_cache, "ENTRIES_MAX", 2)
     for restaurant in ("one", "two", "three", "three", "two"):
-        await given(renderings, restaurant)
+        await given(cache, restaurant)
 
     assert numbers.asked == 3
-    assert renderings.at_once("one") is None
+    assert cache.get_nowait("one") is None
 
 
 async def value(view_of: int) -> int:
@@ -230,12 +232,12 @@ async def test_no_board_is_older_than_a_change_that_was_heard_of(
     """Reads and writes at random times; what was heard of before a question is in its answer."""
     chance, heard = random.Random(4), set[str]()
 
-    class Ear(Follower):
-        async def changed(self, changes: Mapping[str, Position]) -> None:
+    class Ear(ChangeListener):
+        async def on_batch(self, changes: Mapping[str, Position]) -> None:
             heard.update(numbers_of[order_id] for order_id in changes)
 
     numbers_of: dict[str, str] = {}
-    replica.following.add(Ear())
+    replica.changes.add(Ear())
     done = asyncio.Event()
 
     async def write() -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 import pytest
-from query.api.http.read_your_writes import MOST_AFTER
+from query.api.http.read_your_writes import AFTER_ORDERS_MAX
 from query.storage.orders.store import MongoOrders
 
 from tests.query.builders import an_order, at_table, closed, placed
@@ -61,7 +61,8 @@ async def test_who_waited_in_vain_is_told_how_far_each_order_is_behind(
 
 @asked_of_each
 @pytest.mark.parametrize(
-    "after", [[AN_ID], [f"{AN_ID}:0"], [f"{AN_ID}:new"], ["x:1"], [f"{AN_ID}:1"] * (MOST_AFTER + 1)]
+    "after",
+    [[AN_ID], [f"{AN_ID}:0"], [f"{AN_ID}:new"], ["x:1"], [f"{AN_ID}:1"] * (AFTER_ORDERS_MAX + 1)],
 )
 async def test_an_after_that_makes_no_sense_is_refused(
     question: str, query: httpx.AsyncClient, after: list[str]

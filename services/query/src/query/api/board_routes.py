@@ -1,0 +1,63 @@
+"""The board that guests see."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Depends, Request, Response
+from service_kit.http.fast_lane import Lane, RawRequest
+
+from query.api.http import schema
+from query.api.http.known_restaurant import known_restaurant
+from query.api.http.openapi import ORDER_LIST_REFUSALS
+from query.api.http.parameters import NOT_MODIFIED, PREFIX, RESTAURANT_PATTERN, IfNoneMatch, Slug
+from query.api.http.read_your_writes import ReadYourWrites
+from query.api.http.response_cache import ResponseCache, cached_response
+from query.api.http.responses import Body, body_of, from_store, tagged_response
+from query.views.ports import Menus, Orders
+
+BOARD = re.compile(f"{RESTAURANT_PATTERN}/board")
+
+
+def board_cache(orders: Orders, menus: Menus, is_notified: Callable[[], bool]) -> ResponseCache:
+    """The boards as they are sent; `is_notified` says whether their changes are heard of."""
+
+    async def render(restaurant: str) -> Body:
+        columns = await from_store(orders.board(restaurant))
+        if not any(columns.values()):
+            await known_restaurant(menus, restaurant)
+        return body_of(columns)
+
+    return ResponseCache("board", render, is_notified)
+
+
+def board_lane(boards: ResponseCache) -> Lane:
+    """Takes plain questions for a board that is kept."""
+
+    def take(question: RawRequest) -> Awaitable[Response] | None:
+        board = None if question.query else boards.get_nowait(question.parts[1])
+        return cached_response(board, question) if board else None
+
+    return Lane("GET", BOARD, take)
+
+
+def board_routes(boards: ResponseCache, read_your_writes: ReadYourWrites) -> APIRouter:
+    """Which numbers are to be called out."""
+    router = APIRouter(prefix=PREFIX, responses=ORDER_LIST_REFUSALS)
+
+    @router.get(
+        "/board",
+        response_model=schema.Board,
+        responses=NOT_MODIFIED,
+        dependencies=[Depends(read_your_writes)],
+    )
+    async def board(
+        request: Request, restaurant: Slug, if_none_match: IfNoneMatch = None
+    ) -> Response:
+        """What is being prepared, with a place in the queue and an estimate, and what is ready."""
+        now = asyncio.get_running_loop().time()
+        not_before = now if "after" in request.query_params else 0.0  # what was waited for is newer
+        rendering = await boards.get(restaurant, not_before=not_before)
+        return tagged_response(rendering.body, if_none_match)
+
+    return router
