@@ -14,6 +14,7 @@ from faststream.nats import TestNatsBroker
 from nats.aio.client import Client
 from prometheus_client import REGISTRY
 from service_kit.nats.broker import Broker, running
+from service_kit.nats.dead_letters import REASON_CHARACTERS_MAX
 from service_kit.nats.jetstream import ACK_WAIT, connected, publish_all
 from service_kit.nats.pull import MESSAGES_MAX
 from service_kit.nats.router import Router
@@ -153,6 +154,39 @@ async def test_what_can_not_be_read_is_set_aside_and_does_not_stop_the_next(
     assert letter.headers["Comanda-Reason"] == "ce-type 'unheard-of' is not known"
     assert letter.headers["Comanda-Subject"] == "menu.v1.la-piazza.x.item-set"
     assert letter.headers["Comanda-Sequence"] == "2"
+
+
+def free(client: Client) -> int:
+    """Bytes that a message has for its body and one header beside those of every event."""
+    return client.max_payload - 100
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        pytest.param(b"[" + b'"x",' * 200_000 + b'"x"]', id="nearly as large as may be"),
+        pytest.param(b'{"item": {' + b'"a": 1, ' * 20_000 + b'"b": 1}}', id="many faults"),
+        pytest.param(b"\x1b]0;boo\x07", id="for a terminal"),
+    ],
+)
+async def test_whatever_can_not_be_read_has_a_dead_letter_that_fits(
+    nats_server: Nats, client: Client, unreadable: bytes
+) -> None:
+    prices = Prices()
+    noise = {"ce-type": "unheard-of\x1b[31m", "ce-noise": "n" * (free(client) - len(unreadable))}
+    garbage = Message("menu.v1.la-piazza.x.item-set", noise, unreadable)
+    outcomes = await publish_all(client, [garbage, an_item_set(1)])
+    assert not any(isinstance(outcome, Exception) for outcome in outcomes)
+
+    async with consuming(nats_server, prices):
+        await prices.until(1)
+
+    letter = await client.jetstream().get_last_msg(DEAD_LETTERS.name, "dead-letters.v1.test.MENU")
+    assert letter.headers is not None
+    assert letter.headers["Comanda-Reason"].isprintable()
+    assert len(letter.headers["Comanda-Reason"]) <= REASON_CHARACTERS_MAX
+    assert letter.headers["Comanda-Sequence"] == "1"
+    assert (letter.headers["Comanda-Omitted"], letter.data) == ("headers, body", b"")
 
 
 async def test_what_a_handler_could_not_store_comes_again(

@@ -38,18 +38,19 @@ class Redelivery(BaseMiddleware):
 
     async def consume_scope(self, call_next: CallNext, msg: Any) -> Any:
         subscriber: BatchSubscriber = self.context.get_local("handler_")
-        stream = subscriber.stream.name
+        after_s = REDELIVER_AFTER_S
         try:
             await call_next(msg)
             subscriber.failing = None
         except asyncio.CancelledError:
-            await redeliver(msg.raw_message, after_s=0)  # to a replica that goes on
+            after_s = 0  # to a replica that goes on
             raise
         except Exception as error:
             subscriber.failing = f"{type(error).__name__}: {error}"
-            log.warning("batch failed", stream=stream, reason=subscriber.failing)
-            await redeliver(msg.raw_message, after_s=REDELIVER_AFTER_S)
+            log.warning("batch failed", consumer=msg.consumer, reason=subscriber.failing)
             raise
+        finally:
+            await redeliver(msg.raw_message, after_s=after_s)
 
 
 class DeadLetters(BaseMiddleware):
