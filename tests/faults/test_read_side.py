@@ -25,7 +25,7 @@ from service_kit.nats.jetstream import connected, publish_all
 from tests.query.evenings import EVENTS_AN_ORDER, evening, orders_of
 from tests.query.operators import run, started
 from tests.query.running import STREAMS, left_over, publish, quiet, running_service, set_up
-from tests.query.waiting import eventually
+from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(500)]
 

@@ -30,7 +30,7 @@ from sqlalchemy import text
 from tests.conftest import NewNatsServer
 from tests.ordering.commands import Store, adding, open_la_piazza, placing
 from tests.ordering.conftest import Database
-from tests.waiting import eventually
+from tests.support.eventually import eventually
 
 UNPUBLISHABLE = text("""
     INSERT INTO outbox (partition, aggregate, subject, headers, body)

@@ -17,7 +17,7 @@ from query.storage.menus import MongoMenus
 from query.storage.orders.store import MongoOrders
 from service_kit.http.server import application
 
-from tests.query.waiting import eventually
+from tests.support.eventually import eventually
 
 
 class Replica:

@@ -17,7 +17,7 @@ from query.settings import Settings
 from service_kit.nats.jetstream import publish_all
 from service_kit.nats.set_up import set_up_stream
 
-from tests.query.waiting import eventually
+from tests.support.eventually import eventually
 
 STREAMS = (ORDERS, TICKETS, MENU, RESTAURANTS)
 AT_ONCE = 2000

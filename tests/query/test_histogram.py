@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from query.views.sales import histogram as waiting
+from query.views.sales import histogram as histograms
 from query.views.sales.histogram import RELATIVE_ERROR, Histogram
 
 ROLL_UP_SECONDS = st.floats(0.001, 10 * 86400)
@@ -15,7 +15,7 @@ TIMES = st.lists(ROLL_UP_SECONDS, min_size=1, max_size=200)
 def histogram(*times: float) -> Histogram:
     counted: Histogram = {}
     for each in times:
-        waiting.count(counted, each)
+        histograms.count(counted, each)
     return counted
 
 
@@ -23,7 +23,7 @@ def histogram(*times: float) -> Histogram:
 def test_a_quantile_is_as_near_as_promised(times: list[float], share: float) -> None:
     exact = sorted(times)[math.floor(share * (len(times) - 1))]
 
-    found = waiting.quantile(histogram(*times), share)
+    found = histograms.quantile(histogram(*times), share)
 
     assert found == pytest.approx(exact, rel=RELATIVE_ERROR * 1.0001)
 
@@ -34,17 +34,23 @@ def test_histograms_of_two_times_add_up_to_that_of_both(
 ) -> None:
     added = histogram(*some)
 
-    waiting.add(added, histogram(*others))
+    histograms.add(added, histogram(*others))
 
     assert added == histogram(*some, *others)
 
 
 def test_nobody_who_waited_has_no_percentile() -> None:
-    assert waiting.summary({}) == {"count": 0, "p50": None, "p90": None, "p95": None, "p99": None}
+    assert histograms.summary({}) == {
+        "count": 0,
+        "p50": None,
+        "p90": None,
+        "p95": None,
+        "p99": None,
+    }
 
 
 def test_who_was_served_before_ordering_by_another_clock_waited_a_moment() -> None:
-    assert waiting.quantile(histogram(-3.0, 0.0), 1.0) == pytest.approx(
+    assert histograms.quantile(histogram(-3.0, 0.0), 1.0) == pytest.approx(
         0.001, rel=2 * RELATIVE_ERROR
     )
 

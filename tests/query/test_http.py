@@ -28,7 +28,7 @@ from tests.query.builders import (
 )
 from tests.query.conftest import answering, store
 from tests.query.histories import History
-from tests.query.waiting import eventually
+from tests.support.eventually import eventually
 
 READY = TicketStatus.READY
 AN_ID = "01968f6e-3d2a-7c1b-9a4e-5f60718293a4"

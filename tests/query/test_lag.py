@@ -15,7 +15,7 @@ from service_kit.nats.set_up import set_up_consumer
 
 from tests.query.builders import an_order, closed, placed
 from tests.query.running import is_ok, publish, running_service
-from tests.query.waiting import eventually
+from tests.support.eventually import eventually
 
 LONG = 60.0
 """Seconds that a busy machine may add to an age."""

@@ -21,7 +21,7 @@ from tests.query.builders import after, an_order, closed, its_ticket, news_of, o
 from tests.query.conftest import store
 from tests.query.replicas import Replica, a_replica
 from tests.query.screen import Event, watching
-from tests.query.waiting import eventually
+from tests.support.eventually import eventually
 
 
 def live_order(order: Order) -> str:

@@ -12,7 +12,7 @@ from tests.query.builders import an_order, closed, placed
 from tests.query.evenings import evening, orders_of
 from tests.query.operators import run
 from tests.query.running import is_ok, publish, quiet, running_service
-from tests.query.waiting import eventually
+from tests.support.eventually import eventually
 
 Servers = tuple[str, str]
 

@@ -15,7 +15,7 @@ from query.live.position import Position
 from tests.query.builders import after, an_order, placed
 from tests.query.conftest import store
 from tests.query.replicas import Replica, a_replica
-from tests.query.waiting import eventually
+from tests.support.eventually import eventually
 
 LONG = 1000.0
 

@@ -13,7 +13,7 @@ from query.bootstrap import Role
 
 from tests.query.builders import an_order, placed
 from tests.query.running import is_ok, publish, running_service
-from tests.query.waiting import eventually
+from tests.support.eventually import eventually
 
 
 async def test_one_replica_projects_what_another_answers(

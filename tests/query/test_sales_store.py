@@ -20,7 +20,7 @@ from tests.query.builders import a_restaurant, after, an_order, its_ticket, news
 from tests.query.conftest import project
 from tests.query.histories import History, deliveries, histories
 from tests.query.test_order_store import in_batches
-from tests.query.waiting import eventually
+from tests.support.eventually import eventually
 
 DAY = "2026-11-23"
 Stored = dict[str, Any]

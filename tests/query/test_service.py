@@ -28,7 +28,7 @@ from tests.query.builders import (
     placed,
 )
 from tests.query.running import STREAMS, is_ok, left_over, publish, running_service, set_up
-from tests.query.waiting import eventually
+from tests.support.eventually import eventually
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from service_kit.runtime.components import Component
 from service_kit.runtime.components import running as running_components
 
 from tests.conftest import NewNatsServer
-from tests.waiting import eventually
+from tests.support.eventually import eventually
 
 
 @pytest.fixture

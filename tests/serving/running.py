@@ -20,7 +20,7 @@ from serving.bootstrap import bootstrap
 from serving.settings import Settings
 
 from tests.serving.builders import an_order, placed
-from tests.waiting import eventually
+from tests.support.eventually import eventually
 
 NewService = Callable[[str], Service]
 

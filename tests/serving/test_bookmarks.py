@@ -34,7 +34,7 @@ from uuid_utils.compat import uuid7
 from tests.conftest import NewNatsServer
 from tests.serving.builders import NOON, a_ticket, queued
 from tests.serving.test_queue import following, is_ready, shown
-from tests.waiting import eventually
+from tests.support.eventually import eventually
 
 EVERY = 200
 BEHIND = 50

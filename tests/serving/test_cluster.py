@@ -24,7 +24,7 @@ from uuid_utils.compat import uuid7
 
 from tests.serving.builders import LATER, a_ticket, queued
 from tests.serving.cluster import SIZE, Node, new_cluster
-from tests.waiting import eventually
+from tests.support.eventually import eventually
 
 
 @pytest.fixture(scope="module")

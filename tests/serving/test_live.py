@@ -22,7 +22,7 @@ from tests.serving.builders import NOON, a_ticket, cancellation_requested
 from tests.serving.running import Kitchen, NewService, in_this_process
 from tests.serving.screen import Event, watching
 from tests.serving.test_queue import add, move
-from tests.waiting import eventually
+from tests.support.eventually import eventually
 
 RESTAURANT = "la-piazza"
 MINUTE = timedelta(minutes=1)

@@ -31,7 +31,7 @@ from tests.serving.builders import (
     items_added,
     placed,
 )
-from tests.waiting import eventually
+from tests.support.eventually import eventually
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from serving.published import published_ticket
 from uuid_utils.compat import uuid7
 
 from tests.serving.builders import NOON, a_restaurant, a_ticket, queued
-from tests.waiting import eventually
+from tests.support.eventually import eventually
 
 
 @contextlib.asynccontextmanager

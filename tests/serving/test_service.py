@@ -10,7 +10,7 @@ from comanda_local.servers import Nats
 from nats.aio.client import Client
 
 from tests.serving.running import Kitchen, NewService, at, every_event
-from tests.waiting import eventually
+from tests.support.eventually import eventually
 
 
 async def test_an_order_goes_the_whole_way_through_the_kitchen(kitchen: Kitchen) -> None:
