@@ -96,4 +96,4 @@ def test_the_views_are_the_same_once_they_are_rebuilt(commands: Commands, count:
 
 @pytest.mark.usefixtures("replayed")
 def test_the_views_are_what_the_streams_say(commands: Commands) -> None:
-    assert " compared, 0 differences, 0 mended." in commands.run("query", "audit")
+    assert " compared, 0 differences, 0 repaired." in commands.run("query", "audit")

@@ -17,7 +17,7 @@ from comanda_local.places import temporary_folder
 from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client
 from query.bootstrap import Role
-from query.maintenance.switchover import Filling, State, Succession
+from query.maintenance.switchover import Candidate, Pointer, Switchover
 from query.storage import client as mongo
 from query.storage.client import connect
 from service_kit.nats.jetstream import connected, publish_all
@@ -205,7 +205,9 @@ async def test_readers_see_no_error_and_no_step_back_while_views_are_rebuilt_und
                 interrupted, read = await a_rebuild_that_is_killed_in_the_middle(servers)
                 replicas[0] = await another(replicas[0], servers)
                 again = await started(servers, "rebuild")
-                await being_filled(servers, lambda filling: filling.holder != interrupted.holder)
+                await being_filled(
+                    servers, lambda candidate: candidate.holder != interrupted.holder
+                )
                 await killed_and_started(nats_server)
                 output, notes = await again.communicate()
             assert again.returncode == 0, notes.decode()
@@ -223,26 +225,26 @@ async def test_readers_see_no_error_and_no_step_back_while_views_are_rebuilt_und
     assert (final.code, final.output) == (0, ""), final.notes
 
 
-async def a_rebuild_that_is_killed_in_the_middle(servers: tuple[str, str]) -> tuple[Filling, int]:
+async def a_rebuild_that_is_killed_in_the_middle(servers: tuple[str, str]) -> tuple[Candidate, int]:
     """How it was left, and how many messages it had noted down as read."""
     process = await started(servers, "rebuild")
-    await being_filled(servers, lambda filling: sum(filling.read.values()) > EVENTS // 10)
+    await being_filled(servers, lambda candidate: sum(candidate.read.values()) > EVENTS // 10)
     process.kill()
     _, notes = await process.communicate()
     assert process.returncode == -9, notes.decode()
-    filling = await being_filled(servers, lambda _: True)
-    return filling, sum(filling.read.values())
+    candidate = await being_filled(servers, lambda _: True)
+    return candidate, sum(candidate.read.values())
 
 
-async def being_filled(servers: tuple[str, str], enough: Callable[[Filling], bool]) -> Filling:
+async def being_filled(servers: tuple[str, str], enough: Callable[[Candidate], bool]) -> Candidate:
     """The generation that is being filled, once it is far enough."""
     client, database = connect(servers[1])
     async with client:
-        succession = Succession(database, "test")
+        switchover = Switchover(database, "test")
 
-        def is_enough(state: State) -> bool:
-            return state.next is not None and enough(state.next)
+        def is_enough(pointer: Pointer) -> bool:
+            return pointer.next is not None and enough(pointer.next)
 
-        state = await eventually(succession.state, is_enough, within=LONG)
-        assert state.next is not None
-        return state.next
+        pointer = await eventually(switchover.pointer, is_enough, within=LONG)
+        assert pointer.next is not None
+        return pointer.next

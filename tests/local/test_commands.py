@@ -17,7 +17,7 @@ import pytest
 from comanda_local.places import temporary_folder
 from comanda_local.running import Running
 from comanda_local.stack import Stack
-from query.maintenance.session import on_site
+from query.maintenance.session import open_session
 from query.storage.generations import Generation
 
 COMANDA = Path(sys.executable).with_name("comanda")
@@ -58,8 +58,8 @@ def comanda(*arguments: object) -> "subprocess.CompletedProcess[str]":
 async def views_of(stack: Stack) -> AsyncIterator[Generation]:
     """The store of the views that are live."""
     running = Running.of(stack)
-    async with on_site([running.nats], running.mongodb) as site:
-        yield site.generations.live
+    async with open_session([running.nats], running.mongodb) as session:
+        yield session.generations.live
 
 
 def figure(output: str, name: str) -> str:

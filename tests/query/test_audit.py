@@ -1,4 +1,4 @@
-"""The audit finds every kind of drift in the read store, and mends just that."""
+"""The audit finds every kind of drift in the read store, and repairs just that."""
 
 import asyncio
 import json
@@ -9,10 +9,10 @@ import pytest
 from comanda_contracts import Order
 from comanda_local.servers import Nats
 from query.bootstrap import Role
-from query.maintenance.audit import Tally, audit
-from query.maintenance.document_kinds import ORDER_DOCUMENTS
-from query.maintenance.repair import mend
-from query.maintenance.session import Site, on_site
+from query.maintenance.audit import AuditProgress, audit
+from query.maintenance.document_kinds import ORDER_DOCUMENTS, expected_document
+from query.maintenance.repair import repair
+from query.maintenance.session import OperatorSession, open_session
 from query.storage.orders.store import MongoOrders
 from service_kit.nats.jetstream import connected
 
@@ -32,41 +32,43 @@ def served(restaurant: str) -> list[Order]:
 
 
 @pytest.fixture
-async def site(
+async def session(
     nats_server: Nats, fresh_mongodb_url: str, restaurant: str, served: list[Order]
-) -> AsyncIterator[Site]:
+) -> AsyncIterator[OperatorSession]:
     """A system whose projector has stored an evening, and was stopped then."""
     async with connected([nats_server.url], "test") as nats:
         await set_up(nats, *STREAMS)
         await publish(nats, *evening(restaurant, served))
         async with running_service(nats_server.url, fresh_mongodb_url, Role.PROJECTOR):
             await quiet(nats)
-    async with on_site([nats_server.url], fresh_mongodb_url) as site:
-        yield site
+    async with open_session([nats_server.url], fresh_mongodb_url) as session:
+        yield session
 
 
-async def found(site: Site, *, patience: float = 0.0) -> Found:
-    async with aclosing(audit(site, Tally(), lambda _: None, patience=patience)) as differences:
-        return sorted([(each.kind.name, each.key, str(each.what)) async for each in differences])
+async def found(session: OperatorSession, *, stall_timeout_s: float = 0.0) -> Found:
+    async with aclosing(
+        audit(session, AuditProgress(), lambda _: None, stall_timeout_s=stall_timeout_s)
+    ) as differences:
+        return sorted([(each.kind.name, each.key, str(each.defect)) async for each in differences])
 
 
-async def test_a_store_that_is_in_step_has_no_difference(site: Site) -> None:
-    tally = Tally()
+async def test_a_store_that_is_in_step_has_no_difference(session: OperatorSession) -> None:
+    progress = AuditProgress()
 
-    async with aclosing(audit(site, tally, lambda _: None, patience=0)) as differences:
+    async with aclosing(audit(session, progress, lambda _: None, stall_timeout_s=0)) as differences:
         assert [each async for each in differences] == []
 
-    assert (tally.events, tally.documents) == (12 * 6 + 3, 12 + 3)
+    assert (progress.events, progress.documents) == (12 * 6 + 3, 12 + 3)
 
 
-async def test_planted_drift_of_every_kind_is_found_and_mended_and_nothing_else_is_touched(
-    site: Site,
+async def test_planted_drift_of_every_kind_is_found_and_repaired_and_nothing_else_is_touched(
+    session: OperatorSession,
     nats_server: Nats,
     fresh_mongodb_url: str,
     restaurant: str,
     served: list[Order],
 ) -> None:
-    live = site.generations.live
+    live = session.generations.live
     before = {each["_id"]: each async for each in live.orders.find()}
     ids = [str(order.order_id) for order in served]
     orphan = an_order(restaurant=restaurant)
@@ -80,7 +82,7 @@ async def test_planted_drift_of_every_kind_is_found_and_mended_and_nothing_else_
     await live.orders.update_one({"_id": ids[7]}, {"$set": {"order.version": 9}})
     await live.orders.update_one({"_id": ids[8]}, {"$set": {"tickets": "broken", "more": 1}})
     await live.orders.update_one({"_id": ids[9]}, {"$unset": {"order": 1}})
-    await store(MongoOrders(site.generations), placed(orphan))
+    await store(MongoOrders(session.generations), placed(orphan))
     await live.menu.delete_one({"_id": f"{restaurant}/tea"})
     await live.menu.update_one({"_id": f"{restaurant}/cake"}, {"$set": {"state.price": 1}})
     await live.menu.insert_one({"_id": "a/b", "restaurant": "a", "state": {"version": 1}})
@@ -116,53 +118,55 @@ async def test_planted_drift_of_every_kind_is_found_and_mended_and_nothing_else_
     outcome = await run((nats_server.url, fresh_mongodb_url), "audit", "--repair")
 
     assert outcome.code == 0, outcome.notes
-    assert outcome.output.count("mended") == len(planted)
-    assert await found(site) == []
+    assert outcome.output.count(", repaired") == len(planted)
+    assert await found(session) == []
     assert {each["_id"]: each async for each in live.orders.find()} == before
 
 
 async def test_what_is_on_its_way_is_no_difference(
-    site: Site, nats_server: Nats, fresh_mongodb_url: str, restaurant: str
+    session: OperatorSession, nats_server: Nats, fresh_mongodb_url: str, restaurant: str
 ) -> None:
     late = whole_course(an_order(restaurant=restaurant))
-    await publish(site.nats, *late)
-    assert [what for _, _, what in await found(site)] == ["missing"]
+    await publish(session.nats, *late)
+    assert [what for _, _, what in await found(session)] == ["missing"]
 
-    looking = asyncio.create_task(found(site, patience=60))
+    auditing = asyncio.create_task(found(session, stall_timeout_s=60))
     async with running_service(nats_server.url, fresh_mongodb_url, Role.PROJECTOR):
-        assert await looking == []
+        assert await auditing == []
 
 
 async def test_a_repair_loses_nothing_that_is_projected_at_the_same_time(
-    site: Site, restaurant: str
+    session: OperatorSession, restaurant: str
 ) -> None:
     """Merges and repairs of one order race; in the end it is what the streams say."""
-    live, orders = site.generations.live, MongoOrders(site.generations)
+    live, orders = session.generations.live, MongoOrders(session.generations)
     for _ in range(10):
         course = whole_course(an_order(restaurant=restaurant))
         order_id = course[0].key
-        await publish(site.nats, *course[:3])
+        await publish(session.nats, *course[:3])
         await store(orders, *course[:2])  # type: ignore[arg-type]
 
         async def go_on() -> None:
             for event in course[2:]:  # noqa: B023 - awaited below
-                await publish(site.nats, event)
+                await publish(session.nats, event)
                 await store(orders, event)  # type: ignore[arg-type]
 
-        mended, _ = await asyncio.gather(mend(site, live, ORDER_DOCUMENTS, order_id), go_on())
+        repaired, _ = await asyncio.gather(
+            repair(session, live, ORDER_DOCUMENTS, order_id), go_on()
+        )
 
-        assert mended
+        assert repaired
         stored = await live.orders.find_one({"_id": order_id})
-        assert stored == ORDER_DOCUMENTS.folded(course)
+        assert stored == expected_document(ORDER_DOCUMENTS, course)
 
 
-async def test_a_mended_order_is_counted_in_the_sales_again(
-    site: Site, served: list[Order]
+async def test_a_repaired_order_is_counted_in_the_sales_again(
+    session: OperatorSession, served: list[Order]
 ) -> None:
-    live, order_id = site.generations.live, str(served[0].order_id)
+    live, order_id = session.generations.live, str(served[0].order_id)
     await live.sales_days.update_many({}, {"$unset": {"dirty": 1}})
     await live.orders.delete_one({"_id": order_id})
 
-    assert await mend(site, live, ORDER_DOCUMENTS, order_id)
+    assert await repair(session, live, ORDER_DOCUMENTS, order_id)
 
     assert await live.sales_days.count_documents({"dirty": True}) == 1

@@ -8,10 +8,11 @@ from comanda_contracts.streams import ORDERS
 from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
+from query.maintenance import retry
 from query.maintenance.comparison import Comparison, compare
-from query.maintenance.session import on_site
-from query.projection import stream_reader as history
-from query.projection.stream_reader import everything, last_sequence, persistently
+from query.maintenance.retry import retry_while_away
+from query.maintenance.session import open_session
+from query.maintenance.stream_reader import events_on_subject, last_sequence
 from query.views.ports import StoreUnavailable
 
 from tests.query.builders import an_order, placed
@@ -34,7 +35,7 @@ async def nats(nats: Client) -> Client:
     "ask",
     [
         lambda js: last_sequence(js, ORDERS),
-        lambda js: everything(js, ORDERS, f"orders.v1.*.{ORDER.order_id}.*"),
+        lambda js: events_on_subject(js, ORDERS, f"orders.v1.*.{ORDER.order_id}.*"),
     ],
     ids=["how far a stream goes", "what is on it"],
 )
@@ -45,7 +46,7 @@ async def test_a_question_to_a_broker_that_is_away_is_answered_once_it_is_back(
     await asyncio.to_thread(nats_server.kill)
 
     asked = asyncio.ensure_future(ask(nats.jetstream()))
-    await asyncio.wait([asked], timeout=2 * history.PAUSE)
+    await asyncio.wait([asked], timeout=2 * retry.RETRY_PAUSE_S)
     assert not asked.done()
     await asyncio.to_thread(nats_server.start)
 
@@ -64,39 +65,39 @@ async def test_a_comparison_during_which_mongodb_was_killed_is_done_again(
             own_mongodb.kill()
             own_mongodb.start()
 
-    async with on_site([nats_server.url], own_mongodb.url) as site:
+    async with open_session([nats_server.url], own_mongodb.url) as session:
         for generation in (1, 2):
             documents = [{"_id": f"{number:04}"} for number in range(MANY)]
-            await site.database[f"orders-{generation}"].insert_many(documents)
+            await session.database[f"orders-{generation}"].insert_many(documents)
 
-        found = await persistently(lambda: compare(site, 2, kill_it_in_the_middle))
+        found = await retry_while_away(lambda: compare(session, 2, kill_it_in_the_middle))
 
     assert len(began) == 2
-    assert (found.documents, found.unlike) == (MANY, {})
+    assert (found.documents, found.deviations) == (MANY, {})
 
 
 async def test_who_has_worked_for_long_waits_for_a_server_no_less(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(history, "PATIENCE", 0.1)
+    monkeypatch.setattr(retry, "ABSENCE_TIMEOUT_S", 0.1)
     tries = 0
 
     async def fail_late_and_once() -> str:
         nonlocal tries
         tries += 1
         if tries == 1:
-            await asyncio.sleep(2 * history.PATIENCE)
+            await asyncio.sleep(2 * retry.ABSENCE_TIMEOUT_S)
             raise StoreUnavailable("restarted")
         return "done"
 
-    assert await persistently(fail_late_and_once) == "done"
+    assert await retry_while_away(fail_late_and_once) == "done"
 
 
 async def test_a_server_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "PATIENCE", 0.1)
+    monkeypatch.setattr(retry, "ABSENCE_TIMEOUT_S", 0.1)
 
     async def fail() -> None:
         raise StoreUnavailable("gone")
 
     with pytest.raises(StoreUnavailable, match="gone"):
-        await persistently(fail)
+        await retry_while_away(fail)

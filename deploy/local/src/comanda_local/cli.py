@@ -88,7 +88,7 @@ def audit(
     ] = PATIENCE,
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Before, mend the views: `comanda query audit --repair`."),
+        typer.Option("--repair", help="Before, repair the views: `comanda query audit --repair`."),
     ] = False,
     data: Data = DEFAULT_DATA,
     ordering: OrderingUrl = None,
@@ -102,7 +102,7 @@ def audit(
 
     It compares the tables of ordering and the tickets of serving with each other and with what
     query answers over HTTP. `comanda query audit` compares the streams with the store of the views,
-    and knows what to mend.
+    and knows what to repair.
     """
     with _in_plain_words():
         running = _find(data, ordering, serving, query, nats_url, database, mongodb)

@@ -30,7 +30,7 @@ from query.live.change_stream import ChangeStream
 from query.live.feeds import MongoLiveOrders
 from query.live.version_waiter import ChangeStreamVersionWaiter
 from query.projection.lag import keep_measuring
-from query.projection.projector import BATCHES, PROJECTED, SERVICE, projector
+from query.projection.projector import CONCURRENT_BATCHES, PROJECTED, SERVICE, projector
 from query.settings import Settings
 from query.storage.client import connect, monitor_server
 from query.storage.generations import Generations
@@ -132,7 +132,9 @@ def _projection(stream: Stream, stores: Stores, settings: Settings) -> Component
         async with connected(settings.nats_servers, SERVICE) as nats:
             await set_up_stream(jetstream(nats), DEAD_LETTERS, replicas=settings.stream_replicas)
             handler = projector(stream, stores, nats)
-            consumer = Consumer(stream, SERVICE, (stream.subject,), handler, batches=BATCHES)
+            consumer = Consumer(
+                stream, SERVICE, (stream.subject,), handler, batches=CONCURRENT_BATCHES
+            )
             await consume(nats, SERVICE, [consumer], ready)
 
     return Component(f"projector-{stream.name.lower()}", run, required=False)

@@ -1,25 +1,27 @@
 """`audit`."""
 
 import json
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 from rich.status import Status
 
-from query.cli.working import notes, out, work
-from query.maintenance.audit import Tally
-from query.maintenance.audit import audit as find
-from query.maintenance.repair import Difference, mend
-from query.maintenance.session import Site
+from query.cli.command import notes, out, run
+from query.maintenance.audit import AuditProgress
+from query.maintenance.audit import audit as find_differences
+from query.maintenance.inspection import Difference
+from query.maintenance.repair import repair as repair_document
+from query.maintenance.session import OperatorSession
 
-FIELDS = 8
-"""Fields of one document that are shown in the table."""
+FIELDS_SHOWN = 8
+"""Of one document."""
 
 
 def audit(
     *,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Mend the documents that differ, and no others.")
+        bool, typer.Option("--repair", help="Repair the documents that differ, and no others.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object for each.")] = False,
     patience: Annotated[
@@ -28,50 +30,53 @@ def audit(
 ) -> None:
     """Compare the views with all that ordering and serving published, document by document.
 
-    Ends with 1 if a document differs that is not mended. It reads the streams and the store of the
-    views; what the tables of ordering say, and what is shown over HTTP, `comanda audit` compares.
+    Ends with 1 if a document differs that is not repaired. It reads the streams and the views'
+    store. The tables of ordering and what is shown over HTTP are compared by `comanda audit`.
     """
 
-    async def run(site: Site) -> bool:
-        tally, left = Tally(), 0
+    async def command(session: OperatorSession) -> bool:
+        progress, repaired = AuditProgress(), 0
         with notes.status("auditing …") as status:
-            found = find(site, tally, lambda sofar: _tell(status, sofar), patience=patience)
-            async for difference in found:
-                mended = repair and await _mended(site, difference)
-                left += not mended
-                _print(difference, mended=mended, as_json=as_json)
-        _sum_up(tally, tally.differences - left)
-        return not left
+            differences = find_differences(
+                session, progress, partial(_show_progress, status), stall_timeout_s=patience
+            )
+            async for difference in differences:
+                is_repaired = repair and await _repaired(session, difference)
+                repaired += is_repaired
+                _print(difference, is_repaired=is_repaired, as_json=as_json)
+        _sum_up(progress, repaired)
+        return repaired == progress.differences
 
-    work(run)
-
-
-async def _mended(site: Site, difference: Difference) -> bool:
-    return await mend(site, site.generations.live, difference.kind, difference.key)
+    run(command)
 
 
-def _tell(status: Status, tally: Tally) -> None:
-    status.update(f"{tally.events:,} events read, {tally.documents:,} documents compared …")
+async def _repaired(session: OperatorSession, difference: Difference) -> bool:
+    live = session.generations.live
+    return await repair_document(session, live, difference.kind, difference.key)
 
 
-def _print(difference: Difference, *, mended: bool, as_json: bool) -> None:
+def _show_progress(status: Status, progress: AuditProgress) -> None:
+    status.update(f"{progress.events:,} events read, {progress.documents:,} documents compared …")
+
+
+def _print(difference: Difference, *, is_repaired: bool, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(_as_json(difference, mended=mended), default=str), flush=True)
+        print(json.dumps(_as_json(difference, is_repaired=is_repaired), default=str), flush=True)
         return
-    after = ", mended" if mended else ""
-    out.print(f"{difference.kind.name}/{difference.key}: {difference.what}{after}", markup=False)
-    for path, written, stored in difference.fields[:FIELDS]:
+    after = ", repaired" if is_repaired else ""
+    out.print(f"{difference.kind.name}/{difference.key}: {difference.defect}{after}", markup=False)
+    for path, written, stored in difference.fields[:FIELDS_SHOWN]:
         out.print(f"    {path}: published {written!r}, stored {stored!r}", markup=False)
-    if len(difference.fields) > FIELDS:
-        out.print(f"    and {len(difference.fields) - FIELDS} fields more")
+    if len(difference.fields) > FIELDS_SHOWN:
+        out.print(f"    and {len(difference.fields) - FIELDS_SHOWN} fields more")
 
 
-def _as_json(difference: Difference, *, mended: bool) -> dict[str, Any]:
+def _as_json(difference: Difference, *, is_repaired: bool) -> dict[str, Any]:
     return {
         "collection": difference.kind.name,
         "id": difference.key,
-        "what": difference.what,
-        "mended": mended,
+        "what": difference.defect,
+        "mended": is_repaired,
         "fields": [
             {"path": path, "published": written, "stored": stored}
             for path, written, stored in difference.fields
@@ -79,8 +84,8 @@ def _as_json(difference: Difference, *, mended: bool) -> dict[str, Any]:
     }
 
 
-def _sum_up(tally: Tally, mended: int) -> None:
+def _sum_up(progress: AuditProgress, repaired: int) -> None:
     notes.print(
-        f"{tally.events:,} events and {tally.documents:,} documents compared, "
-        f"{tally.differences:,} differences, {mended:,} mended."
+        f"{progress.events:,} events and {progress.documents:,} documents compared, "
+        f"{progress.differences:,} differences, {repaired:,} repaired."
     )

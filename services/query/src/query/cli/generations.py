@@ -9,13 +9,13 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from query.cli.working import notes, out, work
+from query.cli.command import notes, out, run
 from query.maintenance import rebuild as operations
-from query.maintenance.backfill import Progress as Filled
+from query.maintenance.backfill import BackfillProgress
 from query.maintenance.comparison import Comparison
-from query.maintenance.rebuild import Outcome
-from query.maintenance.session import Site
-from query.maintenance.switchover import LEASE, Sequences
+from query.maintenance.rebuild import Outcome, ProgressListener
+from query.maintenance.session import OperatorSession
+from query.maintenance.switchover import HOLDER_LEASE_S, Sequences
 from query.storage.generations import Generation
 
 generations_app = typer.Typer(help="Show the generations of the views, or drop the previous one.")
@@ -32,69 +32,71 @@ def rebuild(
     Questions are answered meanwhile. Interrupted and started again, it goes on. What was live
     before is kept for `rollback` until the next rebuild.
     """
-    work(_abandon if abandon else _with_bars(operations.rebuild))
+    run(_abandon if abandon else _with_bars(operations.rebuild))
 
 
 def rollback() -> None:
     """Bring the views that were live before up to date, compare them, and change back."""
-    work(_with_bars(operations.roll_back))
+    run(_with_bars(operations.roll_back))
 
 
 @generations_app.callback(invoke_without_command=True)
 def show(context: typer.Context) -> None:
     """Show the generations of the views."""
     if context.invoked_subcommand is None:
-        work(_show)
+        run(_show)
 
 
 @generations_app.command()
 def drop() -> None:
     """Drop the previous generation; there is nothing to roll back to then."""
-    work(_drop)
+    run(_drop)
 
 
 def _with_bars(
-    operation: Callable[[Site, operations.Watch], Awaitable[Outcome]],
-) -> Callable[[Site], Awaitable[bool]]:
-    async def run(site: Site) -> bool:
-        if (await site.succession.state()).next:
-            notes.print(f"Looking for {LEASE:.0f} s whether the process that began it is alive …")
+    operation: Callable[[OperatorSession, ProgressListener], Awaitable[Outcome]],
+) -> Callable[[OperatorSession], Awaitable[bool]]:
+    async def command(session: OperatorSession) -> bool:
+        if (await session.switchover.pointer()).next:
+            notes.print(
+                f"Looking for {HOLDER_LEASE_S:.0f} s whether the process that began it is alive …"
+            )
         began = time.monotonic()
         with _Bars() as bars:
-            outcome = await operation(site, bars)
+            outcome = await operation(session, bars)
         _report(outcome, time.monotonic() - began)
         return True
 
-    return run
+    return command
 
 
-async def _abandon(site: Site) -> bool:
-    notes.print(f"Looking for {LEASE:.0f} s whether the process that began it is alive …")
-    number = await site.succession.abandon()
-    await site.succession.sweep()
+async def _abandon(session: OperatorSession) -> bool:
+    notes.print(f"Looking for {HOLDER_LEASE_S:.0f} s whether the process that began it is alive …")
+    number = await session.switchover.abandon()
+    await session.switchover.sweep()
     out.print(f"Generation {number} was given up.")
     return True
 
 
-async def _show(site: Site) -> bool:
-    state = await site.succession.state()
+async def _show(session: OperatorSession) -> bool:
+    pointer = await session.switchover.pointer()
     table = Table("generation", "", "orders", "read up to")
-    rows: list[tuple[int, str, Sequences]] = [(state.live, "live", {})]
-    if state.next:
-        rows.append((state.next.number, "being filled", state.next.read))
-    if state.previous:
-        rows.append((state.previous.number, "previous", state.previous.read))
+    rows: list[tuple[int, str, Sequences]] = [(pointer.live, "live", {})]
+    if pointer.next:
+        rows.append((pointer.next.number, "being filled", pointer.next.read))
+    if pointer.previous:
+        rows.append((pointer.previous.number, "previous", pointer.previous.read))
     for number, what, read in rows:
-        count = await Generation(site.database, number).orders.estimated_document_count()
+        count = await Generation(session.database, number).orders.estimated_document_count()
         upto = ", ".join(f"{stream} {sequence:,}" for stream, sequence in sorted(read.items()))
         table.add_row(str(number), what, f"{count:,}", upto)
     out.print(table)
     return True
 
 
-async def _drop(site: Site) -> bool:
-    await site.succession.forget_previous()
-    swept = await site.succession.sweep()
+async def _drop(session: OperatorSession) -> bool:
+    await session.switchover.forget_previous()
+    swept = await session.switchover.sweep()
     out.print(f"Dropped: {', '.join(map(str, swept)) or 'nothing, there was none'}.")
     return True
 
@@ -121,10 +123,10 @@ class _Bars:
     ) -> None:
         self._bars.stop()
 
-    def filling(self, progress: Filled) -> None:
-        """So many messages are read."""
-        seconds = max(time.monotonic() - progress.began, 0.001)
-        rate = (progress.done - progress.began_at) / seconds
+    def on_backfill(self, progress: BackfillProgress) -> None:
+        """Show how many messages are read."""
+        seconds = max(time.monotonic() - progress.began_at, 0.001)
+        rate = (progress.done - progress.read_before) / seconds
         left = (progress.total - progress.done) / rate if rate else 0.0
         self._bars.update(
             self._reading,
@@ -133,23 +135,23 @@ class _Bars:
             rate=f"{rate:,.0f} a second, {left:,.0f} s left",
         )
 
-    def comparing(self, comparison: Comparison) -> None:
-        """So many documents are compared."""
+    def on_comparison(self, comparison: Comparison) -> None:
+        """Show how many documents are compared."""
         self._bars.update(self._comparing, completed=comparison.documents)
 
 
 def _report(outcome: Outcome, seconds: float) -> None:
     progress, comparison = outcome.progress, outcome.comparison
-    news = progress.done - progress.began_at
-    out.print(f"{news:,} messages read, {progress.began_at:,} had been read before.")
+    news = progress.done - progress.read_before
+    out.print(f"{news:,} messages read, {progress.read_before:,} had been read before.")
     if progress.skipped:
         out.print(f"{progress.skipped:,} of them can't be read or stored: see `dead-letters`.")
-    equal = comparison.documents - sum(comparison.unlike.values())
+    equal = comparison.documents - sum(comparison.deviations.values())
     out.print(f"{comparison.documents:,} documents compared, {equal:,} are equal.")
-    for how, count in comparison.unlike.items():
-        out.print(f"{count:,} differ: {how}:")
+    for deviation, count in comparison.deviations.items():
+        out.print(f"{count:,} differ: {deviation}:")
         for sort, name in comparison.samples:
-            if sort is how:
+            if sort is deviation:
                 out.print(f"    {name}", markup=False)
     out.print(f"Generation {outcome.live} is live after {seconds:.1f} s.")
-    out.print(f"Generation {outcome.was} is kept for a rollback.")
+    out.print(f"Generation {outcome.previous} is kept for a rollback.")

@@ -7,8 +7,8 @@ from service_kit.runtime.settings import load
 
 from query.bootstrap import Role, bootstrap
 from query.cli.audit import audit
+from query.cli.dead_letters import dead_letters_app
 from query.cli.generations import generations_app, rebuild, rollback
-from query.cli.letters import letters_app
 from query.settings import Settings
 
 app = typer.Typer(
@@ -41,7 +41,7 @@ app.command()(rebuild)
 app.command()(rollback)
 app.command()(audit)
 app.add_typer(generations_app, name="generations")
-app.add_typer(letters_app, name="dead-letters")
+app.add_typer(dead_letters_app, name="dead-letters")
 
 
 def _serve(role: Role) -> None:

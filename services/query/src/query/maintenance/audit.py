@@ -6,90 +6,108 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from query.maintenance.document_kinds import KINDS, Kind
-from query.maintenance.fingerprints import Parts, keep_newest
-from query.maintenance.repair import Arrivals, Difference, look
-from query.maintenance.session import AUDITOR, Site
-from query.projection.stream_reader import batches, last_sequence, readable
+from query.maintenance.ack_floor import AckFloorWaiter
+from query.maintenance.document_kinds import (
+    DOCUMENT_KINDS,
+    DocumentKind,
+    is_sound,
+    published_fingerprints,
+    stored_fingerprints,
+)
+from query.maintenance.fingerprints import Fingerprints, keep_newest
+from query.maintenance.inspection import Difference, inspect
+from query.maintenance.session import AUDITOR, OperatorSession
+from query.maintenance.stream_reader import batches, last_sequence, readable
 from query.storage.client import COMMAND_READ_TIMEOUT_S, iterate
 from query.storage.generations import Generation
 
-AT_ONCE = 8
-"""Documents that are looked at closely at the same time."""
+CONCURRENT_INSPECTIONS = 8
 
 
 @dataclass(slots=True)
-class Tally:
-    """What an audit has done so far."""
+class AuditProgress:
+    """How much an audit has read and found so far."""
 
     events: int = 0
     documents: int = 0
     differences: int = 0
 
 
-Watch = Callable[[Tally], None]
+OnProgress = Callable[[AuditProgress], None]
 
 
 async def audit(
-    site: Site, tally: Tally, watch: Watch, *, patience: float
+    session: OperatorSession,
+    progress: AuditProgress,
+    on_progress: OnProgress,
+    *,
+    stall_timeout_s: float,
 ) -> AsyncGenerator[Difference, None]:
-    """Each difference as it is found.
+    """Give each difference as it is found.
 
     First everything on the streams is read, and of each part of each document its newest version
-    and a digest are kept. Then the documents are gone through, and what does not agree is looked at
-    closely, once the projectors have stored what they have received.
+    and a digest are kept. Then the documents are gone through, and one that does not agree is
+    inspected once the projectors have stored what they have received, or have stood still for
+    `stall_timeout_s`.
     """
-    generation, arrivals = site.generations.live, Arrivals(site, patience)
-    for kind in KINDS:
-        said = await _said(site, kind, tally, watch)
-        async with contextlib.aclosing(_suspects(generation, kind, said, tally, watch)) as suspects:
+    generation, floors = session.generations.live, AckFloorWaiter(session, stall_timeout_s)
+    for kind in DOCUMENT_KINDS:
+        published = await _published(session, kind, progress, on_progress)
+        suspects = _suspects(generation, kind, published, progress, on_progress)
+        async with contextlib.aclosing(suspects):
             async for keys in suspects:
-                looks = (look(site, arrivals, generation, kind, key) for key in keys)
-                for difference in await asyncio.gather(*looks):
+                inspections = (inspect(session, floors, generation, kind, key) for key in keys)
+                for difference in await asyncio.gather(*inspections):
                     if difference:
-                        tally.differences += 1
+                        progress.differences += 1
                         yield difference
 
 
-async def _said(site: Site, kind: Kind, tally: Tally, watch: Watch) -> dict[str, Parts]:
-    """The parts of each document by its key, as the streams have them."""
-    said: dict[str, Parts] = {}
+async def _published(
+    session: OperatorSession, kind: DocumentKind, progress: AuditProgress, on_progress: OnProgress
+) -> dict[str, Fingerprints]:
+    """The fingerprints of each document by its key, as they follow from the streams."""
+    published: dict[str, Fingerprints] = {}
     for stream in kind.streams:
-        end = await last_sequence(site.js, stream)
-        async with contextlib.aclosing(batches(site.js, stream, AUDITOR, until=end)) as found:
+        end = await last_sequence(session.js, stream)
+        async with contextlib.aclosing(batches(session.js, stream, AUDITOR, until=end)) as found:
             async for messages in found:
                 for received in readable(messages):
                     if isinstance(received.event, kind.events):
-                        known = said.setdefault(kind.key(received.event), {})
-                        keep_newest(known, kind.heard(received.event))
-                tally.events += len(messages)
-                watch(tally)
-    return said
+                        known = published.setdefault(kind.key(received.event), {})
+                        keep_newest(known, published_fingerprints(kind, received.event))
+                progress.events += len(messages)
+                on_progress(progress)
+    return published
 
 
 async def _suspects(
-    generation: Generation, kind: Kind, said: dict[str, Parts], tally: Tally, watch: Watch
+    generation: Generation,
+    kind: DocumentKind,
+    published: dict[str, Fingerprints],
+    progress: AuditProgress,
+    on_progress: OnProgress,
 ) -> AsyncGenerator[list[str], None]:
-    """The keys of documents that seem to differ, some at a time. Takes what it has seen from
-    `said`.
+    """The keys of documents that seem to differ, some at a time.
+
+    Each document that is stored is taken out of `published`, so that the missing ones are left.
     """
     keys = []
-    async for stored in iterate(
-        kind.collection(generation).find(), timeout_s=COMMAND_READ_TIMEOUT_S
-    ):
-        tally.documents += 1
-        watch(tally)
-        parts = said.pop(stored["_id"], None)
-        if parts != kind.stored(stored) or not kind.sound(stored):
+    found = kind.collection(generation).find()
+    async for stored in iterate(found, timeout_s=COMMAND_READ_TIMEOUT_S):
+        progress.documents += 1
+        on_progress(progress)
+        wanted = published.pop(stored["_id"], None)
+        if wanted != stored_fingerprints(kind, stored) or not is_sound(kind, stored):
             keys.append(stored["_id"])
-        if len(keys) == AT_ONCE:
+        if len(keys) == CONCURRENT_INSPECTIONS:
             yield keys
             keys = []
-    for more in _in_turn([*keys, *said]):
-        yield more
+    for some in _chunks([*keys, *published]):
+        yield some
 
 
-def _in_turn(keys: Iterable[str]) -> Iterator[list[str]]:
+def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
     left = iter(keys)
-    while some := list(islice(left, AT_ONCE)):
+    while some := list(islice(left, CONCURRENT_INSPECTIONS)):
         yield some

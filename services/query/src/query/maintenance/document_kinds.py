@@ -1,23 +1,18 @@
-"""The kinds of documents that follow from the streams, and how each does."""
+"""The kinds of documents that are made from the streams, and how one of each is made."""
 
 import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 import bson
 from bson.errors import BSONError
 from comanda_contracts import Event, MenuEvent, OrderEvent, RestaurantEvent, TicketEvent, subjects
 from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS, Stream
 
-from query.maintenance.fingerprints import (
-    Parts,
-    newest_document,
-    newest_in,
-    parts_of_newest,
-    parts_of_order,
-    view_in,
-)
+from query.maintenance import fingerprints
+from query.maintenance.fingerprints import Fingerprints
 from query.storage.client import Collection
 from query.storage.generations import Generation
 from query.views import menu
@@ -25,138 +20,200 @@ from query.views.merge import Document
 from query.views.orders import view as order
 
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
-"""What reading a document raises that is nothing like what was stored."""
+"""Raised by reading a document that is nothing like what was stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of document; `name` is also that of its collection."""
+class DocumentKind(Protocol):
+    """One kind of document, all of which are in one collection of a generation."""
+
+    @property
+    def name(self) -> str:
+        """By which operators know it, and that of its collection."""
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The streams that its documents are made from."""
+
+    @property
+    def events(self) -> tuple[type[Event], ...]:
+        """The events that its documents are made from."""
+
+    def collection(self, generation: Generation) -> Collection:
+        """Where its documents are."""
+
+    def key(self, event: Event) -> str:
+        """The `_id` of the document that the event changes."""
+
+    def subjects(self, key: str) -> list[tuple[Stream, str]]:
+        """Where the events of the document with this `_id` are. May raise `MALFORMED`."""
+
+    def document(self, events: Sequence[Event]) -> Document:
+        """The document that is made from all of its events."""
+
+    def published(self, event: Event) -> Fingerprints:
+        """Fingerprints of what the event says. May raise OverflowError."""
+
+    def stored(self, document: Document) -> Fingerprints:
+        """Fingerprints of what is stored. May raise `MALFORMED`."""
+
+    def rebuilt(self, document: Document) -> Document:
+        """The document with what is derived in it derived anew. May raise `MALFORMED`."""
+
+
+class OrderDocuments:
+    """Orders with their tickets and timeline."""
+
+    name: ClassVar[str] = "orders"
+    streams: ClassVar[tuple[Stream, ...]] = (ORDERS, TICKETS)
+    events: ClassVar[tuple[type[Event], ...]] = (OrderEvent, TicketEvent)
+
+    def collection(self, generation: Generation) -> Collection:
+        return generation.orders
+
+    def key(self, event: Event) -> str:
+        return event.key.partition("/")[0]
+
+    def subjects(self, key: str) -> list[tuple[Stream, str]]:
+        return [
+            (ORDERS, subjects.order("*", key, "*")),
+            (TICKETS, subjects.ticket("*", key, "*", "*")),
+        ]
+
+    def document(self, events: Sequence[Event]) -> Document:
+        return order.document(functools.reduce(order.merge, map(self._view, events)))
+
+    def published(self, event: Event) -> Fingerprints:
+        return fingerprints.of_order(self._view(event))
+
+    def stored(self, document: Document) -> Fingerprints:
+        return fingerprints.of_order(self.view_in(document))
+
+    def rebuilt(self, document: Document) -> Document:
+        return order.document(self.view_in(document))
+
+    def view_in(self, document: Document) -> order.OrderView:
+        """The view that a document holds, without what is derived. May raise `MALFORMED`."""
+        return order.OrderView(
+            document["_id"],
+            document["restaurant"],
+            document.get("order"),
+            document.get("tickets", {}),
+            document.get("timeline", {}),
+        )
+
+    def _view(self, event: Event) -> order.OrderView:
+        assert isinstance(event, OrderEvent | TicketEvent)  # noqa: S101 - of their streams
+        return order.view_of(event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewestStateDocuments:
+    """Documents that hold the newest state of one aggregate: menu items, or restaurants."""
 
     name: str
-    streams: tuple[Stream, ...]
-    events: tuple[type[Event], ...]
-    collection: Callable[[Generation], Collection]
-    key: Callable[[Event], str]
-    parts_said: Callable[[Event], Parts]
-    parts_stored: Callable[[Document], Parts]
-    is_sound: Callable[[Document], bool]
-    folded: Callable[[Sequence[Event]], Document]
-    """The document that follows from all of its events."""
-    subjects: Callable[[str], list[tuple[Stream, str]]]
-    """Where the events of one document are, by its `_id`."""
+    stream: Stream
+    event: type[Event]
+    in_generation: Callable[[Generation], Collection]
+    subject: Callable[[str], str]
+    """Of all events of the document with this `_id`."""
 
-    def heard(self, event: Event) -> Parts:
-        """The parts that the event tells of; none if they can't be stored."""
-        try:
-            return self.parts_said(event)
-        except OverflowError:
-            return {}
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        return (self.stream,)
 
-    def stored(self, document: Document) -> Parts:
-        """The parts of a document; none if it is malformed."""
-        with contextlib.suppress(*MALFORMED):
-            return self.parts_stored(document)
+    @property
+    def events(self) -> tuple[type[Event], ...]:
+        return (self.event,)
+
+    def collection(self, generation: Generation) -> Collection:
+        return self.in_generation(generation)
+
+    def key(self, event: Event) -> str:
+        return self._view(event).key
+
+    def subjects(self, key: str) -> list[tuple[Stream, str]]:
+        return [(self.stream, self.subject(key))]
+
+    def document(self, events: Sequence[Event]) -> Document:
+        return self._document(functools.reduce(menu.merge, map(self._view, events)))
+
+    def published(self, event: Event) -> Fingerprints:
+        return fingerprints.of_newest(self._view(event))
+
+    def stored(self, document: Document) -> Fingerprints:
+        return fingerprints.of_newest(self._view_in(document))
+
+    def rebuilt(self, document: Document) -> Document:
+        return self._document(self._view_in(document))
+
+    def _view(self, event: Event) -> menu.MenuView:
+        assert isinstance(event, MenuEvent | RestaurantEvent)  # noqa: S101 - of their streams
+        return menu.view_of(event)
+
+    def _view_in(self, document: Document) -> menu.MenuView:
+        return menu.MenuView(document["_id"], document["restaurant"], document["state"])
+
+    def _document(self, view: menu.MenuView) -> Document:
+        return {"_id": view.key, "restaurant": view.restaurant, "state": view.state}
+
+
+def _menu_item_subject(key: str) -> str:
+    restaurant, _, sku = key.partition("/")
+    return subjects.menu_item(restaurant, sku, "*")
+
+
+ORDER_DOCUMENTS = OrderDocuments()
+MENU_DOCUMENTS = NewestStateDocuments(
+    name="menu",
+    stream=MENU,
+    event=MenuEvent,
+    in_generation=lambda generation: generation.menu,
+    subject=_menu_item_subject,
+)
+RESTAURANT_DOCUMENTS = NewestStateDocuments(
+    name="restaurants",
+    stream=RESTAURANTS,
+    event=RestaurantEvent,
+    in_generation=lambda generation: generation.restaurants,
+    subject=lambda slug: subjects.restaurant(slug, "*"),
+)
+DOCUMENT_KINDS: tuple[DocumentKind, ...] = (ORDER_DOCUMENTS, MENU_DOCUMENTS, RESTAURANT_DOCUMENTS)
+
+
+def published_fingerprints(kind: DocumentKind, event: Event) -> Fingerprints:
+    """Fingerprints of what the event says; none if the store can't hold it."""
+    try:
+        return kind.published(event)
+    except OverflowError:
         return {}
 
-    def sound(self, document: Document) -> bool:
-        """Whether the document has its parts and what is derived from them, and nothing else."""
-        with contextlib.suppress(*MALFORMED):
-            return self.is_sound(document)
+
+def stored_fingerprints(kind: DocumentKind, document: Document) -> Fingerprints:
+    """Fingerprints of what is stored; none if it is malformed."""
+    with contextlib.suppress(*MALFORMED):
+        return kind.stored(document)
+    return {}
+
+
+def is_sound(kind: DocumentKind, document: Document) -> bool:
+    """Whether a document has its parts and what is derived from them, and nothing else."""
+    with contextlib.suppress(*MALFORMED):
+        return kind.rebuilt(document) == document
+    return False
+
+
+def expected_document(kind: DocumentKind, events: Sequence[Event]) -> Document | None:
+    """The document that is made from its events, without those that the store can't hold.
+
+    None if there is no other.
+    """
+    storable = [event for event in events if _is_storable(kind, event)]
+    return kind.document(storable) if storable else None
+
+
+def _is_storable(kind: DocumentKind, event: Event) -> bool:
+    try:
+        bson.encode(kind.document([event]))
+    except (BSONError, OverflowError):
         return False
-
-    def follows(self, events: Sequence[Event]) -> Document | None:
-        """The document that follows from its events, without those that the store can't hold."""
-        storable = [event for event in events if self._is_storable(event)]
-        return self.folded(storable) if storable else None
-
-    def _is_storable(self, event: Event) -> bool:
-        try:
-            bson.encode(self.folded([event]))
-        except (BSONError, OverflowError):
-            return False
-        return True
-
-
-def _order_key(event: Event) -> str:
-    return event.key.partition("/")[0]
-
-
-def _order_view(event: Event) -> order.OrderView:
-    assert isinstance(event, OrderEvent | TicketEvent)  # noqa: S101 - of their streams
-    return order.view_of(event)
-
-
-def _folded_order(events: Sequence[Event]) -> Document:
-    return order.document(functools.reduce(order.merge, map(_order_view, events)))
-
-
-def _sound_order(stored: Document) -> bool:
-    return order.document(view_in(stored)) == stored
-
-
-def _newest(event: Event) -> menu.MenuView:
-    assert isinstance(event, MenuEvent | RestaurantEvent)  # noqa: S101 - of their streams
-    return menu.view_of(event)
-
-
-def _newest_key(event: Event) -> str:
-    return _newest(event).key
-
-
-def _newest_parts(event: Event) -> Parts:
-    return parts_of_newest(_newest(event))
-
-
-def _folded_newest(events: Sequence[Event]) -> Document:
-    return newest_document(functools.reduce(menu.merge, map(_newest, events)))
-
-
-def _sound_newest(stored: Document) -> bool:
-    return newest_document(newest_in(stored)) == stored
-
-
-def _split(key: str) -> tuple[str, str]:
-    restaurant, _, sku = key.partition("/")
-    return restaurant, sku
-
-
-ORDER_DOCUMENTS = Kind(
-    "orders",
-    (ORDERS, TICKETS),
-    (OrderEvent, TicketEvent),
-    lambda generation: generation.orders,
-    _order_key,
-    lambda event: parts_of_order(_order_view(event)),
-    lambda stored: parts_of_order(view_in(stored)),
-    _sound_order,
-    _folded_order,
-    lambda order_id: [
-        (ORDERS, subjects.order("*", order_id, "*")),
-        (TICKETS, subjects.ticket("*", order_id, "*", "*")),
-    ],
-)
-MENU_DOCUMENTS = Kind(
-    "menu",
-    (MENU,),
-    (MenuEvent,),
-    lambda generation: generation.menu,
-    _newest_key,
-    _newest_parts,
-    lambda stored: parts_of_newest(newest_in(stored)),
-    _sound_newest,
-    _folded_newest,
-    lambda key: [(MENU, subjects.menu_item(*_split(key), "*"))],
-)
-RESTAURANT_DOCUMENTS = Kind(
-    "restaurants",
-    (RESTAURANTS,),
-    (RestaurantEvent,),
-    lambda generation: generation.restaurants,
-    _newest_key,
-    _newest_parts,
-    lambda stored: parts_of_newest(newest_in(stored)),
-    _sound_newest,
-    _folded_newest,
-    lambda slug: [(RESTAURANTS, subjects.restaurant(slug, "*"))],
-)
-KINDS = (ORDER_DOCUMENTS, MENU_DOCUMENTS, RESTAURANT_DOCUMENTS)
+    return True

@@ -1,80 +1,114 @@
 """Rebuilds the views beside the live ones, and changes over; or goes back to those before."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from query.maintenance.backfill import Progress, fill, held
+from query.maintenance.ack_floor import AckFloorWaiter, ack_floor
+from query.maintenance.backfill import BackfillProgress, backfill
 from query.maintenance.comparison import Comparison, compare
-from query.maintenance.repair import Arrivals, acknowledged
-from query.maintenance.session import Site
-from query.maintenance.switchover import Filling
+from query.maintenance.retry import retry_while_away
+from query.maintenance.session import OperatorSession
+from query.maintenance.switchover import Candidate, Sequences, Switchover
+from query.maintenance.task_group import task_group
 from query.projection.projector import PROJECTED
-from query.projection.stream_reader import persistently
 from query.storage.generations import OneGeneration
 from query.storage.sales.roll_up import roll_up_all
+from query.views.ports import StoreUnavailable
 
-PATIENCE = 10.0
-"""Seconds that the projectors may stand still before the live generation is taken as it is."""
+HEARTBEAT_INTERVAL_S = 0.25
+PROJECTOR_STALL_TIMEOUT_S = 10.0
+"""For which the projectors may stand still before the live generation is taken as it is."""
 
 
-class Watch(Protocol):
+class ProgressListener(Protocol):
     """Is told how far a rebuild is."""
 
-    def filling(self, progress: Progress) -> None:
-        """So many messages are read."""
+    def on_backfill(self, progress: BackfillProgress) -> None:
+        """More messages were read."""
 
-    def comparing(self, comparison: Comparison) -> None:
-        """So many documents are compared."""
+    def on_comparison(self, comparison: Comparison) -> None:
+        """More documents were compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a rebuild or rollback did."""
+    """The end of a rebuild or rollback that succeeded."""
 
-    was: int
-    """The generation that was live."""
+    previous: int
+    """The generation that was live, and is kept for a rollback."""
     live: int
-    progress: Progress
+    progress: BackfillProgress
     comparison: Comparison
-    swept: list[int]
-    """Generations that were dropped."""
 
 
-async def rebuild(site: Site, watch: Watch) -> Outcome:
+async def rebuild(session: OperatorSession, listener: ProgressListener) -> Outcome:
     """Fill a new generation, compare it with the live one, and make it the live one.
 
     Interrupted and started again it goes on. Raises NotPossible while another process rebuilds.
     """
-    return await _succeed(site, await site.succession.begin(), watch)
+    return await _fill_and_promote(session, await session.switchover.begin(), listener)
 
 
-async def roll_back(site: Site, watch: Watch) -> Outcome:
+async def roll_back(session: OperatorSession, listener: ProgressListener) -> Outcome:
     """Bring the previous generation up to date in the same way, and make it the live one again."""
-    return await _succeed(site, await site.succession.begin_rollback(), watch)
+    return await _fill_and_promote(session, await session.switchover.begin_rollback(), listener)
 
 
-async def _succeed(site: Site, filling: Filling, watch: Watch) -> Outcome:
-    """Readers change over within a second. Both generations are written, at the same instant, from
-    the beginning of the filling until a minute after the switch: nobody sees a step back.
+async def _fill_and_promote(
+    session: OperatorSession, candidate: Candidate, listener: ProgressListener
+) -> Outcome:
+    """Catch up, compare, and promote the candidate.
+
+    Readers change over within a second. Both generations are written, at the same instant, from
+    when there is a candidate until a minute after the switch: nobody sees a step back. Raises
+    NotPossible if the candidate is taken from us, and StoreUnavailable or nats.errors.Error if a
+    server is away for too long.
     """
-    await persistently(site.generations.refresh)
-    was = site.generations.live.number
-    progress = await fill(site, filling, watch.filling)
-    comparison = Comparison()
+    await retry_while_away(session.generations.refresh)
+    previous = session.generations.live.number
+    generation = OneGeneration(session.database, candidate.number)
+    read = dict(candidate.read)
 
-    async def make_sure() -> None:
-        nonlocal comparison
-        arrivals = Arrivals(site, PATIENCE)
-        await asyncio.gather(
-            *(arrivals.of(stream, progress.until[stream.name]) for stream in PROJECTED)
+    async with _heartbeat(session.switchover, read):
+        progress = await backfill(session, generation, read, listener.on_backfill)
+        await _wait_for_projectors(session, progress.until)
+        comparison = await retry_while_away(
+            partial(compare, session, candidate.number, listener.on_comparison)
         )
-        comparison = await persistently(partial(compare, site, filling.number, watch.comparing))
-        following = OneGeneration(site.database, filling.number).live
-        await persistently(partial(roll_up_all, following))
+        await retry_while_away(partial(roll_up_all, generation.live))
 
-    await held(site, progress.read, make_sure())
-    in_the_old_one = {stream.name: await acknowledged(site, stream) or 0 for stream in PROJECTED}
-    await site.succession.switch(in_the_old_one)
-    return Outcome(was, filling.number, progress, comparison, await site.succession.sweep())
+    read_by_live = {stream.name: await ack_floor(session, stream) or 0 for stream in PROJECTED}
+    await retry_while_away(
+        partial(session.switchover.switch, candidate.number, read_by_live=read_by_live)
+    )
+    await retry_while_away(session.switchover.sweep)
+    return Outcome(previous, candidate.number, progress, comparison)
+
+
+@contextlib.asynccontextmanager
+async def _heartbeat(switchover: Switchover, read: Sequences) -> AsyncIterator[None]:
+    """Tell others that we are alive and how far we are, for as long as the body runs.
+
+    If the candidate is taken from us the body is cancelled, and NotPossible is raised.
+    """
+    async with task_group() as group:
+        beating = group.create_task(_keep_beating(switchover, read))
+        yield
+        beating.cancel()
+
+
+async def _keep_beating(switchover: Switchover, read: Sequences) -> None:
+    while True:
+        with contextlib.suppress(StoreUnavailable):  # if it is away for long, the body will fail
+            await switchover.beat(dict(read))
+        await asyncio.sleep(HEARTBEAT_INTERVAL_S)
+
+
+async def _wait_for_projectors(session: OperatorSession, until: Sequences) -> None:
+    """Wait until the live generation has as much as the candidate, or projectors stand still."""
+    floors = AckFloorWaiter(session, PROJECTOR_STALL_TIMEOUT_S)
+    await asyncio.gather(*(floors.wait_for(stream, until[stream.name]) for stream in PROJECTED))

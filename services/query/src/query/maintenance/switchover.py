@@ -1,4 +1,7 @@
-"""Which generation follows which: the pointer, and every change of it as one atomic update."""
+"""Which generation is live, and which one is filled to replace it: a blue/green switchover.
+
+All of that is one document, the pointer, and each change of it one atomic update.
+"""
 
 import asyncio
 import re
@@ -12,14 +15,14 @@ from pymongo.errors import DuplicateKeyError
 from query.storage.client import COMMAND_READ_TIMEOUT_S, Database, store_call
 from query.storage.generations import POINTER_ID, Generation
 
-LEASE = 10.0
-"""Seconds after which a filling of which nothing is heard is taken to be dead."""
-GRACE = 60.0
-"""Seconds for which the previous generation is still written after a switch."""
-TRIES = 10
-"""How often a change of the pointer is tried while others change it, too."""
+HOLDER_LEASE_S = 10.0
+"""After which the holder of a candidate who sends no heartbeat is taken to be dead."""
+DOUBLE_WRITE_S = 60.0
+"""For which the previous generation is still written after a switch."""
+CHANGE_ATTEMPTS = 10
+"""To change the pointer while others change it, too."""
 
-_NUMBERED = re.compile(r"[a-z-]+-(\d+)")
+_COLLECTION_NAME = re.compile(r"[a-z-]+-(\d+)")
 
 Sequences = dict[str, int]
 """Of each stream, by its name, a message such that it and all before it are in a generation."""
@@ -30,15 +33,15 @@ class NotPossible(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Filling:
-    """A generation that is being filled."""
+class Candidate:
+    """A generation that is being filled, to become the live one."""
 
     number: int
     holder: str
-    """Who fills it."""
+    """The process that fills it."""
     read: Sequences = field(default_factory=dict)
     back: bool = False
-    """Whether it was live before."""
+    """Whether it was live before, so that this is a rollback."""
     beat: int = 0
     """Changes for as long as the holder lives."""
 
@@ -54,24 +57,24 @@ class Previous:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """Which generation is which."""
+class Pointer:
+    """Which generation is which, with the names of the stored document."""
 
     live: int = 1
     last: int = 1
     """The highest number that was ever given."""
-    next: Filling | None = None
+    next: Candidate | None = None
     previous: Previous | None = None
     revision: int = 0
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> Self:
-        """The state that a document holds."""
-        filling, previous = document["next"], document["previous"]
+        """The pointer that a document holds."""
+        candidate, previous = document["next"], document["previous"]
         return cls(
             live=document["live"],
             last=document["last"],
-            next=Filling(**filling) if filling else None,
+            next=Candidate(**candidate) if candidate else None,
             previous=Previous(**previous) if previous else None,
             revision=document["revision"],
         )
@@ -83,10 +86,10 @@ class State:
         return {self.live, *others}
 
 
-class Succession:
-    """Begins, continues and ends the filling of a generation.
+class Switchover:
+    """Begins, continues and ends the filling of a candidate.
 
-    Raises StoreUnavailable if it can't now.
+    Each method raises StoreUnavailable if MongoDB can't do it now.
     """
 
     def __init__(self, database: Database, holder: str) -> None:
@@ -95,38 +98,39 @@ class Succession:
         self._pointers = database[POINTER_ID]
         self._holder = holder
 
-    async def state(self) -> State:
-        """How things are."""
+    async def pointer(self) -> Pointer:
+        """The pointer as it is now."""
         async with store_call(COMMAND_READ_TIMEOUT_S):
             found = await self._pointers.find_one({"_id": POINTER_ID})
-        return State.of(found) if found else State()
+        return Pointer.of(found) if found else Pointer()
 
-    async def begin(self) -> Filling:
-        """Begin to fill a new generation, or go on where a process that died has left off.
+    async def begin(self) -> Candidate:
+        """Begin a new generation, or go on with the one of a process that died.
 
         From now on every change is written to it, too. Raises NotPossible while another process
-        fills one; it takes some seconds to know whether it does.
+        fills one; it takes `HOLDER_LEASE_S` to know whether it does.
         """
 
-        def new(state: State) -> State:
-            number = state.last + 1
-            return replace(state, last=number, next=Filling(number, self._holder))
+        def with_new_candidate(pointer: Pointer) -> Pointer:
+            number = pointer.last + 1
+            return replace(pointer, last=number, next=Candidate(number, self._holder))
 
-        return await self._begin(new, back=False)
+        return await self._begin(with_new_candidate, back=False)
 
-    async def begin_rollback(self) -> Filling:
-        """Begin to bring the previous generation up to date, or go on with that; as `begin`."""
+    async def begin_rollback(self) -> Candidate:
+        """Make the previous generation the candidate, or go on with a rollback; as `begin`."""
 
-        def old(state: State) -> State:
-            if state.previous is None:
+        def with_previous_as_candidate(pointer: Pointer) -> Pointer:
+            previous = pointer.previous
+            if previous is None:
                 raise NotPossible("There is no previous generation to go back to.")
-            filling = Filling(state.previous.number, self._holder, state.previous.read, back=True)
-            return replace(state, next=filling, previous=None)
+            candidate = Candidate(previous.number, self._holder, previous.read, back=True)
+            return replace(pointer, next=candidate, previous=None)
 
-        return await self._begin(old, back=True)
+        return await self._begin(with_previous_as_candidate, back=True)
 
     async def beat(self, read: Sequences) -> None:
-        """Say that we are alive, and how far the generation is filled.
+        """Say that we are alive, and how far the candidate is filled.
 
         Raises NotPossible if it has been taken from us.
         """
@@ -138,103 +142,113 @@ class Succession:
         if not result.matched_count:
             raise NotPossible("The generation was abandoned, or taken over by another process.")
 
-    async def switch(self, in_the_old_one: Sequences) -> None:
-        """Make the generation that we fill the live one, and keep the other for a rollback.
+    async def switch(self, candidate: int, read_by_live: Sequences) -> None:
+        """Make the candidate of this number the live generation; keep the other for a rollback.
 
-        `in_the_old_one` says which messages are surely in it.
+        `read_by_live` says which messages are surely in the generation that was live. Safe to
+        repeat: one that is live already stays so. Raises NotPossible if the candidate has been
+        taken from us.
         """
 
-        def switched(state: State) -> State:
-            filling = self._ours(state)
-            previous = Previous(
-                state.live, in_the_old_one, datetime.now(UTC) + timedelta(seconds=GRACE)
-            )
-            return replace(state, live=filling.number, next=None, previous=previous)
+        def switched(pointer: Pointer) -> Pointer:
+            if pointer.live == candidate:
+                return pointer
+            ours = self._ours(pointer)
+            until = datetime.now(UTC) + timedelta(seconds=DOUBLE_WRITE_S)
+            previous = Previous(pointer.live, read_by_live, until)
+            return replace(pointer, live=ours.number, next=None, previous=previous)
 
         await self._change(switched)
 
     async def abandon(self) -> int:
-        """Give up the next generation; one that was live before is kept for another rollback.
+        """Give up the candidate; one that was live before is kept for another rollback.
 
         Returns its number. Raises NotPossible if there is none, or somebody is filling it.
         """
-        filling = (await self.state()).next
-        if filling is None:
+        candidate = (await self.pointer()).next
+        if candidate is None:
             raise NotPossible("No generation is being filled.")
-        await self._take_over(filling)
+        await self._take_over(candidate)
 
-        def abandoned(state: State) -> State:
-            ours = self._ours(state)
+        def abandoned(pointer: Pointer) -> Pointer:
+            ours = self._ours(pointer)
             kept = Previous(ours.number, ours.read, datetime.now(UTC)) if ours.back else None
-            return replace(state, next=None, previous=kept or state.previous)
+            return replace(pointer, next=None, previous=kept or pointer.previous)
 
         await self._change(abandoned)
-        return filling.number
+        return candidate.number
 
     async def forget_previous(self) -> None:
         """Do without the previous generation."""
-        await self._change(lambda state: replace(state, previous=None))
+        await self._change(lambda pointer: replace(pointer, previous=None))
 
     async def sweep(self) -> list[int]:
-        """Drop what is left of generations that nobody needs any more. Returns their numbers."""
-        wanted = (await self.state()).numbers
-        names = await self._database.list_collection_names()
-        there = {int(match[1]) for name in names if (match := _NUMBERED.fullmatch(name))}
+        """Drop the generations that nobody needs any more. Returns their numbers. Safe to repeat.
+
+        What was dropped before is not told again.
+        """
+        wanted = (await self.pointer()).numbers
+        async with store_call(COMMAND_READ_TIMEOUT_S):
+            names = await self._database.list_collection_names()
+        there = {int(match[1]) for name in names if (match := _COLLECTION_NAME.fullmatch(name))}
         for number in there - wanted:
             for collection in Generation(self._database, number).collections:
-                await collection.drop()
+                async with store_call(COMMAND_READ_TIMEOUT_S):
+                    await collection.drop()
         return sorted(there - wanted)
 
-    async def _begin(self, new: Callable[[State], State], *, back: bool) -> Filling:
-        def begun(state: State) -> State:
-            if state.next:
+    async def _begin(self, change: Callable[[Pointer], Pointer], *, back: bool) -> Candidate:
+        def begun(pointer: Pointer) -> Pointer:
+            if pointer.next:
                 raise NotPossible("Another process is filling the next generation.")
-            return new(state)
+            return change(pointer)
 
-        filling = (await self.state()).next
-        if filling is None:
+        candidate = (await self.pointer()).next
+        if candidate is None:
             await self._change(begun)
-        elif filling.back != back:
-            what = "a rollback" if filling.back else "a rebuild"
+        elif candidate.back != back:
+            what = "a rollback" if candidate.back else "a rebuild"
             raise NotPossible(f"There is {what} under way: finish or abandon it first.")
         else:
-            await self._take_over(filling)
-        return self._ours(await self.state())
+            await self._take_over(candidate)
+        return self._ours(await self.pointer())
 
-    async def _take_over(self, filling: Filling) -> None:
-        """Become the holder, unless the present one is heard of."""
-        await asyncio.sleep(LEASE)
-        state = await self.state()
-        if state.next != filling:
+    async def _take_over(self, candidate: Candidate) -> None:
+        """Become the holder, unless the present one sends a heartbeat."""
+        await asyncio.sleep(HOLDER_LEASE_S)
+        pointer = await self.pointer()
+        if pointer.next != candidate:
             raise NotPossible("Another process is filling the next generation.")
-        ours = replace(state, next=replace(filling, holder=self._holder))
-        if not await self._replaced(state, ours):
+        ours = replace(pointer, next=replace(candidate, holder=self._holder))
+        if not await self._replaced(pointer, ours):
             raise NotPossible("Another process is filling the next generation.")
 
-    def _ours(self, state: State) -> Filling:
-        if state.next is None or state.next.holder != self._holder:
+    def _ours(self, pointer: Pointer) -> Candidate:
+        if pointer.next is None or pointer.next.holder != self._holder:
             raise NotPossible("The generation was abandoned, or taken over by another process.")
-        return state.next
+        return pointer.next
 
-    async def _change(self, change: Callable[[State], State]) -> None:
-        """Change the pointer from what it is to what it shall be; again if it has moved meanwhile.
+    async def _change(self, change: Callable[[Pointer], Pointer]) -> None:
+        """Change the pointer, again if another process has changed it meanwhile.
 
-        `change` raises NotPossible if the state is not one that it can be done in.
+        `change` takes the pointer as it is and returns it as it shall be; it raises NotPossible if
+        that can't be, and returns the very same one if there is nothing to do.
         """
-        for _ in range(TRIES):
-            state = await self.state()
-            if await self._replaced(state, change(state)):
+        for _ in range(CHANGE_ATTEMPTS):
+            pointer = await self.pointer()
+            changed = change(pointer)
+            if changed is pointer or await self._replaced(pointer, changed):
                 return
         raise NotPossible("Other processes change the generations all the time.")
 
-    async def _replaced(self, state: State, by: State) -> bool:
-        """Whether the state was still the one that is replaced."""
-        document = {"_id": POINTER_ID, **asdict(by), "revision": state.revision + 1}
-        known = {"_id": POINTER_ID, "revision": state.revision}
+    async def _replaced(self, pointer: Pointer, by: Pointer) -> bool:
+        """Replace the pointer; False if it is not what it was any more."""
+        document = {"_id": POINTER_ID, **asdict(by), "revision": pointer.revision + 1}
+        known = {"_id": POINTER_ID, "revision": pointer.revision}
         try:
             async with store_call(COMMAND_READ_TIMEOUT_S):
                 result = await self._pointers.replace_one(
-                    known, document, upsert=not state.revision
+                    known, document, upsert=not pointer.revision
                 )
         except DuplicateKeyError:
             return False

@@ -1,4 +1,4 @@
-"""Stores what events say: a batch becomes one write to each store."""
+"""Applies events to the views: a batch becomes one write to each store."""
 
 from collections.abc import Sequence
 
@@ -13,31 +13,42 @@ from query.views.orders import view as order
 from query.views.ports import Stores, Unstorable
 
 
-async def store(batch: Sequence[Received], stores: Stores) -> list[DeadLetter]:
-    """Store what the events say. Returns those that the store can't hold, with the reason.
+async def apply_batch(batch: Sequence[Received], stores: Stores) -> list[DeadLetter]:
+    """Merge the events into the views. Returns those that the store can't hold, with the reason.
 
     Safe to repeat, in any order and at once. Raises StoreUnavailable if it can't be done now; some
     of it may be done then.
     """
     try:
-        await _store([received.event for received in batch], stores)
+        await _merge([received.event for received in batch], stores)
     except (Unstorable, OverflowError) as error:
         if len(batch) == 1:
             return [DeadLetter(batch[0].message, str(error))]
         middle = len(batch) // 2
-        before = await store(batch[:middle], stores)
-        return before + await store(batch[middle:], stores)
+        before = await apply_batch(batch[:middle], stores)
+        return before + await apply_batch(batch[middle:], stores)
     return []
 
 
-async def _store(events: Sequence[Event], stores: Stores) -> None:
-    """Join what the events say, one view per document, into the stores they belong to."""
-    told = [each for each in events if isinstance(each, OrderEvent | TicketEvent)]
-    about_orders = [order.view_of(each) async for each in in_turns(told)]
-    await stores.orders.merge(merge_by_key(about_orders, lambda view: view.order_id, order.merge))
-    items = [menu.view_of(each) for each in events if isinstance(each, MenuEvent)]
-    await stores.menus.merge_items(merge_by_key(items, lambda view: view.key, menu.merge))
-    restaurants = [menu.view_of(each) for each in events if isinstance(each, RestaurantEvent)]
-    await stores.menus.merge_restaurants(
-        merge_by_key(restaurants, lambda view: view.key, menu.merge)
-    )
+async def _merge(events: Sequence[Event], stores: Stores) -> None:
+    """Merge the events, one view per document, into the stores they belong to."""
+    orders: list[order.OrderView] = []
+    items: list[menu.MenuView] = []
+    restaurants: list[menu.MenuView] = []
+    async for event in in_turns(events):
+        match event:
+            case OrderEvent() | TicketEvent():
+                orders.append(order.view_of(event))
+            case MenuEvent():
+                items.append(menu.view_of(event))
+            case RestaurantEvent():
+                restaurants.append(menu.view_of(event))
+            case _:
+                raise TypeError(f"no view is made from {type(event).__name__}")
+    await stores.orders.merge(merge_by_key(orders, lambda view: view.order_id, order.merge))
+    await stores.menus.merge_items(merge_by_key(items, _key, menu.merge))
+    await stores.menus.merge_restaurants(merge_by_key(restaurants, _key, menu.merge))
+
+
+def _key(view: menu.MenuView) -> str:
+    return view.key

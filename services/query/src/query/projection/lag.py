@@ -15,10 +15,9 @@ from service_kit.runtime.components import Ready
 
 from query.projection.projector import SERVICE
 
-EVERY = 2.0
-"""Seconds between two measurements."""
-UNKNOWN_AFTER = 3.0
-"""Seconds in which the first measurement must come, or the lag counts as unknown."""
+MEASURE_INTERVAL_S = 2.0
+FIRST_MEASUREMENT_TIMEOUT_S = 3.0
+"""Within which the first measurement must come, or the lag counts as unknown."""
 
 PENDING = Gauge(
     "comanda_query_pending_events", "Events not stored yet, of all replicas", ["stream"]
@@ -43,7 +42,7 @@ async def keep_measuring(
     With 0 it never fails. Nor does it while the lag is not known, because NATS is away: old views
     are better than none.
     """
-    unknown = asyncio.get_running_loop().call_later(UNKNOWN_AFTER, ready)
+    unknown = asyncio.get_running_loop().call_later(FIRST_MEASUREMENT_TIMEOUT_S, ready)
     try:
         async with connected(servers, SERVICE) as client:
             while True:
@@ -51,7 +50,7 @@ async def keep_measuring(
                 unknown.cancel()
                 _report(streams, lags)
                 ready(failing=_too_old(lags, within))
-                await asyncio.sleep(EVERY)
+                await asyncio.sleep(MEASURE_INTERVAL_S)
     finally:
         unknown.cancel()
 

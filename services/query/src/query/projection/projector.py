@@ -11,15 +11,15 @@ from service_kit.nats.dead_letters import set_aside
 from service_kit.nats.subscriber import Received
 from service_kit.runtime.turns import in_turns
 
-from query.projection.apply import store
+from query.projection.apply import apply_batch
 from query.views.ports import Stores
 
 SERVICE = "query"
-"""Its name: of its consumers, its connections and its dead letters."""
+"""The name of its consumers, its connections and its dead letters."""
 PROJECTED = (ORDERS, TICKETS, MENU, RESTAURANTS)
 """The streams that the views are made from."""
-BATCHES = 2
-"""Of a backlog, at a time: one is taken apart while the store joins the other, in any order."""
+CONCURRENT_BATCHES = 2
+"""Of a backlog: one is taken apart while the store merges the other, in any order."""
 
 EVENTS = Counter("comanda_query_events_projected", "Events whose effect is stored", ["stream"])
 LAG = Histogram(
@@ -45,7 +45,7 @@ def projector(stream: Stream, stores: Stores, nats: Client) -> Handler:
     """
 
     async def project(batch: list[Received]) -> None:
-        refused = await store(batch, stores)
+        refused = await apply_batch(batch, stores)
         await set_aside(nats, SERVICE, refused)
         settled = {id(letter.message) for letter in refused}
         stored = [received for received in batch if id(received.message) not in settled]

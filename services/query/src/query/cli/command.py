@@ -1,4 +1,4 @@
-"""How an operator's command works: connected to the running system, failing in plain words."""
+"""Runs an operator's command: connects it to the running system, and fails in plain words."""
 
 import asyncio
 import logging
@@ -11,31 +11,32 @@ import typer
 from rich.console import Console
 from service_kit.runtime.settings import load
 
-from query.maintenance.session import Site, on_site
+from query.maintenance.session import OperatorSession, open_session
 from query.maintenance.switchover import NotPossible
 from query.settings import Settings
 from query.views.ports import StoreUnavailable
 
 out = Console(soft_wrap=True, highlight=False)
-"""What was asked for."""
+"""For the answer."""
 notes = Console(stderr=True, highlight=False)
-"""What happens meanwhile."""
+"""For progress and failures."""
 
 
-def work(on: Callable[[Site], Awaitable[bool]]) -> None:
-    """Do it, and end with 0 if it returns True, else with 1; also if it can't be done."""
+def run(command: Callable[[OperatorSession], Awaitable[bool]]) -> None:
+    """Run the command, and end with 0 if it returns True, else with 1; also if it can't be done."""
     settings = load(Settings)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 
-    async def run() -> bool:
-        async with on_site(settings.nats_servers, settings.mongodb_url.get_secret_value()) as site:
-            return await on(site)
+    async def run_in_session() -> bool:
+        mongodb_url = settings.mongodb_url.get_secret_value()
+        async with open_session(settings.nats_servers, mongodb_url) as session:
+            return await command(session)
 
     try:
-        went_well = asyncio.run(run())
+        went_well = asyncio.run(run_in_session())
     except NotPossible as error:
         _give_up(str(error))
     except StoreUnavailable as error:

@@ -1,71 +1,31 @@
-"""Reads streams beside the projectors: from anywhere to anywhere, as fast as they come."""
+"""Reads streams beside the projectors: from any message to any other, as fast as they come."""
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from functools import partial
-from typing import TypeVar
 
 import nats.errors
 from comanda_contracts import Event, Unreadable, read
 from comanda_contracts.streams import Stream
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.errors import NotFoundError
 from service_kit.nats.subscriber import Received, read_event
 
-from query.views.ports import StoreUnavailable
+from query.maintenance.retry import Absence, retry_while_away
 
-Done = TypeVar("Done")
-
-BATCH = 1000
-FETCH_WITHIN = 5.0
-"""Seconds that a batch may take before it is asked for anew."""
-PATIENCE = 120.0
-"""Seconds that a server may be away: longer than MongoDB keeps what a dead process had begun."""
-PAUSE = 0.5
-"""Seconds between two tries."""
-KEPT = 60.0
-"""Seconds after which the server forgets a consumer of ours that reads no more."""
-
-
-class _Absence:
-    """Of a server: it begins with the first failure, however long all went well before."""
-
-    def __init__(self) -> None:
-        self._began: float | None = None
-
-    async def endure(self, failure: Exception) -> None:
-        """Pause before another try. Raises the failure if the absence has lasted too long."""
-        now = time.monotonic()
-        if self._began is None:
-            self._began = now
-        if now - self._began > PATIENCE:
-            raise failure
-        await asyncio.sleep(PAUSE)
-
-    def end(self) -> None:
-        """The server has answered."""
-        self._began = None
-
-
-async def persistently(work: Callable[[], Awaitable[Done]]) -> Done:
-    """Do work that is safe to repeat, although MongoDB or the broker may be away for a while."""
-    absence = _Absence()
-    while True:
-        try:
-            return await work()
-        except (NotFoundError, BadRequestError):
-            raise
-        except (StoreUnavailable, nats.errors.Error, OSError) as error:
-            await absence.endure(error)
+BATCH_MESSAGES = 1000
+FETCH_TIMEOUT_S = 5.0
+"""After which a batch that has not come is asked for anew."""
+CONSUMER_IDLE_S = 60.0
+"""After which the server forgets a consumer of ours that reads no more."""
 
 
 async def last_sequence(js: JetStreamContext, stream: Stream) -> int:
     """The last message that is on the stream; 0 if there is no such stream."""
     try:
-        info = await persistently(lambda: js.stream_info(stream.name))
+        info = await retry_while_away(lambda: js.stream_info(stream.name))
     except NotFoundError:
         return 0
     return info.state.last_seq
@@ -86,14 +46,14 @@ async def batches(
     misses anything. The next batch is fetched while one is worked on. Goes on where it was when the
     broker was away; raises nats.errors.Error if that takes too long.
     """
-    position, absence = after, _Absence()
+    position, absence = after, Absence()
     while position < until:
         try:
             async with _consumer(js, stream, reader, position + 1, subjects) as (
                 subscription,
                 pending,
             ):
-                async for batch in _ahead(subscription, pending):
+                async for batch in _prefetched(subscription, pending):
                     absence.end()
                     position = _sequence(batch[-1])
                     yield batch if position <= until else _up_to(batch, until)
@@ -104,17 +64,19 @@ async def batches(
             await absence.endure(error)
 
 
-async def everything(js: JetStreamContext, stream: Stream, subject: str) -> tuple[list[Event], int]:
-    """All events of a subject, and the sequence of the last message; for a few at a time.
+async def events_on_subject(
+    js: JetStreamContext, stream: Stream, subject: str
+) -> tuple[list[Event], int]:
+    """All events of a subject, and the sequence of the last message: for subjects with few.
 
     Asked of the stream's leader, so that nothing is missing that was acknowledged to a publisher.
     """
     events: list[Event] = []
     last = 0
     while True:
-        following = partial(js.get_msg, stream.name, last + 1, subject=subject, next=True)
+        next_message = partial(js.get_msg, stream.name, last + 1, subject=subject, next=True)
         try:
-            message = await persistently(following)
+            message = await retry_while_away(next_message)
         except NotFoundError:
             return events, last
         last = message.seq or last + 1
@@ -123,7 +85,7 @@ async def everything(js: JetStreamContext, stream: Stream, subject: str) -> tupl
 
 
 def readable(messages: Sequence[Msg]) -> list[Received]:
-    """Those that are events: the others were set aside by the projectors."""
+    """The messages that are events. The others were set aside by the projectors."""
     received = []
     for message in messages:
         with contextlib.suppress(Unreadable):
@@ -146,7 +108,7 @@ async def _consumer(
             opt_start_seq=start,
             ack_policy=api.AckPolicy.NONE,
             filter_subjects=list(subjects) or [stream.subject],
-            inactive_threshold=KEPT,
+            inactive_threshold=CONSUMER_IDLE_S,
             mem_storage=True,
             num_replicas=1,
         ),
@@ -160,7 +122,7 @@ async def _consumer(
             await js.delete_consumer(stream.name, info.name)
 
 
-async def _ahead(
+async def _prefetched(
     subscription: JetStreamContext.PullSubscription, pending: int
 ) -> AsyncIterator[list[Msg]]:
     """Batch after batch until none is pending, the next one on its way meanwhile."""
@@ -182,7 +144,7 @@ async def _ahead(
 
 
 async def _fetch(subscription: JetStreamContext.PullSubscription, pending: int) -> list[Msg]:
-    return await subscription.fetch(min(pending, BATCH), FETCH_WITHIN)
+    return await subscription.fetch(min(pending, BATCH_MESSAGES), FETCH_TIMEOUT_S)
 
 
 def _sequence(message: Msg) -> int:

@@ -1,0 +1,112 @@
+"""Inspects one document: all that the streams say of it against what is stored."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from comanda_contracts import Event
+from comanda_contracts.streams import Stream
+
+from query.maintenance.ack_floor import AckFloorWaiter
+from query.maintenance.document_kinds import (
+    MALFORMED,
+    DocumentKind,
+    expected_document,
+    stored_fingerprints,
+)
+from query.maintenance.fingerprints import differing_fields, is_behind
+from query.maintenance.session import OperatorSession
+from query.maintenance.stream_reader import events_on_subject
+from query.storage.client import COMMAND_READ_TIMEOUT_S, store_call
+from query.storage.generations import Generation
+from query.views.merge import Document
+
+INSPECTION_ATTEMPTS = 20
+"""For a document that changes all the time."""
+
+
+class Defect(StrEnum):
+    """How a document differs from what the streams say."""
+
+    MISSING = "missing"
+    STALE = "stale"
+    INCOMPLETE = "incomplete"
+    """Nothing but entries of the timeline are missing."""
+    ALTERED = "altered"
+    ORPHAN = "orphan"
+    """There is nothing about it on the streams."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A document that is not what the streams say."""
+
+    kind: DocumentKind
+    key: str
+    defect: Defect
+    fields: list[tuple[str, Any, Any]]
+    """Path, what follows from the streams, and what is stored."""
+
+
+async def inspect(
+    session: OperatorSession,
+    floors: AckFloorWaiter,
+    generation: Generation,
+    kind: DocumentKind,
+    key: str,
+) -> Difference | None:
+    """How a document differs from what the streams say, once nothing about it is on its way.
+
+    None if it does not, or if it is written all the time and was never found to differ twice.
+    """
+    collection = kind.collection(generation)
+    events, ends = await events_about(session, kind, key)
+    for _ in range(INSPECTION_ATTEMPTS):
+        for stream, end in ends.items():
+            await floors.wait_for(stream, end)
+        async with store_call(COMMAND_READ_TIMEOUT_S):
+            stored = await collection.find_one({"_id": key})
+        expected = expected_document(kind, events)
+        if stored == expected:
+            return None
+        before = ends
+        events, ends = await events_about(session, kind, key)
+        if ends == before:
+            return _difference(kind, key, expected, stored)
+    return None
+
+
+async def events_about(
+    session: OperatorSession, kind: DocumentKind, key: str
+) -> tuple[list[Event], dict[Stream, int]]:
+    """All that the streams say of one document, and the last message of each that does."""
+    events: list[Event] = []
+    ends: dict[Stream, int] = {}
+    try:
+        subjects = kind.subjects(key)
+    except MALFORMED:  # no event could be about it
+        return events, ends
+    for stream, subject in subjects:
+        found, ends[stream] = await events_on_subject(session.js, stream, subject)
+        events += found
+    return events, ends
+
+
+def _difference(
+    kind: DocumentKind, key: str, expected: Document | None, stored: Document | None
+) -> Difference:
+    if expected is None:
+        return Difference(kind, key, Defect.ORPHAN, [])
+    if stored is None:
+        return Difference(kind, key, Defect.MISSING, [])
+    defect = _defect(kind, expected, stored)
+    return Difference(kind, key, defect, differing_fields(expected, stored))
+
+
+def _defect(kind: DocumentKind, expected: Document, stored: Document) -> Defect:
+    wanted, there = stored_fingerprints(kind, expected), stored_fingerprints(kind, stored)
+    if not there or not is_behind(there, wanted):
+        return Defect.ALTERED
+    missing = {name for name in wanted if wanted[name][0] > there.get(name, (-1, 0))[0]}
+    only_entries = all(name.startswith("timeline.") for name in missing)
+    return Defect.INCOMPLETE if only_entries else Defect.STALE
