@@ -16,10 +16,14 @@ from service_kit.nats.jetstream import api_prefix
 
 MESSAGES_MAX = 500
 """Messages that are handed over at once, or are on their way, at most."""
+BYTES_MAX = 8 * 1024 * 1024
+"""What one request brings at most: large messages are taken fewer at a time."""
 EXPIRES_S = 2.0
 """Seconds after which a request is made anew; a lost one, too, by a consumer that hears nothing."""
 PENDING = "Nats-Pending-Messages"
 """What a request that ended says it did not bring."""
+FULL = "Message Size Exceeds MaxBytes"
+"""What a request is ended with, by status 409, that has brought all the bytes it may."""
 ENDED = frozenset({api.StatusCode.NO_MESSAGES, api.StatusCode.REQUEST_TIMEOUT})
 
 
@@ -57,8 +61,8 @@ class Pull:
         while not self._come:
             if self._failure:
                 APIError.from_msg(self._failure)
+            self._heard.clear()  # before asking: a message may come while the request is sent
             await self._ask()
-            self._heard.clear()
             try:
                 async with asyncio.timeout(EXPIRES_S + 1):
                     await self._heard.wait()
@@ -89,7 +93,7 @@ class Pull:
             return
         wanted = MESSAGES_MAX - self._owed - len(self._come)
         self._owed += wanted
-        request = {"batch": wanted, "expires": int(EXPIRES_S * 1e9)}
+        request = {"batch": wanted, "max_bytes": BYTES_MAX, "expires": int(EXPIRES_S * 1e9)}
         await self._client.publish(self._subject, json.dumps(request).encode(), self._inbox)
 
     async def _hear(self, message: Msg) -> None:
@@ -98,7 +102,7 @@ class Pull:
         if not status:
             self._owed = max(0, self._owed - 1)
             self._come.append(message)
-        elif status in ENDED:
+        elif status in ENDED or headers.get(api.Header.DESCRIPTION) == FULL:
             self._owed = max(0, self._owed - int(headers.get(PENDING, MESSAGES_MAX)))
         else:
             self._failure = message
