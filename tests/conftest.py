@@ -7,7 +7,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.servers import MongoDB, Nats, Postgres
 from pymongo import AsyncMongoClient
 from service_kit.runtime import logs

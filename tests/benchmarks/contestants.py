@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-from comanda_local.places import LOOPBACK, free_port
+from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.processes import Child
 from comanda_local.servers import Postgres
 from comanda_local.services import environment

@@ -10,7 +10,7 @@ from typing import Any
 import nats
 from comanda_contracts import Event, OrderEvent, TicketEvent, read, seal
 from comanda_contracts.streams import ORDERS
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.processes import Child
 from comanda_local.servers import MongoDB, Nats, Postgres
 from comanda_local.services import command, environment

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import nats
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.stack import DATABASE_URL, NATS_URL, Stack
 
 from tests.benchmarks import rebuild

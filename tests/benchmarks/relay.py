@@ -4,7 +4,7 @@ import asyncio
 
 import nats
 from comanda_contracts.streams import ORDERS
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.stack import DATABASE_URL, NATS_URL
 from nats.js import JetStreamContext
 from ordering.outbound.outbox.outbox import outbox_row

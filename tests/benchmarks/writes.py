@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 import nats
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Stack
 
 from tests.benchmarks.backlog import settled

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from comanda_local.places import free_port
+from comanda_local.ports import free_port
 
 from tests.deploy.manifests import ROOT
 from tests.deploy.programs import SERVICES, version_of

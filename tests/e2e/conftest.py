@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.stack import Stack
 
 from tests.e2e.restaurant import Restaurant

@@ -9,7 +9,7 @@ import nats
 import pytest
 from comanda_contracts import read
 from comanda_contracts.streams import DEAD_LETTERS, ORDERS
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.stack import NATS_URL, Stack
 from nats.aio.msg import Msg
 

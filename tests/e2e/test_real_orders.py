@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.pos_export import decode, read_orders, read_prices
-from comanda_local.running import Running
 from comanda_local.stack import Stack
+from comanda_local.system_urls import SystemUrls
 
 COMANDA = Path(sys.executable).with_name("comanda")
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -55,7 +55,7 @@ def count() -> int:
 @pytest.fixture(scope="module")
 def commands() -> Iterator[Commands]:
     with temporary_folder() as folder, Stack(folder) as stack:
-        Running.of(stack).write_down(folder)
+        SystemUrls.of(stack).write_down(folder)
         yield Commands(stack)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from comanda_local.api import connected
 from comanda_local.audit.sources import views
-from comanda_local.places import temporary_folder
-from comanda_local.running import Running
+from comanda_local.folders import temporary_folder
 from comanda_local.services import NAMES, Service
 from comanda_local.stack import Stack
+from comanda_local.system_urls import SystemUrls
 
 from tests.faults.checks import outcome_of
 from tests.faults.load import Load, under_load
@@ -58,7 +58,7 @@ async def test_nothing_is_lost_or_doubled_and_both_sides_of_query_show_the_same(
 async def shown(stack: Stack, query: Service, load: Load) -> Any:
     """Every order as this replica of query shows it, and all that it lists."""
     order_ids = [answers[0].order_id for answers in load.answers.values()]
-    addresses = replace(Running.of(stack), query=query.url).addresses
+    addresses = replace(SystemUrls.of(stack), query=query.url).addresses
     async with connected(addresses) as api:
         orders = await views(api, load.restaurant, order_ids)
         return orders, [view async for view in api.order_views(load.restaurant)]

@@ -9,7 +9,7 @@ from http import HTTPStatus
 import httpx
 import pytest
 from comanda_local import services
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.services import Service
 from comanda_local.stack import Stack
 

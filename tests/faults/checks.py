@@ -11,8 +11,8 @@ from comanda_contracts import Event, Order, OrderEvent, TicketEvent, read, subje
 from comanda_contracts.streams import ORDERS, TICKETS, Stream
 from comanda_local.api import connected
 from comanda_local.audit import audit, write_side
-from comanda_local.running import Running
 from comanda_local.stack import Stack
+from comanda_local.system_urls import SystemUrls
 from nats.aio.msg import Msg
 from nats.js import api
 
@@ -54,15 +54,15 @@ class Outcome:
 
 async def outcome_of(load: Load, stack: Stack) -> Outcome:
     """Wait until all is quiet, then look into every store."""
-    running = Running.of(stack)
+    system = SystemUrls.of(stack)
     told = [order for answers in load.answers.values() for order in answers]
     order_ids = {order.order_id for order in told}
-    async with connected(running.addresses) as services, write_side(running) as writing:
+    async with connected(system.addresses) as services, write_side(system) as writing:
         found = await audit(load.restaurant, writing, services, patience=QUIET_WITHIN)
-    stored = await _stored_guests(running, load.restaurant)
-    order_copies = await _everything_on(running, ORDERS, subjects.order(load.restaurant, "*", "*"))
+    stored = await _stored_guests(system, load.restaurant)
+    order_copies = await _everything_on(system, ORDERS, subjects.order(load.restaurant, "*", "*"))
     ticket_copies = await _everything_on(
-        running, TICKETS, subjects.ticket(load.restaurant, "*", "*", "*")
+        system, TICKETS, subjects.ticket(load.restaurant, "*", "*", "*")
     )
     orders = [each for each in _once(order_copies) if isinstance(each, OrderEvent)]
     tickets = [each for each in _once(ticket_copies) if isinstance(each, TicketEvent)]
@@ -118,11 +118,11 @@ def _once(messages: Iterable[Msg]) -> list[Event]:
     return [read(message.headers, message.data) for message in reversed(first.values())]
 
 
-async def _everything_on(running: Running, stream: Stream, subject: str) -> list[Msg]:
+async def _everything_on(system: SystemUrls, stream: Stream, subject: str) -> list[Msg]:
     """What is on the stream under the subject, copies included, in the stream's order."""
     config = api.ConsumerConfig(ack_policy=api.AckPolicy.NONE, mem_storage=True)
     found: list[Msg] = []
-    async with await nats.connect(running.nats) as client:
+    async with await nats.connect(system.nats) as client:
         js = client.jetstream()
         subscription = await js.pull_subscribe(subject, stream=stream.name, config=config)
         count = (await subscription.consumer_info()).num_pending or 0
@@ -131,9 +131,9 @@ async def _everything_on(running: Running, stream: Stream, subject: str) -> list
     return found
 
 
-async def _stored_guests(running: Running, restaurant: str) -> dict[UUID, str]:
+async def _stored_guests(system: SystemUrls, restaurant: str) -> dict[UUID, str]:
     """Whose order each order in the database is."""
-    database = await asyncpg.connect(running.database.replace("+asyncpg", "", 1))
+    database = await asyncpg.connect(system.database.replace("+asyncpg", "", 1))
     try:
         rows = await database.fetch(
             'SELECT id, coalesce(customer, "table") AS guest FROM orders WHERE restaurant = $1',

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.services import Service
 from comanda_local.stack import DATABASE_URL, NATS_URL, Server, Stack
 

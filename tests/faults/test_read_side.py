@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from comanda_contracts import Message, Order
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client
 from query.bootstrap import Role

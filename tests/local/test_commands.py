@@ -14,9 +14,9 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
-from comanda_local.places import temporary_folder
-from comanda_local.running import Running
+from comanda_local.folders import temporary_folder
 from comanda_local.stack import Stack
+from comanda_local.system_urls import SystemUrls
 from query.maintenance.session import open_session
 from query.storage.generations import Generation
 
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.xdist_group("commands")
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with temporary_folder() as folder, Stack(folder) as stack:
-        Running.of(stack).write_down(folder)
+        SystemUrls.of(stack).write_down(folder)
         yield stack
 
 
@@ -57,8 +57,8 @@ def comanda(*arguments: object) -> "subprocess.CompletedProcess[str]":
 @asynccontextmanager
 async def views_of(stack: Stack) -> AsyncIterator[Generation]:
     """The store of the views that are live."""
-    running = Running.of(stack)
-    async with open_session([running.nats], running.mongodb) as session:
+    system = SystemUrls.of(stack)
+    async with open_session([system.nats], system.mongodb) as session:
         yield session.generations.live
 
 
@@ -139,7 +139,7 @@ async def test_an_audit_finds_a_row_that_was_changed_behind_the_services_back(
     orders, prices = export
     options = ("--data", stack.folder, "--restaurant", "tampered")
     await asyncio.to_thread(comanda, "replay", orders, "--prices", prices, *options)
-    connection = await asyncpg.connect(Running.of(stack).database.replace("+asyncpg", ""))
+    connection = await asyncpg.connect(SystemUrls.of(stack).database.replace("+asyncpg", ""))
     await connection.execute("UPDATE orders SET customer = 'X' WHERE restaurant = 'tampered'")
     await connection.close()
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from comanda_local.places import LOOPBACK, free_port, held, is_free, temporary_folder
+from comanda_local.folders import locked, temporary_folder
+from comanda_local.ports import LOOPBACK, free_port, is_free
 from comanda_local.processes import CannotStart, Child
 
 WAITS = "import signal; print('here', flush=True); signal.pause()"
@@ -108,7 +109,7 @@ def test_a_free_port_is_not_one_that_a_client_could_be_given() -> None:
 
 
 def test_no_port_is_given_twice_not_even_to_another_process() -> None:
-    ask = "from comanda_local.places import free_port\nprint([free_port() for _ in range(100)])"
+    ask = "from comanda_local.ports import free_port\nprint([free_port() for _ in range(100)])"
     mine = {free_port() for _ in range(100)}
 
     theirs = set(json.loads(subprocess.check_output([sys.executable, "-c", ask])))
@@ -133,8 +134,8 @@ def test_a_port_that_is_listened_on_is_not_free() -> None:
 
 def test_a_folder_is_held_by_one_at_a_time(folder: Path) -> None:
     taken = f"already up on .*process {os.getpid()}"
-    with held(folder), pytest.raises(CannotStart, match=taken), held(folder):
+    with locked(folder), pytest.raises(CannotStart, match=taken), locked(folder):
         pass
 
-    with held(folder):
+    with locked(folder):
         pass

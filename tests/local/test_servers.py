@@ -8,7 +8,8 @@ import asyncpg
 import nats
 import psutil
 import pytest
-from comanda_local.places import LOOPBACK, free_port, temporary_folder
+from comanda_local.folders import temporary_folder
+from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.processes import CannotStart
 from comanda_local.servers import MongoDB, Nats, Postgres
 from pymongo import AsyncMongoClient

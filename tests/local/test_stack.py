@@ -14,11 +14,12 @@ import httpx
 import psutil
 import pytest
 from comanda_local.examples import examples
+from comanda_local.folders import temporary_folder
 from comanda_local.menus import la_piazza
-from comanda_local.places import LOOPBACK, free_port, temporary_folder
+from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.processes import CannotStart
-from comanda_local.running import Running
 from comanda_local.stack import Stack
+from comanda_local.system_urls import SystemUrls
 from comanda_local.visits import an_evening
 
 COMANDA = Path(sys.executable).with_name("comanda")
@@ -129,13 +130,13 @@ class Up:
                 cwd=folder,
             )
 
-    def wait_until_up(self) -> Running:
+    def wait_until_up(self) -> SystemUrls:
         deadline = time.monotonic() + 60
         while "The bill" not in self.out.read_text():
             assert self.process.poll() is None, self.out.read_text()
             assert time.monotonic() < deadline, self.out.read_text()
             time.sleep(0.05)
-        return Running.find(self.folder / "data", {})
+        return SystemUrls.find(self.folder / "data", {})
 
     def interrupt(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
@@ -175,9 +176,9 @@ def test_up_ends_with_0_and_leaves_no_process(up: Up, number: signal.Signals) ->
 
 
 def test_what_up_prints_works_when_pasted(shared_up: Up) -> None:
-    running = Running.find(shared_up.folder / "data", {})
+    system = SystemUrls.find(shared_up.folder / "data", {})
     printed = shared_up.out.read_text()
-    commands = examples(running.addresses)
+    commands = examples(system.addresses)
 
     outcome = subprocess.run(
         ["bash", "-eu"], input=commands, capture_output=True, text=True, check=False
@@ -250,15 +251,15 @@ def test_a_taken_port_is_said_in_a_line(folder: Path) -> None:
 
 def test_what_was_ordered_is_still_there_at_the_next_up(folder: Path) -> None:
     first = Up(folder)
-    running = first.wait_until_up()
+    system = first.wait_until_up()
     order = an_evening(1, la_piazza().skus, seed=1)[0].order
     orders = "v1/restaurants/la-piazza/orders"
-    placed = httpx.post(f"{running.ordering}/{orders}", json=order).json()
+    placed = httpx.post(f"{system.ordering}/{orders}", json=order).json()
     first.interrupt(signal.SIGTERM)
 
     second = Up(folder)
-    running = second.wait_until_up()
-    view = httpx.get(f"{running.query}/{orders}/{placed['order_id']}?min_version=1")
+    system = second.wait_until_up()
+    view = httpx.get(f"{system.query}/{orders}/{placed['order_id']}?min_version=1")
 
     assert view.json()["number"] == placed["number"]
     second.interrupt(signal.SIGTERM)

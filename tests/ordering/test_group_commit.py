@@ -5,7 +5,7 @@ import json
 
 import pytest
 from comanda_contracts import OrderPlaced, read
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.servers import Postgres
 from ordering.application.once import Answer, Request
 from ordering.application.transaction import StoreUnavailable, Transaction

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from comanda_contracts import Message, subjects
 from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, Stream
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.servers import Nats
 from hypothesis import given
 from hypothesis import strategies as st

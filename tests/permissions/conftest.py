@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from comanda_contracts import streams
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.servers import Nats
 from comanda_local.servers.nats import ACCOUNTS
 from service_kit.nats.jetstream import connected

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.servers import Nats
 from comanda_local.servers.nats import ACCOUNTS, password_variable
 from comanda_local.teams import LIST, NotGranted, write_team

@@ -7,7 +7,8 @@ from functools import partial
 import httpx
 import pytest
 from comanda_contracts import OrderEvent, TicketEvent
-from comanda_local.places import LOOPBACK, free_port, temporary_folder
+from comanda_local.folders import temporary_folder
+from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client
 from query.bootstrap import answers_from

@@ -5,7 +5,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-from comanda_local.places import LOOPBACK, free_port
+from comanda_local.ports import LOOPBACK, free_port
 
 
 @dataclass(frozen=True)

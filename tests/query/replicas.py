@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import uvicorn
-from comanda_local.places import LOOPBACK, free_port
+from comanda_local.ports import LOOPBACK, free_port
 from fastapi import FastAPI
 from pymongo.monitoring import CommandListener
 from query.bootstrap import answers_from

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from comanda_local.places import LOOPBACK, free_port
+from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.services import Service
 from query.storage.client import Database
 from query.storage.generations import Generations

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client as NatsClient
 from pymongo import MongoClient

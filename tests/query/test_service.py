@@ -12,7 +12,7 @@ import httpx
 import pytest
 from comanda_contracts import Message, OrderStatus, TicketStatus, seal
 from comanda_contracts.streams import DEAD_LETTERS, ORDERS, TICKETS
-from comanda_local.places import LOOPBACK, free_port
+from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.servers import MongoDB, Nats
 from nats.aio.client import Client
 from service_kit.nats.jetstream import connected

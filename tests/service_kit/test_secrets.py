@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from comanda_local.places import LOOPBACK, free_port
+from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.processes import Child
 
 SECRET = "hunter2"

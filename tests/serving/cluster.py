@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from comanda_local.places import LOOPBACK, free_port
+from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.processes import Child
 
 SIZE = 3

@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 from comanda_contracts.streams import DEAD_LETTERS, ORDERS, TICKETS
-from comanda_local.places import free_port, temporary_folder
+from comanda_local.folders import temporary_folder
+from comanda_local.ports import free_port
 from comanda_local.servers import Nats
 from comanda_local.services import Service
 from nats.aio.client import Client

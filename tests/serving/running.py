@@ -10,7 +10,7 @@ import comanda_contracts as contracts
 import httpx
 import uvicorn
 from comanda_contracts.streams import TICKETS
-from comanda_local.places import LOOPBACK, free_port
+from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.servers import Nats
 from comanda_local.services import Service
 from nats.aio.client import Client

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 from comanda_contracts.streams import TICKETS
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from nats.aio.client import Client
 from service_kit.nats.jetstream import connected
 from service_kit.nats.set_up import set_up_stream

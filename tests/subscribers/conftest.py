@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pytest
 from comanda_contracts.streams import ORDERS, TICKETS
-from comanda_local.places import temporary_folder
+from comanda_local.folders import temporary_folder
 from comanda_local.processes import Child
 from comanda_local.servers import Nats
 from comanda_local.servers.nats import ACCOUNTS

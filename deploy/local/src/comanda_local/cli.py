@@ -23,9 +23,9 @@ from comanda_local.pos_export import NotAnExport
 from comanda_local.processes import CannotStart
 from comanda_local.replay import Replay
 from comanda_local.replay import replay as run_replay
-from comanda_local.running import NATS_PORT, PORTS, Running
 from comanda_local.servers.nats import password_variable
 from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Ports
+from comanda_local.system_urls import NATS_PORT, PORTS, SystemUrls
 from comanda_local.teams import NotGranted, write_team
 from comanda_local.up import up as stay_up
 
@@ -105,10 +105,10 @@ def audit(
     and knows what to repair.
     """
     with _in_plain_words():
-        running = _find(data, ordering, serving, query, nats_url, database, mongodb)
-        if repair and run_query(running, ["audit", "--repair"]) != 0:
+        system = _find(data, ordering, serving, query, nats_url, database, mongodb)
+        if repair and run_query(system, ["audit", "--repair"]) != 0:
             _exit(went_well=False)
-        _exit(asyncio.run(session.look_around(running, restaurant, patience, console)))
+        _exit(asyncio.run(session.look_around(system, restaurant, patience, console)))
 
 
 @app.command(
@@ -127,8 +127,8 @@ def query_command(
     with _in_plain_words():
         if HELP in context.args:
             raise typer.Exit(show_help(context.args))
-        running = _find(data, None, None, None, nats_url, None, mongodb)
-        raise typer.Exit(run_query(running, context.args))
+        system = _find(data, None, None, None, nats_url, None, mongodb)
+        raise typer.Exit(run_query(system, context.args))
 
 
 @app.command()
@@ -149,9 +149,9 @@ def replay(
 ) -> None:
     """Place the orders of a point-of-sale export once more, through the running system."""
     with _in_plain_words():
-        running = _find(data, ordering, serving, query, nats_url, database)
+        system = _find(data, ordering, serving, query, nats_url, database)
         wanted = Replay(orders, prices, restaurant, limit, rate, guests)
-        _exit(run_replay(wanted, running, console))
+        _exit(run_replay(wanted, system, console))
 
 
 @app.command()
@@ -165,9 +165,9 @@ def team(
         print(f"{file} is written; its password is {password_variable(name)} on the NATS server.")
 
 
-def _find(data: Path, *urls: str | None) -> Running:
+def _find(data: Path, *urls: str | None) -> SystemUrls:
     names = ("ordering", "serving", "query", "nats", "database", "mongodb")
-    return Running.find(data, dict(zip(names, urls, strict=False)))
+    return SystemUrls.find(data, dict(zip(names, urls, strict=False)))
 
 
 def _exit(went_well: bool) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from comanda_local import session
+from comanda_local.folders import temporary_folder
 from comanda_local.menus import la_piazza
-from comanda_local.places import temporary_folder
-from comanda_local.running import Running
 from comanda_local.stack import Stack
+from comanda_local.system_urls import SystemUrls
 from comanda_local.visits import an_evening
 
 
@@ -22,7 +22,7 @@ def demo(orders: int, *, at_once: int, seed: int, console: Console) -> bool:
     with temporary_folder() as folder, _started(folder, console) as stack:
         return asyncio.run(
             session.hold(
-                Running.of(stack), venue, visits, at_once=at_once, rate=None, console=console
+                SystemUrls.of(stack), venue, visits, at_once=at_once, rate=None, console=console
             )
         )
 

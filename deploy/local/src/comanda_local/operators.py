@@ -4,21 +4,21 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from comanda_local.processes import CannotStart
-from comanda_local.running import Running
 from comanda_local.services import command, environment
 from comanda_local.stack import MONGODB_URL, NATS_URL
+from comanda_local.system_urls import SystemUrls
 
 HELP = "--help"
 
 
-def run_query(running: Running, arguments: Sequence[str]) -> int:
+def run_query(system: SystemUrls, arguments: Sequence[str]) -> int:
     """Run `python -m query` with these arguments, on our terminal. Returns its exit code.
 
     Raises CannotStart if it is not known where the store of the views is.
     """
-    if not running.mongodb:
+    if not system.mongodb:
         raise CannotStart(f"Where is the store of the views? Set {MONGODB_URL}.")
-    return _run(arguments, {NATS_URL: running.nats, MONGODB_URL: running.mongodb})
+    return _run(arguments, {NATS_URL: system.nats, MONGODB_URL: system.mongodb})
 
 
 def show_help(arguments: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from comanda_local import pos_export, session
 from comanda_local.menus import Venue
 from comanda_local.pos_export import Export, NotAnExport, SoldOrder
 from comanda_local.report import print_some
-from comanda_local.running import Running
+from comanda_local.system_urls import SystemUrls
 from comanda_local.visits import Visit, takeaway
 
 
@@ -27,7 +27,7 @@ class Replay:
     at_once: int
 
 
-def replay(wanted: Replay, running: Running, console: Console) -> bool:
+def replay(wanted: Replay, system: SystemUrls, console: Console) -> bool:
     """Returns whether every order went well and the audit is clean.
 
     Raises OSError or NotAnExport if a file can't be read.
@@ -44,7 +44,7 @@ def replay(wanted: Replay, running: Running, console: Console) -> bool:
     venue = Venue(wanted.restaurant, "Takeaway", "GBP", "Europe/London", items)
     return asyncio.run(
         session.hold(
-            running, venue, visits, at_once=wanted.at_once, rate=wanted.rate, console=console
+            system, venue, visits, at_once=wanted.at_once, rate=wanted.rate, console=console
         )
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from comanda_local.places import LOOPBACK, require_free
+from comanda_local.ports import LOOPBACK, require_free
 from comanda_local.processes import Child
 
 NAMES = ("ordering", "serving", "query")

@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from comanda_local import services
-from comanda_local.places import free_port, held
+from comanda_local.folders import locked
+from comanda_local.ports import free_port
 from comanda_local.processes import RECORD, CannotStart, Child, end_leftover
 from comanda_local.servers import MongoDB, Nats, Postgres
 from comanda_local.servers.nats import ACCOUNTS
@@ -85,7 +86,7 @@ class Stack:
 
     def __enter__(self) -> Self:
         try:
-            self._leaving.enter_context(held(self.folder))
+            self._leaving.enter_context(locked(self.folder))
             self._leaving.callback(self._stop)
             self._end_leftovers()
             self._start_servers()

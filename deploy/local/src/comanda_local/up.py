@@ -12,8 +12,8 @@ from comanda_local import api
 from comanda_local.examples import examples
 from comanda_local.menus import la_piazza, put_up
 from comanda_local.processes import Child
-from comanda_local.running import Running
 from comanda_local.stack import Ports, Stack
+from comanda_local.system_urls import SystemUrls
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at whether all processes are still there."""
@@ -26,9 +26,9 @@ def up(folder: Path, ports: Ports, console: Console) -> int:
     """
     stack = Stack(folder, ports)
     try:
-        with console.status("starting …") as status, stack, _written_down(stack) as running:
+        with console.status("starting …") as status, stack, _written_down(stack) as system:
             status.stop()
-            _introduce(running, stack, console)
+            _introduce(system, stack, console)
             try:
                 code = _stay(stack, console)
             finally:
@@ -41,32 +41,32 @@ def up(folder: Path, ports: Ports, console: Console) -> int:
 
 
 @contextlib.contextmanager
-def _written_down(stack: Stack) -> Iterator[Running]:
+def _written_down(stack: Stack) -> Iterator[SystemUrls]:
     """Open for business, and let the other commands know where."""
-    running = Running.of(stack)
-    asyncio.run(_open_la_piazza(running))
-    file = running.write_down(stack.folder)
+    system = SystemUrls.of(stack)
+    asyncio.run(_open_la_piazza(system))
+    file = system.write_down(stack.folder)
     try:
-        yield running
+        yield system
     finally:
         file.unlink(missing_ok=True)
 
 
-async def _open_la_piazza(running: Running) -> None:
+async def _open_la_piazza(system: SystemUrls) -> None:
     """Put the sample menu up, unless the restaurant has one."""
     venue = la_piazza()
-    async with api.connected(running.addresses) as services:
+    async with api.connected(system.addresses) as services:
         if not await services.menu(venue.slug):
             await put_up(services, venue)
 
 
-def _introduce(running: Running, stack: Stack, console: Console) -> None:
+def _introduce(system: SystemUrls, stack: Stack, console: Console) -> None:
     console.print("[bold green]Comanda is up.[/bold green] Ctrl-C stops it.\n")
-    for name, url in running.services.items():
+    for name, url in system.services.items():
         console.print(f"  {name:<9} {url}/docs", highlight=False)
-    console.print(f"  {'nats':<9} {running.nats}", highlight=False)
+    console.print(f"  {'nats':<9} {system.nats}", highlight=False)
     console.print(f"  {'data':<9} {stack.folder}\n", highlight=False)
-    print(examples(running.addresses), flush=True)
+    print(examples(system.addresses), flush=True)
 
 
 def _stay(stack: Stack, console: Console) -> int:

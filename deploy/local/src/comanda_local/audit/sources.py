@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 
 from comanda_local.api import Api, Json
-from comanda_local.running import Running
+from comanda_local.system_urls import SystemUrls
 
 AT_ONCE = 24
 """Views that are fetched at a time."""
@@ -133,11 +133,11 @@ async def views(query: Api, restaurant: str, order_ids: Iterable[UUID]) -> dict[
 
 
 @contextlib.asynccontextmanager
-async def write_side(running: Running) -> AsyncIterator[WriteSide]:
+async def write_side(system: SystemUrls) -> AsyncIterator[WriteSide]:
     """Connections to ordering's database and to NATS."""
-    database = await asyncpg.connect(running.database.replace("+asyncpg", "", 1))
+    database = await asyncpg.connect(system.database.replace("+asyncpg", "", 1))
     try:
-        async with await nats.connect(running.nats.split(","), max_reconnect_attempts=5) as client:
+        async with await nats.connect(system.nats.split(","), max_reconnect_attempts=5) as client:
             yield WriteSide(database, client.jetstream())
     finally:
         await database.close()

@@ -9,7 +9,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from comanda_local.places import LOOPBACK, free_port, require_free
+from comanda_local.ports import LOOPBACK, free_port, require_free
 from comanda_local.processes import CannotStart, Child
 
 ENVIRONMENT = "COMANDA_MONGODB_URL"

@@ -9,7 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
-from comanda_local.places import LOOPBACK, free_port, require_free
+from comanda_local.ports import LOOPBACK, free_port, require_free
 from comanda_local.processes import CannotStart, Child
 
 ENVIRONMENT = "COMANDA_NATS_URL"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from comanda_local.api import Addresses
-from comanda_local.places import LOOPBACK
+from comanda_local.ports import LOOPBACK
 from comanda_local.processes import CannotStart
 from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Stack
 
@@ -19,7 +19,7 @@ NATS_PORT = 4222
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class SystemUrls:
     """URLs of the services and of the servers that the audits read."""
 
     ordering: str
