@@ -74,8 +74,10 @@ def sealed(
 
 
 def cancellation_requested(order: contracts.Order, *rounds: int) -> Message:
-    asked = contracts.Cancellation(rounds=rounds, reason="the guests left", requested_at=NOON)
+    cancellation = contracts.Cancellation(
+        rounds=rounds, reason="the guests left", requested_at=NOON
+    )
     cancelling = order.model_copy(
-        update={"cancellation": asked, "status": contracts.OrderStatus.CANCELLING}
+        update={"cancellation": cancellation, "status": contracts.OrderStatus.CANCELLING}
     )
     return sealed(contracts.CancellationRequested(order=cancelling, at=NOON, actor="Luigi"))

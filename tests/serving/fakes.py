@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
-from serving.application.request import Request
-from serving.application.tickets import NewTicket, Overtaken, Stored, StoreUnavailable
+from serving.application.keyed_request import KeyedRequest
+from serving.application.tickets import NewTicket, Overtaken, StoredTicket, StoreUnavailable
 from serving.domain.ticket import TicketEvent, TicketId
 
 
@@ -14,19 +14,19 @@ class InMemoryTickets:
 
     def __init__(self) -> None:
         self.events: list[TicketEvent] = []
-        self._stored: dict[TicketId, list[Stored]] = {}
+        self._stored: dict[TicketId, list[StoredTicket]] = {}
 
-    async def load(self, ticket_id: TicketId) -> Stored | None:
+    async def load(self, ticket_id: TicketId) -> StoredTicket | None:
         await asyncio.sleep(0)  # as over a network, others get their turn
         return self._last(ticket_id)
 
-    async def before(self, stored: Stored) -> Stored | None:
+    async def before(self, stored: StoredTicket) -> StoredTicket | None:
         await asyncio.sleep(0)
         history = self._stored[stored.ticket.id]
         return next((each for each in history if each.sequence == stored.after), None)
 
     async def append(
-        self, event: TicketEvent, *, event_id: UUID, after: int, request: Request | None = None
+        self, event: TicketEvent, *, event_id: UUID, after: int, request: KeyedRequest | None = None
     ) -> None:
         await asyncio.sleep(0)
         last = self._last(event.ticket.id)
@@ -35,7 +35,7 @@ class InMemoryTickets:
         if after != (last.sequence if last else 0):
             raise Overtaken
         self.events.append(event)
-        stored = Stored(event.ticket, event_id, len(self.events), after, request)
+        stored = StoredTicket(event.ticket, event_id, len(self.events), after, request)
         self._stored.setdefault(event.ticket.id, []).append(stored)
 
     async def add(self, new: Sequence[NewTicket]) -> list[StoreUnavailable | None]:
@@ -44,6 +44,6 @@ class InMemoryTickets:
                 await self.append(each.event, event_id=each.event_id, after=0)
         return [None for _ in new]
 
-    def _last(self, ticket_id: TicketId) -> Stored | None:
+    def _last(self, ticket_id: TicketId) -> StoredTicket | None:
         history = self._stored.get(ticket_id)
         return history[-1] if history else None

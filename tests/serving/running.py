@@ -1,4 +1,4 @@
-"""The service as it is run, and what its tests do with it."""
+"""The service as it is run, and steps that its tests have in common."""
 
 import asyncio
 import contextlib
@@ -43,10 +43,10 @@ class Kitchen:
         return order
 
     async def command(self, order: contracts.Order, command: str) -> httpx.Response:
-        return await self.http.post(f"{at(order)}/{command}")
+        return await self.http.post(f"{ticket_path(order)}/{command}")
 
     async def ticket(self, order: contracts.Order) -> httpx.Response:
-        return await self.http.get(at(order))
+        return await self.http.get(ticket_path(order))
 
     async def queue(self) -> list[str]:
         answer = await self.http.get("/v1/restaurants/la-piazza/queue")
@@ -65,11 +65,11 @@ class Kitchen:
         return (await self.ticket(order)).status_code == 200
 
 
-def at(order: contracts.Order) -> str:
+def ticket_path(order: contracts.Order) -> str:
     return f"/v1/restaurants/{order.restaurant}/orders/{order.order_id}/rounds/1"
 
 
-async def every_event(js: JetStreamContext) -> list[Any]:
+async def all_events(js: JetStreamContext) -> list[Any]:
     last = (await js.stream_info(TICKETS.name)).state.last_seq
     return [await js.get_msg(TICKETS.name, seq=number) for number in range(1, last + 1)]
 

@@ -1,4 +1,4 @@
-"""The kitchen's screen: reads a live queue as a browser's EventSource does."""
+"""The kitchen's screen: reads the feed of a queue as a browser's EventSource does."""
 
 import asyncio
 import contextlib
@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx
 
-PATIENCE = 60.0
-"""Seconds within which what is waited for must come."""
+EVENT_TIMEOUT_S = 60.0
+"""Seconds within which each event must come."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event as it came; of a comment only its text."""
+    """One event, or a comment, of which only `comment` is set."""
 
     name: str = ""
     id: int = 0
@@ -34,24 +34,24 @@ class Screen:
     def __init__(self, response: httpx.Response) -> None:
         self.response = response
         self.last: int | None = None
-        self._parts = _parts(response.aiter_lines())
+        self._events = _read_events(response.aiter_lines())
 
     async def next(self) -> Event:
         """The next event. Raises StopAsyncIteration at the end of the feed."""
-        async with asyncio.timeout(PATIENCE):
-            while (event := await self.next_part()).comment:
+        async with asyncio.timeout(EVENT_TIMEOUT_S):
+            while (event := await self.next_event_or_comment()).comment:
                 pass
         return event
 
-    async def next_part(self) -> Event:
+    async def next_event_or_comment(self) -> Event:
         """The next event or comment."""
-        async with asyncio.timeout(PATIENCE):
-            event = await anext(self._parts)
+        async with asyncio.timeout(EVENT_TIMEOUT_S):
+            event = await anext(self._events)
         self.last = event.id or self.last
         return event
 
     async def rest(self) -> list[Event]:
-        """What comes until the end of the feed."""
+        """The events until the end of the feed."""
         events = []
         with contextlib.suppress(StopAsyncIteration):
             while True:
@@ -59,7 +59,7 @@ class Screen:
         return events
 
     async def close(self) -> None:
-        await self._parts.aclose()
+        await self._events.aclose()
 
 
 @contextlib.asynccontextmanager
@@ -74,7 +74,7 @@ async def watching(
     headers = {} if last is None else {"Last-Event-ID": str(last)}
     path = f"/v1/restaurants/{restaurant}/queue/live"
     async with (
-        httpx.AsyncClient(base_url=url, timeout=PATIENCE, transport=transport) as http,
+        httpx.AsyncClient(base_url=url, timeout=EVENT_TIMEOUT_S, transport=transport) as http,
         http.stream("GET", path, headers=headers) as response,
     ):
         screen = Screen(response)
@@ -82,7 +82,7 @@ async def watching(
         await screen.close()
 
 
-async def _parts(lines: AsyncIterator[str]) -> AsyncGenerator[Event]:
+async def _read_events(lines: AsyncIterator[str]) -> AsyncGenerator[Event]:
     fields: dict[str, str] = {}
     async for line in lines:
         if line:

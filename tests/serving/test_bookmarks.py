@@ -1,4 +1,4 @@
-"""A replica that starts goes on from the bookmark, and is none the worse for it."""
+"""A replica that starts from the bookmark has the same queues as one that reads everything."""
 
 import asyncio
 import contextlib
@@ -15,37 +15,38 @@ from nats.js import JetStreamContext
 from service_kit.nats.jetstream import connected, publish_all
 from service_kit.nats.set_up import set_up_stream
 from service_kit.runtime.components import Component, running
+from serving.contract import event_to_contract, ticket_to_contract
 from serving.domain.ticket import Ticket, TicketEvent
-from serving.outbound import bookmarks, queue
+from serving.outbound import bookmarks, kitchen_queues
 from serving.outbound.bookmarks import (
     BUCKET,
     KEY,
     STREAM_OF_BUCKET,
     Bookmark,
-    Unusable,
+    UnusableBookmark,
     keep_bookmark,
-    latest,
+    load_bookmark,
     set_up_bookmarks,
 )
-from serving.outbound.queue import Queue
-from serving.published import Changed, Snapshot, published_event, published_ticket
+from serving.outbound.kitchen_queues import KitchenQueues
+from serving.queue_updates import QueueSnapshot, TicketChange
 from uuid_utils.compat import uuid7
 
 from tests.conftest import NewNatsServer
 from tests.serving.builders import NOON, a_ticket, queued
-from tests.serving.test_queue import following, is_ready, shown
+from tests.serving.test_kitchen_queues import is_ready, running_queues, shown
 from tests.support.eventually import eventually
 
-EVERY = 200
-BEHIND = 50
+INTERVAL_MESSAGES = 200
+REPLAYED_CHANGES = 50
 HERE = "la-piazza"
 
 
 @pytest.fixture(autouse=True)
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bookmarks, "EVERY", EVERY)
-    monkeypatch.setattr(bookmarks, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(queue, "READER_LAG_MAX_CHANGES", BEHIND)
+def short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bookmarks, "BOOKMARK_INTERVAL_MESSAGES", INTERVAL_MESSAGES)
+    monkeypatch.setattr(bookmarks, "CHECK_INTERVAL_S", 0.01)
+    monkeypatch.setattr(kitchen_queues, "READER_LAG_MAX_CHANGES", REPLAYED_CHANGES)
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def life_of(ticket: Ticket) -> list[TicketEvent]:
 async def publish(client: Client, *events: TicketEvent) -> None:
     """Store events, each after the one before it."""
     for event in events:
-        message = seal(published_event(event), event_id=uuid7())
+        message = seal(event_to_contract(event), event_id=uuid7())
         (outcome,) = await publish_all(client, [message])
         assert not isinstance(outcome, Exception), outcome
 
@@ -85,25 +86,25 @@ async def serve(client: Client, count: int) -> None:
     """So many tickets have come and gone, some of them at the same time."""
     lives = [life_of(a_ticket()) for _ in range(count)]
     for events in zip(*lives, strict=True):
-        messages = [seal(published_event(event), event_id=uuid7()) for event in events]
+        messages = [seal(event_to_contract(event), event_id=uuid7()) for event in events]
         outcomes = await publish_all(client, messages, timeout=30)
         assert not [each for each in outcomes if isinstance(each, Exception)]
 
 
 @contextlib.asynccontextmanager
-async def bookmarked(server: Nats, js: JetStreamContext) -> AsyncIterator[Queue]:
+async def bookmarked(server: Nats, js: JetStreamContext) -> AsyncIterator[KitchenQueues]:
     """A replica that follows the stream and keeps the bookmark; it is caught up."""
-    async with following(server.url) as (queue, component):
+    async with running_queues(server.url) as (queues, component):
         await is_ready(component)
-        keeping = Component("bookmark", partial(keep_bookmark, js, queue.bookmark))
+        keeping = Component("bookmark", partial(keep_bookmark, js, queues.bookmark))
         async with running([keeping]):
-            yield queue
+            yield queues
 
 
 async def bookmark_is_set(js: JetStreamContext, at_least: int) -> Bookmark:
     async def look() -> Bookmark | None:
-        with contextlib.suppress(Unusable):
-            found = await latest(js)
+        with contextlib.suppress(UnusableBookmark):
+            found = await load_bookmark(js)
             return found if found.sequence >= at_least else None
         return None
 
@@ -129,22 +130,22 @@ async def test_a_replica_that_starts_reads_no_more_than_the_tail(
     await publish(client, queued(started), started.start(at=NOON))
     await serve(client, 1_000)
     async with bookmarked(server, js):
-        await bookmark_is_set(js, await last_of(js) - EVERY)
+        await bookmark_is_set(js, await last_of(js) - INTERVAL_MESSAGES)
     await publish(client, queued(late))
     before = await consumers(js)
 
-    async with following(server.url) as (queue, component):
+    async with running_queues(server.url) as (queues, component):
         await is_ready(component)
-        in_the_kitchen = queue.of(HERE)
+        in_the_kitchen = queues.of(HERE)
         (read,) = (n for name, n in (await consumers(js)).items() if name not in before)
 
     assert in_the_kitchen == in_turn(forgotten, started.start(at=NOON).ticket, late)
     assert await last_of(js) == 8_004
-    assert read <= EVERY + BEHIND + 1
+    assert read <= INTERVAL_MESSAGES + REPLAYED_CHANGES + 1
 
 
 def in_turn(*tickets: Ticket) -> list[PublishedTicket]:
-    published = [published_ticket(ticket) for ticket in tickets]
+    published = [ticket_to_contract(ticket) for ticket in tickets]
     return sorted(published, key=lambda each: (each.ordered_at, each.order_id, each.round))
 
 
@@ -161,7 +162,7 @@ async def the_bookmark_is_rubbish(client: Client) -> None:
 
 async def the_bookmark_is_of_another_format(client: Client) -> None:
     js = client.jetstream()
-    another = (await latest(js)).model_dump_json().replace('"format":1', '"format":2')
+    another = (await load_bookmark(js)).model_dump_json().replace('"format":1', '"format":2')
     await (await js.key_value(BUCKET)).put(KEY, another.encode())
 
 
@@ -181,7 +182,7 @@ async def the_stream_is_shorter_than_it_was(client: Client) -> None:
 
 async def a_message_of_an_open_ticket_is_gone(client: Client) -> None:
     js = client.jetstream()
-    await js.delete_msg(TICKETS.name, (await latest(js)).open[0])
+    await js.delete_msg(TICKETS.name, (await load_bookmark(js)).open[0])
     await publish(client, queued(a_ticket()))
 
 
@@ -200,35 +201,35 @@ async def test_without_a_bookmark_that_fits_all_is_read_again(
     server: Nats, client: Client, js: JetStreamContext, spoil: Spoil
 ) -> None:
     await publish(client, queued(a_ticket()))
-    await serve(client, EVERY // 2)
+    await serve(client, INTERVAL_MESSAGES // 2)
     async with bookmarked(server, js):
-        await bookmark_is_set(js, EVERY)
+        await bookmark_is_set(js, INTERVAL_MESSAGES)
     await spoil(client)
     ticket = a_ticket(restaurant="da-mario")
     await publish(client, queued(ticket))
     before = await consumers(js)
 
-    async with following(server.url) as (queue, component):
+    async with running_queues(server.url) as (queues, component):
         await is_ready(component)
         (read,) = (n for name, n in (await consumers(js)).items() if name not in before)
 
-        assert queue.of("da-mario") == [published_ticket(ticket)]
+        assert queues.of("da-mario") == [ticket_to_contract(ticket)]
     assert read == (await js.stream_info(TICKETS.name)).state.messages
 
 
 async def test_of_many_replicas_one_moves_the_bookmark(
     server: Nats, client: Client, js: JetStreamContext
 ) -> None:
-    async with following(server.url) as (queue, component):
+    async with running_queues(server.url) as (queues, component):
         await is_ready(component)
         replicas = [
-            Component(f"bookmark {number}", partial(keep_bookmark, js, queue.bookmark))
+            Component(f"bookmark {number}", partial(keep_bookmark, js, queues.bookmark))
             for number in range(4)
         ]
         async with running(replicas):
             for times in range(1, 4):
-                await serve(client, EVERY // 4)
-                await bookmark_is_set(js, times * EVERY)
+                await serve(client, INTERVAL_MESSAGES // 4)
+                await bookmark_is_set(js, times * INTERVAL_MESSAGES)
                 await asyncio.sleep(0.1)  # whoever else would set it has looked several times
 
     moved = (await js.stream_info(STREAM_OF_BUCKET)).state.last_seq
@@ -240,32 +241,32 @@ async def test_a_bookmark_of_a_stream_that_is_no_more_is_replaced(
 ) -> None:
     old = Bookmark(sequence=1_000_000, message_id="of another stream", open=())
     await (await js.key_value(BUCKET)).put(KEY, old.model_dump_json().encode())
-    await serve(client, EVERY // 4)
+    await serve(client, INTERVAL_MESSAGES // 4)
 
     async with bookmarked(server, js):
-        found = await bookmark_is_set(js, EVERY)
+        found = await bookmark_is_set(js, INTERVAL_MESSAGES)
 
-    assert found.sequence == EVERY
+    assert found.sequence == INTERVAL_MESSAGES
 
 
 async def test_a_screen_that_comes_back_to_a_replica_just_started_is_sent_what_it_missed(
     server: Nats, client: Client, js: JetStreamContext
 ) -> None:
-    await serve(client, EVERY)
+    await serve(client, INTERVAL_MESSAGES)
     async with bookmarked(server, js):
-        at = (await bookmark_is_set(js, 4 * EVERY)).sequence
+        at = (await bookmark_is_set(js, 4 * INTERVAL_MESSAGES)).sequence
     ticket = a_ticket(restaurant="da-mario")
     await publish(client, queued(ticket))
 
-    async with following(server.url) as (queue, component):
+    async with running_queues(server.url) as (queues, component):
         await is_ready(component)
-        with queue.live("da-mario", at - BEHIND) as news:
-            missed = await anext(news)
-        with queue.live("da-mario", at - BEHIND - 1) as news:
-            anew = await anext(news)
+        with queues.feed("da-mario", at - REPLAYED_CHANGES) as updates:
+            missed = await anext(updates)
+        with queues.feed("da-mario", at - REPLAYED_CHANGES - 1) as updates:
+            anew = await anext(updates)
 
-    assert missed == Changed(at + 1, published_ticket(ticket))
-    assert anew == Snapshot(at + 1, [published_ticket(ticket)])
+    assert missed == TicketChange(at + 1, ticket_to_contract(ticket))
+    assert anew == QueueSnapshot(at + 1, [ticket_to_contract(ticket)])
 
 
 async def test_what_comes_after_the_bookmark_is_shown_as_ever(
@@ -274,16 +275,16 @@ async def test_what_comes_after_the_bookmark_is_shown_as_ever(
     ticket = a_ticket(restaurant="da-mario")
     life = life_of(ticket)
     await publish(client, life[0])
-    await serve(client, EVERY // 4)
+    await serve(client, INTERVAL_MESSAGES // 4)
     async with bookmarked(server, js):
-        await bookmark_is_set(js, EVERY)
+        await bookmark_is_set(js, INTERVAL_MESSAGES)
 
-    async with following(server.url) as (queue, _):
-        await shown(queue, "da-mario", ticket)
+    async with running_queues(server.url) as (queues, _):
+        await shown(queues, "da-mario", ticket)
         await publish(client, life[1])
-        await shown(queue, "da-mario", life[1].ticket)
+        await shown(queues, "da-mario", life[1].ticket)
         await publish(client, *life[2:])
-        await shown(queue, "da-mario")
+        await shown(queues, "da-mario")
 
 
 async def test_the_bucket_can_be_set_up_again(js: JetStreamContext) -> None:

@@ -5,10 +5,10 @@ from datetime import datetime
 from uuid import UUID
 
 import pytest
-from serving.application.change_ticket import PAUSES, ChangeTicket
+from serving.application.change_ticket import RETRY_PAUSES_S, ChangeTicket
+from serving.application.keyed_request import KeyedRequest, KeyReused
 from serving.application.mark_ready import mark_ready
 from serving.application.recall_ticket import recall_ticket
-from serving.application.request import KeyReused, Request
 from serving.application.serve_ticket import serve_ticket
 from serving.application.start_ticket import start_ticket
 from serving.application.tickets import Overtaken, StoreUnavailable, Tickets
@@ -188,7 +188,7 @@ class AlwaysOvertaken(InMemoryTickets):
         self.tries = 0
 
     async def append(
-        self, event: TicketEvent, *, event_id: UUID, after: int, request: Request | None = None
+        self, event: TicketEvent, *, event_id: UUID, after: int, request: KeyedRequest | None = None
     ) -> None:
         if after == 0:
             await super().append(event, event_id=event_id, after=after)
@@ -204,4 +204,4 @@ async def test_a_race_that_never_ends_is_given_up() -> None:
     with pytest.raises(StoreUnavailable):
         await start(store, ticket.id)
 
-    assert store.tries == len(PAUSES)
+    assert store.tries == len(RETRY_PAUSES_S)

@@ -15,11 +15,11 @@ from service_kit.runtime.components import Component, Ready, running
 from serving.application.change_ticket import ChangeTicket
 from serving.application.start_ticket import start_ticket
 from serving.application.tickets import NewTicket, StoreUnavailable
+from serving.contract import ticket_to_contract
 from serving.domain.ticket import Ticket, WrongStatus
+from serving.outbound.kitchen_queues import KitchenQueues
 from serving.outbound.link import Link
-from serving.outbound.queue import Queue
 from serving.outbound.ticket_stream import TicketStream
-from serving.published import published_ticket
 from uuid_utils.compat import uuid7
 
 from tests.serving.builders import LATER, a_ticket, queued
@@ -82,7 +82,7 @@ async def test_of_cooks_on_different_replicas_exactly_one_starts_each_round(
         assert [refusal.ticket for refusal in refused] == [started, started]
 
 
-async def test_a_round_that_replicas_hear_of_at_once_gets_one_ticket(
+async def test_a_round_that_is_delivered_to_all_replicas_at_once_gets_one_ticket(
     replicas: list[Client], restaurant: str
 ) -> None:
     for _ in range(50):
@@ -109,7 +109,7 @@ async def test_the_queue_and_the_store_survive_the_loss_of_a_node(
     nodes: list[Node], replicas: list[Client], restaurant: str
 ) -> None:
     link = Link()
-    queue = Queue(link)
+    queues = KitchenQueues(link)
     leader = await _leader(replicas[0])
     lost = next(node for node in nodes if node.name == leader)
     urls = [lost.url, *(node.url for node in nodes if node is not lost)]
@@ -117,7 +117,7 @@ async def test_the_queue_and_the_store_survive_the_loss_of_a_node(
     async def keep(ready: Ready) -> None:
         async with connected(urls, "test") as client:
             with link.over(client):
-                await queue.follow(client, ready)
+                await queues.keep_up_to_date(client, ready)
 
     before, after = a_ticket(restaurant=restaurant), a_ticket(restaurant=restaurant)
     store = TicketStream(link.client)
@@ -129,7 +129,7 @@ async def test_the_queue_and_the_store_survive_the_loss_of_a_node(
 
     async def shown(*tickets: Ticket) -> bool:
         with contextlib.suppress(StoreUnavailable):
-            return queue.of(restaurant) == [published_ticket(ticket) for ticket in tickets]
+            return queues.of(restaurant) == [ticket_to_contract(ticket) for ticket in tickets]
         return False
 
     async with running([Component("queue", keep)]):

@@ -1,4 +1,4 @@
-"""The routes over a store in memory: what is answered to what."""
+"""The routes, over a store in memory."""
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
@@ -9,10 +9,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from service_kit.http.server import application
-from serving.application.tickets import Stored, StoreUnavailable
+from serving.application.tickets import StoredTicket, StoreUnavailable
+from serving.contract import ticket_to_contract
 from serving.domain.ticket import Ticket, TicketId, TicketStatus
 from serving.inbound.http.tickets import routes
-from serving.published import News, published_ticket
+from serving.queue_updates import QueueUpdate
 from uuid_utils.compat import uuid7
 
 from tests.serving.builders import LATER, a_ticket, queued
@@ -20,19 +21,27 @@ from tests.serving.fakes import InMemoryTickets
 
 
 def an_app(store: InMemoryTickets) -> FastAPI:
-    def queue(restaurant: str) -> list[contracts.Ticket]:
+    def read_queue(restaurant: str) -> list[contracts.Ticket]:
         latest = {event.ticket.id: event.ticket for event in store.events}
-        return [published_ticket(each) for each in latest.values() if each.restaurant == restaurant]
+        return [
+            ticket_to_contract(each) for each in latest.values() if each.restaurant == restaurant
+        ]
 
     app = application("test", "", [])
     app.include_router(
-        routes(tickets=store, queue=queue, live=nothing_live, clock=lambda: LATER, new_id=uuid7)
+        routes(
+            tickets=store,
+            read_queue=read_queue,
+            open_feed=open_no_feed,
+            clock=lambda: LATER,
+            new_id=uuid7,
+        )
     )
     return app
 
 
 @contextlib.contextmanager
-def nothing_live(restaurant: str, after: int | None) -> Iterator[AsyncIterator[News | None]]:
+def open_no_feed(restaurant: str, after: int | None) -> Iterator[AsyncIterator[QueueUpdate | None]]:
     raise StoreUnavailable("not caught up")
     yield  # as a context manager must
 
@@ -73,7 +82,7 @@ async def test_a_started_ticket_is_answered_whole_with_its_version_as_etag(
     started = ticket.start(at=LATER).ticket
     assert answer.status_code == 200
     assert answer.headers["etag"] == '"2"'
-    assert contracts.Ticket.model_validate_json(answer.content) == published_ticket(started)
+    assert contracts.Ticket.model_validate_json(answer.content) == ticket_to_contract(started)
     assert memory.events[-1].actor == "Luigi"
 
 
@@ -104,7 +113,7 @@ async def test_a_command_the_status_does_not_allow_is_refused_with_the_ticket_as
     assert answer.headers["content-type"] == "application/problem+json"
     assert problem["code"] == "wrong-status"
     assert "A-001 is queued" in problem["detail"]
-    assert contracts.Ticket.model_validate(problem["ticket"]) == published_ticket(ticket)
+    assert contracts.Ticket.model_validate(problem["ticket"]) == ticket_to_contract(ticket)
 
 
 async def test_a_change_meant_for_another_version_is_refused_with_the_ticket_as_it_is(
@@ -209,7 +218,7 @@ async def test_the_queue_is_answered_in_its_order(
 
 
 @pytest.mark.parametrize(
-    ("asked", "answered"),
+    ("query", "statuses"),
     [
         ("status=queued", ["queued"]),
         ("status=queued&status=ready", ["queued", "ready"]),
@@ -218,22 +227,22 @@ async def test_the_queue_is_answered_in_its_order(
     ],
 )
 async def test_the_queue_is_filtered_by_status(
-    http: httpx.AsyncClient, memory: InMemoryTickets, asked: str, answered: list[str]
+    http: httpx.AsyncClient, memory: InMemoryTickets, query: str, statuses: list[str]
 ) -> None:
     for status in ("queued", "preparing", "ready"):
         ticket = a_ticket(status=TicketStatus(status))
         await memory.append(queued(ticket), event_id=uuid7(), after=0)
 
-    answer = await http.get(f"/la-piazza/queue?{asked}")
+    answer = await http.get(f"/la-piazza/queue?{query}")
 
-    assert [each["status"] for each in answer.json()["tickets"]] == answered
+    assert [each["status"] for each in answer.json()["tickets"]] == statuses
 
 
-@pytest.mark.parametrize("asked", ["done", "", "QUEUED", "served", "queued,ready"])
+@pytest.mark.parametrize("status", ["done", "", "QUEUED", "served", "queued,ready"])
 async def test_a_status_that_no_ticket_in_a_queue_has_is_refused(
-    http: httpx.AsyncClient, asked: str
+    http: httpx.AsyncClient, status: str
 ) -> None:
-    answer = await http.get(f"/la-piazza/queue?status=queued&status={asked}")
+    answer = await http.get(f"/la-piazza/queue?status=queued&status={status}")
 
     (error,) = answer.json()["errors"]
     assert answer.status_code == 422
@@ -269,7 +278,7 @@ async def test_a_queue_of_no_restaurant_is_refused(http: httpx.AsyncClient) -> N
 class Unreachable(InMemoryTickets):
     """A store that does not answer."""
 
-    async def load(self, ticket_id: TicketId) -> Stored | None:
+    async def load(self, ticket_id: TicketId) -> StoredTicket | None:
         raise StoreUnavailable(f"no answer about {ticket_id}")
 
 

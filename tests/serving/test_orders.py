@@ -1,4 +1,4 @@
-"""What serving hears from ordering, on a real NATS: each round becomes one ticket."""
+"""The consumer of orders, on a real NATS: each round becomes one ticket."""
 
 import asyncio
 import contextlib
@@ -49,16 +49,16 @@ async def client(server: Nats) -> AsyncIterator[Client]:
 
 
 @contextlib.asynccontextmanager
-async def hearing(server: Nats) -> AsyncIterator[Component]:
+async def consuming_orders(server: Nats) -> AsyncIterator[Component]:
     """The consumer of orders, as one replica of the service runs it."""
 
-    async def hear(ready: Ready) -> None:
+    async def consume_orders(ready: Ready) -> None:
         async with connected([server.url], "test") as client:
             tickets = TicketStream(lambda: client)
             consumer = orders_consumer(client, tickets=tickets, clock=lambda: NOON, new_id=uuid7)
             await consume(client, SERVICE, [consumer], ready)
 
-    component = Component("orders", hear)
+    component = Component("orders", consume_orders)
     async with running([component]):
         yield component
 
@@ -69,7 +69,7 @@ async def publish(js: JetStreamContext, *messages: Message) -> None:
 
 
 async def all_is_settled(js: JetStreamContext) -> None:
-    """Wait until every message that asks for a ticket was heard and settled."""
+    """Wait until every message that is of concern to the kitchen was handled and settled."""
 
     async def settled() -> bool:
         with contextlib.suppress(NotFoundError):  # the consumer is not set up yet
@@ -94,7 +94,7 @@ async def test_a_placed_order_makes_a_ticket_of_its_first_round(
     server: Nats, client: Client, js: JetStreamContext
 ) -> None:
     order = an_order(number="A-017", customer="Ada")
-    async with hearing(server):
+    async with consuming_orders(server):
         await publish(js, placed(order))
         await all_is_settled(js)
 
@@ -115,7 +115,7 @@ async def test_added_items_make_a_ticket_of_their_round_alone(
     order = an_order(
         rounds=3, channel=contracts.Channel.DINE_IN, table="12", guests=2, customer=None
     )
-    async with hearing(server):
+    async with consuming_orders(server):
         await publish(js, items_added(order, 2))
         await all_is_settled(js)
 
@@ -130,7 +130,7 @@ async def test_a_cancellation_voids_what_is_queued_and_spares_what_is_begun(
 ) -> None:
     order = an_order(rounds=3)
     request = cancellation_requested(order, 1, 2)
-    async with hearing(server):
+    async with consuming_orders(server):
         await publish(js, placed(order), items_added(order, 2), items_added(order, 3))
         await all_is_settled(js)
         started = ChangeTicket(ticket_id=TicketId(order.restaurant, order.order_id, 1))
@@ -148,13 +148,13 @@ async def test_a_cancellation_voids_what_is_queued_and_spares_what_is_begun(
     ]
 
 
-async def test_a_cancellation_heard_twice_or_before_its_round_is_answered_once(
+async def test_a_cancellation_delivered_twice_or_before_its_round_has_one_effect(
     server: Nats, client: Client, js: JetStreamContext
 ) -> None:
     order = an_order()
     request = cancellation_requested(order, 1)
     again = Message(request.subject, {**request.headers, "Nats-Msg-Id": "again"}, request.body)
-    async with hearing(server):
+    async with consuming_orders(server):
         await publish(js, request, again, placed(order))
         await all_is_settled(js)
 
@@ -169,7 +169,7 @@ async def test_events_out_of_order_make_the_same_tickets(
 ) -> None:
     first, then = an_order(), an_order(rounds=2)
     then = then.model_copy(update={"order_id": first.order_id})
-    async with hearing(server):
+    async with consuming_orders(server):
         await publish(js, items_added(then, 2), placed(first))
         await all_is_settled(js)
 
@@ -177,11 +177,11 @@ async def test_events_out_of_order_make_the_same_tickets(
     assert await load(client, first, 2) is not None
 
 
-async def test_an_order_that_is_heard_twice_makes_one_ticket(
+async def test_an_order_that_is_delivered_twice_makes_one_ticket(
     server: Nats, client: Client, js: JetStreamContext
 ) -> None:
     order = an_order()
-    async with hearing(server):
+    async with consuming_orders(server):
         await publish(js, placed(order), placed(order))
         await all_is_settled(js)
 
@@ -191,18 +191,18 @@ async def test_an_order_that_is_heard_twice_makes_one_ticket(
     assert await count(js, TICKETS) == 1
 
 
-async def test_orders_that_are_heard_again_from_the_beginning_leave_the_tickets_as_they_are(
+async def test_orders_that_are_delivered_again_from_the_beginning_leave_the_tickets_as_they_are(
     server: Nats, client: Client, js: JetStreamContext
 ) -> None:
     orders = [an_order() for _ in range(20)]
-    async with hearing(server):
+    async with consuming_orders(server):
         await publish(js, *(placed(order) for order in orders))
         await all_is_settled(js)
     started = (await _load(client, orders[0])).start(at=NOON)
     await TicketStream(lambda: client).append(started, event_id=uuid7(), after=1)
     await js.delete_consumer(ORDERS.name, SERVICE)
 
-    async with hearing(server):
+    async with consuming_orders(server):
         await all_is_settled(js)
 
     assert await count(js, TICKETS) == 21
@@ -221,7 +221,7 @@ async def test_what_was_ordered_while_serving_was_down_is_queued_once_it_is_up(
     orders = [an_order() for _ in range(1200)]
     await asyncio.gather(*(publish(js, placed(order)) for order in orders))
 
-    async with hearing(server):
+    async with consuming_orders(server):
         await all_is_settled(js)
 
     assert await count(js, TICKETS) == 1200
@@ -245,11 +245,11 @@ def with_body(message: Message, old: bytes, new: bytes) -> Message:
     ],
     ids=["not JSON", "a field is missing", "not a slug", "no such round"],
 )
-async def test_what_no_ticket_can_be_made_of_is_set_aside_and_the_next_is_heard(
+async def test_what_no_ticket_can_be_made_of_is_set_aside_and_the_next_is_handled(
     server: Nats, client: Client, js: JetStreamContext, message: Message, reason: str
 ) -> None:
     order = an_order()
-    async with hearing(server):
+    async with consuming_orders(server):
         await publish(js, message, placed(order))
         await all_is_settled(js)
 
@@ -267,7 +267,7 @@ async def test_an_event_of_another_kind_on_the_subject_is_set_aside(
 ) -> None:
     order = an_order()
     closed = contracts.seal(contracts.OrderClosed(order=order, at=NOON), event_id=uuid7())
-    async with hearing(server):
+    async with consuming_orders(server):
         await publish(js, Message(placed(order).subject, closed.headers, closed.body))
         await all_is_settled(js)
 
@@ -275,12 +275,12 @@ async def test_an_event_of_another_kind_on_the_subject_is_set_aside(
     assert await count(js, TICKETS) == 0
 
 
-async def test_events_that_ask_the_kitchen_for_nothing_are_not_heard(
+async def test_events_of_no_concern_to_the_kitchen_are_not_delivered(
     server: Nats, client: Client, js: JetStreamContext
 ) -> None:
     order = an_order()
     closed = contracts.seal(contracts.OrderClosed(order=order, at=NOON), event_id=uuid7())
-    async with hearing(server):
+    async with consuming_orders(server):
         await publish(js, closed, placed(order))
         await all_is_settled(js)
 
@@ -294,7 +294,7 @@ async def test_what_could_not_be_stored_comes_again_until_it_is(
 ) -> None:
     order = an_order()
     await js.delete_stream(TICKETS.name)
-    async with hearing(server):
+    async with consuming_orders(server):
         await publish(js, placed(order))
         await eventually(lambda: _was_delivered_twice(js))
         await set_up_stream(js, TICKETS, replicas=1)
@@ -314,7 +314,7 @@ async def test_the_trace_of_the_order_goes_on_with_its_ticket(
     server: Nats, client: Client, js: JetStreamContext
 ) -> None:
     trace = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
-    async with hearing(server):
+    async with consuming_orders(server):
         await publish(js, placed(an_order(), trace=trace))
         await all_is_settled(js)
 
@@ -328,7 +328,7 @@ async def test_without_ordering_the_consumer_waits_for_the_stream_of_orders(
 ) -> None:
     order = an_order()
     await js.delete_stream(ORDERS.name)
-    async with hearing(server) as component:
+    async with consuming_orders(server) as component:
         await eventually(lambda: _failed(component))
 
         await set_up_stream(js, ORDERS, replicas=1)

@@ -9,7 +9,7 @@ import httpx
 from comanda_local.servers import Nats
 from nats.aio.client import Client
 
-from tests.serving.running import Kitchen, NewService, at, every_event
+from tests.serving.running import Kitchen, NewService, all_events, ticket_path
 from tests.support.eventually import eventually
 
 
@@ -25,7 +25,7 @@ async def test_an_order_goes_the_whole_way_through_the_kitchen(kitchen: Kitchen)
     await eventually(lambda: _is_empty(kitchen))
     events = [
         message.subject.rpartition(".")[2]
-        for message in await every_event(kitchen.client.jetstream())
+        for message in await all_events(kitchen.client.jetstream())
     ]
     assert events == ["queued", "started", "ready", "served"]
 
@@ -43,9 +43,9 @@ async def test_a_request_hands_its_trace_on_to_its_event(kitchen: Kitchen) -> No
     await kitchen.is_queued(order)
     trace = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 
-    await kitchen.http.post(f"{at(order)}/start", headers=trace)
+    await kitchen.http.post(f"{ticket_path(order)}/start", headers=trace)
 
-    started = (await every_event(kitchen.client.jetstream()))[-1]
+    started = (await all_events(kitchen.client.jetstream()))[-1]
     assert started.headers["traceparent"] == trace["traceparent"]
 
 
@@ -58,7 +58,9 @@ async def test_of_many_cooks_on_two_replicas_exactly_one_starts_a_round(
     await kitchen.is_queued(order)
 
     async with httpx.AsyncClient(timeout=60) as http:
-        urls = [f"{replica}{at(order)}/start" for replica in (kitchen.http.base_url, other.url)]
+        urls = [
+            f"{replica}{ticket_path(order)}/start" for replica in (kitchen.http.base_url, other.url)
+        ]
         answers = await asyncio.gather(*(http.post(url) for url in urls * 5))
 
     statuses = sorted(answer.status_code for answer in answers)
@@ -75,16 +77,16 @@ async def test_a_start_is_the_same_start_on_every_replica_for_the_tickets_whole_
     await kitchen.is_queued(order)
     key = {"Idempotency-Key": "tablet-7/42"}
 
-    first = await kitchen.http.post(f"{at(order)}/start", headers=key)
+    first = await kitchen.http.post(f"{ticket_path(order)}/start", headers=key)
     async with httpx.AsyncClient(base_url=other.url, timeout=60) as http:
-        await http.post(f"{at(order)}/ready")
+        await http.post(f"{ticket_path(order)}/ready")
         await asyncio.to_thread(other.kill)
         await asyncio.to_thread(kitchen.nats.kill)
         await asyncio.to_thread(kitchen.nats.start)
         await asyncio.to_thread(other.start)
         await asyncio.to_thread(other.wait_until_ready)
-        again = await http.post(f"{at(order)}/start", headers=key)
-        reused = await http.post(f"{at(order)}/serve", headers=key)
+        again = await http.post(f"{ticket_path(order)}/start", headers=key)
+        reused = await http.post(f"{ticket_path(order)}/serve", headers=key)
 
     assert (again.status_code, again.content) == (200, first.content)
     assert again.headers["etag"] == first.headers["etag"] == '"2"'
@@ -103,7 +105,9 @@ async def test_a_start_that_is_sent_to_both_replicas_at_once_is_one_start(
     key = {"Idempotency-Key": "tablet-7/42"}
 
     async with httpx.AsyncClient(timeout=60) as http:
-        urls = [f"{replica}{at(order)}/start" for replica in (kitchen.http.base_url, other.url)]
+        urls = [
+            f"{replica}{ticket_path(order)}/start" for replica in (kitchen.http.base_url, other.url)
+        ]
         answers = await asyncio.gather(*(http.post(url, headers=key) for url in urls * 5))
 
     assert {answer.status_code for answer in answers} == {200}

@@ -1,4 +1,4 @@
-"""What the store makes of the stream's answers, and what others find in the stream."""
+"""How the store takes the stream's answers, and the messages that it leaves in the stream."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,10 +14,10 @@ from nats.js.errors import BadRequestError, NoStreamResponseError
 from opentelemetry import context, propagate
 from service_kit.nats.jetstream import Outcome, connected
 from serving.application.tickets import NewTicket, StoreUnavailable
+from serving.contract import ticket_to_contract
 from serving.outbound import ticket_stream
 from serving.outbound.link import Link
 from serving.outbound.ticket_stream import TicketStream
-from serving.published import published_ticket
 from uuid_utils.compat import uuid7
 
 from tests.serving.builders import LATER, a_ticket, queued
@@ -35,7 +35,7 @@ async def test_an_event_in_the_stream_is_one_of_the_published_contract(
     message = await js.get_last_msg(TICKETS.name, f"tickets.v1.{restaurant}.>")
     read = contracts.read(message.headers, message.data or b"")
     assert read == contracts.TicketStarted(
-        ticket=published_ticket(event.ticket), at=LATER, actor="Luigi"
+        ticket=ticket_to_contract(event.ticket), at=LATER, actor="Luigi"
     )
     assert message.subject == read.subject
     assert message.headers is not None

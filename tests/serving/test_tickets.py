@@ -1,4 +1,4 @@
-"""What every store of tickets promises."""
+"""The promises of the port `Tickets`, kept by every store."""
 
 from uuid import uuid4
 

@@ -15,7 +15,7 @@ from ordering.domain.refusals import Refusal
 from ordering.inbound.nats.kitchen import kitchen_news
 from service_kit.nats.consumer import Consumer
 from service_kit.nats.subscriber import Received
-from serving import published as serving_published
+from serving import contract as serving_contract
 from serving.application.change_ticket import ChangeTicket, NewId
 from serving.application.mark_ready import mark_ready
 from serving.application.recall_ticket import recall_ticket
@@ -181,7 +181,7 @@ class Conversation:
         for event in self._store.events[self._order_events_sent :]:
             self.to_kitchen.send(ordering_published.published_event(event))
         for ticket_event in self._tickets.events[self._ticket_events_sent :]:
-            self.to_ordering.send(serving_published.published_event(ticket_event))
+            self.to_ordering.send(serving_contract.event_to_contract(ticket_event))
         self._order_events_sent = len(self._store.events)
         self._ticket_events_sent = len(self._tickets.events)
 

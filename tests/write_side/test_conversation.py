@@ -192,7 +192,7 @@ def _unserved(conversation: Conversation) -> list[int]:
 def test_ordering_and_serving_agree_whatever_is_asked_and_however_they_hear_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(change_ticket, "PAUSES", [0.0] * len(change_ticket.PAUSES))
+    monkeypatch.setattr(change_ticket, "RETRY_PAUSES_S", [0.0] * len(change_ticket.RETRY_PAUSES_S))
 
     run_state_machine_as_test(
         OneOrder,

@@ -1,4 +1,4 @@
-"""The only wiring: every part of serving, made and joined here."""
+"""The only wiring: every part of serving is made and joined here."""
 
 from functools import partial
 
@@ -13,12 +13,12 @@ from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
 from uuid_utils.compat import uuid7
 
-from serving.inbound.http.openapi import ANSWERS
+from serving.inbound.http.openapi import RESPONSE_EXAMPLES
 from serving.inbound.http.tickets import routes
 from serving.inbound.nats.orders import SERVICE, orders_consumer
 from serving.outbound.bookmarks import keep_bookmark, set_up_bookmarks
+from serving.outbound.kitchen_queues import KitchenQueues, export_lengths
 from serving.outbound.link import Link
-from serving.outbound.queue import Queue, measure
 from serving.outbound.ticket_stream import TicketStream
 from serving.settings import Settings
 
@@ -26,54 +26,54 @@ DESCRIPTION = "Carries each order's tickets through the kitchen to the guest."
 
 
 def bootstrap(settings: Settings) -> FastAPI:
-    """The service: its HTTP side, and beside it the queue, its bookmark and the consumer of orders.
+    """The service: its HTTP side, and beside it the queues, the bookmark and the orders.
 
     Without ordering there is no stream of orders; the kitchen works on with what it has, so the
     service is ready without that consumer.
     """
     link = Link()
-    queue = Queue(link)
-    measure(queue)
+    queues = KitchenQueues(link)
+    export_lengths(queues)
     app = application(
         "Comanda serving",
         DESCRIPTION,
         [
-            Component("queue", partial(_keep_queue, settings, link, queue)),
-            Component("orders", partial(_hear_orders, settings), required=False),
-            Component("bookmark", partial(_keep_bookmark, settings, queue), required=False),
+            Component("queue", partial(_keep_queues, settings, link, queues)),
+            Component("orders", partial(_consume_orders, settings), required=False),
+            Component("bookmark", partial(_keep_bookmark, settings, queues), required=False),
         ],
-        on_shutdown=[queue.close],
+        on_shutdown=[queues.close],
     )
     app.include_router(
         routes(
             tickets=TicketStream(link.client),
-            queue=queue.of,
-            live=queue.live,
+            read_queue=queues.of,
+            open_feed=queues.feed,
             clock=utc_now,
             new_id=uuid7,
         )
     )
-    add_examples(app, ANSWERS)
+    add_examples(app, RESPONSE_EXAMPLES)
     return app
 
 
-async def _keep_queue(settings: Settings, link: Link, queue: Queue, ready: Ready) -> None:
+async def _keep_queues(settings: Settings, link: Link, queues: KitchenQueues, ready: Ready) -> None:
     async with connected(settings.nats_servers, SERVICE) as client:
         js = jetstream(client)
         for stream in (TICKETS, DEAD_LETTERS):
             await set_up_stream(js, stream, replicas=settings.stream_replicas)
         with link.over(client):
-            await queue.follow(client, ready)
+            await queues.keep_up_to_date(client, ready)
 
 
-async def _keep_bookmark(settings: Settings, queue: Queue, ready: Ready) -> None:
+async def _keep_bookmark(settings: Settings, queues: KitchenQueues, ready: Ready) -> None:
     async with connected(settings.nats_servers, SERVICE) as client:
         js = jetstream(client)
         await set_up_bookmarks(js, replicas=settings.stream_replicas)
-        await keep_bookmark(js, queue.bookmark, ready)
+        await keep_bookmark(js, queues.bookmark, ready)
 
 
-async def _hear_orders(settings: Settings, ready: Ready) -> None:
+async def _consume_orders(settings: Settings, ready: Ready) -> None:
     async with connected(settings.nats_servers, SERVICE) as client:
         tickets = TicketStream(lambda: client)
         consumer = orders_consumer(client, tickets=tickets, clock=utc_now, new_id=uuid7)

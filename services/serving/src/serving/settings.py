@@ -4,4 +4,4 @@ from service_kit.runtime.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """What serving needs to run: nothing but what every service needs."""
+    """The settings of every service; serving has none of its own."""

@@ -1,4 +1,8 @@
-"""Server-Sent Events: their wire format, and the response that streams them."""
+"""Server-Sent Events: their wire format, and the response that streams them.
+
+Not by sse-starlette, which replaces uvicorn's signal handler for the whole process when imported,
+and runs four tasks a reader: docs/decisions/0033.
+"""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The one way to change a ticket: look, decide, store, and look again if somebody was faster."""
+"""The one way to change a ticket: load, decide, store, and again if another change came first."""
 
 import asyncio
 import contextlib
@@ -8,19 +8,19 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from serving.application.request import KeyReused, Request
-from serving.application.tickets import Overtaken, Stored, StoreUnavailable, Tickets
+from serving.application.keyed_request import KeyedRequest, KeyReused
+from serving.application.tickets import Overtaken, StoredTicket, StoreUnavailable, Tickets
 from serving.domain.ticket import Ticket, TicketEvent, TicketId, UnknownTicket
 
-PAUSES = (0.0, 0.01, 0.03, 0.1, 0.3)
-"""Seconds before each look at the ticket.
+RETRY_PAUSES_S = (0.0, 0.01, 0.03, 0.1, 0.3)
+"""Seconds before each attempt.
 
-In a cluster the change that won a race may still be on its way into the store; the second look
+In a cluster the change that won a race may still be on its way into the store; the second attempt
 nearly always sees it, and ends the race with a refusal.
 """
 
-QUEUED = 1
-"""The version of a ticket that nobody asked for by a key: the order did."""
+FIRST_VERSION = 1
+"""The version of a ticket that is just queued, which no request with a key leads to."""
 
 Clock = Callable[[], datetime]
 """The time in UTC, to the millisecond."""
@@ -31,7 +31,7 @@ NewId = Callable[[], UUID]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeTicket:
-    """Somebody wants a ticket changed.
+    """A request to change a ticket.
 
     `expected_version` of None stands for any. A request that is repeated with its `request_key`
     has one effect, whatever has happened to the ticket since; a key is the ticket's own.
@@ -63,19 +63,19 @@ async def change_ticket(
     """Change the ticket as `decide` says and return it as it is then.
 
     Of two changes that were decided on the same version one wins; the other is decided anew.
-    A request that was carried out is answered again, with the ticket as it was then. `verb` tells
-    it apart from another with the same key. Raises UnknownTicket, VersionMismatch, KeyReused,
+    A request that was carried out before returns the ticket as it was then. `verb` tells it apart
+    from another request with the same key. Raises UnknownTicket, VersionMismatch, KeyReused,
     StoreUnavailable and what `decide` raises.
     """
     key = command.request_key
-    request = Request.of(key, verb, command.expected_version) if key else None
-    for pause in PAUSES:
+    request = KeyedRequest.of(key, verb, command.expected_version) if key else None
+    for pause in RETRY_PAUSES_S:
         await asyncio.sleep(pause)
         stored = await tickets.load(command.ticket_id)
         if stored is None:
             raise UnknownTicket(command.ticket_id)
-        if request and (answered := await _answered(request, stored, tickets)):
-            return answered
+        if request and (result := await _earlier_result(request, stored, tickets)):
+            return result
         stored.ticket.expect(command.expected_version)
         event = decide(stored.ticket, at=clock(), actor=command.actor)
         with contextlib.suppress(Overtaken):
@@ -84,17 +84,19 @@ async def change_ticket(
     raise StoreUnavailable("other changes of the ticket kept coming first")
 
 
-async def _answered(request: Request, last: Stored, tickets: Tickets) -> Ticket | None:
-    """The ticket as the request left it; None if it is new.
+async def _earlier_result(
+    request: KeyedRequest, last: StoredTicket, tickets: Tickets
+) -> Ticket | None:
+    """The ticket as the request left it; None if the request was not carried out before.
 
-    It is looked for from the ticket's last event to its first. Raises KeyReused, StoreUnavailable.
+    Searches from the ticket's last event back to its first. Raises KeyReused, StoreUnavailable.
     """
-    stored: Stored | None = last
+    stored: StoredTicket | None = last
     while stored:
         if stored.request and stored.request.name == request.name:
             if stored.request != request:
                 raise KeyReused
             return stored.ticket
-        was_asked_for = stored.ticket.version > QUEUED + 1
-        stored = await tickets.before(stored) if was_asked_for else None
+        may_have_earlier = stored.ticket.version > FIRST_VERSION + 1
+        stored = await tickets.before(stored) if may_have_earlier else None
     return None

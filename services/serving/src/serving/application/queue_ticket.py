@@ -1,4 +1,4 @@
-"""A round was ordered: the kitchen gets a ticket for it."""
+"""Queue a ticket for each round that was ordered."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from serving.domain.ticket import Ticket, TicketQueued
 
 @dataclass(frozen=True, slots=True)
 class QueueTicket:
-    """A new ticket to be queued. `trace` holds the trace context headers of what caused it."""
+    """A new ticket to be queued. `trace` holds the trace context headers of its cause."""
 
     ticket: Ticket
     trace: Mapping[str, str]
@@ -19,7 +19,7 @@ class QueueTicket:
 async def queue_tickets(
     commands: Sequence[QueueTicket], *, tickets: Tickets, clock: Clock, new_id: NewId
 ) -> list[StoreUnavailable | None]:
-    """Queue many tickets at once. Safe to repeat: a round has one ticket, whatever is heard twice.
+    """Queue many tickets at once. Safe to repeat: a round that has a ticket gets no other.
 
     Returns, in the order of `commands`, None for each ticket that is stored now.
     """

@@ -1,11 +1,11 @@
-"""What the use cases need of the store that keeps the tickets."""
+"""The port of the store that keeps the tickets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
-from serving.application.request import Request
+from serving.application.keyed_request import KeyedRequest
 from serving.domain.ticket import Ticket, TicketEvent, TicketId
 
 
@@ -18,23 +18,23 @@ class StoreUnavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredTicket:
     """A ticket as an event left it.
 
-    `event_id` and `sequence` are the event's name and its place in the store, `after` is the place
-    of the ticket's event before it, 0 if it was the first, and `request` is what asked for it.
+    `event_id` and `sequence` are the event's; `after` is the sequence of the ticket's event before
+    it, 0 if there was none; `request` is the request that led to it, if that carried a key.
     """
 
     ticket: Ticket
     event_id: UUID
     sequence: int
     after: int = 0
-    request: Request | None = None
+    request: KeyedRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewTicket:
-    """The first event of a ticket. `trace` holds the trace context headers of what caused it."""
+    """The first event of a ticket. `trace` holds the trace context headers of its cause."""
 
     event: TicketEvent
     event_id: UUID
@@ -44,19 +44,19 @@ class NewTicket:
 class Tickets(Protocol):
     """Keeps every ticket as its events, the last of which is the ticket."""
 
-    async def load(self, ticket_id: TicketId) -> Stored | None:
+    async def load(self, ticket_id: TicketId) -> StoredTicket | None:
         """The ticket as it is now; None if there is none. Raises StoreUnavailable."""
         ...
 
-    async def before(self, stored: Stored) -> Stored | None:
-        """The ticket as it was before; None if it was new, or the store keeps no more of it.
+    async def before(self, stored: StoredTicket) -> StoredTicket | None:
+        """The ticket as it was before `stored`; None if it was new, or is no longer stored.
 
         Raises StoreUnavailable.
         """
         ...
 
     async def append(
-        self, event: TicketEvent, *, event_id: UUID, after: int, request: Request | None = None
+        self, event: TicketEvent, *, event_id: UUID, after: int, request: KeyedRequest | None = None
     ) -> None:
         """Store an event that was decided on the ticket as it was at sequence `after`.
 

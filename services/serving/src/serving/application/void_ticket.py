@@ -1,4 +1,4 @@
-"""The guests don't want a round any more: the kitchen makes it only if it has begun."""
+"""Void a cancelled round's ticket, unless the kitchen has started it."""
 
 import contextlib
 

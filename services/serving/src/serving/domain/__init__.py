@@ -1,1 +1,1 @@
-"""What a ticket is and what may happen to it: pure."""
+"""Tickets and the rules of their changes: pure."""

@@ -105,7 +105,7 @@ class Ticket:
     def void(self, *, at: datetime, actor: str | None = None) -> "TicketVoided | TicketVoidRefused":
         """Agree not to make it, or refuse to because it was started already.
 
-        A refusal is news too: it makes a new version and leaves the status as it is. Raises
+        A refusal is an event too: it makes a new version and leaves the status as it is. Raises
         WrongStatus if it is voided already.
         """
         if self.status is TicketStatus.VOIDED:

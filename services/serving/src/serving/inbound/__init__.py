@@ -1,1 +1,1 @@
-"""How commands and news reach serving."""
+"""The ways into serving: commands over HTTP, events of orders over NATS."""

@@ -1,1 +1,1 @@
-"""The stream that serving keeps its tickets in."""
+"""The stream TICKETS: the store of tickets, and the queues kept up to date from it."""

@@ -1,8 +1,9 @@
-"""The bookmark in TICKETS: up to where the queues are known, so that no replica reads it all again.
+"""The bookmark in TICKETS, which saves a replica that starts from reading the whole stream.
 
-A ticket is what its last message says. So the messages that left the open tickets as they are, and
-all that come after them, make the same queues as the whole stream: a bookmark names those messages
-and holds nothing of what is in them. It is kept in a bucket of JetStream's key-value store.
+A ticket is what its last message says. So the last messages of the tickets that are open at a
+sequence, and all messages after that sequence, make the same queues as the whole stream. A bookmark
+names the sequence and those messages, and holds nothing of what is in them. It is kept in a bucket
+of JetStream's key-value store.
 """
 
 import asyncio
@@ -22,20 +23,21 @@ BUCKET = "serving"
 KEY = "bookmark"
 STREAM_OF_BUCKET = f"KV_{BUCKET}"
 
-EVERY = 5_000
-"""Messages after which the bookmark is moved on: a replica that starts reads about so many."""
-LOOK_EVERY = 1.0
-"""Seconds between two looks at whether that is so."""
-AT_ONCE = 256
-"""Open tickets that are asked for at a time."""
+BOOKMARK_INTERVAL_MESSAGES = 5_000
+"""Messages from one bookmark to the next: a replica that starts reads about so many."""
+CHECK_INTERVAL_S = 1.0
+"""Seconds between two checks of whether the next bookmark is due."""
+LOAD_BATCH_TICKETS = 256
+"""Open tickets that are loaded at the same time."""
 
 
 class Bookmark(BaseModel):
-    """What is to be read instead of the messages up to `sequence`.
+    """Stands for the messages up to `sequence`: only those with a sequence in `open` are read.
 
-    `message_id` names the message there: a stream that was made anew, or has lost what it had
-    acknowledged, has another one in its place, or none. `open` are the sequences of the messages
-    that left the open tickets as they are. Another format is another choice of what is open.
+    `open` holds the sequence of the last message of each ticket that is open there. `message_id` is
+    that of the message at `sequence`: a stream that was made anew, or has lost what it had
+    acknowledged, has another message in its place, or none. `format` changes with the rule of
+    which tickets are open.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,12 +48,12 @@ class Bookmark(BaseModel):
     open: tuple[int, ...]
 
 
-class Unusable(Exception):
-    """There is no bookmark that fits the stream; its text says why."""
+class UnusableBookmark(Exception):
+    """There is no bookmark, or it does not fit the stream; the text says why."""
 
 
 async def set_up_bookmarks(js: JetStreamContext, *, replicas: int) -> None:
-    """Create the bucket, or bring an existing one to this number of copies."""
+    """Create the bucket; bring one that exists to this number of replicas."""
     try:
         config = (await js.stream_info(STREAM_OF_BUCKET)).config
     except NotFoundError:
@@ -60,8 +62,8 @@ async def set_up_bookmarks(js: JetStreamContext, *, replicas: int) -> None:
         await js.update_stream(config.evolve(num_replicas=replicas))
 
 
-async def latest(js: JetStreamContext) -> Bookmark:
-    """The bookmark. Raises Unusable."""
+async def load_bookmark(js: JetStreamContext) -> Bookmark:
+    """The bookmark in the bucket. Raises UnusableBookmark."""
     try:
         bucket = await js.key_value(BUCKET)
         return await _checked(js, await bucket.get(KEY))
@@ -69,43 +71,55 @@ async def latest(js: JetStreamContext) -> Bookmark:
         raise _unusable(error) from error
 
 
-async def open_tickets(js: JetStreamContext, bookmark: Bookmark) -> list[api.RawStreamMsg]:
-    """The messages that left the open tickets as they are. Raises Unusable if one is missing."""
-    found: list[api.RawStreamMsg] = []
+async def load_open_tickets(js: JetStreamContext, bookmark: Bookmark) -> list[api.RawStreamMsg]:
+    """The last message of each open ticket. Raises UnusableBookmark if one is missing."""
+    messages: list[api.RawStreamMsg] = []
     try:
-        for first in range(0, len(bookmark.open), AT_ONCE):
-            some = bookmark.open[first : first + AT_ONCE]
-            found += await asyncio.gather(*(_message(js, sequence) for sequence in some))
+        for first in range(0, len(bookmark.open), LOAD_BATCH_TICKETS):
+            batch = bookmark.open[first : first + LOAD_BATCH_TICKETS]
+            messages += await asyncio.gather(*(_message(js, sequence) for sequence in batch))
     except NatsError as error:
         raise _unusable(error) from error
-    return found
+    return messages
 
 
 async def keep_bookmark(
     js: JetStreamContext, current: Callable[[], Bookmark | None], ready: Ready
 ) -> None:
-    """Move the bookmark on as the queues go on, until cancelled; any number of replicas may.
+    """Set a new bookmark every `BOOKMARK_INTERVAL_MESSAGES` messages, until cancelled.
 
-    `current` is what the bookmark could be now. Raises if it can't be stored: start it again.
+    `current` returns the bookmark that could be set now, or None. Any number of replicas may run
+    this at the same time. Raises if the bucket can't be reached: call it again.
     """
     bucket = await js.key_value(BUCKET)
-    reached = 0
+    last_sequence = 0
     while True:
         bookmark = current()
-        if bookmark and not reached <= bookmark.sequence < reached + EVERY:
-            reached = await _move(js, bucket, bookmark)
+        if bookmark and _is_due(bookmark, last_sequence):
+            last_sequence = await _set(js, bucket, bookmark)
         ready()
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(CHECK_INTERVAL_S)
 
 
-async def _move(js: JetStreamContext, bucket: KeyValue, bookmark: Bookmark) -> int:
-    """Store the bookmark, unless a replica has been about as far. Returns how far that is."""
+def _is_due(bookmark: Bookmark, last_sequence: int) -> bool:
+    """Whether it is time to replace the bookmark at `last_sequence`.
+
+    A sequence lower than that one is of a stream that was made anew.
+    """
+    return not 0 <= bookmark.sequence - last_sequence < BOOKMARK_INTERVAL_MESSAGES
+
+
+async def _set(js: JetStreamContext, bucket: KeyValue, bookmark: Bookmark) -> int:
+    """Store the bookmark, unless a replica has stored one that is not much older.
+
+    Returns the sequence of the bookmark that is stored then.
+    """
     revision = 0
-    with contextlib.suppress(KeyNotFoundError, Unusable):
+    with contextlib.suppress(KeyNotFoundError, UnusableBookmark):
         entry = await bucket.get(KEY)
         revision = entry.revision or 0
         stored = await _checked(js, entry)
-        if bookmark.sequence < stored.sequence + EVERY:
+        if bookmark.sequence < stored.sequence + BOOKMARK_INTERVAL_MESSAGES:
             return stored.sequence
     with contextlib.suppress(KeyWrongLastSequenceError):  # a replica was faster
         await bucket.update(KEY, bookmark.model_dump_json().encode(), last=revision)
@@ -113,14 +127,14 @@ async def _move(js: JetStreamContext, bucket: KeyValue, bookmark: Bookmark) -> i
 
 
 async def _checked(js: JetStreamContext, entry: KeyValue.Entry) -> Bookmark:
-    """The bookmark in the entry. Raises Unusable if it is none, or of another stream."""
+    """The bookmark in the entry. Raises UnusableBookmark if it can't be read or does not fit."""
     try:
         bookmark = Bookmark.model_validate_json(entry.value or b"")
         message = await _message(js, bookmark.sequence)
     except (ValidationError, NotFoundError) as error:
         raise _unusable(error) from error
     if (message.headers or {}).get(api.Header.MSG_ID.value) != bookmark.message_id:
-        raise Unusable("it was set in another stream")
+        raise UnusableBookmark("it was set in another stream")
     return bookmark
 
 
@@ -128,5 +142,5 @@ async def _message(js: JetStreamContext, sequence: int) -> api.RawStreamMsg:
     return await js.get_msg(TICKETS.name, seq=sequence, direct=True)
 
 
-def _unusable(error: Exception) -> Unusable:
-    return Unusable(f"{type(error).__name__}: {error}")
+def _unusable(error: Exception) -> UnusableBookmark:
+    return UnusableBookmark(f"{type(error).__name__}: {error}")

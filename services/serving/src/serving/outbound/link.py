@@ -1,4 +1,4 @@
-"""The connection to NATS that the HTTP side works through: it comes and goes, HTTP stays."""
+"""The connection to NATS that HTTP requests use; there may be none."""
 
 import contextlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Serving's refusals as problems, each with its status."""
+"""The problem, with its HTTP status, that each refusal is answered with."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,18 +6,17 @@ from typing import Any
 
 from service_kit.http.problems import ProblemError
 
-from serving.application.request import KeyReused
+from serving.application.keyed_request import KeyReused
 from serving.application.tickets import StoreUnavailable
+from serving.contract import ticket_to_contract
 from serving.domain.ticket import Refusal, Ticket, UnknownTicket, VersionMismatch, WrongStatus
-from serving.published import published_ticket
 
-RETRY_AFTER = "1"
-"""Seconds."""
+RETRY_AFTER_S = 1
 
 
 @contextlib.contextmanager
 def refusals_as_problems() -> Iterator[None]:
-    """Turn what serving raises into the answer."""
+    """Raise ProblemError in place of a Refusal or StoreUnavailable."""
     try:
         yield
     except (Refusal, StoreUnavailable) as error:
@@ -25,7 +24,7 @@ def refusals_as_problems() -> Iterator[None]:
 
 
 def to_problem(error: Refusal | StoreUnavailable) -> ProblemError:
-    """The answer over HTTP; a ticket that says why comes with it."""
+    """The problem for an error, with the ticket if that says why. Raises one that has none."""
     why = str(error)
     match error:
         case WrongStatus(ticket=ticket):
@@ -37,7 +36,7 @@ def to_problem(error: Refusal | StoreUnavailable) -> ProblemError:
         case StoreUnavailable():
             detail = f"The tickets can't be reached now: {why}."
             return ProblemError(
-                503, "store-unavailable", detail, headers={"Retry-After": RETRY_AFTER}
+                503, "store-unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)}
             )
         case UnknownTicket():
             return ProblemError(404, error.code, why)
@@ -45,4 +44,4 @@ def to_problem(error: Refusal | StoreUnavailable) -> ProblemError:
 
 
 def _json(ticket: Ticket) -> dict[str, Any]:
-    return published_ticket(ticket).model_dump(mode="json")
+    return ticket_to_contract(ticket).model_dump(mode="json")

@@ -1,9 +1,9 @@
-"""A restaurant's queue over HTTP: as it is, and live for the kitchen's screen."""
+"""A restaurant's queue over HTTP: as it is, and as a live feed for the kitchen's screen."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 import comanda_contracts as contracts
 from comanda_contracts.subjects import SLUG_PATTERN
@@ -12,18 +12,19 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 from service_kit.http.sse import EventStream, event
 
-from serving.inbound.http.openapi import LIVE, RESTAURANT, SEQUENCE
+from serving.inbound.http.openapi import QUEUE_FEED_RESPONSES, RESTAURANT, SEQUENCE
 from serving.inbound.http.problems import refusals_as_problems
-from serving.published import Changed, News, QueueView, Snapshot
+from serving.inbound.http.queue_view import QueueView
+from serving.queue_updates import QueueSnapshot, QueueUpdate, TicketChange
 
-LAST_SEQUENCE = 2**63 - 1
+SEQUENCE_MAX = 2**63 - 1
 
 Slug = Annotated[str, Path(pattern=SLUG_PATTERN, examples=[RESTAURANT])]
 
 
-Status = Literal["queued", "preparing", "ready"]
-Statuses = Annotated[
-    list[Status],
+OpenStatus = Literal["queued", "preparing", "ready"]
+StatusFilter = Annotated[
+    list[OpenStatus],
     Query(
         alias="status",
         description="only tickets with this status; repeat it for more than one",
@@ -31,7 +32,7 @@ Statuses = Annotated[
     ),
 ]
 LastEventId = Annotated[
-    Annotated[int, Field(ge=0, le=LAST_SEQUENCE)] | None,
+    Annotated[int, Field(ge=0, le=SEQUENCE_MAX)] | None,
     Header(
         alias="Last-Event-ID",
         description="the `id` of the last event that was received",
@@ -39,59 +40,61 @@ LastEventId = Annotated[
     ),
 ]
 
-Queue = Callable[[str], list[contracts.Ticket]]
-"""The tickets of a restaurant that are neither served nor voided. Raises StoreUnavailable."""
+ReadQueue = Callable[[str], list[contracts.Ticket]]
+"""Returns a restaurant's tickets that are neither served nor voided. Raises StoreUnavailable."""
 
-Live = Callable[[str, int | None], AbstractContextManager[AsyncIterator[News | None]]]
-"""The news of a restaurant's queue, after a sequence if one is given; None while nothing happens.
+OpenFeed = Callable[[str, int | None], AbstractContextManager[AsyncIterator[QueueUpdate | None]]]
+"""Opens the feed of a restaurant's queue, after a sequence if one is given.
 
-Raises StoreUnavailable.
+None among the updates is a heartbeat. Raises StoreUnavailable.
 """
 
 
-def queue_routes(queue: Queue, live: Live) -> APIRouter:
+def queue_routes(read_queue: ReadQueue, open_feed: OpenFeed) -> APIRouter:
     """The routes of the queue, below a restaurant."""
     router = APIRouter()
 
-    async def news_of(
+    async def feed(
         restaurant: Slug, last_event_id: LastEventId = None
-    ) -> AsyncIterator[AsyncIterator[News | None]]:
-        """The news for as long as they are read: a refusal comes before the answer begins."""
-        with contextlib.ExitStack() as reading:
+    ) -> AsyncIterator[AsyncIterator[QueueUpdate | None]]:
+        """A feed that is open until the response ends; a refusal comes before the response."""
+        with contextlib.ExitStack() as open_feeds:
             with refusals_as_problems():
-                news = reading.enter_context(live(restaurant, last_event_id))
-            yield news
+                updates = open_feeds.enter_context(open_feed(restaurant, last_event_id))
+            yield updates
 
     @router.get("/queue", response_model=QueueView)
-    async def get_queue(restaurant: Slug, statuses: Statuses = []) -> Response:  # noqa: B006 - FastAPI copies it
+    async def get_queue(restaurant: Slug, statuses: StatusFilter = []) -> Response:  # noqa: B006 - FastAPI copies it
         """The tickets that are neither served nor voided."""
         with refusals_as_problems():
-            tickets = queue(restaurant)
-        wanted = [each for each in tickets if not statuses or each.status in statuses]
-        return Response(_json(wanted), media_type="application/json")
+            tickets = read_queue(restaurant)
+        shown = [each for each in tickets if not statuses or each.status in statuses]
+        return Response(_json(shown), media_type="application/json")
 
-    @router.get("/queue/live", response_class=StreamingResponse, responses=LIVE)
+    @router.get("/queue/live", response_class=StreamingResponse, responses=QUEUE_FEED_RESPONSES)
     async def get_live_queue(
-        news: Annotated[AsyncIterator[News | None], Depends(news_of)],
+        updates: Annotated[AsyncIterator[QueueUpdate | None], Depends(feed)],
     ) -> Response:
         """The queue as it is (`snapshot`), then each ticket that changes (`ticket`).
 
         An event's `id` is where in the stream of tickets it stands. A client that comes back with
         it as `Last-Event-ID` is sent what it missed, or a `snapshot` if that is too much.
         """
-        return EventStream(_event(each) async for each in news)
+        return EventStream(_sse_event(each) async for each in updates)
 
     return router
 
 
-def _event(news: News | None) -> bytes | None:
-    match news:
-        case Snapshot(sequence, tickets):
+def _sse_event(update: QueueUpdate | None) -> bytes | None:
+    match update:
+        case QueueSnapshot(sequence, tickets):
             return event("snapshot", _json(tickets), str(sequence))
-        case Changed(sequence, ticket):
+        case TicketChange(sequence, ticket):
             return event("ticket", ticket.model_dump_json(), str(sequence))
         case None:
             return None
+        case _:
+            assert_never(update)
 
 
 def _json(tickets: Sequence[contracts.Ticket]) -> str:

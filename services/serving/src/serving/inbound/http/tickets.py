@@ -1,4 +1,4 @@
-"""Serving over HTTP: commands in, the changed ticket or a refusal out."""
+"""Tickets over HTTP: commands in, the changed ticket or a refusal out."""
 
 from collections.abc import Awaitable
 from typing import Annotated, Any
@@ -14,27 +14,27 @@ from serving.application.recall_ticket import recall_ticket
 from serving.application.serve_ticket import serve_ticket
 from serving.application.start_ticket import start_ticket
 from serving.application.tickets import Tickets
+from serving.contract import ticket_to_contract
 from serving.domain.ticket import Ticket, TicketId, UnknownTicket
 from serving.inbound.http.openapi import (
     ACTOR,
+    CHANGE_REFUSALS,
+    COMMON_REFUSALS,
     KEY,
-    OF_A_CHANGE,
-    OF_A_TICKET,
-    OF_ANY,
     ORDER_ID,
     ROUND,
+    TICKET_REFUSALS,
 )
 from serving.inbound.http.problems import refusals_as_problems
-from serving.inbound.http.queue import Live, Queue, Slug, queue_routes
-from serving.published import published_ticket
+from serving.inbound.http.queue import OpenFeed, ReadQueue, Slug, queue_routes
 
-LAST_ROUND = 1_000
-"""More rounds than any order has: a greater number is a mistake."""
+ROUND_MAX = 1_000
+"""No order has so many rounds: a greater number is a mistake."""
 
 NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
 OrderId = Annotated[UUID, Path(examples=[ORDER_ID])]
-RoundNumber = Annotated[int, Path(ge=1, le=LAST_ROUND, examples=[ROUND])]
+RoundNumber = Annotated[int, Path(ge=1, le=ROUND_MAX, examples=[ROUND])]
 Actor = Annotated[
     Annotated[str, StringConstraints(max_length=80, pattern=NO_CONTROL_CHARACTERS)] | None,
     Header(alias="Comanda-Actor", description="who does it, for the timeline", examples=[ACTOR]),
@@ -79,21 +79,21 @@ Command = Annotated[ChangeTicket, Depends(_command)]
 def routes(
     *,
     tickets: Tickets,
-    queue: Queue,
-    live: Live,
+    read_queue: ReadQueue,
+    open_feed: OpenFeed,
     clock: Clock,
     new_id: NewId,
 ) -> APIRouter:
     """The routes of serving."""
-    router = APIRouter(prefix="/v1/restaurants/{restaurant}", responses=OF_ANY)
-    router.include_router(queue_routes(queue, live))
+    router = APIRouter(prefix="/v1/restaurants/{restaurant}", responses=COMMON_REFUSALS)
+    router.include_router(queue_routes(read_queue, open_feed))
     ticket = "/orders/{order_id}/rounds/{round}"
     change: dict[str, Any] = {
         "response_model": contracts.Ticket,
-        "responses": OF_A_CHANGE,
+        "responses": CHANGE_REFUSALS,
     }
 
-    @router.get(ticket, response_model=contracts.Ticket, responses=OF_A_TICKET)
+    @router.get(ticket, response_model=contracts.Ticket, responses=TICKET_REFUSALS)
     async def get_ticket(ticket_id: Id) -> Response:
         """The ticket as it is."""
 
@@ -103,35 +103,35 @@ def routes(
                 raise UnknownTicket(ticket_id)
             return stored.ticket
 
-        return await _answer(find())
+        return await _respond(find())
 
     @router.post(f"{ticket}/start", **change)
     async def post_start(command: Command) -> Response:
         """Begin to make a round that is queued; else 409, with the `ticket` as it is."""
-        return await _answer(start_ticket(command, tickets=tickets, clock=clock, new_id=new_id))
+        return await _respond(start_ticket(command, tickets=tickets, clock=clock, new_id=new_id))
 
     @router.post(f"{ticket}/ready", **change)
     async def post_ready(command: Command) -> Response:
         """Put a round that is being prepared on the pass; else 409, with the `ticket` as it is."""
-        return await _answer(mark_ready(command, tickets=tickets, clock=clock, new_id=new_id))
+        return await _respond(mark_ready(command, tickets=tickets, clock=clock, new_id=new_id))
 
     @router.post(f"{ticket}/recall", **change)
     async def post_recall(command: Command) -> Response:
         """Take a round that is ready back from the pass; else 409, with the `ticket` as it is."""
-        return await _answer(recall_ticket(command, tickets=tickets, clock=clock, new_id=new_id))
+        return await _respond(recall_ticket(command, tickets=tickets, clock=clock, new_id=new_id))
 
     @router.post(f"{ticket}/serve", **change)
     async def post_serve(command: Command) -> Response:
         """Carry a round that is ready to the guest; else 409, with the `ticket` as it is."""
-        return await _answer(serve_ticket(command, tickets=tickets, clock=clock, new_id=new_id))
+        return await _respond(serve_ticket(command, tickets=tickets, clock=clock, new_id=new_id))
 
     return router
 
 
-async def _answer(asked: Awaitable[Ticket]) -> Response:
-    """The ticket as JSON, its version as ETag; or a problem."""
+async def _respond(pending_ticket: Awaitable[Ticket]) -> Response:
+    """Respond with the ticket as JSON and its version as ETag. Raises ProblemError."""
     with refusals_as_problems():
-        ticket = await asked
-    content = published_ticket(ticket).model_dump_json()
+        ticket = await pending_ticket
+    content = ticket_to_contract(ticket).model_dump_json()
     headers = {"ETag": f'"{ticket.version}"'}
     return Response(content, headers=headers, media_type="application/json")

@@ -1,4 +1,4 @@
-"""News of orders from NATS: rounds that become tickets, and rounds not wanted any more."""
+"""QueueUpdate of orders from NATS: rounds that become tickets, and rounds not wanted any more."""
 
 import asyncio
 from collections.abc import Sequence
@@ -32,16 +32,16 @@ TRACE_HEADERS = ("traceparent", "tracestate")
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
-    """What one message asks of the kitchen: tickets to queue, and then some of them to void."""
+class KitchenRequest:
+    """One message as commands to the kitchen: tickets to queue, then those of them to void."""
 
     received: Received
-    queue: Sequence[QueueTicket]
-    void: Sequence[ChangeTicket] = ()
+    to_queue: Sequence[QueueTicket]
+    to_void: Sequence[ChangeTicket] = ()
 
 
 def orders_consumer(client: Client, *, tickets: Tickets, clock: Clock, new_id: NewId) -> Consumer:
-    """The durable consumer of the orders' events that ask the kitchen for something."""
+    """The durable consumer of the events of orders that are of concern to the kitchen."""
     return Consumer(
         stream=ORDERS,
         durable=SERVICE,
@@ -49,11 +49,11 @@ def orders_consumer(client: Client, *, tickets: Tickets, clock: Clock, new_id: N
             subjects.order("*", "*", event)
             for event in ("placed", "items-added", "cancellation-requested")
         ),
-        handler=partial(hear_orders, client=client, tickets=tickets, clock=clock, new_id=new_id),
+        handler=partial(handle_orders, client=client, tickets=tickets, clock=clock, new_id=new_id),
     )
 
 
-async def hear_orders(
+async def handle_orders(
     batch: Sequence[Received],
     *,
     client: Client,
@@ -61,25 +61,26 @@ async def hear_orders(
     clock: Clock,
     new_id: NewId,
 ) -> None:
-    """Queue a ticket for each round, and void those that are not wanted. Safe to repeat.
+    """Queue a ticket for each round, and void the tickets of cancelled rounds. Safe to repeat.
 
-    A message is acknowledged once what it asks for is stored; the others come again. What no ticket
-    can be made of is set aside on the dead-letter stream. Raises the first failure to store.
+    Each message is acknowledged once its commands are stored; the others come again. A message that
+    no ticket can be made of goes to the dead-letter stream. Raises the first failure to store, once
+    all other messages are done with.
     """
-    heard, unusable = [], []
+    requests, dead_letters = [], []
     for received in batch:
         try:
-            heard.append(_heard(received))
+            requests.append(kitchen_request(received))
         except Unreadable as error:
-            unusable.append(DeadLetter(received.message, str(error)))
-    if unusable:
-        await set_aside(client, SERVICE, unusable)
-    asked = [command for each in heard for command in each.queue]
-    failures = iter(await queue_tickets(asked, tickets=tickets, clock=clock, new_id=new_id))
+            dead_letters.append(DeadLetter(received.message, str(error)))
+    if dead_letters:
+        await set_aside(client, SERVICE, dead_letters)
+    to_queue = [command for each in requests for command in each.to_queue]
+    failures = iter(await queue_tickets(to_queue, tickets=tickets, clock=clock, new_id=new_id))
     outcomes = await asyncio.gather(
         *(
-            _finish(each, [next(failures) for _ in each.queue], tickets, clock, new_id)
-            for each in heard
+            _finish(each, [next(failures) for _ in each.to_queue], tickets, clock, new_id)
+            for each in requests
         ),
         return_exceptions=True,
     )
@@ -89,32 +90,36 @@ async def hear_orders(
 
 
 async def _finish(
-    heard: _Heard,
+    request: KitchenRequest,
     failures: Sequence[StoreUnavailable | None],
     tickets: Tickets,
     clock: Clock,
     new_id: NewId,
 ) -> None:
-    """Void what is not wanted, once its tickets are there; then the message is done with."""
+    """Void the request's tickets and acknowledge its message.
+
+    `failures` says of each of its tickets whether it could be queued; raises the first of them.
+    """
     for failure in filter(None, failures):
         raise failure
-    with traced(heard.received.message.headers):
-        for command in heard.void:
+    with traced(request.received.message.headers):
+        for command in request.to_void:
             await void_ticket(command, tickets=tickets, clock=clock, new_id=new_id)
-    await heard.received.message.ack()
+    await request.received.message.ack()
 
 
-def _heard(received: Received) -> _Heard:
-    """What the message asks for. Raises Unreadable if that can't be done for any kitchen."""
+def kitchen_request(received: Received) -> KitchenRequest:
+    """The commands that follow from an event. Raises Unreadable if it is not of the kitchen."""
     match received.event:
         case OrderPlaced(order=order):
-            return _Heard(received, [_queue(received, order, 1)])
+            return KitchenRequest(received, [_queue(received, order, 1)])
         case ItemsAdded(order=order, round=number):
-            return _Heard(received, [_queue(received, order, number)])
+            return KitchenRequest(received, [_queue(received, order, number)])
         case CancellationRequested(order=order) as event:
             rounds = order.cancellation.rounds if order.cancellation else ()
-            queue = [_queue(received, order, number) for number in rounds]
-            return _Heard(received, queue, [_void(event, each.ticket, received) for each in queue])
+            to_queue = [_queue(received, order, number) for number in rounds]
+            to_void = [_void(event, each.ticket, received) for each in to_queue]
+            return KitchenRequest(received, to_queue, to_void)
         case event:
             raise Unreadable(f"{event.TYPE} does not belong on {received.message.subject}")
 
@@ -126,7 +131,7 @@ def _queue(received: Received, order: Order, number: int) -> QueueTicket:
 
 
 def _void(event: CancellationRequested, ticket: Ticket, received: Received) -> ChangeTicket:
-    """The request is named by the event, so that the event heard twice is one request."""
+    """The event's id is the command's key, so that one delivered twice has one effect."""
     event_id = (received.message.headers or {}).get("ce-id")
     key = f"message/{event_id}" if event_id else None
     return ChangeTicket(ticket_id=ticket.id, actor=event.actor, request_key=key)

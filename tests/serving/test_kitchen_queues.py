@@ -1,4 +1,4 @@
-"""The queue in memory, following a real stream."""
+"""The queues in memory, following a real stream."""
 
 import asyncio
 import contextlib
@@ -13,13 +13,13 @@ from service_kit.nats.jetstream import connected
 from service_kit.nats.set_up import set_up_stream
 from service_kit.runtime.components import Component, Ready, running
 from serving.application.tickets import NewTicket, StoreUnavailable
+from serving.contract import ticket_to_contract
 from serving.domain.ticket import Ticket
-from serving.outbound import following as follower
-from serving.outbound.following import MessagesMissed
+from serving.outbound import stream_follower
+from serving.outbound.kitchen_queues import KitchenQueues
 from serving.outbound.link import Link
-from serving.outbound.queue import Queue
+from serving.outbound.stream_follower import MessagesMissed
 from serving.outbound.ticket_stream import TicketStream
-from serving.published import published_ticket
 from uuid_utils.compat import uuid7
 
 from tests.serving.builders import NOON, a_restaurant, a_ticket, queued
@@ -27,28 +27,28 @@ from tests.support.eventually import eventually
 
 
 @contextlib.asynccontextmanager
-async def following(url: str) -> AsyncIterator[tuple[Queue, Component]]:
-    """A queue that is kept up to date, as one replica of the service does it."""
+async def running_queues(url: str) -> AsyncIterator[tuple[KitchenQueues, Component]]:
+    """The queues of one replica of the service, kept up to date."""
     link = Link()
-    queue = Queue(link)
+    queues = KitchenQueues(link)
 
     async def keep(ready: Ready) -> None:
         async with connected([url], "test") as client:
             await set_up_stream(client.jetstream(), TICKETS, replicas=1)
             with link.over(client):
-                await queue.follow(client, ready)
+                await queues.keep_up_to_date(client, ready)
 
     component = Component("queue", keep)
     async with running([component]):
-        yield queue, component
+        yield queues, component
 
 
-async def shown(queue: Queue, restaurant: str, *tickets: Ticket) -> None:
+async def shown(queues: KitchenQueues, restaurant: str, *tickets: Ticket) -> None:
     """Wait until the queue shows these tickets."""
 
     async def same() -> bool:
         with contextlib.suppress(StoreUnavailable):
-            return queue.of(restaurant) == [published_ticket(ticket) for ticket in tickets]
+            return queues.of(restaurant) == [ticket_to_contract(ticket) for ticket in tickets]
         return False
 
     await eventually(same)
@@ -81,15 +81,15 @@ async def test_what_is_queued_and_changed_is_shown(
     nats_url: str, client: Client, restaurant: str
 ) -> None:
     ticket = a_ticket(restaurant=restaurant)
-    async with following(nats_url) as (queue, _):
+    async with running_queues(nats_url) as (queues, _):
         await add(client, ticket)
-        await shown(queue, restaurant, ticket)
+        await shown(queues, restaurant, ticket)
 
         started = await move(client, ticket, "start")
-        await shown(queue, restaurant, started)
+        await shown(queues, restaurant, started)
 
         await move(client, started, "ready", "serve")
-        await shown(queue, restaurant)
+        await shown(queues, restaurant)
 
 
 async def test_an_empty_stream_is_caught_up_with_at_once(
@@ -97,10 +97,10 @@ async def test_an_empty_stream_is_caught_up_with_at_once(
 ) -> None:
     server = new_nats_server()
 
-    async with following(server.url) as (queue, component):
+    async with running_queues(server.url) as (queues, component):
         await is_ready(component)
 
-        assert queue.of("la-piazza") == []
+        assert queues.of("la-piazza") == []
 
 
 async def test_a_new_replica_is_ready_only_with_the_whole_backlog(
@@ -111,18 +111,18 @@ async def test_a_new_replica_is_ready_only_with_the_whole_backlog(
     await move(client, tickets[0], "start", "ready", "serve")
     last = await move(client, tickets[-1], "start")
 
-    async with following(nats_url) as (queue, component):
+    async with running_queues(nats_url) as (queues, component):
         await is_ready(component)
 
-        assert queue.of(restaurant) == [
-            published_ticket(ticket) for ticket in [*tickets[1:-1], last]
+        assert queues.of(restaurant) == [
+            ticket_to_contract(ticket) for ticket in [*tickets[1:-1], last]
         ]
-        assert queue.length(TicketStatus.QUEUED) >= 1998
+        assert queues.length(TicketStatus.QUEUED) >= 1998
 
 
 async def test_every_replica_shows_the_same(nats_url: str, client: Client, restaurant: str) -> None:
     tickets = [a_ticket(restaurant=restaurant) for _ in range(10)]
-    async with following(nats_url) as (one, _), following(nats_url) as (other, _):
+    async with running_queues(nats_url) as (one, _), running_queues(nats_url) as (other, _):
         await add(client, *tickets)
 
         await shown(one, restaurant, *tickets)
@@ -134,21 +134,21 @@ async def test_while_the_server_is_gone_the_queue_says_so_and_then_catches_up(
 ) -> None:
     server = new_nats_server()
     first, second = a_ticket(), a_ticket()
-    async with following(server.url) as (queue, component):
+    async with running_queues(server.url) as (queues, component):
         async with connected([server.url], "test") as client:
             await is_ready(component)
             await add(client, first)
-        await shown(queue, "la-piazza", first)
+        await shown(queues, "la-piazza", first)
 
         await asyncio.to_thread(server.kill)
         await eventually(lambda: _not_ready(component))
         with pytest.raises(StoreUnavailable):
-            queue.of("la-piazza")
+            queues.of("la-piazza")
 
         await asyncio.to_thread(server.start)
         async with connected([server.url], "test") as client:
             await add(client, second)
-        await shown(queue, "la-piazza", first, second)
+        await shown(queues, "la-piazza", first, second)
         await is_ready(component)
 
 
@@ -159,15 +159,15 @@ async def _not_ready(component: Component) -> bool:
 async def test_the_queue_is_unavailable_the_moment_the_connection_is_lost(
     new_nats_server: Callable[[], Nats], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follower, "PATIENCE", 600.0)  # not by the server's silence
+    monkeypatch.setattr(stream_follower, "SILENCE_TIMEOUT_S", 600.0)  # not by the server's silence
     server = new_nats_server()
-    async with following(server.url) as (queue, component):
+    async with running_queues(server.url) as (queues, component):
         await is_ready(component)
         await asyncio.to_thread(server.kill)
 
         async def unavailable() -> bool:
             try:
-                queue.of("la-piazza")
+                queues.of("la-piazza")
             except StoreUnavailable:
                 return True
             return False
@@ -179,7 +179,7 @@ async def test_a_queue_that_missed_a_message_is_built_anew(
     new_nats_server: Callable[[], Nats],
 ) -> None:
     server = new_nats_server()
-    queue = Queue(Link())
+    queues = KitchenQueues(Link())
     caught_up = asyncio.Event()
 
     def ready(failing: str | None = None) -> None:
@@ -187,13 +187,13 @@ async def test_a_queue_that_missed_a_message_is_built_anew(
 
     async with connected([server.url], "test") as client:
         await set_up_stream(client.jetstream(), TICKETS, replicas=1)
-        following = asyncio.create_task(queue.follow(client, ready))
+        keeping = asyncio.create_task(queues.keep_up_to_date(client, ready))
         await caught_up.wait()
 
         await _say_that_messages_were_sent(client, 1)
 
         with pytest.raises(MessagesMissed, match="0 messages came of 1"):
-            await asyncio.wait_for(following, 60)
+            await asyncio.wait_for(keeping, 60)
 
 
 async def test_following_ends_when_it_is_told_to_even_while_messages_arrive(
@@ -203,11 +203,11 @@ async def test_following_ends_when_it_is_told_to_even_while_messages_arrive(
     async with connected([url], "test") as client:
         for _ in range(20):
             restaurant = a_restaurant()
-            async with following(url) as (queue, component):
+            async with running_queues(url) as (queues, component):
                 await is_ready(component)
                 tickets = [a_ticket(restaurant=restaurant) for _ in range(100)]
                 adding = asyncio.create_task(add(client, *tickets))
-                while not queue.of(restaurant):
+                while not queues.of(restaurant):
                     await asyncio.sleep(0)
                 # here the queue is told to end
             await adding

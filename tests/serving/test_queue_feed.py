@@ -1,4 +1,4 @@
-"""The live queue of the service as it is run, read by screens over HTTP."""
+"""The feed of a queue, from the service as it is run, read by screens over HTTP."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ import pytest
 from comanda_contracts.streams import TICKETS
 from comanda_local.servers import Nats
 from prometheus_client import REGISTRY
-from service_kit.http import live_feed as live
+from service_kit.http import live_feed
 from service_kit.http.server import SHUTDOWN_GRACE_S
 from service_kit.nats.jetstream import connected
 from serving.domain.ticket import TicketLine
@@ -21,7 +21,7 @@ from serving.domain.ticket import TicketLine
 from tests.serving.builders import NOON, a_ticket, cancellation_requested
 from tests.serving.running import Kitchen, NewService, in_this_process
 from tests.serving.screen import Event, watching
-from tests.serving.test_queue import add, move
+from tests.serving.test_kitchen_queues import add, move
 from tests.support.eventually import eventually
 
 RESTAURANT = "la-piazza"
@@ -59,7 +59,7 @@ async def _shows(kitchen: Kitchen, order: contracts.Order) -> bool:
     return str(order.order_id) in await kitchen.queue()
 
 
-async def test_the_snapshot_is_the_queue_as_it_is_asked_for(kitchen: Kitchen) -> None:
+async def test_the_snapshot_is_the_queue_as_it_is_read(kitchen: Kitchen) -> None:
     for order in [await kitchen.order() for _ in range(3)]:
         await eventually(lambda order=order: _shows(kitchen, order))  # type: ignore[misc]
 
@@ -200,11 +200,11 @@ async def _readers(http: httpx.AsyncClient, number: int) -> bool:
 async def test_while_nothing_happens_the_feed_says_that_it_is_alive(
     new_nats_server: Callable[[], Nats], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "HEARTBEAT_INTERVAL_S", 0.05)
+    monkeypatch.setattr(live_feed, "HEARTBEAT_INTERVAL_S", 0.05)
     async with in_this_process(new_nats_server().url) as url, watching(url) as screen:
         await screen.next()
 
-        comments = [await screen.next_part() for _ in range(3)]
+        comments = [await screen.next_event_or_comment() for _ in range(3)]
 
     assert comments == [Event(comment="ping")] * 3
 
@@ -246,7 +246,7 @@ async def test_a_reader_too_slow_to_follow_is_sent_away_and_can_come_back(
     new_nats_server: Callable[[], Nats], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nats = new_nats_server()
-    monkeypatch.setattr(live, "READER_LAG_MAX_CHANGES", 20)
+    monkeypatch.setattr(live_feed, "READER_LAG_MAX_CHANGES", 20)
     lines = tuple(
         TicketLine(sku=f"sku-{number}", name="Margherita", quantity=1, note="x" * 200)
         for number in range(200)

@@ -1,14 +1,10 @@
-"""Tickets in the words of the published contracts, and back; and what is new of them."""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+"""The mapping between serving's domain and the published contracts, in both directions."""
 
 import comanda_contracts as contracts
-from pydantic import BaseModel
 
 from serving.domain import ticket as domain
 
-EVENTS: dict[type[domain.TicketEvent], type[contracts.TicketEvent]] = {
+EVENT_MODELS: dict[type[domain.TicketEvent], type[contracts.TicketEvent]] = {
     domain.TicketQueued: contracts.TicketQueued,
     domain.TicketStarted: contracts.TicketStarted,
     domain.TicketReady: contracts.TicketReady,
@@ -19,20 +15,20 @@ EVENTS: dict[type[domain.TicketEvent], type[contracts.TicketEvent]] = {
 }
 
 
-def published_ticket(ticket: domain.Ticket) -> contracts.Ticket:
-    """A ticket as others see it."""
+def ticket_to_contract(ticket: domain.Ticket) -> contracts.Ticket:
+    """The published model of a ticket."""
     return contracts.Ticket.model_validate(ticket, from_attributes=True)
 
 
-def published_event(event: domain.TicketEvent) -> contracts.TicketEvent:
-    """An event as others see it."""
-    return EVENTS[type(event)](
-        ticket=published_ticket(event.ticket), at=event.at, actor=event.actor
+def event_to_contract(event: domain.TicketEvent) -> contracts.TicketEvent:
+    """The published model of an event."""
+    return EVENT_MODELS[type(event)](
+        ticket=ticket_to_contract(event.ticket), at=event.at, actor=event.actor
     )
 
 
-def ticket_from(published: contracts.Ticket) -> domain.Ticket:
-    """A ticket as it was published."""
+def ticket_from_contract(published: contracts.Ticket) -> domain.Ticket:
+    """The ticket that a published model describes."""
     return domain.Ticket(
         restaurant=published.restaurant,
         order_id=published.order_id,
@@ -52,28 +48,3 @@ def ticket_from(published: contracts.Ticket) -> domain.Ticket:
         ready_at=published.ready_at,
         served_at=published.served_at,
     )
-
-
-class QueueView(BaseModel):
-    """What a kitchen has to do, oldest first."""
-
-    tickets: list[contracts.Ticket]
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A restaurant's queue as it was at this sequence of the stream."""
-
-    sequence: int
-    tickets: Sequence[contracts.Ticket]
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A ticket as the event at this sequence of the stream left it."""
-
-    sequence: int
-    ticket: contracts.Ticket
-
-
-News = Snapshot | Changed

@@ -1,4 +1,4 @@
-"""Doing what a client asks once, however often the client asks for it."""
+"""Requests that carry a key, so that one that is repeated has one effect."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from serving.domain.ticket import Refusal
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A client's request by the name that its key gives it; `change` is what it asks for.
+class KeyedRequest:
+    """A client's request, named by its key; `change` is the verb and the version it expects.
 
-    It is kept with the event that it leads to, so the event tells whose it is, for as long as the
-    store keeps the ticket's events. The name is a digest, for others can read the events.
+    It is stored with the event that it leads to, and so is known for as long as the store keeps the
+    ticket's events. The name is a digest of the key, since others can read the events.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Request:
 
 
 class KeyReused(Refusal):
-    """The key names another request for the ticket already."""
+    """The key was used for another change of the ticket."""
 
     code = "idempotency-key-reused"
 

@@ -1,4 +1,4 @@
-"""The fold of the stream's messages into the queues."""
+"""The fold of the stream's messages into the open tickets."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,10 +10,10 @@ from comanda_contracts import TicketStatus, seal
 from comanda_contracts.envelope import Message
 from hypothesis import given
 from hypothesis import strategies as st
+from serving.contract import event_to_contract, ticket_to_contract
 from serving.domain.ticket import Ticket, TicketEvent, WrongStatus
 from serving.outbound.bookmarks import Bookmark
-from serving.outbound.kitchen import Kitchen
-from serving.published import published_event, published_ticket
+from serving.outbound.open_tickets import OpenTickets
 from uuid_utils.compat import uuid7
 
 from tests.serving.builders import NOON, a_ticket, queued
@@ -21,26 +21,26 @@ from tests.serving.test_ticket import COMMANDS
 
 
 def message(event: TicketEvent) -> Message:
-    return seal(published_event(event), event_id=uuid7())
+    return seal(event_to_contract(event), event_id=uuid7())
 
 
-def feed(kitchen: Kitchen, *events: TicketEvent) -> None:
+def feed(open_tickets: OpenTickets, *events: TicketEvent) -> None:
     """Apply the events as the next messages of the stream."""
     for event in events:
-        apply(kitchen, kitchen.sequence + 1, message(event))
+        apply(open_tickets, open_tickets.sequence + 1, message(event))
 
 
-def apply(kitchen: Kitchen, sequence: int, sealed: Message) -> None:
-    kitchen.apply(sequence, sealed.subject, sealed.headers, sealed.body)
+def apply(open_tickets: OpenTickets, sequence: int, sealed: Message) -> None:
+    open_tickets.apply(sequence, sealed.subject, sealed.headers, sealed.body)
 
 
 def test_the_queue_shows_each_ticket_as_its_last_event_left_it() -> None:
-    kitchen, ticket = Kitchen(), a_ticket()
+    open_tickets, ticket = OpenTickets(), a_ticket()
     started = ticket.start(at=NOON)
 
-    feed(kitchen, queued(ticket), started)
+    feed(open_tickets, queued(ticket), started)
 
-    assert kitchen.of("la-piazza") == [published_ticket(started.ticket)]
+    assert open_tickets.of("la-piazza") == [ticket_to_contract(started.ticket)]
 
 
 def test_what_was_ordered_first_comes_first_then_by_order_and_round() -> None:
@@ -51,43 +51,43 @@ def test_what_was_ordered_first_comes_first_then_by_order_and_round() -> None:
         a_ticket(order_id=early, round=2),
         a_ticket(order_id=late, round=2),
     ]
-    kitchen = Kitchen()
+    open_tickets = OpenTickets()
 
-    feed(kitchen, *(queued(ticket) for ticket in reversed(in_turn)))
+    feed(open_tickets, *(queued(ticket) for ticket in reversed(in_turn)))
 
-    assert kitchen.of("la-piazza") == [published_ticket(ticket) for ticket in in_turn]
+    assert open_tickets.of("la-piazza") == [ticket_to_contract(ticket) for ticket in in_turn]
 
 
 def test_a_restaurant_sees_its_own_tickets_only() -> None:
-    kitchen, ticket = Kitchen(), a_ticket()
+    open_tickets, ticket = OpenTickets(), a_ticket()
 
-    feed(kitchen, queued(ticket), queued(replace(ticket, restaurant="da-mario")))
+    feed(open_tickets, queued(ticket), queued(replace(ticket, restaurant="da-mario")))
 
-    assert kitchen.of("la-piazza") == [published_ticket(ticket)]
-    assert kitchen.of("nowhere") == []
+    assert open_tickets.of("la-piazza") == [ticket_to_contract(ticket)]
+    assert open_tickets.of("nowhere") == []
 
 
 @pytest.mark.parametrize(
     "commands", [["start", "ready", "serve"], ["start", "ready", "serve", "void"], ["void"]]
 )
 def test_a_ticket_that_is_served_or_voided_leaves_the_queue(commands: list[str]) -> None:
-    kitchen, ticket = Kitchen(), a_ticket()
-    feed(kitchen, queued(ticket))
+    open_tickets, ticket = OpenTickets(), a_ticket()
+    feed(open_tickets, queued(ticket))
 
     for command in commands:
         event = COMMANDS[command](ticket)
         ticket = event.ticket
-        feed(kitchen, event)
+        feed(open_tickets, event)
 
-    assert kitchen.of("la-piazza") == []
+    assert open_tickets.of("la-piazza") == []
 
 
 def test_a_ticket_stays_when_its_voiding_was_refused() -> None:
-    kitchen, started = Kitchen(), a_ticket().start(at=NOON)
+    open_tickets, started = OpenTickets(), a_ticket().start(at=NOON)
 
-    feed(kitchen, started, started.ticket.void(at=NOON))
+    feed(open_tickets, started, started.ticket.void(at=NOON))
 
-    assert [ticket.version for ticket in kitchen.of("la-piazza")] == [3]
+    assert [ticket.version for ticket in open_tickets.of("la-piazza")] == [3]
 
 
 @pytest.mark.parametrize(
@@ -101,26 +101,26 @@ def test_a_ticket_stays_when_its_voiding_was_refused() -> None:
 def test_a_message_that_makes_no_sense_is_left_out_and_does_not_stop_the_queue(
     subject: str, body: bytes
 ) -> None:
-    kitchen, ticket = Kitchen(), a_ticket()
+    open_tickets, ticket = OpenTickets(), a_ticket()
 
-    kitchen.apply(1, subject, {"ce-type": "comanda.ticket.queued.v1"}, body)
-    feed(kitchen, queued(ticket))
+    open_tickets.apply(1, subject, {"ce-type": "comanda.ticket.queued.v1"}, body)
+    feed(open_tickets, queued(ticket))
 
-    assert kitchen.of("la-piazza") == [published_ticket(ticket)]
+    assert open_tickets.of("la-piazza") == [ticket_to_contract(ticket)]
 
 
 def test_the_length_is_counted_by_status_over_all_restaurants() -> None:
-    kitchen = Kitchen()
+    open_tickets = OpenTickets()
 
     feed(
-        kitchen,
+        open_tickets,
         queued(a_ticket()),
         queued(a_ticket(restaurant="da-mario")),
         a_ticket().start(at=NOON),
     )
 
-    assert kitchen.count(TicketStatus.QUEUED) == 2
-    assert kitchen.count(TicketStatus.PREPARING) == 1
+    assert open_tickets.count(TicketStatus.QUEUED) == 2
+    assert open_tickets.count(TicketStatus.PREPARING) == 1
 
 
 @st.composite
@@ -144,14 +144,14 @@ def test_messages_that_come_again_late_change_nothing(
     history: tuple[list[Ticket], list[Message]], data: st.DataObject
 ) -> None:
     tickets, stream = history
-    kitchen = Kitchen()
+    open_tickets = OpenTickets()
 
     for sequence, sealed in enumerate(stream, start=1):
-        apply(kitchen, sequence, sealed)
+        apply(open_tickets, sequence, sealed)
         again = data.draw(st.integers(1, sequence))
-        apply(kitchen, again, stream[again - 1])
+        apply(open_tickets, again, stream[again - 1])
 
-    assert kitchen.of("la-piazza") == _in_the_kitchen(tickets)
+    assert open_tickets.of("la-piazza") == _still_open(tickets)
 
 
 @given(histories(), st.data())
@@ -165,7 +165,7 @@ def test_the_open_tickets_at_any_bookmark_and_what_comes_after_make_the_same_que
         for sequence, each in enumerate(stream, start=1)
     }
     marks = sorted(data.draw(st.sets(st.integers(1, len(stream)), min_size=1, max_size=3)))
-    whole = resumed = Kitchen()
+    whole = resumed = OpenTickets()
 
     for sequence, sealed in messages.items():
         apply(whole, sequence, sealed)
@@ -173,31 +173,31 @@ def test_the_open_tickets_at_any_bookmark_and_what_comes_after_make_the_same_que
             apply(resumed, sequence, sealed)
         if sequence in marks:
             assert resumed.bookmark() == whole.bookmark()
-            resumed = _gone_on_from(resumed.bookmark(), messages)
+            resumed = _continued_after(resumed.bookmark(), messages)
 
     assert resumed.of("la-piazza") == whole.of("la-piazza")
     assert resumed.bookmark() == whole.bookmark()
 
 
-def _gone_on_from(bookmark: Bookmark | None, messages: Mapping[int, Message]) -> Kitchen:
-    """A kitchen that knows nothing but the bookmark and what it names."""
+def _continued_after(bookmark: Bookmark | None, messages: Mapping[int, Message]) -> OpenTickets:
+    """The open tickets, made of nothing but the bookmark and the messages that it names."""
     assert bookmark is not None
-    kitchen = Kitchen()
+    open_tickets = OpenTickets()
     for sequence in bookmark.open:
-        apply(kitchen, sequence, messages[sequence])
-    kitchen.go_on_from(bookmark)
-    return kitchen
+        apply(open_tickets, sequence, messages[sequence])
+    open_tickets.continue_after(bookmark)
+    return open_tickets
 
 
 def test_where_the_last_message_has_no_name_there_is_nothing_to_go_on_from() -> None:
-    kitchen = Kitchen()
-    feed(kitchen, queued(a_ticket()))
+    open_tickets = OpenTickets()
+    feed(open_tickets, queued(a_ticket()))
 
-    kitchen.apply(2, "tickets.v1.la-piazza.o.1.queued", {}, b"{}")
+    open_tickets.apply(2, "tickets.v1.la-piazza.o.1.queued", {}, b"{}")
 
-    assert kitchen.bookmark() is None
+    assert open_tickets.bookmark() is None
 
 
-def _in_the_kitchen(tickets: list[Ticket]) -> list[object]:
-    gone = {"served", "voided"}
-    return [published_ticket(ticket) for ticket in tickets if ticket.status not in gone]
+def _still_open(tickets: list[Ticket]) -> list[object]:
+    closed = {"served", "voided"}
+    return [ticket_to_contract(ticket) for ticket in tickets if ticket.status not in closed]

@@ -1,0 +1,157 @@
+"""The queues of all kitchens: kept in memory by following TICKETS."""
+
+import contextlib
+import math
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
+
+import structlog
+from comanda_contracts import Ticket, TicketStatus
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from prometheus_client import Gauge
+from service_kit.http.live_feed import READER_LAG_MAX_CHANGES, Reader
+from service_kit.nats.jetstream import jetstream
+from service_kit.runtime.components import Ready
+
+from serving.application.tickets import StoreUnavailable
+from serving.outbound.bookmarks import (
+    Bookmark,
+    UnusableBookmark,
+    load_bookmark,
+    load_open_tickets,
+)
+from serving.outbound.link import Link
+from serving.outbound.open_tickets import OpenTickets, is_open
+from serving.outbound.stream_follower import follow_stream
+from serving.outbound.ticket_changes import TicketChanges, TicketMessage
+from serving.queue_updates import QueueSnapshot, QueueUpdate, TicketChange
+
+log = structlog.get_logger()
+
+LENGTH = Gauge("comanda_serving_tickets", "Tickets in the queues, by status", ["status"])
+
+
+class KitchenQueues:
+    """Each restaurant's queue, as of the last message that came."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._current: tuple[OpenTickets, TicketChanges] | None = None
+        self._is_closed = False
+
+    def of(self, restaurant: str) -> list[Ticket]:
+        """The restaurant's tickets that are neither served nor voided, oldest first.
+
+        Raises StoreUnavailable until the stream has been read to its end, and while it can't be
+        reached.
+        """
+        open_tickets, _ = self._up_to_date()
+        return open_tickets.of(restaurant)
+
+    @contextlib.contextmanager
+    def feed(
+        self, restaurant: str, after: int | None
+    ) -> Iterator[AsyncIterator[QueueUpdate | None]]:
+        """The updates of a restaurant's queue: a snapshot, then each change of a ticket.
+
+        With a sequence as `after`, the feed begins with the changes after it instead, unless they
+        are too many, or too old to be still known. None among the updates is a heartbeat.
+
+        The feed ends when the queue is no longer up to date, when the reader falls behind, and when
+        the service stops: a client that reconnects with the last sequence it received has missed
+        nothing. Raises StoreUnavailable as `of` does.
+        """
+        open_tickets, changes = self._up_to_date()
+        if self._is_closed:
+            raise StoreUnavailable("the service is about to end")
+        first: Sequence[QueueUpdate] | None = None
+        if after is not None:
+            first = changes.since(restaurant, after)
+        if first is None:
+            first = [QueueSnapshot(open_tickets.sequence, open_tickets.of(restaurant))]
+        with changes.reader(restaurant) as reader:
+            yield _updates(first, reader)
+
+    def close(self) -> None:
+        """End all feeds, and let none begin any more."""
+        self._is_closed = True
+        if self._current:
+            self._current[1].end()
+
+    def length(self, status: TicketStatus) -> float:
+        """How many tickets have the status; not a number while that is not known."""
+        return self._current[0].count(status) if self._current else math.nan
+
+    async def keep_up_to_date(self, client: Client, ready: Ready) -> None:
+        """Follow the stream until cancelled.
+
+        It is read from the bookmark on, and from a little before it for the sake of readers that
+        reconnect; from the beginning if there is no bookmark that fits. The queues are shown once
+        all of it has been read, never half of it. Raises MessagesMissed: call it again.
+        """
+        begun = time.monotonic()
+        open_tickets = await _load(jetstream(client))
+        changes = TicketChanges(max(0, open_tickets.sequence - READER_LAG_MAX_CHANGES))
+        try:
+            async with contextlib.aclosing(follow_stream(client, after=changes.begin)) as messages:
+                async for message in messages:
+                    if message is not None:
+                        _apply(open_tickets, changes, message)
+                    elif self._current is None:
+                        self._current = open_tickets, changes
+                        log.info(
+                            "caught up",
+                            read=open_tickets.sequence - changes.begin,
+                            seconds=round(time.monotonic() - begun, 3),
+                        )
+                        ready()
+        finally:
+            self._current = None
+            changes.end()
+
+    def bookmark(self) -> Bookmark | None:
+        """A bookmark of the queues as they are; None while they are not up to date."""
+        return self._current[0].bookmark() if self._current else None
+
+    def _up_to_date(self) -> tuple[OpenTickets, TicketChanges]:
+        if self._current is None or not self._link.is_up:
+            raise StoreUnavailable("the queue has not caught up with the stream")
+        return self._current
+
+
+def export_lengths(queues: KitchenQueues) -> None:
+    """Export the length of the queues over all restaurants as a metric, by status."""
+    for status in filter(is_open, TicketStatus):
+        LENGTH.labels(status.value).set_function(partial(queues.length, status))
+
+
+async def _load(js: JetStreamContext) -> OpenTickets:
+    """The open tickets at the bookmark; none, at sequence 0, if no bookmark fits the stream."""
+    open_tickets = OpenTickets()
+    try:
+        bookmark = await load_bookmark(js)
+        for each in await load_open_tickets(js, bookmark):
+            open_tickets.apply(each.seq or 0, each.subject or "", each.headers, each.data or b"")
+        open_tickets.continue_after(bookmark)
+    except UnusableBookmark as reason:
+        log.info("no bookmark: all is read again", reason=str(reason))
+        return OpenTickets()
+    return open_tickets
+
+
+def _apply(open_tickets: OpenTickets, changes: TicketChanges, message: Msg) -> None:
+    sequence = message.metadata.sequence.stream
+    open_tickets.apply(sequence, message.subject, message.headers, message.data)
+    changes.append(TicketMessage(sequence, message.subject, message.headers, message.data))
+
+
+async def _updates(
+    first: Sequence[QueueUpdate], reader: Reader[TicketChange]
+) -> AsyncIterator[QueueUpdate | None]:
+    for update in first:
+        yield update
+    async for change in reader.updates():
+        yield change

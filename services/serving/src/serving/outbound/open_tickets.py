@@ -1,0 +1,132 @@
+"""The open tickets of every restaurant: a fold of the messages of TICKETS."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import assert_never
+from uuid import UUID
+
+import structlog
+from comanda_contracts import Ticket, TicketEvent, TicketStatus, Unreadable, read, subjects
+
+from serving.outbound.bookmarks import Bookmark
+
+log = structlog.get_logger()
+
+CLOSING_EVENTS = {"served", "voided"}
+"""Events after which a ticket is never open again: of their messages only the subject is read."""
+
+TicketKey = tuple[str, str]
+"""Order id and round number, as they stand in a subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenTicket:
+    """A ticket, and the sequence of the message that left it so."""
+
+    sequence: int
+    ticket: Ticket
+
+
+class OpenTickets:
+    """Every ticket that is neither served nor voided, as of the message at `sequence`.
+
+    A stream has one order, and a ticket's versions only grow in it. So a message whose sequence is
+    not higher than `sequence` was applied before, and nothing need be remembered of a ticket that
+    is closed.
+    """
+
+    def __init__(self) -> None:
+        self.sequence = 0
+        self._message_id: str | None = None
+        self._by_restaurant: dict[str, dict[TicketKey, _OpenTicket]] = {}
+
+    def apply(
+        self, sequence: int, subject: str, headers: Mapping[str, str] | None, body: bytes
+    ) -> None:
+        """Apply a message of the stream. One that can't be read is logged and otherwise ignored."""
+        if sequence <= self.sequence:
+            return
+        self.sequence = sequence
+        self._message_id = (headers or {}).get("Nats-Msg-Id")
+        try:
+            self._apply(sequence, subject, headers, body)
+        except Unreadable as error:
+            log.error("ticket can't be read", subject=subject, sequence=sequence, reason=str(error))
+
+    def of(self, restaurant: str) -> list[Ticket]:
+        """The restaurant's open tickets, the one that was ordered first first."""
+        return sorted(
+            (each.ticket for each in self._by_restaurant.get(restaurant, {}).values()),
+            key=_position_in_queue,
+        )
+
+    def count(self, status: TicketStatus) -> int:
+        """How many open tickets have the status, over all restaurants."""
+        return sum(
+            each.ticket.status is status
+            for tickets in self._by_restaurant.values()
+            for each in tickets.values()
+        )
+
+    def bookmark(self) -> Bookmark | None:
+        """A bookmark of this state; None if the last message has no id to recognize it by."""
+        if self._message_id is None:
+            return None
+        sequences = (
+            each.sequence for tickets in self._by_restaurant.values() for each in tickets.values()
+        )
+        return Bookmark(
+            sequence=self.sequence, message_id=self._message_id, open=tuple(sorted(sequences))
+        )
+
+    def continue_after(self, bookmark: Bookmark) -> None:
+        """Count what is up to the bookmark as applied; its open tickets must have been."""
+        self.sequence, self._message_id = bookmark.sequence, bookmark.message_id
+
+    def _apply(
+        self, sequence: int, subject: str, headers: Mapping[str, str] | None, body: bytes
+    ) -> None:
+        restaurant, order_id, round_number, event = subjects.parse_ticket(subject)
+        key = (order_id, round_number)
+        if event in CLOSING_EVENTS:
+            self._remove(restaurant, key)
+            return
+        ticket = read_ticket(headers, body)
+        if is_open(ticket.status):
+            self._by_restaurant.setdefault(restaurant, {})[key] = _OpenTicket(sequence, ticket)
+        else:  # such as a refusal to void what is served
+            self._remove(restaurant, key)
+
+    def _remove(self, restaurant: str, key: TicketKey) -> None:
+        tickets = self._by_restaurant.get(restaurant, {})
+        tickets.pop(key, None)
+        if not tickets:
+            self._by_restaurant.pop(restaurant, None)
+
+
+def is_open(status: TicketStatus) -> bool:
+    """Whether a ticket with this status is in a queue."""
+    match status:
+        case TicketStatus.QUEUED | TicketStatus.PREPARING | TicketStatus.READY:
+            return True
+        case TicketStatus.SERVED | TicketStatus.VOIDED:
+            return False
+        case _:
+            assert_never(status)
+
+
+def read_restaurant(subject: str) -> str:
+    """The restaurant named by the subject of a ticket's event. Raises Unreadable."""
+    return subjects.parse_ticket(subject).restaurant
+
+
+def read_ticket(headers: Mapping[str, str] | None, body: bytes) -> Ticket:
+    """The ticket after the event that a message carries. Raises Unreadable."""
+    event = read(headers, body)
+    if not isinstance(event, TicketEvent):
+        raise Unreadable(f"{event.TYPE} is not an event of a ticket")
+    return event.ticket
+
+
+def _position_in_queue(ticket: Ticket) -> tuple[object, UUID, int]:
+    return ticket.ordered_at, ticket.order_id, ticket.round

@@ -1,0 +1,25 @@
+"""The updates that the live feed of a restaurant's queue is made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import comanda_contracts as contracts
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSnapshot:
+    """A restaurant's whole queue, as it was at this sequence of the stream."""
+
+    sequence: int
+    tickets: Sequence[contracts.Ticket]
+
+
+@dataclass(frozen=True, slots=True)
+class TicketChange:
+    """A ticket, as the event at this sequence of the stream left it."""
+
+    sequence: int
+    ticket: contracts.Ticket
+
+
+QueueUpdate = QueueSnapshot | TicketChange

@@ -1,0 +1,70 @@
+"""Every value of serving's enums, events and refusals has its counterpart on the outside."""
+
+from typing import get_args
+
+import comanda_contracts as contracts
+import pytest
+from serving.application.keyed_request import KeyReused
+from serving.application.tickets import StoreUnavailable
+from serving.contract import event_to_contract, ticket_from_contract, ticket_to_contract
+from serving.domain.ticket import (
+    Channel,
+    Refusal,
+    TicketEvent,
+    TicketStatus,
+    UnknownTicket,
+    VersionMismatch,
+    WrongStatus,
+)
+from serving.inbound.http.problems import to_problem
+from serving.inbound.http.queue import OpenStatus
+from serving.outbound.open_tickets import is_open
+
+from tests.serving.builders import NOON, a_ticket
+
+REFUSALS = {
+    KeyReused(): 422,
+    UnknownTicket(a_ticket().id): 404,
+    VersionMismatch(a_ticket(), 2): 412,
+    WrongStatus(a_ticket(), "start"): 409,
+}
+
+
+@pytest.mark.parametrize("event", TicketEvent.__subclasses__())
+def test_every_event_is_published_under_its_own_name(event: type[TicketEvent]) -> None:
+    published = event_to_contract(event(ticket=a_ticket(), at=NOON))
+
+    assert type(published).__name__ == event.__name__
+
+
+@pytest.mark.parametrize("status", contracts.TicketStatus)
+@pytest.mark.parametrize("channel", contracts.Channel)
+def test_a_ticket_comes_back_from_its_published_model_with_every_status_and_channel(
+    status: contracts.TicketStatus, channel: contracts.Channel
+) -> None:
+    ticket = a_ticket(status=TicketStatus(status), channel=Channel(channel))
+
+    assert ticket_from_contract(ticket_to_contract(ticket)) == ticket
+
+
+def test_the_tickets_of_a_queue_are_those_whose_status_is_open() -> None:
+    assert {status for status in contracts.TicketStatus if is_open(status)} == {
+        contracts.TicketStatus(status) for status in get_args(OpenStatus)
+    }
+
+
+def test_every_refusal_has_a_problem_with_its_code_and_status() -> None:
+    problems = {error: to_problem(error) for error in REFUSALS}
+
+    assert {type(error) for error in REFUSALS} == set(Refusal.__subclasses__())
+    assert {error: problem.status for error, problem in problems.items()} == REFUSALS
+    assert all(problem.code == error.code for error, problem in problems.items())
+    assert to_problem(StoreUnavailable("no answer")).status == 503
+
+
+def test_a_refusal_without_a_problem_of_its_own_is_raised() -> None:
+    class Forgotten(Refusal):
+        code = "forgotten"
+
+    with pytest.raises(Forgotten):
+        to_problem(Forgotten())
