@@ -197,7 +197,7 @@ def _ticket(order: contracts.Order) -> contracts.Ticket:
 
 def _decided(order: contracts.Order, *, over: bool, new: bool) -> domain.Order:
     """The order as ordering knows it at the end."""
-    heard = {} if new else {1: domain.Heard.SERVED if over else domain.Heard.BEGUN}
+    verdict = domain.KitchenVerdict.SERVED if over else domain.KitchenVerdict.STARTED
     (ordered,) = order.rounds
     return domain.Order(
         order_id=order.order_id,
@@ -216,7 +216,7 @@ def _decided(order: contracts.Order, *, over: bool, new: bool) -> domain.Order:
         placed_at=order.placed_at,
         version=2 if over else 1,
         status=domain.OrderStatus.CLOSED if over else domain.OrderStatus.OPEN,
-        kitchen=heard,
+        verdicts={} if new else {1: verdict},
     )
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ordering.application.place_order import PlaceOrder
-from ordering.domain.menu import MenuItem, Wish
+from ordering.domain.menu import MenuItem, RequestedLine
 from ordering.domain.order import DineIn, Line, Order, Party, Takeaway, place
 from ordering.domain.restaurant import Restaurant
 
@@ -16,7 +16,7 @@ ADA = Takeaway(customer="Ada")
 
 def a_restaurant(**changes: Any) -> Restaurant:
     known: dict[str, Any] = {
-        "restaurant": "la-piazza",
+        "slug": "la-piazza",
         "name": "La Piazza",
         "currency": "EUR",
         "time_zone": "Europe/Rome",
@@ -59,14 +59,16 @@ def an_order(party: Party = TABLE_12, *, rounds: int = 1) -> Order:
     return order
 
 
-def a_wish(sku: str = "margherita", quantity: int = 1) -> Wish:
-    return Wish(sku=sku, quantity=quantity)
+def a_requested_line(sku: str = "margherita", quantity: int = 1) -> RequestedLine:
+    return RequestedLine(sku=sku, quantity=quantity)
 
 
-def a_place_order(restaurant: str = "la-piazza", *wishes: Wish, party: Party = ADA) -> PlaceOrder:
+def a_place_order(
+    restaurant: str = "la-piazza", *requested_lines: RequestedLine, party: Party = ADA
+) -> PlaceOrder:
     return PlaceOrder(
         order_id=uuid.uuid4(),
         restaurant=restaurant,
         party=party,
-        wishes=wishes or (a_wish(),),
+        requested_lines=requested_lines or (a_requested_line(),),
     )

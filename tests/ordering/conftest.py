@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import pytest
 from ordering.outbound.database.engine import connect, migrate
-from ordering.outbound.outbox.first_events import HandOver
+from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.transaction.group_commit import GroupCommit
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.ordering.commands import Store
 from tests.ordering.fakes import InMemoryStore
+from tests.ordering.use_cases import Store
 
 
 @dataclass
@@ -24,9 +24,11 @@ class Database:
     engine: AsyncEngine
     commits: int = field(default=0)
 
-    def replica(self, handed: HandOver | None = None) -> GroupCommit:
-        """What one ordering process has; `commits` counts the transactions of all."""
-        return GroupCommit(self.engine, new_id=uuid.uuid4, handed=handed or HandOver())
+    def replica(self, first_events: FirstEvents | None = None) -> GroupCommit:
+        """The store of one ordering process; `commits` counts the transactions of all."""
+        return GroupCommit(
+            self.engine, new_id=uuid.uuid4, first_events=first_events or FirstEvents()
+        )
 
     def __post_init__(self) -> None:
         event.listen(self.engine.sync_engine, "commit", self._count)

@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import date
-from typing import TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID
 
-from ordering.application.once import Answer, Answered, Request
-from ordering.application.transaction import DomainEvent, Transaction
-from ordering.domain.menu import MenuItem, MenuItemSet, MenuItemWithdrawn
-from ordering.domain.order import Order
-from ordering.domain.restaurant import Restaurant, RestaurantSet
+from ordering.application.keyed_request import Answer, AnsweredRequest, KeyedRequest
+from ordering.application.transaction import Changeable, Decision, RecordedEvent, Transaction
+from ordering.domain.menu import MenuItem
+from ordering.domain.order import Order, OrderPlaced
+from ordering.domain.restaurant import Restaurant
 
 Result = TypeVar("Result")
+State = TypeVar("State")
+Key = TypeVar("Key")
 
 Command = Callable[[Transaction], Awaitable[Result]]
 
@@ -25,22 +27,24 @@ class InMemoryStore:
         self.items: dict[tuple[str, str], MenuItem] = {}
         self.orders: dict[UUID, Order] = {}
         self.days: dict[tuple[str, date], int] = {}
-        self.events: list[DomainEvent] = []
-        self.answered: dict[tuple[str, str], Answered] = {}
+        self.events: list[RecordedEvent] = []
+        self.answered: dict[tuple[str, str], AnsweredRequest] = {}
+        self._one_at_a_time = asyncio.Lock()
 
-    async def run_once(self, request: Request, command: Command[Answer]) -> Answer:
+    async def run_once(self, request: KeyedRequest, command: Command[Answer]) -> Answer:
         name = (request.restaurant, request.key)
         if before := self.answered.get(name):
-            return before.to(request)
+            return before.answer_to(request)
         answer = await self.run(command)
-        self.answered[name] = Answered(request, answer)
+        self.answered[name] = AnsweredRequest(request, answer)
         return answer
 
     async def run(self, command: Command[Result]) -> Result:
-        transaction = InMemoryTransaction(self)
-        result = await command(transaction)
-        transaction.save()
-        return result
+        async with self._one_at_a_time:
+            transaction = InMemoryTransaction(self)
+            result = await command(transaction)
+            transaction.save()
+            return result
 
 
 class InMemoryTransaction:
@@ -48,15 +52,17 @@ class InMemoryTransaction:
 
     def __init__(self, store: InMemoryStore) -> None:
         self._store = store
+        self._restaurants = dict(store.restaurants)
+        self._items = dict(store.items)
+        self._orders = dict(store.orders)
         self._days = dict(store.days)
-        self._noted: list[Order] = []
-        self._recorded: list[DomainEvent] = []
+        self._events: list[RecordedEvent] = []
 
-    def restaurant(self, restaurant: str) -> Awaitable[Restaurant | None]:
-        return _known(self._store.restaurants.get(restaurant))
+    def restaurant(self, slug: str) -> Awaitable[Restaurant | None]:
+        return _known(self._store.restaurants.get(slug))
 
-    def restaurant_to_change(self, restaurant: str) -> Awaitable[Restaurant | None]:
-        return _known(self._store.restaurants.get(restaurant))
+    def restaurant_to_change(self, slug: str) -> Changeable[Restaurant]:
+        return InMemoryChangeable(self._restaurants, slug, self._events)
 
     def menu(self, restaurant: str, skus: Collection[str]) -> Awaitable[Mapping[str, MenuItem]]:
         items = self._store.items
@@ -70,38 +76,41 @@ class InMemoryTransaction:
         ]
         return sorted(offered, key=lambda item: (item.category, item.name))
 
-    def item_to_change(self, restaurant: str, sku: str) -> Awaitable[MenuItem | None]:
-        return _known(self._store.items.get((restaurant, sku)))
+    def item_to_change(self, restaurant: str, sku: str) -> Changeable[MenuItem]:
+        return InMemoryChangeable(self._items, (restaurant, sku), self._events)
 
-    def order_to_change(self, order_id: UUID) -> Awaitable[Order | None]:
-        return _known(self._store.orders.get(order_id))
+    def order_to_change(self, order_id: UUID) -> Changeable[Order]:
+        return InMemoryChangeable(self._orders, order_id, self._events)
 
     async def next_sequence(self, restaurant: str, day: date) -> int:
         self._days[restaurant, day] = self._days.get((restaurant, day), 0) + 1
         return self._days[restaurant, day]
 
-    def record(self, event: DomainEvent) -> None:
-        self._recorded.append(event)
-
-    def note(self, order: Order) -> None:
-        self._noted.append(order)
+    def add(self, event: OrderPlaced) -> None:
+        self._orders[event.order.order_id] = event.order
+        self._events.append(event)
 
     def save(self) -> None:
+        self._store.restaurants = self._restaurants
+        self._store.items = self._items
+        self._store.orders = self._orders
         self._store.days = self._days
-        for order in self._noted:
-            self._store.orders[order.order_id] = order
-        for event in self._recorded:
-            self._save(event)
-        self._store.events += self._recorded
+        self._store.events += self._events
 
-    def _save(self, event: DomainEvent) -> None:
-        match event:
-            case RestaurantSet(restaurant=restaurant):
-                self._store.restaurants[restaurant.restaurant] = restaurant
-            case MenuItemSet(item=item) | MenuItemWithdrawn(item=item):
-                self._store.items[item.restaurant, item.sku] = item
-            case _:
-                self._store.orders[event.order.order_id] = event.order
+
+class InMemoryChangeable(Generic[Key, State]):
+    """The Changeable of the use cases over a dictionary."""
+
+    def __init__(self, states: dict[Key, State], key: Key, events: list[RecordedEvent]) -> None:
+        self._states = states
+        self._key = key
+        self._events = events
+
+    async def change(self, decide: Callable[[State | None], Decision[State]]) -> State:
+        decision = decide(self._states.get(self._key))
+        self._states[self._key] = decision.state
+        self._events += decision.events
+        return decision.state
 
 
 def _known(value: Result) -> "asyncio.Future[Result]":

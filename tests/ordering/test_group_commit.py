@@ -7,21 +7,21 @@ import pytest
 from comanda_contracts import OrderPlaced, read
 from comanda_local.folders import temporary_folder
 from comanda_local.servers import Postgres
-from ordering.application.once import Answer, Request
+from ordering.application.keyed_request import Answer, KeyedRequest
 from ordering.application.transaction import StoreUnavailable, Transaction
 from ordering.domain.order import Order
 from ordering.domain.refusals import CannotOrder
 from ordering.outbound.database import engine as ordering_database
 from ordering.outbound.database.engine import connect, migrate
 from ordering.outbound.transaction import group_commit
-from ordering.outbound.transaction.idempotency import forget_expired
+from ordering.outbound.transaction.idempotency import delete_expired_answers
 from service_kit.runtime.components import Component, Ready, running
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tests.ordering.builders import a_place_order, a_wish, an_item
-from tests.ordering.commands import adding, offering, open_la_piazza, placing
+from tests.ordering.builders import a_place_order, a_requested_line, an_item
 from tests.ordering.conftest import Database
+from tests.ordering.use_cases import adding, finding, offering, open_la_piazza, placing
 
 
 async def test_commands_that_arrive_together_share_transactions(database: Database) -> None:
@@ -38,7 +38,7 @@ async def test_commands_that_arrive_together_share_transactions(database: Databa
 async def test_commands_that_come_while_others_wait_are_gathered(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_commit, "APART", 1.0)
+    monkeypatch.setattr(group_commit, "GROUP_INTERVAL_S", 1.0)
     store = database.replica()
     await open_la_piazza(store)
     before = database.commits
@@ -56,7 +56,8 @@ async def test_a_refused_command_fails_alone_in_its_group(database: Database) ->
     store = database.replica()
     await open_la_piazza(store)
     commands = [
-        a_place_order("la-piazza", a_wish("sushi" if n == 5 else "cola")) for n in range(10)
+        a_place_order("la-piazza", a_requested_line("sushi" if n == 5 else "cola"))
+        for n in range(10)
     ]
 
     outcomes = await asyncio.gather(
@@ -143,7 +144,7 @@ async def test_one_request_sent_many_times_at_once_to_every_replica_has_one_effe
         order = await placing()(transaction)
         return Answer(status=201, version=1, body=str(order.order_id))
 
-    requests = [Request("la-piazza", f"key-{n}", "same") for n in range(10)]
+    requests = [KeyedRequest("la-piazza", f"key-{n}", "same") for n in range(10)]
     answers = await asyncio.gather(
         *(
             replica.run_once(request, place)
@@ -164,10 +165,10 @@ async def test_answers_are_forgotten_after_a_day(database: Database) -> None:
     async def place(transaction: Transaction) -> Answer:
         return Answer(status=201, version=1, body=(await placing()(transaction)).number)
 
-    await store.run_once(Request("la-piazza", "old", ""), place)
+    await store.run_once(KeyedRequest("la-piazza", "old", ""), place)
     async with database.engine.begin() as connection:
         await connection.execute(text("UPDATE answers SET at = now() - interval '25 hours'"))
-    await store.run_once(Request("la-piazza", "new", ""), place)
+    await store.run_once(KeyedRequest("la-piazza", "new", ""), place)
 
     swept = asyncio.Event()
 
@@ -176,7 +177,7 @@ async def test_answers_are_forgotten_after_a_day(database: Database) -> None:
         swept.set()
 
     async def sweep(_: Ready) -> None:
-        await forget_expired(database.engine, ready)
+        await delete_expired_answers(database.engine, ready)
 
     async with running([Component("sweep", sweep)]):
         await asyncio.wait_for(swept.wait(), 60)
@@ -206,12 +207,12 @@ async def test_a_replica_that_falls_silent_in_a_transaction_keeps_no_other_waiti
     store = database.replica()
     await open_la_piazza(store)
     order = await store.run(placing())
-    monkeypatch.setattr(ordering_database, "SILENT_FOR", 0.5)
+    monkeypatch.setattr(ordering_database, "IDLE_TRANSACTION_TIMEOUT_S", 0.5)
     silent = Database(database.url, connect(database.url))
     has_it, goes_on = asyncio.Event(), asyncio.Event()
 
     async def fall_silent(transaction: Transaction) -> None:
-        await transaction.order_to_change(order.order_id)
+        await finding(order.order_id)(transaction)
         has_it.set()
         await goes_on.wait()
 
@@ -249,7 +250,7 @@ async def test_without_its_database_it_says_so_and_goes_on_once_it_is_back() -> 
         with pytest.raises(StoreUnavailable):
             await store.run(placing())
         server.start()
-        found = await store.run(lambda tx: tx.order_to_change(placed.order_id))
+        found = await store.run(finding(placed.order_id))
 
         assert found == placed
         await engine.dispose()

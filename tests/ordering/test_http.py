@@ -7,17 +7,17 @@ from typing import Any
 
 import httpx
 import pytest
-from ordering.domain.order import Heard
+from ordering.domain.order import KitchenVerdict
 from ordering.inbound.http.menu import menu_routes
+from ordering.inbound.http.order_placement import placement_endpoint, placement_lane
 from ordering.inbound.http.orders import order_routes
-from ordering.inbound.http.placing import placing, placing_lane
 from ordering.outbound.transaction.group_commit import GroupCommit
 from service_kit.http.fast_lane import FastLane
 from service_kit.http.server import application
 
 from tests.ordering.builders import NOON, an_item
-from tests.ordering.commands import hearing, offering, open_la_piazza, withdrawing
 from tests.ordering.conftest import Database
+from tests.ordering.use_cases import offering, open_la_piazza, taking_verdict, withdrawing
 
 HERE = "/v1/restaurants/la-piazza"
 A_LINE = {"sku": "margherita", "quantity": 1}
@@ -28,11 +28,11 @@ TAKEAWAY = {"channel": "takeaway", "customer": "Ada", "lines": [A_LINE]}
 def ordering(store: GroupCommit, *, has_lane: bool) -> httpx.AsyncClient:
     """A client of ordering's HTTP side, with its lane for orders, or without."""
     app = application("ordering", "", [])
-    place = placing(store, clock=lambda: NOON, new_id=uuid.uuid4)
+    place = placement_endpoint(store, clock=lambda: NOON, new_id=uuid.uuid4)
     app.include_router(menu_routes(store, lambda: NOON))
     app.include_router(order_routes(store, place, clock=lambda: NOON))
     if has_lane:
-        app.add_middleware(FastLane, lanes=[placing_lane(place)])
+        app.add_middleware(FastLane, lanes=[placement_lane(place)])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ordering")
 
 
@@ -87,7 +87,7 @@ async def test_a_round_is_added_and_the_order_closed_once_served(
     stale = await http.post(f"{path}/rounds", json={"lines": [A_LINE]}, headers={"If-Match": '"1"'})
     early = await http.post(f"{path}/close")
     for each in (1, 2):
-        await database.replica().run(hearing(uuid.UUID(order["order_id"]), each))
+        await database.replica().run(taking_verdict(uuid.UUID(order["order_id"]), each))
     closed = await http.post(f"{path}/close")
     late = await http.post(f"{path}/rounds", json={"lines": [A_LINE]})
 
@@ -236,13 +236,13 @@ async def test_a_cancellation_is_accepted_and_locks_the_order(http: httpx.AsyncC
 
     unknown = await http.post(f"{path}/cancel", json={"reason": "no", "rounds": [2]})
     silent = await http.post(f"{path}/cancel", json={})
-    asked = await http.post(f"{path}/cancel", json={"reason": "the guests left"})
+    accepted = await http.post(f"{path}/cancel", json={"reason": "the guests left"})
     late = await http.post(f"{path}/rounds", json={"lines": [A_LINE]})
 
     assert (unknown.status_code, fields(unknown)) == (422, ["rounds"])
     assert (silent.status_code, fields(silent)) == (422, ["reason"])
-    assert (asked.status_code, asked.json()["status"]) == (202, "cancelling")
-    assert asked.json()["cancellation"]["reason"] == "the guests left"
+    assert (accepted.status_code, accepted.json()["status"]) == (202, "cancelling")
+    assert accepted.json()["cancellation"]["reason"] == "the guests left"
     assert (late.status_code, late.json()["code"]) == (409, "order-not-open")
 
 
@@ -342,8 +342,8 @@ async def test_who_did_it_and_why_travels_with_every_event(
     path = f"{HERE}/orders/{order_id}"
     await http.post(f"{path}/rounds", json={"lines": [A_LINE]})
     await http.post(f"{path}/cancel", json={"reason": "no time", "rounds": [2]})
-    for number, heard in ((2, Heard.VOIDED), (1, Heard.SERVED)):
-        await database.replica().run(hearing(uuid.UUID(order_id), number, heard))
+    for number, verdict in ((2, KitchenVerdict.VOIDED), (1, KitchenVerdict.SERVED)):
+        await database.replica().run(taking_verdict(uuid.UUID(order_id), number, verdict))
     await http.post(f"{path}/close")
 
     rows = await database.rows("SELECT subject, body FROM outbox ORDER BY id OFFSET 3")
@@ -363,8 +363,8 @@ async def test_who_did_it_and_why_travels_with_every_event(
         ("items-cancelled", "Gina", "no time"),
         ("closed", "Gina", None),
     ]
-    (asked,) = (event for name, event in sent if name == "cancellation-requested")
-    assert asked["order"]["cancellation"] == {
+    (requested,) = (event for name, event in sent if name == "cancellation-requested")
+    assert requested["order"]["cancellation"] == {
         "rounds": [2],
         "reason": "no time",
         "actor": "Gina",

@@ -3,11 +3,11 @@ from ordering.domain.menu import price, set_menu_item
 from ordering.domain.refusals import CannotOrder, CurrencyIsFixed, WithdrawnMenuItem
 from ordering.domain.restaurant import set_restaurant
 
-from tests.ordering.builders import NOON, a_restaurant, a_wish, an_item
+from tests.ordering.builders import NOON, a_requested_line, a_restaurant, an_item
 
 
 def test_a_line_takes_name_and_price_from_the_menu() -> None:
-    (line,) = price([a_wish("margherita", 3)], {"margherita": an_item(price=900)})
+    (line,) = price([a_requested_line("margherita", 3)], {"margherita": an_item(price=900)})
 
     assert (line.name, line.unit_price, line.quantity) == ("Margherita", 900, 3)
 
@@ -20,7 +20,15 @@ def test_every_line_that_is_not_on_offer_is_named() -> None:
     }
 
     with pytest.raises(CannotOrder) as refusal:
-        price([a_wish("cola"), a_wish("margherita"), a_wish("lasagne"), a_wish("sushi")], menu)
+        price(
+            [
+                a_requested_line("cola"),
+                a_requested_line("margherita"),
+                a_requested_line("lasagne"),
+                a_requested_line("sushi"),
+            ],
+            menu,
+        )
 
     assert [line.index for line in refusal.value.lines] == [0, 2, 3]
 

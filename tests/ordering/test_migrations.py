@@ -34,14 +34,14 @@ async def test_many_may_migrate_at_once_and_again(fresh_database: str) -> None:
 
 
 async def test_ordering_is_ready_once_the_schema_is_there(fresh_database: str) -> None:
-    heard = Heard()
+    reports = Reports()
     engine = connect(fresh_database)
-    watching = asyncio.create_task(watch(engine, heard))
+    watching = asyncio.create_task(watch(engine, reports))
 
-    assert await heard.states.get() == "the schema is to be migrated"
+    assert await reports.states.get() == "the schema is to be migrated"
 
     await asyncio.to_thread(migrate, fresh_database)
-    while await heard.states.get() is not None:
+    while await reports.states.get() is not None:
         assert not watching.done()
 
     watching.cancel()
@@ -51,15 +51,15 @@ async def test_ordering_is_ready_once_the_schema_is_there(fresh_database: str) -
 async def test_ordering_works_on_the_schema_of_a_later_release(database: Database) -> None:
     async with database.engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
-    heard = Heard()
+    reports = Reports()
 
-    watching = asyncio.create_task(watch(database.engine, heard))
+    watching = asyncio.create_task(watch(database.engine, reports))
 
-    assert await heard.states.get() is None
+    assert await reports.states.get() is None
     watching.cancel()
 
 
-class Heard:
+class Reports:
     """Keeps what a component says of itself."""
 
     def __init__(self) -> None:

@@ -4,16 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ordering.domain.order import (
-    MOST_LINES,
+    MAX_LINES,
     CancellationRefused,
-    Heard,
     ItemsCancelled,
+    KitchenVerdict,
     Order,
     OrderCancelled,
     OrderClosed,
     OrderStatus,
     order_number,
 )
+from ordering.domain.preconditions import expect_version
 from ordering.domain.refusals import (
     OrderNotOpen,
     OrderTooLarge,
@@ -22,7 +23,6 @@ from ordering.domain.refusals import (
     UnknownRound,
     VersionMismatch,
 )
-from ordering.domain.versions import expect
 
 from tests.ordering.builders import ADA, NOON, TABLE_12, a_line, a_restaurant, an_order
 
@@ -51,7 +51,11 @@ def test_the_event_carries_the_order_after_it_and_leaves_the_order_before_it_alo
 
 
 def test_a_dine_in_order_closes_once_everything_is_served() -> None:
-    order = an_order(TABLE_12, rounds=2).hear(1, Heard.SERVED).hear(2, Heard.SERVED)
+    order = (
+        an_order(TABLE_12, rounds=2)
+        .take_verdict(1, KitchenVerdict.SERVED)
+        .take_verdict(2, KitchenVerdict.SERVED)
+    )
 
     event = order.close(at=NOON, actor=None)
 
@@ -60,34 +64,34 @@ def test_a_dine_in_order_closes_once_everything_is_served() -> None:
 
 
 def test_an_order_with_a_round_in_the_kitchen_stays_open() -> None:
-    order = an_order(rounds=3).hear(2, Heard.SERVED)
+    order = an_order(rounds=3).take_verdict(2, KitchenVerdict.SERVED)
 
     with pytest.raises(StillInTheKitchen, match="round 1, 3"):
         order.close(at=NOON, actor=None)
 
 
 def test_a_closed_order_takes_no_more_items() -> None:
-    closed = an_order().hear(1, Heard.SERVED).close(at=NOON, actor=None).order
+    closed = an_order().take_verdict(1, KitchenVerdict.SERVED).close(at=NOON, actor=None).order
 
     with pytest.raises(OrderNotOpen, match="A-001 is closed"):
         closed.add_items((a_line(),), at=NOON, actor=None)
 
 
 def test_only_a_takeaway_order_closes_by_itself_and_only_with_its_last_round() -> None:
-    assert an_order(ADA).hear(1, Heard.SERVED).closes_by_itself
-    assert not an_order(ADA, rounds=2).hear(1, Heard.SERVED).closes_by_itself
-    assert not an_order(TABLE_12).hear(1, Heard.SERVED).closes_by_itself
+    assert an_order(ADA).take_verdict(1, KitchenVerdict.SERVED).closes_by_itself
+    assert not an_order(ADA, rounds=2).take_verdict(1, KitchenVerdict.SERVED).closes_by_itself
+    assert not an_order(TABLE_12).take_verdict(1, KitchenVerdict.SERVED).closes_by_itself
 
 
-def test_hearing_twice_that_a_round_was_served_changes_nothing() -> None:
-    once = an_order().hear(1, Heard.SERVED)
+def test_a_verdict_that_is_taken_twice_changes_nothing() -> None:
+    once = an_order().take_verdict(1, KitchenVerdict.SERVED)
 
-    assert once.hear(1, Heard.SERVED) == once
+    assert once.take_verdict(1, KitchenVerdict.SERVED) == once
     assert once.version == 1
 
 
 def cancelled(order: Order, *rounds: int) -> Order:
-    """The order, with a cancellation of these rounds (or of all) asked for."""
+    """The order, with a cancellation of these rounds (or of all) requested."""
     return order.cancel(rounds or None, reason="the guests left", at=NOON, actor="Luigi").order
 
 
@@ -106,15 +110,19 @@ def test_an_order_that_is_being_cancelled_is_locked() -> None:
 
 
 def test_a_cancellation_waits_for_the_kitchens_last_answer() -> None:
-    order = cancelled(an_order(rounds=2)).hear(1, Heard.VOIDED)
+    order = cancelled(an_order(rounds=2)).take_verdict(1, KitchenVerdict.VOIDED)
 
-    assert order.settle(at=NOON) is None
+    assert order.end_cancellation(at=NOON) is None
 
 
 def test_an_order_of_which_everything_is_voided_is_cancelled() -> None:
-    order = cancelled(an_order(rounds=2)).hear(2, Heard.VOIDED).hear(1, Heard.VOIDED)
+    order = (
+        cancelled(an_order(rounds=2))
+        .take_verdict(2, KitchenVerdict.VOIDED)
+        .take_verdict(1, KitchenVerdict.VOIDED)
+    )
 
-    event = order.settle(at=NOON)
+    event = order.end_cancellation(at=NOON)
 
     assert isinstance(event, OrderCancelled)
     assert (event.order.status, event.order.version, event.order.total) == ("cancelled", 4, 0)
@@ -122,10 +130,10 @@ def test_an_order_of_which_everything_is_voided_is_cancelled() -> None:
 
 
 def test_what_the_kitchen_has_begun_stays_and_what_it_has_not_is_voided() -> None:
-    order = cancelled(an_order(rounds=3)).hear(1, Heard.BEGUN)
-    order = order.hear(2, Heard.VOIDED).hear(3, Heard.SERVED)
+    order = cancelled(an_order(rounds=3)).take_verdict(1, KitchenVerdict.STARTED)
+    order = order.take_verdict(2, KitchenVerdict.VOIDED).take_verdict(3, KitchenVerdict.SERVED)
 
-    event = order.settle(at=NOON)
+    event = order.end_cancellation(at=NOON)
 
     assert isinstance(event, CancellationRefused)
     assert (event.refused, event.voided) == ((1, 3), (2,))
@@ -135,9 +143,9 @@ def test_what_the_kitchen_has_begun_stays_and_what_it_has_not_is_voided() -> Non
 
 
 def test_named_rounds_are_cancelled_and_the_others_stay() -> None:
-    order = cancelled(an_order(rounds=2), 2).hear(2, Heard.VOIDED)
+    order = cancelled(an_order(rounds=2), 2).take_verdict(2, KitchenVerdict.VOIDED)
 
-    event = order.settle(at=NOON)
+    event = order.end_cancellation(at=NOON)
 
     assert isinstance(event, ItemsCancelled)
     assert (event.rounds, event.order.status, event.order.total) == ((2,), "open", 850)
@@ -148,32 +156,36 @@ def test_named_rounds_are_cancelled_and_the_others_stay() -> None:
 
 
 @pytest.mark.parametrize(
-    "heard",
-    [(Heard.VOIDED, Heard.VOIDED), (Heard.VOIDED, Heard.BEGUN)],
+    "verdicts",
+    [
+        (KitchenVerdict.VOIDED, KitchenVerdict.VOIDED),
+        (KitchenVerdict.VOIDED, KitchenVerdict.STARTED),
+    ],
     ids=["cancelled", "refused in part"],
 )
 def test_whoever_asked_for_it_and_why_is_told_again_when_a_cancellation_ends(
-    heard: tuple[Heard, Heard],
+    verdicts: tuple[KitchenVerdict, KitchenVerdict],
 ) -> None:
-    asked = an_order(rounds=2).cancel(None, reason="they left", at=NOON, actor="Luigi")
+    requested = an_order(rounds=2).cancel(None, reason="they left", at=NOON, actor="Luigi")
 
-    event = asked.order.hear(1, heard[0]).hear(2, heard[1]).settle(at=NOON)
+    order = requested.order.take_verdict(1, verdicts[0]).take_verdict(2, verdicts[1])
+    event = order.end_cancellation(at=NOON)
 
     assert event is not None
     assert (event.actor, event.reason) == ("Luigi", "they left")
 
 
 def test_of_rounds_that_are_cancelled_it_is_told_who_asked_for_it_and_why() -> None:
-    asked = an_order(rounds=2).cancel([2], reason="ordered twice", at=NOON, actor="Luigi")
+    requested = an_order(rounds=2).cancel([2], reason="ordered twice", at=NOON, actor="Luigi")
 
-    event = asked.order.hear(2, Heard.VOIDED).settle(at=NOON)
+    event = requested.order.take_verdict(2, KitchenVerdict.VOIDED).end_cancellation(at=NOON)
 
     assert isinstance(event, ItemsCancelled)
     assert (event.actor, event.reason) == ("Luigi", "ordered twice")
 
 
 def test_what_is_known_to_be_begun_is_refused_at_once() -> None:
-    order = an_order(rounds=2).hear(1, Heard.BEGUN)
+    order = an_order(rounds=2).take_verdict(1, KitchenVerdict.STARTED)
 
     with pytest.raises(TooLateToCancel):
         cancelled(order, 1)
@@ -181,25 +193,32 @@ def test_what_is_known_to_be_begun_is_refused_at_once() -> None:
 
 
 def test_what_the_kitchen_said_last_of_a_round_is_not_undone_by_what_comes_late() -> None:
-    order = an_order(rounds=2).hear(1, Heard.SERVED).hear(2, Heard.VOIDED)
+    order = (
+        an_order(rounds=2)
+        .take_verdict(1, KitchenVerdict.SERVED)
+        .take_verdict(2, KitchenVerdict.VOIDED)
+    )
 
-    assert order.hear(1, Heard.BEGUN).hear(2, Heard.BEGUN) == order
+    assert (
+        order.take_verdict(1, KitchenVerdict.STARTED).take_verdict(2, KitchenVerdict.STARTED)
+        == order
+    )
 
 
 def test_a_change_meant_for_another_version_is_refused() -> None:
     order = an_order(rounds=2)
 
-    expect(order, 2)
-    expect(order, None)
+    expect_version(order, 2)
+    expect_version(order, None)
     with pytest.raises(VersionMismatch):
-        expect(order, 1)
+        expect_version(order, 1)
 
 
 def test_an_order_does_not_outgrow_a_message() -> None:
     order = an_order()
 
     with pytest.raises(OrderTooLarge):
-        order.add_items((a_line(),) * MOST_LINES, at=NOON, actor=None)
+        order.add_items((a_line(),) * MAX_LINES, at=NOON, actor=None)
 
 
 def test_numbers_go_on_with_the_next_letter() -> None:

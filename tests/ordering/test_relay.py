@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from ordering.outbound.outbox.first_events import HandOver
+from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.outbox.outbox import PARTITIONS
 from ordering.outbound.relay import partitions, relay
 from ordering.outbound.relay import publisher as publishing
@@ -28,8 +28,8 @@ from service_kit.runtime.components import Component, running
 from sqlalchemy import text
 
 from tests.conftest import NewNatsServer
-from tests.ordering.commands import Store, adding, open_la_piazza, placing
 from tests.ordering.conftest import Database
+from tests.ordering.use_cases import Store, adding, open_la_piazza, placing
 from tests.support.eventually import eventually
 
 UNPUBLISHABLE = text("""
@@ -57,13 +57,15 @@ def js(client: Client) -> JetStreamContext:
 
 
 @pytest.fixture(params=[1, 1000], ids=["as batches", "one by one"])
-def worth_a_batch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def min_batch_events(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """From how many events on they are stored together: always, and never here."""
-    monkeypatch.setattr(publishing, "WORTH_A_BATCH", request.param)
+    monkeypatch.setattr(publishing, "MIN_BATCH_EVENTS", request.param)
 
 
-def a_relay(database: Database, nats_server: Nats, handed: HandOver | None = None) -> Component:
-    relay = Relay(database.engine, [nats_server.url], 1, handed or HandOver())
+def a_relay(
+    database: Database, nats_server: Nats, first_events: FirstEvents | None = None
+) -> Component:
+    relay = Relay(database.engine, [nats_server.url], 1, first_events or FirstEvents())
     return Component("relay", relay.run)
 
 
@@ -128,7 +130,7 @@ async def test_what_is_committed_while_the_broker_is_away_is_published_when_it_i
     assert list(found.values()) == [["placed", "items-added"]] * 20
 
 
-@pytest.mark.usefixtures("worth_a_batch")
+@pytest.mark.usefixtures("min_batch_events")
 async def test_an_event_published_before_its_relay_died_is_on_the_stream_once(
     database: Database, nats_server: Nats, client: Client, js: JetStreamContext
 ) -> None:
@@ -146,7 +148,7 @@ async def test_an_event_published_before_its_relay_died_is_on_the_stream_once(
     assert [len(await messages(js, stream)) for stream in (RESTAURANTS, MENU, ORDERS)] == [1, 2, 1]
 
 
-@pytest.mark.usefixtures("worth_a_batch")
+@pytest.mark.usefixtures("min_batch_events")
 async def test_nothing_overtakes_an_event_that_can_not_be_published(
     database: Database, nats_server: Nats, js: JetStreamContext
 ) -> None:
@@ -268,7 +270,7 @@ async def test_what_a_relay_holds_that_is_not_heard_of_any_more_is_relayed_by_an
         connection = await pooled.execution_options(isolation_level="AUTOCOMMIT")
         silent = Partitions(connection)
         with monkeypatch.context() as patched:
-            patched.setattr(partitions, "SILENT_FOR", 0.5)
+            patched.setattr(partitions, "IDLE_SESSION_TIMEOUT_S", 0.5)
             await silent.appear()
         await silent.balance()
         assert len(silent.held) == PARTITIONS
@@ -283,7 +285,7 @@ async def test_what_a_relay_holds_that_is_not_heard_of_any_more_is_relayed_by_an
 async def test_a_commit_wakes_the_relay_of_any_replica(
     database: Database, nats_server: Nats, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "POLL", 3600.0)
+    monkeypatch.setattr(relay, "POLL_INTERVAL_S", 3600.0)
     store = database.replica()
     await open_la_piazza(store)
 
@@ -298,13 +300,13 @@ async def test_a_commit_wakes_the_relay_of_any_replica(
 async def test_first_events_of_the_same_process_are_relayed_although_nobody_is_notified(
     database: Database, nats_server: Nats, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "POLL", 3600.0)
+    monkeypatch.setattr(relay, "POLL_INTERVAL_S", 3600.0)
     monkeypatch.setattr(relay, "CHANNEL", "elsewhere")
-    handed = HandOver()
-    store = database.replica(handed)
+    first_events = FirstEvents()
+    store = database.replica(first_events)
     await open_la_piazza(store)
 
-    async with running([a_relay(database, nats_server, handed)]):
+    async with running([a_relay(database, nats_server, first_events)]):
         await eventually(outbox_is_empty(database))
         orders = await asyncio.gather(*(store.run(placing()) for _ in range(20)))
         await eventually(outbox_is_empty(database))
@@ -316,8 +318,8 @@ async def test_first_events_of_the_same_process_are_relayed_although_nobody_is_n
 async def test_what_is_handed_over_and_what_is_found_keep_each_orders_events_in_order(
     database: Database, nats_server: Nats, js: JetStreamContext
 ) -> None:
-    handed = HandOver()
-    store, other = database.replica(handed), database.replica()
+    first_events = FirstEvents()
+    store, other = database.replica(first_events), database.replica()
     await open_la_piazza(store)
 
     async def order_and_order_again(one: Store, another: Store) -> None:
@@ -325,7 +327,7 @@ async def test_what_is_handed_over_and_what_is_found_keep_each_orders_events_in_
         await another.run(adding(order.order_id))
         await one.run(adding(order.order_id))
 
-    async with running([a_relay(database, nats_server, handed)]):
+    async with running([a_relay(database, nats_server, first_events)]):
         pairs = [(store, other), (other, store), (store, store)] * 20
         await asyncio.gather(*(order_and_order_again(*pair) for pair in pairs))
         await eventually(outbox_is_empty(database))
@@ -337,9 +339,9 @@ async def test_what_is_handed_over_and_what_is_found_keep_each_orders_events_in_
 async def test_what_is_handed_over_while_the_broker_is_away_is_published_when_it_is_back(
     database: Database, nats_server: Nats
 ) -> None:
-    handed = HandOver()
-    store = database.replica(handed)
-    async with running([a_relay(database, nats_server, handed)]):
+    first_events = FirstEvents()
+    store = database.replica(first_events)
+    async with running([a_relay(database, nats_server, first_events)]):
         await open_la_piazza(store)
         await eventually(outbox_is_empty(database))
 
@@ -353,12 +355,12 @@ async def test_what_is_handed_over_while_the_broker_is_away_is_published_when_it
     assert list(found.values()) == [["placed"]] * 20
 
 
-@pytest.mark.usefixtures("worth_a_batch")
+@pytest.mark.usefixtures("min_batch_events")
 async def test_a_backlog_of_many_batches_is_published_whole_and_in_order(
     database: Database, nats_server: Nats, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "FEW", 1)
-    monkeypatch.setattr(relay, "MOST", 3)
+    monkeypatch.setattr(relay, "SMALL_READ_EVENTS", 1)
+    monkeypatch.setattr(relay, "BACKLOG_READ_EVENTS", 3)
     store = database.replica()
     await open_la_piazza(store)
     orders = await asyncio.gather(*(store.run(placing()) for _ in range(40)))

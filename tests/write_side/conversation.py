@@ -4,15 +4,16 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from comanda_contracts import Event, Message, read, seal
+from comanda_contracts import Event, Message, seal
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from ordering import published as ordering_published
-from ordering.application.transaction import OrderEvent, Transaction
-from ordering.domain.order import Order, Party
+from ordering.application.transaction import Transaction
+from ordering.domain.order import Order, OrderEvent, Party
 from ordering.domain.refusals import Refusal
-from ordering.inbound.nats.kitchen import kitchen_news
+from ordering.inbound.nats.verdict_subscriber import verdict_subscriber
 from service_kit.nats.consumer import Consumer
 from service_kit.nats.subscriber import Received
 from serving import contract as serving_contract
@@ -27,8 +28,8 @@ from serving.inbound.nats.orders import orders_consumer
 from uuid_utils.compat import uuid7
 
 from tests.ordering.builders import NOON, a_place_order
-from tests.ordering.commands import open_la_piazza, placing
 from tests.ordering.fakes import InMemoryStore
+from tests.ordering.use_cases import open_la_piazza, placing
 from tests.serving.fakes import InMemoryTickets
 
 MOVES = {
@@ -52,7 +53,7 @@ class Delivery(Msg):
 class Mail:
     """What one service has told the other: to be heard late, twice, or in any order."""
 
-    def __init__(self, consumer: Consumer) -> None:
+    def __init__(self, consumer: Consumer[Any]) -> None:
         self._consumer = consumer
         self._names = {subject.rpartition(".")[2] for subject in consumer.subjects}
         self.sent: list[Message] = []
@@ -66,12 +67,16 @@ class Mail:
     async def deliver(self, positions: Iterable[int], *, lose_track: bool = False) -> None:
         """Hand over a batch; one that is lost track of comes again, as after a crash."""
         batch = [position % len(self.sent) for position in positions if self.sent]
-        messages = [_received(self.sent[position]) for position in batch]
+        messages = [self._received(self.sent[position]) for position in batch]
         if messages:
             await self._consumer.handler(messages)
         assert all(each.message.is_acked for each in messages)
         if not lose_track:
             self.unheard -= set(batch)
+
+    def _received(self, message: Message) -> Received[Any]:
+        delivery = Delivery(Client(), message.subject, "", message.body, dict(message.headers))
+        return Received(self._consumer.read(delivery), delivery)
 
 
 class Conversation:
@@ -84,7 +89,7 @@ class Conversation:
         self.to_kitchen = Mail(
             orders_consumer(Client(), tickets=self._tickets, clock=lambda: NOON, new_id=new_id)
         )
-        self.to_ordering = Mail(kitchen_news(self._store, lambda: NOON))
+        self.to_ordering = Mail(verdict_subscriber(self._store, lambda: NOON))
         self._order_events_sent = 0
         self._ticket_events_sent = 0
 
@@ -184,8 +189,3 @@ class Conversation:
             self.to_ordering.send(serving_contract.event_to_contract(ticket_event))
         self._order_events_sent = len(self._store.events)
         self._ticket_events_sent = len(self._tickets.events)
-
-
-def _received(message: Message) -> Received:
-    delivery = Delivery(Client(), message.subject, "", message.body, dict(message.headers))
-    return Received(read(delivery.headers, delivery.data), delivery)

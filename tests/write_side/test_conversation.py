@@ -16,12 +16,12 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from ordering.domain.order import Order, OrderStatus, Party, Settled, Takeaway
+from ordering.domain.order import CancellationEnded, Order, OrderStatus, Party, Takeaway
 from serving.application import change_ticket
 from serving.domain.ticket import TicketStatus
 
 from tests.ordering.builders import ADA, TABLE_12
-from tests.ordering.commands import adding, cancelling, closing
+from tests.ordering.use_cases import adding, cancelling, closing
 from tests.write_side.conversation import MOVES, Conversation, Mail
 
 BEGUN = {TicketStatus.PREPARING, TicketStatus.READY, TicketStatus.SERVED}
@@ -116,7 +116,7 @@ class OneOrder(RuleBasedStateMachine):
     def between_a_request_to_cancel_and_its_answer_nothing_happens_to_the_order(self) -> None:
         for before, event in itertools.pairwise(self.conversation.order_events):
             if before.order.status is OrderStatus.CANCELLING:
-                assert isinstance(event, Settled)
+                assert isinstance(event, CancellationEnded)
 
     @invariant()
     def what_the_kitchen_does_not_make_is_not_paid_unless_it_is_under_negotiation(self) -> None:

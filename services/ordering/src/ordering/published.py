@@ -1,17 +1,17 @@
-"""What ordering tells the world, in the words of the published contracts."""
+"""Ordering's states and events in the words of the published contracts."""
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, assert_never
 
 import comanda_contracts as contracts
 
-from ordering.application.transaction import DomainEvent
+from ordering.application.transaction import RecordedEvent
 from ordering.domain import order as domain
-from ordering.domain.menu import MenuItem, MenuItemSet, MenuItemWithdrawn
-from ordering.domain.order import DineIn, Order
+from ordering.domain.menu import MenuItem, MenuItemEvent, MenuItemSet, MenuItemWithdrawn
+from ordering.domain.order import DineIn, Order, OrderEvent, Takeaway
 from ordering.domain.restaurant import Restaurant, RestaurantSet
 
-EVENTS: dict[type[DomainEvent], type[contracts.Event]] = {
+EVENTS: dict[type[RecordedEvent], type[contracts.Event]] = {
     RestaurantSet: contracts.RestaurantSet,
     MenuItemSet: contracts.MenuItemSet,
     MenuItemWithdrawn: contracts.MenuItemWithdrawn,
@@ -27,7 +27,13 @@ EVENTS: dict[type[DomainEvent], type[contracts.Event]] = {
 
 def published_restaurant(restaurant: Restaurant) -> contracts.Restaurant:
     """A restaurant as others see it."""
-    return contracts.Restaurant.model_validate(restaurant, from_attributes=True)
+    return contracts.Restaurant(
+        restaurant=restaurant.slug,
+        name=restaurant.name,
+        currency=restaurant.currency,
+        time_zone=restaurant.time_zone,
+        version=restaurant.version,
+    )
 
 
 def published_item(item: MenuItem) -> contracts.MenuItem:
@@ -62,21 +68,25 @@ def published(state: Order | MenuItem | Restaurant) -> contracts.State:
             return published_order(state)
         case MenuItem():
             return published_item(state)
-        case _:
+        case Restaurant():
             return published_restaurant(state)
+        case _:
+            assert_never(state)
 
 
-def published_event(event: DomainEvent) -> contracts.Event:
-    """An event as others see it: what is its own under the same name, its state as published."""
-    own = {each.name: getattr(event, each.name) for each in fields(event)}
+def published_event(event: RecordedEvent) -> contracts.Event:
+    """An event as others see it: its fields by the same names, its state as published."""
+    values = {each.name: getattr(event, each.name) for each in fields(event)}
     match event:
         case RestaurantSet(restaurant=restaurant):
-            own["restaurant"] = published_restaurant(restaurant)
-        case MenuItemSet(item=item) | MenuItemWithdrawn(item=item):
-            own["item"] = published_item(item)
+            values["restaurant"] = published_restaurant(restaurant)
+        case MenuItemEvent(item=item):
+            values["item"] = published_item(item)
+        case OrderEvent(order=order):
+            values["order"] = published_order(order)
         case _:
-            own["order"] = published_order(event.order)
-    return EVENTS[type(event)](**own)
+            assert_never(event)
+    return EVENTS[type(event)](**values)
 
 
 def _cancellation(order: Order) -> contracts.Cancellation | None:
@@ -86,15 +96,10 @@ def _cancellation(order: Order) -> contracts.Cancellation | None:
 
 
 def _party(order: Order) -> dict[str, Any]:
-    party = order.party
-    if isinstance(party, DineIn):
-        return {
-            "channel": contracts.Channel.DINE_IN,
-            "table": party.table,
-            "guests": party.guests,
-        }
-    return {
-        "channel": contracts.Channel.TAKEAWAY,
-        "customer": party.customer,
-        "phone": party.phone,
-    }
+    match order.party:
+        case DineIn(table=table, guests=guests):
+            return {"channel": contracts.Channel.DINE_IN, "table": table, "guests": guests}
+        case Takeaway(customer=customer, phone=phone):
+            return {"channel": contracts.Channel.TAKEAWAY, "customer": customer, "phone": phone}
+        case party:
+            assert_never(party)

@@ -10,7 +10,7 @@ DatabaseUrl = Annotated[SecretStr, with_scheme("postgresql+asyncpg")]
 
 
 class DatabaseSettings(BaseSettings):
-    """Where ordering keeps its state."""
+    """The database that keeps ordering's state."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
@@ -18,4 +18,4 @@ class DatabaseSettings(BaseSettings):
 
 
 class Settings(ServiceSettings, DatabaseSettings):
-    """What ordering needs to run."""
+    """All that ordering needs to run."""

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from ordering.application.loading import known
-from ordering.application.transaction import Transaction
-from ordering.domain.menu import Wish, price
+from ordering.application.transaction import Decision, Transaction
+from ordering.domain.menu import RequestedLine, price
 from ordering.domain.order import Order
-from ordering.domain.versions import expect
+from ordering.domain.preconditions import expect_version, require_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +16,7 @@ class AddItems:
 
     order_id: UUID
     restaurant: str
-    wishes: tuple[Wish, ...]
+    requested_lines: tuple[RequestedLine, ...]
     expected_version: int | None = None
     actor: str | None = None
 
@@ -27,10 +26,16 @@ async def add_items(command: AddItems, *, transaction: Transaction, at: datetime
 
     Raises UnknownOrder, VersionMismatch, CannotOrder, OrderNotOpen, OrderTooLarge.
     """
-    asked = transaction.order_to_change(command.order_id)
-    menu = await transaction.menu(command.restaurant, {wish.sku for wish in command.wishes})
-    order = await known(asked, command.restaurant, command.order_id)
-    expect(order, command.expected_version)
-    event = order.add_items(price(command.wishes, menu), at=at, actor=command.actor)
-    transaction.record(event)
-    return event.order
+    pending_order = transaction.order_to_change(command.order_id)
+    menu = await transaction.menu(
+        command.restaurant, {each.sku for each in command.requested_lines}
+    )
+
+    def decide(current: Order | None) -> Decision[Order]:
+        order = require_order(current, command.restaurant, command.order_id)
+        expect_version(order, command.expected_version)
+        lines = price(command.requested_lines, menu)
+        event = order.add_items(lines, at=at, actor=command.actor)
+        return Decision(event.order, (event,))
+
+    return await pending_order.change(decide)

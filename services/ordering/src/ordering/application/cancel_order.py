@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from ordering.application.loading import known
-from ordering.application.transaction import Transaction
+from ordering.application.transaction import Decision, Transaction
 from ordering.domain.order import Order
-from ordering.domain.versions import expect
+from ordering.domain.preconditions import expect_version, require_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +26,11 @@ async def cancel_order(command: CancelOrder, *, transaction: Transaction, at: da
 
     Raises UnknownOrder, VersionMismatch, OrderNotOpen, UnknownRound, TooLateToCancel.
     """
-    asked = transaction.order_to_change(command.order_id)
-    order = await known(asked, command.restaurant, command.order_id)
-    expect(order, command.expected_version)
-    event = order.cancel(command.rounds, reason=command.reason, at=at, actor=command.actor)
-    transaction.record(event)
-    return event.order
+
+    def decide(current: Order | None) -> Decision[Order]:
+        order = require_order(current, command.restaurant, command.order_id)
+        expect_version(order, command.expected_version)
+        event = order.cancel(command.rounds, reason=command.reason, at=at, actor=command.actor)
+        return Decision(event.order, (event,))
+
+    return await transaction.order_to_change(command.order_id).change(decide)

@@ -8,8 +8,7 @@ from ordering.domain.refusals import UnknownRestaurant
 
 
 async def list_menu(restaurant: str, *, transaction: Transaction) -> Sequence[MenuItem]:
-    """What the restaurant offers, by category and name. Raises UnknownRestaurant."""
-    known = transaction.restaurant(restaurant)
-    if await known is None:
+    """List the items that are not withdrawn, by category and name. Raises UnknownRestaurant."""
+    if await transaction.restaurant(restaurant) is None:
         raise UnknownRestaurant(restaurant)
     return await transaction.whole_menu(restaurant)

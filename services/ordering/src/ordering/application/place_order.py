@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from ordering.application.transaction import Transaction
-from ordering.domain.menu import Wish, price
+from ordering.domain.menu import RequestedLine, price
 from ordering.domain.order import Order, Party, place
 from ordering.domain.refusals import UnknownRestaurant
 
@@ -17,7 +17,7 @@ class PlaceOrder:
     order_id: UUID
     restaurant: str
     party: Party
-    wishes: tuple[Wish, ...]
+    requested_lines: tuple[RequestedLine, ...]
     actor: str | None = None
 
 
@@ -26,21 +26,22 @@ async def place_order(command: PlaceOrder, *, transaction: Transaction, at: date
 
     Raises UnknownRestaurant, CannotOrder, OrderTooLarge.
     """
-    asked = transaction.restaurant(command.restaurant)
-    menu = transaction.menu(command.restaurant, {wish.sku for wish in command.wishes})
-    restaurant = await asked
+    pending_restaurant = transaction.restaurant(command.restaurant)
+    skus = {each.sku for each in command.requested_lines}
+    pending_menu = transaction.menu(command.restaurant, skus)
+    restaurant = await pending_restaurant
     if restaurant is None:
         raise UnknownRestaurant(command.restaurant)
-    lines = price(command.wishes, await menu)
+    lines = price(command.requested_lines, await pending_menu)
     day = restaurant.business_day(at)
     event = place(
         order_id=command.order_id,
         restaurant=restaurant,
-        sequence=await transaction.next_sequence(restaurant.restaurant, day),
+        sequence=await transaction.next_sequence(restaurant.slug, day),
         party=command.party,
         lines=lines,
         at=at,
         actor=command.actor,
     )
-    transaction.record(event)
+    transaction.add(event)
     return event.order

@@ -1,17 +1,17 @@
-"""Say that a menu item is to be had, or that the kitchen is out of it."""
+"""Make a menu item available, or unavailable while the kitchen is out of it."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from ordering.application.transaction import Transaction
+from ordering.application.transaction import Decision, Transaction
 from ordering.domain.menu import MenuItem
+from ordering.domain.preconditions import expect_version
 from ordering.domain.refusals import UnknownMenuItem
-from ordering.domain.versions import expect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAvailability:
-    """The item is to be had from now on, or not. `expected_version` of None stands for any."""
+    """The item is available from now on, or not. `expected_version` of None stands for any."""
 
     restaurant: str
     sku: str
@@ -28,12 +28,14 @@ async def set_availability(
 
     Raises UnknownMenuItem, VersionMismatch, WithdrawnMenuItem.
     """
-    item = await transaction.item_to_change(command.restaurant, command.sku)
-    if item is None:
-        raise UnknownMenuItem(command.sku)
-    expect(item, command.expected_version)
-    event = item.set_available(command.available, reason=command.reason, at=at, actor=command.actor)
-    if event is None:
-        return item
-    transaction.record(event)
-    return event.item
+
+    def decide(item: MenuItem | None) -> Decision[MenuItem]:
+        if item is None:
+            raise UnknownMenuItem(command.sku)
+        expect_version(item, command.expected_version)
+        event = item.set_available(
+            command.available, reason=command.reason, at=at, actor=command.actor
+        )
+        return Decision(event.item, (event,)) if event else Decision(item)
+
+    return await transaction.item_to_change(command.restaurant, command.sku).change(decide)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ordering.application.transaction import Transaction
+from ordering.application.transaction import Decision, Transaction
+from ordering.domain import menu
 from ordering.domain.menu import MenuItem
-from ordering.domain.menu import set_menu_item as decide
+from ordering.domain.preconditions import expect_version
 from ordering.domain.refusals import UnknownRestaurant
-from ordering.domain.versions import expect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +27,14 @@ async def set_menu_item(
     Raises UnknownRestaurant, VersionMismatch, WithdrawnMenuItem.
     """
     wanted = command.wanted
-    restaurant = transaction.restaurant(wanted.restaurant)
-    item = transaction.item_to_change(wanted.restaurant, wanted.sku)
-    if await restaurant is None:
+    pending_restaurant = transaction.restaurant(wanted.restaurant)
+    pending_item = transaction.item_to_change(wanted.restaurant, wanted.sku)
+    if await pending_restaurant is None:
         raise UnknownRestaurant(wanted.restaurant)
-    current = await item
-    expect(current, command.expected_version)
-    event = decide(current, wanted, at=at, actor=command.actor)
-    if event is None:
-        return current or wanted
-    transaction.record(event)
-    return event.item
+
+    def decide(current: MenuItem | None) -> Decision[MenuItem]:
+        expect_version(current, command.expected_version)
+        event = menu.set_menu_item(current, wanted, at=at, actor=command.actor)
+        return Decision(event.item, (event,)) if event else Decision(current or wanted)
+
+    return await pending_item.change(decide)

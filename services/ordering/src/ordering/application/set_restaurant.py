@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ordering.application.transaction import Transaction
+from ordering.application.transaction import Decision, Transaction
+from ordering.domain import restaurant
+from ordering.domain.preconditions import expect_version
 from ordering.domain.restaurant import Restaurant
-from ordering.domain.restaurant import set_restaurant as decide
-from ordering.domain.versions import expect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +22,11 @@ async def set_restaurant(
     command: SetRestaurant, *, transaction: Transaction, at: datetime
 ) -> Restaurant:
     """Make the restaurant as wanted. Safe to repeat. Raises VersionMismatch, CurrencyIsFixed."""
-    current = await transaction.restaurant_to_change(command.wanted.restaurant)
-    expect(current, command.expected_version)
-    event = decide(current, command.wanted, at=at, actor=command.actor)
-    if event is None:
-        return current or command.wanted
-    transaction.record(event)
-    return event.restaurant
+    wanted = command.wanted
+
+    def decide(current: Restaurant | None) -> Decision[Restaurant]:
+        expect_version(current, command.expected_version)
+        event = restaurant.set_restaurant(current, wanted, at=at, actor=command.actor)
+        return Decision(event.restaurant, (event,)) if event else Decision(current or wanted)
+
+    return await transaction.restaurant_to_change(wanted.slug).change(decide)

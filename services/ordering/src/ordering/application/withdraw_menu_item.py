@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ordering.application.transaction import Transaction
+from ordering.application.transaction import Decision, Transaction
 from ordering.domain.menu import MenuItem
+from ordering.domain.preconditions import expect_version
 from ordering.domain.refusals import UnknownMenuItem
-from ordering.domain.versions import expect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +24,12 @@ async def withdraw_menu_item(
     command: WithdrawMenuItem, *, transaction: Transaction, at: datetime
 ) -> MenuItem:
     """Withdraw the item. Safe to repeat. Raises UnknownMenuItem, VersionMismatch."""
-    item = await transaction.item_to_change(command.restaurant, command.sku)
-    if item is None:
-        raise UnknownMenuItem(command.sku)
-    expect(item, command.expected_version)
-    event = item.withdraw(reason=command.reason, at=at, actor=command.actor)
-    if event is None:
-        return item
-    transaction.record(event)
-    return event.item
+
+    def decide(item: MenuItem | None) -> Decision[MenuItem]:
+        if item is None:
+            raise UnknownMenuItem(command.sku)
+        expect_version(item, command.expected_version)
+        event = item.withdraw(reason=command.reason, at=at, actor=command.actor)
+        return Decision(event.item, (event,)) if event else Decision(item)
+
+    return await transaction.item_to_change(command.restaurant, command.sku).change(decide)

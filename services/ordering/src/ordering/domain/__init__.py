@@ -1,1 +1,1 @@
-"""What an order is and what may happen to it: pure Python."""
+"""Restaurants, menus and orders, and what may happen to them: pure Python."""

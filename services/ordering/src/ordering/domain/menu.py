@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ordering.domain.events import DomainEvent
 from ordering.domain.order import Line
 from ordering.domain.refusals import BadLine, CannotOrder, WithdrawnMenuItem
 
@@ -42,28 +43,27 @@ class MenuItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MenuItemSet:
-    """An item was put on the menu or changed; `reason` says why, where somebody did."""
+class MenuItemEvent(DomainEvent):
+    """Something happened to a menu item; `item` is the whole of it afterwards.
+
+    `reason` is None where nobody gave one.
+    """
 
     item: MenuItem
     reason: str | None
-    at: datetime
-    actor: str | None
+
+
+class MenuItemSet(MenuItemEvent):
+    """An item was put on the menu or changed."""
+
+
+class MenuItemWithdrawn(MenuItemEvent):
+    """An item left the menu for good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MenuItemWithdrawn:
-    """An item left the menu for good; `reason` says why, where somebody did."""
-
-    item: MenuItem
-    reason: str | None
-    at: datetime
-    actor: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """A line as a guest asks for it: the menu adds name and price."""
+class RequestedLine:
+    """A line as a guest requests it, before the menu gives it a name and a price."""
 
     sku: str
     quantity: int
@@ -92,33 +92,36 @@ def set_menu_item(
     return MenuItemSet(item=changed, reason=reason, at=at, actor=actor)
 
 
-def price(wishes: Sequence[Wish], menu: Mapping[str, MenuItem]) -> tuple[Line, ...]:
-    """Turn wishes into lines with the name and price of this moment.
+def price(
+    requested_lines: Sequence[RequestedLine], menu: Mapping[str, MenuItem]
+) -> tuple[Line, ...]:
+    """Turn requested lines into lines with the names and prices of this menu.
 
-    Raises CannotOrder, naming every line that the menu does not offer now.
+    Raises CannotOrder, naming every line that the menu does not offer.
     """
-    reasons = ((index, _why_not(wish, menu)) for index, wish in enumerate(wishes))
+    reasons = ((index, _objection(line, menu)) for index, line in enumerate(requested_lines))
     bad = [BadLine(index, reason) for index, reason in reasons if reason]
     if bad:
         raise CannotOrder(bad)
     return tuple(
         Line(
-            sku=wish.sku,
-            name=menu[wish.sku].name,
-            unit_price=menu[wish.sku].price,
-            quantity=wish.quantity,
-            note=wish.note,
+            sku=line.sku,
+            name=menu[line.sku].name,
+            unit_price=menu[line.sku].price,
+            quantity=line.quantity,
+            note=line.note,
         )
-        for wish in wishes
+        for line in requested_lines
     )
 
 
-def _why_not(wish: Wish, menu: Mapping[str, MenuItem]) -> str | None:
-    item = menu.get(wish.sku)
+def _objection(line: RequestedLine, menu: Mapping[str, MenuItem]) -> str | None:
+    """Why the menu does not offer this line; None if it does."""
+    item = menu.get(line.sku)
     if item is None:
-        return f"There is no item {wish.sku!r} on the menu."
+        return f"There is no item {line.sku!r} on the menu."
     if item.withdrawn:
-        return f"Item {wish.sku!r} was withdrawn from the menu."
+        return f"Item {line.sku!r} was withdrawn from the menu."
     if not item.available:
-        return f"Item {wish.sku!r} is not available now."
+        return f"Item {line.sku!r} is not available now."
     return None

@@ -1,4 +1,4 @@
-"""An order: what was asked for, round by round, and what may still happen to it.
+"""An order: its rounds of lines, and what may still happen to it.
 
 Every decision returns an event that carries the whole order after it; nothing is changed in place.
 """
@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from ordering.domain.events import DomainEvent
 from ordering.domain.refusals import (
     OrderNotOpen,
     OrderTooLarge,
@@ -19,26 +20,32 @@ from ordering.domain.refusals import (
 )
 from ordering.domain.restaurant import Restaurant
 
-MOST_LINES = 500
+MAX_LINES = 500
 """Lines an order may have, so that an event fits into one message of the broker."""
 
-NUMBERS_A_LETTER = 999
+ORDERS_PER_LETTER = 999
+"""Orders of a business day whose numbers begin with the same letter."""
 
 
-class Heard(StrEnum):
-    """The last that ordering heard from the kitchen of a round that is not just queued.
+class KitchenVerdict(StrEnum):
+    """The kitchen's latest word on a round; a round without a verdict is still queued, or new.
 
-    What is heard stays true: a round that was begun can't be voided any more, and one that was
-    voided is never begun.
+    A verdict stays true: a round that was started can't be voided any more, and one that was voided
+    is never started.
     """
 
-    BEGUN = "begun"
+    STARTED = "begun"  # the value is in stored rows
     SERVED = "served"
     VOIDED = "voided"
 
+    @property
+    def is_final(self) -> bool:
+        """Whether no other verdict can follow."""
+        return self is not KitchenVerdict.STARTED
+
 
 class OrderStatus(StrEnum):
-    """Where the order is; what the kitchen does is not ordering's to say."""
+    """The state of the order itself; the kitchen's progress is serving's to tell."""
 
     OPEN = "open"
     CANCELLING = "cancelling"
@@ -48,7 +55,7 @@ class OrderStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """Some of one menu item, with its name and price (minor units) as they were then."""
+    """A quantity of one menu item, at its name and price (minor units) when it was ordered."""
 
     sku: str
     name: str
@@ -68,7 +75,7 @@ class Round:
 
     @property
     def total(self) -> int:
-        """What it costs, in minor units."""
+        """The price of the round in minor units; 0 if it is voided."""
         return 0 if self.voided else sum(line.unit_price * line.quantity for line in self.lines)
 
 
@@ -89,12 +96,12 @@ class Takeaway:
 
 
 Party = DineIn | Takeaway
-"""Who the order is for."""
+"""The guests that the order is for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancellation:
-    """What was asked to be cancelled, while the kitchen has not answered for all of it."""
+    """A request to cancel rounds, for as long as one of them has no verdict of the kitchen."""
 
     rounds: tuple[int, ...]
     reason: str
@@ -106,8 +113,8 @@ class Cancellation:
 class Order:
     """The whole order.
 
-    `version` counts its events. `kitchen` is what the kitchen has told ordering, by round:
-    knowledge of ordering's own that no event carries, so learning more makes no new version.
+    `version` counts its events. `verdicts` are those of the kitchen, by round: knowledge of
+    ordering's own that no event carries, so another verdict makes no new version.
     """
 
     order_id: UUID
@@ -121,17 +128,18 @@ class Order:
     version: int
     status: OrderStatus = OrderStatus.OPEN
     cancellation: Cancellation | None = None
-    kitchen: Mapping[int, Heard] = field(default_factory=dict)
+    verdicts: Mapping[int, KitchenVerdict] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
-        """What the order costs, in minor units of its currency."""
+        """The price of the order in minor units of its currency."""
         return sum(each.total for each in self.rounds)
 
     @property
     def in_the_kitchen(self) -> tuple[int, ...]:
         """The rounds that are still to be served."""
-        return tuple(each for each in self._wanted if self.kitchen.get(each) is not Heard.SERVED)
+        served = KitchenVerdict.SERVED
+        return tuple(each for each in self._standing if self.verdicts.get(each) is not served)
 
     def add_items(
         self, lines: tuple[Line, ...], *, at: datetime, actor: str | None
@@ -159,41 +167,44 @@ class Order:
         Raises OrderNotOpen, UnknownRound, TooLateToCancel.
         """
         self._must_be_open()
-        asked = tuple(sorted(rounds)) if rounds is not None else self._wanted
-        if unknown := [each for each in asked if each not in self._wanted]:
+        requested = tuple(sorted(rounds)) if rounds is not None else self._standing
+        if unknown := [each for each in requested if each not in self._standing]:
             raise UnknownRound(self.number, unknown)
-        if all(each in self.kitchen for each in asked):
+        if all(each in self.verdicts for each in requested):
             raise TooLateToCancel(self.number)
-        cancellation = Cancellation(rounds=asked, reason=reason, actor=actor, requested_at=at)
+        cancellation = Cancellation(rounds=requested, reason=reason, actor=actor, requested_at=at)
         order = self._next(status=OrderStatus.CANCELLING, cancellation=cancellation)
         return CancellationRequested(order=order, at=at, actor=actor)
 
-    def settle(self, *, at: datetime) -> "Settled | None":
-        """End a cancellation as the kitchen decided; None while there is none, or it has not.
+    def take_verdict(self, number: int, verdict: KitchenVerdict) -> "Order":
+        """Note the kitchen's verdict on a round; one that is repeated, or late, changes nothing."""
+        known = self.verdicts.get(number)
+        if known is verdict or (known is not None and known.is_final):
+            return self
+        return replace(self, verdicts={**self.verdicts, number: verdict})
 
-        Who asked for it, and why, is who ends the order, and why: the kitchen is but asked.
+    def end_cancellation(self, *, at: datetime) -> "CancellationEnded | None":
+        """End the cancellation by the kitchen's verdicts; None while one is missing, or no request.
+
+        The event's actor and reason are those of the request: the kitchen only answered it.
         """
-        asked = self.cancellation
-        if asked is None or not all(each in self.kitchen for each in asked.rounds):
+        request = self.cancellation
+        if request is None or not all(each in self.verdicts for each in request.rounds):
             return None
-        voided = tuple(each for each in asked.rounds if self.kitchen[each] is Heard.VOIDED)
-        refused = tuple(each for each in asked.rounds if each not in voided)
+        voided = tuple(
+            each for each in request.rounds if self.verdicts[each] is KitchenVerdict.VOIDED
+        )
+        refused = tuple(each for each in request.rounds if each not in voided)
         rounds = tuple(
             replace(each, voided=each.voided or each.round in voided) for each in self.rounds
         )
         order = self._next(rounds=rounds, status=OrderStatus.OPEN, cancellation=None)
-        why: dict[str, Any] = {"at": at, "actor": asked.actor, "reason": asked.reason}
+        why: dict[str, Any] = {"at": at, "actor": request.actor, "reason": request.reason}
         if refused:
             return CancellationRefused(order=order, refused=refused, voided=voided, **why)
-        if order._wanted:
+        if order._standing:
             return ItemsCancelled(order=order, rounds=voided, **why)
         return OrderCancelled(order=replace(order, status=OrderStatus.CANCELLED), **why)
-
-    def hear(self, number: int, heard: Heard) -> "Order":
-        """Take note of what the kitchen says of a round; hearing it again, or late, is nothing."""
-        if self.kitchen.get(number) in (heard, Heard.SERVED, Heard.VOIDED):
-            return self
-        return replace(self, kitchen={**self.kitchen, number: heard})
 
     @property
     def closes_by_itself(self) -> bool:
@@ -205,7 +216,7 @@ class Order:
         )
 
     @property
-    def _wanted(self) -> tuple[int, ...]:
+    def _standing(self) -> tuple[int, ...]:
         """The rounds that are not voided."""
         return tuple(each.round for each in self.rounds if not each.voided)
 
@@ -218,77 +229,57 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderPlaced:
-    """A guest ordered."""
+class OrderEvent(DomainEvent):
+    """Something happened to an order; `order` is the whole of it afterwards."""
 
     order: Order
-    at: datetime
-    actor: str | None
+
+
+class OrderPlaced(OrderEvent):
+    """A guest ordered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ItemsAdded:
+class ItemsAdded(OrderEvent):
     """A further round was ordered."""
 
-    order: Order
-    at: datetime
-    actor: str | None
     round: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancellationRequested:
+class CancellationRequested(OrderEvent):
     """Somebody wants the rounds in `order.cancellation` cancelled."""
 
-    order: Order
-    at: datetime
-    actor: str | None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CancellationRefused:
-    """The kitchen had begun `refused`: the order is open again, without what is `voided`."""
+class CancellationRefused(OrderEvent):
+    """The kitchen had started `refused`: the order is open again, without what is `voided`."""
 
-    order: Order
-    at: datetime
-    actor: str | None
     refused: tuple[int, ...]
     voided: tuple[int, ...]
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ItemsCancelled:
+class ItemsCancelled(OrderEvent):
     """The kitchen makes nothing of `rounds`: the order is open again with the others."""
 
-    order: Order
-    at: datetime
-    actor: str | None
     rounds: tuple[int, ...]
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderCancelled:
+class OrderCancelled(OrderEvent):
     """The kitchen makes nothing of the order; it is over."""
 
-    order: Order
-    at: datetime
-    actor: str | None
     reason: str
 
 
-Settled = CancellationRefused | ItemsCancelled | OrderCancelled
-"""How a cancellation ends."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderClosed:
+class OrderClosed(OrderEvent):
     """Everything was served and the order is over."""
 
-    order: Order
-    at: datetime
-    actor: str | None
+
+CancellationEnded = CancellationRefused | ItemsCancelled | OrderCancelled
+"""The ways in which a cancellation ends."""
 
 
 def place(
@@ -306,7 +297,7 @@ def place(
     _check_size(rounds)
     order = Order(
         order_id=order_id,
-        restaurant=restaurant.restaurant,
+        restaurant=restaurant.slug,
         number=order_number(sequence),
         business_day=restaurant.business_day(at),
         party=party,
@@ -319,8 +310,8 @@ def place(
 
 
 def order_number(sequence: int) -> str:
-    """What people call the day's `sequence`-th order: A-001 … A-999, B-001 … Z-999, AA-001 …"""
-    block, within = divmod(sequence - 1, NUMBERS_A_LETTER)
+    """The number of the day's `sequence`-th order: A-001 … A-999, B-001 … Z-999, AA-001 …"""
+    block, within = divmod(sequence - 1, ORDERS_PER_LETTER)
     letters = ""
     block += 1
     while block:
@@ -330,5 +321,5 @@ def order_number(sequence: int) -> str:
 
 
 def _check_size(rounds: tuple[Round, ...]) -> None:
-    if sum(len(each.lines) for each in rounds) > MOST_LINES:
-        raise OrderTooLarge(MOST_LINES)
+    if sum(len(each.lines) for each in rounds) > MAX_LINES:
+        raise OrderTooLarge(MAX_LINES)

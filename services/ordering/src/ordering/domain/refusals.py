@@ -58,14 +58,14 @@ class UnknownOrder(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """What is wrong with the line at `index`, counted from 0."""
+    """A line that can't be ordered: its `index`, counted from 0, and the reason for people."""
 
     index: int
     detail: str
 
 
 class CannotOrder(Refusal):
-    """Some lines ask for what the menu does not offer now."""
+    """The menu does not offer some of the lines now."""
 
     code = "cannot-order"
 
@@ -79,8 +79,8 @@ class OrderTooLarge(Refusal):
 
     code = "order-too-large"
 
-    def __init__(self, most: int) -> None:
-        super().__init__(f"An order has at most {most} lines; open another one.")
+    def __init__(self, max_lines: int) -> None:
+        super().__init__(f"An order has at most {max_lines} lines; open another one.")
 
 
 class OrderNotOpen(Refusal):
@@ -113,7 +113,7 @@ class UnknownRound(Refusal):
 
 
 class TooLateToCancel(Refusal):
-    """The kitchen has begun all of it, as ordering knows already."""
+    """The kitchen has started all of it, as its verdicts say already."""
 
     code = "too-late-to-cancel"
 

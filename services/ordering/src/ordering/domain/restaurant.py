@@ -4,14 +4,18 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from ordering.domain.events import DomainEvent
 from ordering.domain.refusals import CurrencyIsFixed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restaurant:
-    """One venue. `currency` is an ISO 4217 code, `time_zone` an IANA name."""
+    """One venue. `currency` is an ISO 4217 code, `time_zone` an IANA name.
 
-    restaurant: str
+    Orders, menu items and subjects name it by its `slug`.
+    """
+
+    slug: str
     name: str
     currency: str
     time_zone: str
@@ -23,12 +27,10 @@ class Restaurant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestaurantSet:
+class RestaurantSet(DomainEvent):
     """A restaurant was opened or changed."""
 
     restaurant: Restaurant
-    at: datetime
-    actor: str | None
 
 
 def set_restaurant(

@@ -1,1 +1,1 @@
-"""How commands and news reach ordering."""
+"""Commands and the kitchen's verdicts on their way into ordering."""

@@ -1,11 +1,11 @@
-"""What clients of ordering may send, and what it means to the application.
+"""Bodies of requests, and their parts in the words of the domain.
 
 Commands are public, so their bodies are in the contracts; here are the bodies of HTTP alone, and
-the one answer that is no state of anything.
-Everything is checked field by field, before anything else.
+the one answer that is not the state of an aggregate. Every body is checked field by field before
+anything else.
 """
 
-from typing import Annotated
+from typing import Annotated, assert_never
 from zoneinfo import available_timezones
 
 from comanda_contracts import MenuItem
@@ -17,11 +17,12 @@ from comanda_contracts.commands import (
     Reason,
     RequestBody,
     RoundRequest,
+    TakeawayOrderRequest,
 )
 from comanda_contracts.envelope import Money
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from ordering.domain.menu import Wish
+from ordering.domain.menu import RequestedLine
 from ordering.domain.order import DineIn, Party, Takeaway
 
 ACTOR_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]{0,80}$"
@@ -41,7 +42,7 @@ class RestaurantBody(RequestBody):
     """A restaurant as it should be."""
 
     name: Name = Field(examples=["La Piazza"])
-    """What guests read."""
+    """The name that guests read."""
     currency: Currency = Field(examples=["EUR"])
     """ISO 4217 code."""
     time_zone: TimeZone = Field(examples=["Europe/Rome"])
@@ -52,7 +53,7 @@ class MenuItemBody(RequestBody):
     """A menu item as it should be."""
 
     name: Name = Field(examples=["Margherita"])
-    """What guests read."""
+    """The name that guests read."""
     category: Name = Field(examples=["Pizza"])
     """Heading under which it stands on the menu."""
     price: Annotated[Money, Field(le=100_000_000)] = Field(examples=[850])
@@ -62,30 +63,36 @@ class MenuItemBody(RequestBody):
 
 
 class ReasonBody(RequestBody):
-    """Why somebody wants something, if they say so."""
+    """The reason for a change, if somebody gives one."""
 
     reason: Reason | None = Field(default=None, examples=["sold out"])
-    """In their words; it travels in the event."""
+    """The reason in their words; it travels in the event."""
 
 
 class MenuAnswer(BaseModel):
-    """What a restaurant offers."""
+    """The items that a restaurant offers."""
 
     items: list[MenuItem]
 
 
-def wishes(asked: RoundRequest) -> tuple[Wish, ...]:
-    """What the guests wish for."""
-    return tuple(Wish(sku=line.sku, quantity=line.quantity, note=line.note) for line in asked.lines)
+def requested_lines(body: RoundRequest) -> tuple[RequestedLine, ...]:
+    """The lines that the body requests."""
+    return tuple(
+        RequestedLine(sku=line.sku, quantity=line.quantity, note=line.note) for line in body.lines
+    )
 
 
-def party(asked: PlaceOrderRequest) -> Party:
-    """Who the order is for."""
-    if isinstance(asked, DineInOrderRequest):
-        return DineIn(table=asked.table, guests=asked.guests)
-    return Takeaway(customer=asked.customer, phone=asked.phone)
+def party(body: PlaceOrderRequest) -> Party:
+    """The guests that the order is for."""
+    match body:
+        case DineInOrderRequest(table=table, guests=guests):
+            return DineIn(table=table, guests=guests)
+        case TakeawayOrderRequest(customer=customer, phone=phone):
+            return Takeaway(customer=customer, phone=phone)
+        case _:
+            assert_never(body)
 
 
-def only(asked: CancellationRequest) -> frozenset[int] | None:
-    """The rounds that should be cancelled; None stands for all."""
-    return frozenset(asked.rounds) if asked.rounds else None
+def rounds_to_cancel(body: CancellationRequest) -> frozenset[int] | None:
+    """The rounds that are to be cancelled; None stands for all."""
+    return frozenset(body.rounds) if body.rounds else None

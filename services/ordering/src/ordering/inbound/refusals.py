@@ -2,53 +2,41 @@
 
 from service_kit.http.problems import FieldError, ProblemError
 
-from ordering.application.once import KeyReused
+from ordering.application.keyed_request import KeyReused
 from ordering.domain import refusals
 
-STATUSES: dict[type[refusals.Refusal], int] = {
-    refusals.UnknownRestaurant: 404,
-    refusals.UnknownMenuItem: 404,
-    refusals.UnknownOrder: 404,
-    refusals.WithdrawnMenuItem: 409,
-    refusals.CurrencyIsFixed: 409,
-    refusals.OrderNotOpen: 409,
-    refusals.StillInTheKitchen: 409,
-    refusals.TooLateToCancel: 409,
-    refusals.VersionMismatch: 412,
-    refusals.CannotOrder: 422,
-    refusals.OrderTooLarge: 422,
-    KeyReused: 422,
-    refusals.UnknownRound: 422,
+PROBLEMS: dict[type[refusals.Refusal], tuple[int, str | None]] = {
+    refusals.UnknownRestaurant: (404, "restaurant"),
+    refusals.UnknownMenuItem: (404, "sku"),
+    refusals.UnknownOrder: (404, "order_id"),
+    refusals.WithdrawnMenuItem: (409, "sku"),
+    refusals.CurrencyIsFixed: (409, "currency"),
+    refusals.OrderNotOpen: (409, None),
+    refusals.StillInTheKitchen: (409, None),
+    refusals.TooLateToCancel: (409, None),
+    refusals.VersionMismatch: (412, "If-Match"),
+    refusals.CannotOrder: (422, None),
+    refusals.OrderTooLarge: (422, "lines"),
+    refusals.UnknownRound: (422, "rounds"),
+    KeyReused: (422, "Idempotency-Key"),
 }
-
-FIELDS: dict[type[refusals.Refusal], str] = {
-    refusals.UnknownRestaurant: "restaurant",
-    refusals.UnknownMenuItem: "sku",
-    refusals.UnknownOrder: "order_id",
-    refusals.WithdrawnMenuItem: "sku",
-    refusals.CurrencyIsFixed: "currency",
-    refusals.VersionMismatch: "If-Match",
-    refusals.OrderTooLarge: "lines",
-    refusals.UnknownRound: "rounds",
-    KeyReused: "Idempotency-Key",
-}
+"""Status and field of each refusal; None where no single field is at fault."""
 
 
 def to_problem(refusal: refusals.Refusal) -> ProblemError:
     """The refusal as an answer over HTTP."""
-    kind = type(refusal)
-    return ProblemError(
-        STATUSES[kind], refusal.code, str(refusal), field=FIELDS.get(kind), errors=_lines(refusal)
-    )
+    status, field = PROBLEMS[type(refusal)]
+    return ProblemError(status, refusal.code, str(refusal), field=field, errors=_lines(refusal))
 
 
-def store_away() -> ProblemError:
-    """The database can't be reached."""
+def store_unavailable() -> ProblemError:
+    """The problem that the database can't be reached."""
     detail = "The store of orders can't be reached now."
     return ProblemError(503, "store-unavailable", detail, headers={"Retry-After": "1"})
 
 
 def _lines(refusal: refusals.Refusal) -> list[FieldError]:
+    """The lines at fault, of the one refusal that names lines."""
     if not isinstance(refusal, refusals.CannotOrder):
         return []
     return [

@@ -1,1 +1,1 @@
-"""How ordering keeps its state and tells others."""
+"""Ordering's state in PostgreSQL, and its events on their way to the streams."""

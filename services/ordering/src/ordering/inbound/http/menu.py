@@ -15,42 +15,44 @@ from ordering.application.set_restaurant import SetRestaurant, set_restaurant
 from ordering.application.withdraw_menu_item import WithdrawMenuItem, withdraw_menu_item
 from ordering.domain.menu import MenuItem
 from ordering.domain.restaurant import Restaurant
-from ordering.inbound.answering import Store
 from ordering.inbound.bodies import MenuAnswer, MenuItemBody, ReasonBody, RestaurantBody
-from ordering.inbound.http.answers import changed, refusals_as_problems
-from ordering.inbound.http.asked import Asked, AskedToChange
+from ordering.inbound.change import Store
 from ordering.inbound.http.openapi import (
-    OF_A_RESTAURANT,
-    OF_AN_ITEM,
-    OF_ANY,
-    OF_LEAVING,
-    OF_OFFERING,
-    OF_THE_MENU,
+    AVAILABILITY_RESPONSES,
+    COMMON_RESPONSES,
+    MENU_ITEM_RESPONSES,
     REASON,
+    RESTAURANT_RESPONSES,
+    UNKNOWN_RESTAURANT_RESPONSES,
+    WITHDRAWAL_RESPONSES,
 )
 from ordering.inbound.http.parameters import PREFIX, ItemSku, Slug
+from ordering.inbound.http.request_context import Context, RequestContext
+from ordering.inbound.http.responses import refusals_as_problems, respond
 from ordering.published import published_item
 
-Why = Annotated[Reason | None, Query(description="travels in the event", examples=[REASON])]
+WhyWithdrawn = Annotated[
+    Reason | None, Query(description="travels in the event", examples=[REASON])
+]
 
 
 def menu_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
     """The routes of restaurants and menus."""
-    router = APIRouter(prefix=PREFIX, responses=OF_ANY)
+    router = APIRouter(prefix=PREFIX, responses=COMMON_RESPONSES)
 
-    @router.put("", response_model=contracts.Restaurant, responses=OF_A_RESTAURANT)
-    async def put_restaurant(asked: AskedToChange, body: RestaurantBody) -> Response:
+    @router.put("", response_model=contracts.Restaurant, responses=RESTAURANT_RESPONSES)
+    async def put_restaurant(context: Context, body: RestaurantBody) -> Response:
         """Open a restaurant, or change it."""
         command = SetRestaurant(
-            wanted=Restaurant(restaurant=asked.restaurant, version=1, **body.model_dump()),
-            expected_version=asked.expected_version,
-            actor=asked.actor,
+            wanted=Restaurant(slug=context.restaurant, version=1, **body.model_dump()),
+            expected_version=context.expected_version,
+            actor=context.actor,
         )
-        return await changed(
-            store, asked, body, lambda tx: set_restaurant(command, transaction=tx, at=clock())
+        return await respond(
+            store, context, body, lambda tx: set_restaurant(command, transaction=tx, at=clock())
         )
 
-    @router.get("/menu", response_model=MenuAnswer, responses=OF_THE_MENU)
+    @router.get("/menu", response_model=MenuAnswer, responses=UNKNOWN_RESTAURANT_RESPONSES)
     async def get_menu(restaurant: Slug) -> Response:
         """List what the restaurant offers, as the write side knows it."""
         with refusals_as_problems():
@@ -58,70 +60,72 @@ def menu_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
         menu = MenuAnswer(items=[published_item(item) for item in items])
         return Response(menu.model_dump_json(), media_type="application/json")
 
-    @router.put("/menu/{sku}", response_model=contracts.MenuItem, responses=OF_AN_ITEM)
-    async def put_menu_item(asked: AskedToChange, sku: ItemSku, body: MenuItemBody) -> Response:
+    @router.put("/menu/{sku}", response_model=contracts.MenuItem, responses=MENU_ITEM_RESPONSES)
+    async def put_menu_item(context: Context, sku: ItemSku, body: MenuItemBody) -> Response:
         """Put an item on the menu, or change it."""
         command = SetMenuItem(
-            wanted=MenuItem(restaurant=asked.restaurant, sku=sku, version=1, **body.model_dump()),
-            expected_version=asked.expected_version,
-            actor=asked.actor,
+            wanted=MenuItem(restaurant=context.restaurant, sku=sku, version=1, **body.model_dump()),
+            expected_version=context.expected_version,
+            actor=context.actor,
         )
-        return await changed(
-            store, asked, body, lambda tx: set_menu_item(command, transaction=tx, at=clock())
+        return await respond(
+            store, context, body, lambda tx: set_menu_item(command, transaction=tx, at=clock())
         )
 
-    @router.delete("/menu/{sku}", response_model=contracts.MenuItem, responses=OF_LEAVING)
-    async def delete_menu_item(asked: AskedToChange, sku: ItemSku, reason: Why = None) -> Response:
+    @router.delete("/menu/{sku}", response_model=contracts.MenuItem, responses=WITHDRAWAL_RESPONSES)
+    async def delete_menu_item(
+        context: Context, sku: ItemSku, reason: WhyWithdrawn = None
+    ) -> Response:
         """Take an item off the menu for good."""
         command = WithdrawMenuItem(
-            restaurant=asked.restaurant,
+            restaurant=context.restaurant,
             sku=sku,
             reason=reason,
-            expected_version=asked.expected_version,
-            actor=asked.actor,
+            expected_version=context.expected_version,
+            actor=context.actor,
         )
-        return await changed(
+        return await respond(
             store,
-            asked,
+            context,
             ReasonBody(reason=reason),
             lambda tx: withdraw_menu_item(command, transaction=tx, at=clock()),
         )
 
     async def set_available(
-        available: bool, asked: Asked, sku: str, body: ReasonBody | None
+        available: bool, context: RequestContext, sku: str, body: ReasonBody | None
     ) -> Response:
         command = SetAvailability(
-            restaurant=asked.restaurant,
+            restaurant=context.restaurant,
             sku=sku,
             available=available,
             reason=body.reason if body else None,
-            expected_version=asked.expected_version,
-            actor=asked.actor,
+            expected_version=context.expected_version,
+            actor=context.actor,
         )
-        return await changed(
-            store, asked, body, lambda tx: set_availability(command, transaction=tx, at=clock())
+        return await respond(
+            store, context, body, lambda tx: set_availability(command, transaction=tx, at=clock())
         )
 
     @router.post(
         "/menu/{sku}/available",
         response_model=contracts.MenuItem,
-        responses=OF_OFFERING,
+        responses=AVAILABILITY_RESPONSES,
     )
     async def post_available(
-        asked: AskedToChange, sku: ItemSku, body: ReasonBody | None = None
+        context: Context, sku: ItemSku, body: ReasonBody | None = None
     ) -> Response:
         """Offer an item again."""
-        return await set_available(True, asked, sku, body)
+        return await set_available(True, context, sku, body)
 
     @router.post(
         "/menu/{sku}/unavailable",
         response_model=contracts.MenuItem,
-        responses=OF_OFFERING,
+        responses=AVAILABILITY_RESPONSES,
     )
     async def post_unavailable(
-        asked: AskedToChange, sku: ItemSku, body: ReasonBody | None = None
+        context: Context, sku: ItemSku, body: ReasonBody | None = None
     ) -> Response:
         """Stop offering an item, until it is available again."""
-        return await set_available(False, asked, sku, body)
+        return await set_available(False, context, sku, body)
 
     return router

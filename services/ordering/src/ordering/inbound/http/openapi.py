@@ -1,4 +1,4 @@
-"""What the API's documentation shows of bodies and refusals, by the contracts' examples."""
+"""Examples of bodies, and the refusals of routes, for the API's documentation."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,10 +20,10 @@ from service_kit.http.problems import (
     too_large,
 )
 
-from ordering.application.once import KeyReused
+from ordering.application.keyed_request import KeyReused
 from ordering.domain import refusals
 from ordering.inbound.bodies import MenuAnswer, MenuItemBody, ReasonBody, RestaurantBody
-from ordering.inbound.refusals import store_away, to_problem
+from ordering.inbound.refusals import store_unavailable, to_problem
 
 ORDER, ITEM, RESTAURANT = examples.ORDER, examples.ITEM, examples.RESTAURANT
 CLOSED = next(each.order for each in examples.EXAMPLES if isinstance(each, contracts.OrderClosed))
@@ -44,7 +44,7 @@ def _as_sent(**shown: BaseModel) -> Mapping[str, Any]:
     return {name: each.model_dump(mode="json") for name, each in shown.items()}
 
 
-BODIES: Examples = {
+BODY_EXAMPLES: Examples = {
     RestaurantBody: {"a restaurant": _fields(RestaurantBody, RESTAURANT)},
     MenuItemBody: {"an item": _fields(MenuItemBody, ITEM)},
     ReasonBody: {"a reason": {"reason": REASON}},
@@ -59,38 +59,40 @@ BODIES: Examples = {
     ),
     MenuAnswer: _as_sent(menu=MenuAnswer(items=[ITEM])),
 }
-"""By the model of what is sent and answered."""
+"""Examples by the model of the body that is sent or answered."""
 
-_NO_RESTAURANT = to_problem(refusals.UnknownRestaurant("la-pizza"))
-_NO_ITEM = to_problem(refusals.UnknownMenuItem("margarita"))
-_NO_ORDER = to_problem(refusals.UnknownOrder(examples.ORDER_ID))
-_CHANGED = to_problem(refusals.VersionMismatch(expected=1, actual=2))
+_UNKNOWN_RESTAURANT = to_problem(refusals.UnknownRestaurant("la-pizza"))
+_UNKNOWN_ITEM = to_problem(refusals.UnknownMenuItem("margarita"))
+_UNKNOWN_ORDER = to_problem(refusals.UnknownOrder(examples.ORDER_ID))
+_VERSION_MISMATCH = to_problem(refusals.VersionMismatch(expected=1, actual=2))
 _WITHDRAWN = to_problem(refusals.WithdrawnMenuItem(ITEM.sku))
-_NO_QUANTITY = {
+_QUANTITY_ZERO = {
     "loc": ("body", "lines", 0, "quantity"),
     "type": "greater_than_equal",
     "msg": "Input should be greater than or equal to 1",
 }
-_NOT_NOW = refusals.BadLine(0, "Item 'margherita' is not available now.")
+_UNAVAILABLE_LINE = refusals.BadLine(0, "Item 'margherita' is not available now.")
 
-OF_ANY = problem_responses(
+COMMON_RESPONSES = problem_responses(
     malformed_json(),
     too_large(),
-    invalid_request([_NO_QUANTITY], {"lines": [{"quantity": 0}]}),
+    invalid_request([_QUANTITY_ZERO], {"lines": [{"quantity": 0}]}),
     to_problem(KeyReused(KEY)),
-    to_problem(refusals.CannotOrder([_NOT_NOW])),
-    store_away(),
+    to_problem(refusals.CannotOrder([_UNAVAILABLE_LINE])),
+    store_unavailable(),
 )
-OF_A_RESTAURANT = problem_responses(to_problem(refusals.CurrencyIsFixed("EUR")), _CHANGED)
-OF_THE_MENU = problem_responses(_NO_RESTAURANT)
-OF_AN_ITEM = problem_responses(_NO_RESTAURANT, _WITHDRAWN, _CHANGED)
-OF_OFFERING = problem_responses(_NO_ITEM, _WITHDRAWN, _CHANGED)
-OF_LEAVING = problem_responses(_NO_ITEM, _CHANGED)
-OF_AN_ORDER = problem_responses(
-    _NO_ORDER,
+RESTAURANT_RESPONSES = problem_responses(
+    to_problem(refusals.CurrencyIsFixed("EUR")), _VERSION_MISMATCH
+)
+UNKNOWN_RESTAURANT_RESPONSES = problem_responses(_UNKNOWN_RESTAURANT)
+MENU_ITEM_RESPONSES = problem_responses(_UNKNOWN_RESTAURANT, _WITHDRAWN, _VERSION_MISMATCH)
+AVAILABILITY_RESPONSES = problem_responses(_UNKNOWN_ITEM, _WITHDRAWN, _VERSION_MISMATCH)
+WITHDRAWAL_RESPONSES = problem_responses(_UNKNOWN_ITEM, _VERSION_MISMATCH)
+ORDER_RESPONSES = problem_responses(
+    _UNKNOWN_ORDER,
     to_problem(refusals.OrderNotOpen(ORDER.number, "closed")),
     to_problem(refusals.StillInTheKitchen(ORDER.number, [1])),
     to_problem(refusals.TooLateToCancel(ORDER.number)),
-    _CHANGED,
+    _VERSION_MISMATCH,
 )
-"""The refusals of routes, by what they are about."""
+"""The refusals of the routes of restaurants, menu items and orders."""

@@ -10,47 +10,53 @@ from fastapi import APIRouter, Response
 from ordering.application.add_items import AddItems, add_items
 from ordering.application.cancel_order import CancelOrder, cancel_order
 from ordering.application.close_order import CloseOrder, close_order
-from ordering.inbound.answering import Store
-from ordering.inbound.bodies import only, wishes
-from ordering.inbound.http.answers import changed
-from ordering.inbound.http.asked import AskedToChange
-from ordering.inbound.http.openapi import OF_AN_ORDER, OF_ANY, OF_THE_MENU
+from ordering.inbound.bodies import requested_lines, rounds_to_cancel
+from ordering.inbound.change import Store
+from ordering.inbound.http.openapi import (
+    COMMON_RESPONSES,
+    ORDER_RESPONSES,
+    UNKNOWN_RESTAURANT_RESPONSES,
+)
+from ordering.inbound.http.order_placement import Endpoint
 from ordering.inbound.http.parameters import PREFIX, OrderId
-from ordering.inbound.http.placing import Place
+from ordering.inbound.http.request_context import Context
+from ordering.inbound.http.responses import respond
 
 
-def order_routes(store: Store, place: Place, *, clock: Callable[[], datetime]) -> APIRouter:
+def order_routes(
+    store: Store, place_order: Endpoint, *, clock: Callable[[], datetime]
+) -> APIRouter:
     """The routes of orders."""
-    router = APIRouter(prefix=PREFIX, responses=OF_ANY)
+    router = APIRouter(prefix=PREFIX, responses=COMMON_RESPONSES)
 
     @router.post(
         "/orders",
         status_code=201,
         response_model=contracts.Order,
-        responses=OF_THE_MENU,
+        responses=UNKNOWN_RESTAURANT_RESPONSES,
     )
-    async def post_order(asked: AskedToChange, body: PlaceOrderRequest) -> Response:
+    async def post_order(context: Context, body: PlaceOrderRequest) -> Response:
         """Place an order."""
-        return await place(asked, body)
+        return await place_order(context, body)
 
     @router.post(
         "/orders/{order_id}/rounds",
         status_code=201,
         response_model=contracts.Order,
-        responses=OF_AN_ORDER,
+        responses=ORDER_RESPONSES,
     )
-    async def post_round(asked: AskedToChange, order_id: OrderId, body: RoundRequest) -> Response:
+    async def post_round(context: Context, order_id: OrderId, body: RoundRequest) -> Response:
         """Add a round of items to an open order."""
         command = AddItems(
             order_id=order_id,
-            restaurant=asked.restaurant,
-            wishes=wishes(body),
-            expected_version=asked.expected_version,
-            actor=asked.actor,
+            restaurant=context.restaurant,
+            requested_lines=requested_lines(body),
+            expected_version=context.expected_version,
+            actor=context.actor,
         )
-        return await changed(
+        return await respond(
             store,
-            asked,
+            context,
             body,
             lambda tx: add_items(command, transaction=tx, at=clock()),
             status=201,
@@ -59,41 +65,41 @@ def order_routes(store: Store, place: Place, *, clock: Callable[[], datetime]) -
     @router.post(
         "/orders/{order_id}/close",
         response_model=contracts.Order,
-        responses=OF_AN_ORDER,
+        responses=ORDER_RESPONSES,
     )
-    async def post_close(asked: AskedToChange, order_id: OrderId) -> Response:
+    async def post_close(context: Context, order_id: OrderId) -> Response:
         """Close an order of which everything is served."""
         command = CloseOrder(
             order_id=order_id,
-            restaurant=asked.restaurant,
-            expected_version=asked.expected_version,
-            actor=asked.actor,
+            restaurant=context.restaurant,
+            expected_version=context.expected_version,
+            actor=context.actor,
         )
-        return await changed(
-            store, asked, None, lambda tx: close_order(command, transaction=tx, at=clock())
+        return await respond(
+            store, context, None, lambda tx: close_order(command, transaction=tx, at=clock())
         )
 
     @router.post(
         "/orders/{order_id}/cancel",
         status_code=202,
         response_model=contracts.Order,
-        responses=OF_AN_ORDER,
+        responses=ORDER_RESPONSES,
     )
     async def post_cancel(
-        asked: AskedToChange, order_id: OrderId, body: CancellationRequest
+        context: Context, order_id: OrderId, body: CancellationRequest
     ) -> Response:
         """Ask for the order, or some of its rounds, to be cancelled; the kitchen decides."""
         command = CancelOrder(
             order_id=order_id,
-            restaurant=asked.restaurant,
+            restaurant=context.restaurant,
             reason=body.reason,
-            rounds=only(body),
-            expected_version=asked.expected_version,
-            actor=asked.actor,
+            rounds=rounds_to_cancel(body),
+            expected_version=context.expected_version,
+            actor=context.actor,
         )
-        return await changed(
+        return await respond(
             store,
-            asked,
+            context,
             body,
             lambda tx: cancel_order(command, transaction=tx, at=clock()),
             status=202,

@@ -1,4 +1,4 @@
-"""What the routes take from paths and headers."""
+"""Parameters of the routes, in paths and headers."""
 
 from typing import Annotated
 from uuid import UUID

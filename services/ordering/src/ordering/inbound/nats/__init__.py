@@ -1,1 +1,1 @@
-"""Ordering over NATS: news from the kitchen, and commands of tills that speak no HTTP."""
+"""Ordering over NATS: verdicts of the kitchen, and commands of tills that speak no HTTP."""

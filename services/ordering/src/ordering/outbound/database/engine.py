@@ -13,15 +13,16 @@ from sqlalchemy import AdaptedConnection, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-PROBE_EVERY = 1.0
-"""Seconds between two looks at whether PostgreSQL answers."""
+PROBE_INTERVAL_S = 1.0
+"""Seconds between two probes of PostgreSQL."""
 
-STATEMENT_TIMEOUT = 10.0
+STATEMENT_TIMEOUT_S = 10.0
 """Seconds after which a statement is given up."""
 
-SILENT_FOR = 15.0
-"""Seconds between two statements after which PostgreSQL gives a transaction up: its process may be
-gone without a word, and it holds locks that others wait for.
+IDLE_TRANSACTION_TIMEOUT_S = 15.0
+"""Seconds without a statement after which PostgreSQL gives a transaction up.
+
+Its process may be gone without a word, and it holds locks that others wait for.
 """
 
 
@@ -35,16 +36,18 @@ def connect(url: str) -> AsyncEngine:
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
         hide_parameters=True,  # errors are logged, and guests have names
-        connect_args={"command_timeout": STATEMENT_TIMEOUT, "timeout": 5},
+        connect_args={"command_timeout": STATEMENT_TIMEOUT_S, "timeout": 5},
     )
-    event.listen(engine.sync_engine, "connect", _bound_silence)
+    event.listen(engine.sync_engine, "connect", _limit_idle_transactions)
     return engine
 
 
-def _bound_silence(connection: AdaptedConnection, _: object) -> None:
+def _limit_idle_transactions(connection: AdaptedConnection, _: object) -> None:
     """By a statement: poolers refuse connections with parameters that they don't know."""
-    silent = f"SET idle_in_transaction_session_timeout = {int(1000 * SILENT_FOR)}"
-    connection.run_async(lambda driver: driver.execute(silent))
+    statement = (
+        f"SET idle_in_transaction_session_timeout = {int(1000 * IDLE_TRANSACTION_TIMEOUT_S)}"
+    )
+    connection.run_async(lambda driver: driver.execute(statement))
 
 
 async def watch(engine: AsyncEngine, ready: Ready) -> None:
@@ -57,7 +60,7 @@ async def watch(engine: AsyncEngine, ready: Ready) -> None:
         async with engine.connect() as connection:
             behind = await _revision(connection) in older
         ready(failing="the schema is to be migrated" if behind else None)
-        await asyncio.sleep(PROBE_EVERY)
+        await asyncio.sleep(PROBE_INTERVAL_S)
 
 
 async def _revision(connection: AsyncConnection) -> str | None:

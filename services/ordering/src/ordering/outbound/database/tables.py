@@ -1,4 +1,4 @@
-"""The tables: an aggregate a row, what it consists of in one JSON column, and the outbox."""
+"""The tables: an aggregate a row, its parts in one JSON column, and the outbox."""
 
 from datetime import date, datetime
 from typing import Any
@@ -73,7 +73,7 @@ class OrderRow(SQLModel, table=True):
 
 
 class DayRow(SQLModel, table=True):
-    """How many orders a restaurant's business day has had so far."""
+    """The count of orders that a restaurant's business day has had so far."""
 
     __tablename__ = "days"
 

@@ -3,46 +3,46 @@
 import asyncio
 from collections.abc import Collection, Sequence
 
-from ordering.outbound.outbox.outbox import Waiting
+from ordering.outbound.outbox.outbox import CommittedEvent
 
-MOST = 1000
+MAX_EVENTS = 1000
 """Events that are kept here: with more, the relay is behind, and takes them from the outbox."""
 
 
-class HandOver:
-    """What the relay need not look for in the outbox.
+class FirstEvents:
+    """The aggregates' first events, for the relay to publish without a look into the outbox.
 
-    An aggregate's first event can overtake none, so it is published without a look at what else is
-    waiting, and PostgreSQL tells nobody of it. It is in the outbox all the same: whatever is lost
+    An aggregate's first event can overtake none, so it is published whatever else is unpublished,
+    and PostgreSQL notifies nobody of it. It is in the outbox all the same: an event that is lost
     here is found there.
     """
 
     def __init__(self) -> None:
-        self.some = asyncio.Event()
+        self.wakeup = asyncio.Event()
         """Set while there may be something to take."""
         self._partitions: Collection[int] = ()
-        self._events: list[Waiting] = []
+        self._events: list[CommittedEvent] = []
 
     def open(self, partitions: Collection[int]) -> None:
-        """Have events of these partitions handed over, as they are from now on."""
+        """Accept events of these partitions from now on; drop those that were not taken."""
         self._partitions = partitions
         self._events = []
 
     def close(self) -> None:
-        """Have none handed over."""
+        """Accept no events any more."""
         self.open(())
 
-    def takes(self, partition: int) -> bool:
-        """Whether an event of this partition would be relayed soon."""
-        return partition in self._partitions and len(self._events) < MOST
+    def accepts(self, partition: int) -> bool:
+        """Whether an event of this partition would be published from here soon."""
+        return partition in self._partitions and len(self._events) < MAX_EVENTS
 
-    def give(self, events: Sequence[Waiting]) -> None:
-        """Hand first events over that are committed."""
+    def put(self, events: Sequence[CommittedEvent]) -> None:
+        """Give the relay first events that are committed."""
         if events and self._partitions:
             self._events += events
-            self.some.set()
+            self.wakeup.set()
 
-    def take(self) -> list[Waiting]:
-        """What was handed over."""
+    def take(self) -> list[CommittedEvent]:
+        """Remove and return the events that are here."""
         taken, self._events = self._events, []
         return taken

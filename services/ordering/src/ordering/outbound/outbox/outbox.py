@@ -2,7 +2,8 @@
 
 import zlib
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from datetime import timedelta
+from typing import Any, NamedTuple, TypedDict
 from uuid import UUID
 
 import orjson
@@ -15,11 +16,11 @@ from sqlalchemy import (
     String,
     bindparam,
     cast,
+    delete,
     func,
     insert,
     null,
     select,
-    text,
     true,
     update,
 )
@@ -29,13 +30,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ordering.outbound.database.tables import OutboxRow, table
 
 PARTITIONS = 16
-"""How far relaying can be spread over replicas; fixed, since committed rows carry their number."""
+"""Parts into which relaying can be spread over replicas; fixed, since rows carry their number."""
 
 CHANNEL = "outbox"
-"""What PostgreSQL notifies when a transaction with events commits."""
+"""The channel on which PostgreSQL notifies of a transaction with events that commits."""
 
-KEPT_FOR = 300
-"""Seconds that an event stays after its stream has acknowledged it.
+RETENTION = timedelta(minutes=5)
+"""The time for which an event stays after its stream has acknowledged it.
 
 A broker that loses power may lose what it acknowledged and had not synced to disk; what it lost is
 then published again from here.
@@ -44,19 +45,21 @@ then published again from here.
 OUTBOX = table(OutboxRow)
 COLUMNS = ("partition", "aggregate", "subject", "headers", "body")
 
-_HELD = (
-    func.unnest(bindparam("held", type_=ARRAY(SmallInteger)))
+_PARTITIONS = (
+    func.unnest(bindparam("partitions", type_=ARRAY(SmallInteger)))
     .table_valued("partition")
-    .render_derived("held")
+    .render_derived("partitions")
 )
 _OLDEST = (
     select(OUTBOX.c.id, OUTBOX.c.aggregate, OUTBOX.c.subject, OUTBOX.c.headers, OUTBOX.c.body)
-    .where(OUTBOX.c.partition == _HELD.c.partition, OUTBOX.c.sequence.is_(None))
+    .where(OUTBOX.c.partition == _PARTITIONS.c.partition, OUTBOX.c.sequence.is_(None))
     .order_by(OUTBOX.c.id)
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
     .lateral("oldest")
 )
-WAITING = select(_OLDEST).select_from(_HELD.join(_OLDEST, true())).order_by(_OLDEST.c.id)
+SELECT_UNPUBLISHED = (
+    select(_OLDEST).select_from(_PARTITIONS.join(_OLDEST, true())).order_by(_OLDEST.c.id)
+)
 _STORED = (
     func.unnest(
         bindparam("ids", type_=ARRAY(BigInteger)),
@@ -66,21 +69,17 @@ _STORED = (
     .table_valued("id", "stream", "sequence")
     .render_derived("stored")
 )
-PUBLISHED = (
+MARK_PUBLISHED = (
     update(OUTBOX)
     .where(OUTBOX.c.id == _STORED.c.id)
     .values(stream=_STORED.c.stream, sequence=_STORED.c.sequence, published_at=func.now())
 )
-LOST = (
+UNMARK_LOST = (
     update(OUTBOX)
     .where(OUTBOX.c.stream == bindparam("of"), OUTBOX.c.sequence > bindparam("last"))
     .values(stream=null(), sequence=null(), published_at=null())
 )
-FORGET = text("""
-    DELETE FROM outbox WHERE published_at < now() - make_interval(secs => :kept_for)
-""").bindparams(kept_for=KEPT_FOR)
-
-
+DELETE_PUBLISHED = delete(OUTBOX).where(OUTBOX.c.published_at < func.now() - RETENTION)
 _ADDED = (
     func.unnest(
         bindparam("partitions", type_=ARRAY(SmallInteger)),
@@ -89,10 +88,10 @@ _ADDED = (
         bindparam("headers", type_=ARRAY(String)),
         bindparam("bodies", type_=ARRAY(LargeBinary)),
     )
-    .table_valued(*COLUMNS, with_ordinality="turn")
+    .table_valued(*COLUMNS, with_ordinality="position")
     .render_derived("added")
 )
-ADD = (
+INSERT_EVENTS = (
     insert(OUTBOX)
     .from_select(
         COLUMNS,
@@ -100,15 +99,25 @@ ADD = (
             *(_ADDED.c[name] for name in ("partition", "aggregate", "subject")),
             cast(_ADDED.c.headers, JSONB),
             _ADDED.c.body,
-        ).order_by(_ADDED.c.turn),
+        ).order_by(_ADDED.c.position),
     )
     .returning(OUTBOX.c.id)
 )
-NOTIFY = text(f"NOTIFY {CHANNEL}")
+NOTIFY = select(func.pg_notify(CHANNEL, ""))
 
 
-class Waiting(NamedTuple):
-    """An event that is committed and to be published."""
+class NewRow(TypedDict):
+    """A row of the outbox before it has an id."""
+
+    partition: int
+    aggregate: str
+    subject: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class CommittedEvent(NamedTuple):
+    """An event in the outbox that is to be published."""
 
     id: int
     aggregate: str
@@ -117,8 +126,10 @@ class Waiting(NamedTuple):
     body: bytes
 
 
-async def add(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[Waiting]:
-    """Put rows of `outbox_row` into the outbox; returns them with their ids, in their order."""
+async def insert_events(
+    connection: AsyncConnection, rows: Sequence[NewRow]
+) -> list[CommittedEvent]:
+    """Put the rows into the outbox; returns them with their ids, in their order."""
     parameters = {
         "partitions": [row["partition"] for row in rows],
         "aggregates": [row["aggregate"] for row in rows],
@@ -126,19 +137,22 @@ async def add(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) ->
         "headers": [orjson.dumps(row["headers"]).decode() for row in rows],
         "bodies": [row["body"] for row in rows],
     }
-    ids = sorted((await connection.execute(ADD, parameters)).scalars())
+    ids = sorted((await connection.execute(INSERT_EVENTS, parameters)).scalars())
     return [
-        Waiting(id_, row["aggregate"], row["subject"], row["headers"], row["body"])
+        CommittedEvent(id_, row["aggregate"], row["subject"], row["headers"], row["body"])
         for id_, row in zip(ids, rows, strict=True)
     ]
 
 
-async def waiting(connection: AsyncConnection, held: Collection[int], most: int) -> Sequence[Any]:
-    """The events of these partitions that are to be published: of each the oldest, by age.
+async def select_unpublished(
+    connection: AsyncConnection, partitions: Collection[int], limit: int
+) -> Sequence[Any]:
+    """The unpublished events of these partitions by age, at most `limit` of each: the oldest.
 
-    Each partition is looked at by itself, so it takes as long however many events wait.
+    The partitions are searched one by one, so it takes as long however many events there are.
     """
-    return (await connection.execute(WAITING, {"held": sorted(held), "most": most})).all()
+    parameters = {"partitions": sorted(partitions), "limit": limit}
+    return (await connection.execute(SELECT_UNPUBLISHED, parameters)).all()
 
 
 async def mark_published(connection: AsyncConnection, stored: Mapping[int, PubAck]) -> None:
@@ -148,18 +162,18 @@ async def mark_published(connection: AsyncConnection, stored: Mapping[int, PubAc
         "streams": [acknowledgement.stream for acknowledgement in stored.values()],
         "sequences": [acknowledgement.seq for acknowledgement in stored.values()],
     }
-    await connection.execute(PUBLISHED, parameters)
+    await connection.execute(MARK_PUBLISHED, parameters)
 
 
-async def publish_again_after(connection: AsyncConnection, stream: str, last: int) -> int:
-    """Have what the stream acknowledged beyond its last sequence published again.
+async def unmark_lost(connection: AsyncConnection, stream: str, last: int) -> int:
+    """Have the events published again that the stream acknowledged beyond its last sequence.
 
     Returns how many events that are.
     """
-    return (await connection.execute(LOST, {"of": stream, "last": last})).rowcount
+    return (await connection.execute(UNMARK_LOST, {"of": stream, "last": last})).rowcount
 
 
-def outbox_row(event: Event, *, event_id: UUID, trace: dict[str, str]) -> dict[str, Any]:
+def outbox_row(event: Event, *, event_id: UUID, trace: dict[str, str]) -> NewRow:
     """The row that publishes this event. Events of one aggregate share a partition."""
     message = seal(event, event_id=event_id, trace=trace)
     aggregate = subjects.aggregate(message.subject)

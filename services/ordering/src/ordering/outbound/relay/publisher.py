@@ -12,37 +12,37 @@ from nats.aio.client import Client
 from nats.js.api import PubAck
 from service_kit.nats.jetstream import publish_all
 
-BATCH = 1000
-"""Events that NATS stores together at most."""
+MAX_BATCH_EVENTS = 1000
+"""Events that NATS stores as one batch at most."""
 
-WORTH_A_BATCH = 100
-"""Events from which on they are stored together: fewer are there sooner one by one."""
+MIN_BATCH_EVENTS = 100
+"""Events that are worth a batch: fewer are stored sooner one by one."""
 
-STORED_WITHIN = 10.0
+BATCH_TIMEOUT_S = 10.0
 """Seconds in which NATS stores a batch, or refuses it."""
 
 Published = tuple[dict[int, PubAck], Exception | None]
-"""What acknowledges events, by their ids, and what went wrong with others, if anything."""
+"""The acknowledgements of events, by their ids, and an error of another event, if there is one."""
 
 
 async def publish_in_order(client: Client, rows: Sequence[Any]) -> Published:
-    """Publish rows, at most `BATCH` of them, in their order.
+    """Publish rows, at most `MAX_BATCH_EVENTS` of them, in their order.
 
     Many of one stream go as a batch, of which NATS stores all or nothing, for one acknowledgement:
-    an event's sequence is then at most the one that is returned for it. What NATS does not store as
-    a batch (one of the events is there already, for one) is published one by one, which tells of
-    each what is wrong with it.
+    an event's sequence is then at most the one that is returned for it. A batch that NATS does not
+    store (because one of the events is there already, for example) is published one by one, which
+    tells what is wrong with each event.
     """
     stored: dict[int, PubAck] = {}
     failure: Exception | None = None
-    for some in _by_stream(rows):
-        last = await _store_together(client, some) if len(some) >= WORTH_A_BATCH else None
+    for batch in _by_stream(rows):
+        last = await _store_batch(client, batch) if len(batch) >= MIN_BATCH_EVENTS else None
         if last is not None:
-            stored |= dict.fromkeys((row.id for row in some), last)
+            stored |= dict.fromkeys((row.id for row in batch), last)
         else:
-            one_by_one, went_wrong = await _publish_one_by_one(client, some)
+            one_by_one, error = await _publish_one_by_one(client, batch)
             stored |= one_by_one
-            failure = failure or went_wrong
+            failure = failure or error
     return stored, failure
 
 
@@ -53,19 +53,19 @@ def _by_stream(rows: Sequence[Any]) -> list[list[Any]]:
     return list(streams.values())
 
 
-async def _store_together(client: Client, rows: Sequence[Any]) -> PubAck | None:
-    """Have all the rows stored or none; what acknowledges the last one, None if NATS did not."""
-    batch = uuid4().hex
+async def _store_batch(client: Client, rows: Sequence[Any]) -> PubAck | None:
+    """Have all the rows stored or none; returns the last one's acknowledgement, or None."""
+    batch_id = uuid4().hex
     *others, last = (
-        (row, row.headers | {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(place)})
-        for place, row in enumerate(rows, 1)
+        (row, row.headers | {"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(position)})
+        for position, row in enumerate(rows, 1)
     )
     try:
         for row, headers in others:
             await client.publish(row.subject, row.body, headers=headers)
         row, headers = last
         headers["Nats-Batch-Commit"] = "1"
-        reply = await client.request(row.subject, row.body, STORED_WITHIN, headers=headers)
+        reply = await client.request(row.subject, row.body, BATCH_TIMEOUT_S, headers=headers)
     except nats.errors.Error:
         return None
     answer = orjson.loads(reply.data)
@@ -76,14 +76,14 @@ async def _store_together(client: Client, rows: Sequence[Any]) -> PubAck | None:
 async def _publish_one_by_one(client: Client, rows: Sequence[Any]) -> Published:
     """Publish the rows, many in flight, but no two of one aggregate.
 
-    An event whose forerunner failed is not sent, so that nothing overtakes it.
+    An event is not sent if the one before it failed, so that nothing overtakes it.
     """
     stored: dict[int, PubAck] = {}
     failure: Exception | None = None
     held_back: set[str] = set()
     for wave in waves([row.aggregate for row in rows]):
-        next_ones = [rows[position] for position in wave]
-        sendable = [row for row in next_ones if row.aggregate not in held_back]
+        in_wave = [rows[position] for position in wave]
+        sendable = [row for row in in_wave if row.aggregate not in held_back]
         outcomes = await publish_all(
             client, [Message(row.subject, row.headers, row.body) for row in sendable]
         )
@@ -105,9 +105,9 @@ def waves(aggregates: Sequence[str]) -> list[list[int]]:
     seen: dict[str, int] = {}
     groups: list[list[int]] = []
     for position, aggregate in enumerate(aggregates):
-        turn = seen.get(aggregate, 0)
-        seen[aggregate] = turn + 1
-        if turn == len(groups):
+        wave = seen.get(aggregate, 0)
+        seen[aggregate] = wave + 1
+        if wave == len(groups):
             groups.append([])
-        groups[turn].append(position)
+        groups[wave].append(position)
     return groups

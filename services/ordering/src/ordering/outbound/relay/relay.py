@@ -15,29 +15,29 @@ from service_kit.nats.set_up import set_up_stream
 from service_kit.runtime.components import Ready
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ordering.outbound.outbox.first_events import HandOver
+from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.outbox.outbox import (
     CHANNEL,
-    FORGET,
+    DELETE_PUBLISHED,
     PARTITIONS,
-    Waiting,
+    CommittedEvent,
     mark_published,
-    publish_again_after,
-    waiting,
+    select_unpublished,
+    unmark_lost,
 )
 from ordering.outbound.relay.partitions import Partitions
-from ordering.outbound.relay.publisher import BATCH, Published, publish_in_order
+from ordering.outbound.relay.publisher import MAX_BATCH_EVENTS, Published, publish_in_order
 
 log = structlog.get_logger()
 
-FEW = 32
-"""Events of one partition that are no backlog yet."""
-LANES = 4
-"""Ways by which a backlog is published, each with its share of the partitions."""
-MOST = BATCH // -(-PARTITIONS // LANES)
-"""Events of one partition that are published together of a backlog."""
-POLL = 1.0
-"""Seconds after which the outbox is looked at even if nobody said that something is new."""
+SMALL_READ_EVENTS = 32
+"""Unpublished events of one partition that are read at first; more than these are a backlog."""
+BACKLOG_LANES = 4
+"""Lanes that publish a backlog side by side, each with its share of the partitions."""
+BACKLOG_READ_EVENTS = MAX_BATCH_EVENTS // -(-PARTITIONS // BACKLOG_LANES)
+"""Events of one partition that a lane reads and publishes at a time."""
+POLL_INTERVAL_S = 1.0
+"""Seconds after which the outbox is read even if no commit was notified."""
 
 RELAYED = Counter("comanda_relayed_events_total", "Events acknowledged by their stream")
 
@@ -57,14 +57,18 @@ class Relay:
     """
 
     def __init__(
-        self, engine: AsyncEngine, nats_servers: Sequence[str], replicas: int, handed: HandOver
+        self,
+        engine: AsyncEngine,
+        nats_servers: Sequence[str],
+        replicas: int,
+        first_events: FirstEvents,
     ) -> None:
-        """`handed` is where the transactions of this process give first events to."""
+        """The transactions of this process put `first_events` there."""
         self._engine = engine
         self._nats_servers = nats_servers
         self._replicas = replicas
-        self._handed = handed
-        self._told = True
+        self._first_events = first_events
+        self._notified = True
 
     async def run(self, ready: Ready) -> None:
         """Relay until cancelled; raises if PostgreSQL or the streams fail: run it again."""
@@ -80,33 +84,33 @@ class Relay:
                 await self._listen(connection)
                 await self._relay(connection, nats, ready)
             finally:
-                self._handed.close()
+                self._first_events.close()
                 await connection.invalidate()  # ends the session, and with it its locks
 
     async def _relay(self, connection: AsyncConnection, nats: Client, ready: Ready) -> None:
         partitions = Partitions(connection)
         await partitions.appear()
-        line = _Line(connection, nats)
-        await _find_what_was_lost(connection, nats)
+        session = _Session(connection, nats)
+        await _republish_lost(connection, nats)
         while True:
             await partitions.balance()
-            self._handed.open(partitions.held)
-            await connection.execute(FORGET)
-            look_around_at = time.monotonic() + POLL
-            self._told = True
-            while time.monotonic() < look_around_at:
-                self._handed.some.clear()
-                await line.relay(self._handed.take())
-                if self._told:
-                    self._told = False
-                    await line.drain(sorted(partitions.held), until=look_around_at)
+            self._first_events.open(partitions.held)
+            await connection.execute(DELETE_PUBLISHED)
+            poll_at = time.monotonic() + POLL_INTERVAL_S
+            self._notified = True
+            while time.monotonic() < poll_at:
+                self._first_events.wakeup.clear()
+                await session.publish_first(self._first_events.take())
+                if self._notified:
+                    self._notified = False
+                    await session.drain(sorted(partitions.held), until=poll_at)
                 ready()
-                await self._wait_for_news(until=look_around_at)
+                await self._wait_for_wakeup(until=poll_at)
 
-    async def _wait_for_news(self, until: float) -> None:
+    async def _wait_for_wakeup(self, until: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(until - time.monotonic()):
-                await self._handed.some.wait()
+                await self._first_events.wakeup.wait()
 
     async def _listen(self, connection: AsyncConnection) -> None:
         """Be woken by every commit, of this process or another."""
@@ -114,64 +118,67 @@ class Relay:
         driver = raw.driver_connection
         assert isinstance(driver, asyncpg.Connection)  # noqa: S101 - the engine's URL says so
 
-        def hear(*_: object) -> None:
-            self._told = True
-            self._handed.some.set()
+        def wake(*_: object) -> None:
+            self._notified = True
+            self._first_events.wakeup.set()
 
-        await driver.add_listener(CHANNEL, hear)
+        await driver.add_listener(CHANNEL, wake)
 
 
-class _Line:
-    """From the outbox to the streams, for as long as neither connection was lost."""
+class _Session:
+    """Publishing from the outbox to the streams, for as long as neither connection was lost."""
 
     def __init__(self, connection: AsyncConnection, nats: Client) -> None:
         self._connection = connection
         self._nats = nats
-        self._asking = asyncio.Lock()  # a connection answers one question at a time
+        self._statement = asyncio.Lock()  # a connection runs one at a time
         self._reconnects = nats.stats["reconnects"]
         self._drained: set[int] = set()
 
-    async def relay(self, events: Sequence[Waiting]) -> None:
-        """Publish first events, which overtake none, but those that `drain` came upon.
+    async def publish_first(self, events: Sequence[CommittedEvent]) -> None:
+        """Publish first events, which overtake none, except those that `drain` has published.
 
         Raises NotAcknowledged.
         """
         others = [event for event in events if event.id not in self._drained]
         if others:
-            await self._settle(await publish_in_order(self._nats, others))
+            await self._mark(await publish_in_order(self._nats, others))
         self._drained.clear()
 
-    async def drain(self, held: Sequence[int], until: float) -> None:
-        """Publish what waits in these partitions; nothing is in flight any more when this ends.
+    async def drain(self, partitions: Sequence[int], until: float) -> None:
+        """Publish all that is unpublished in these partitions; nothing is in flight at its end.
 
         A backlog goes by several lanes, so that some of it is read and marked while other is
         published: an order's events are all in one partition, so nothing overtakes any of them.
         Begins nothing new after `until`. Raises NotAcknowledged.
         """
-        few = await waiting(self._connection, held, FEW)
-        await self._settle(await publish_in_order(self._nats, few))
-        if len(few) < FEW:
+        events = await select_unpublished(self._connection, partitions, SMALL_READ_EVENTS)
+        await self._mark(await publish_in_order(self._nats, events))
+        if len(events) < SMALL_READ_EVENTS:
             return
-        lanes = (self._drain_lane(held[first::LANES], until) for first in range(LANES))
+        lanes = (
+            self._drain_lane(partitions[first::BACKLOG_LANES], until)
+            for first in range(BACKLOG_LANES)
+        )
         for failure in await asyncio.gather(*lanes, return_exceptions=True):
             if failure is not None:
                 raise failure
 
     async def _drain_lane(self, partitions: Sequence[int], until: float) -> None:
         while time.monotonic() < until:
-            async with self._asking:
-                batch = await waiting(self._connection, partitions, MOST)
+            async with self._statement:
+                batch = await select_unpublished(self._connection, partitions, BACKLOG_READ_EVENTS)
             if not batch:
                 return
             published = await publish_in_order(self._nats, batch)
-            async with self._asking:
-                await self._settle(published)
+            async with self._statement:
+                await self._mark(published)
 
-    async def _settle(self, published: Published) -> None:
-        """Mark what was stored. Raises NotAcknowledged if not all of it was, or surely is."""
+    async def _mark(self, published: Published) -> None:
+        """Mark the stored events. Raises NotAcknowledged if one was not stored, or may be lost."""
         stored, failure = published
         if self._nats.stats["reconnects"] != self._reconnects:
-            raise NotAcknowledged("the broker was away: what it has stored is to be looked at")
+            raise NotAcknowledged("the broker was away: what it has stored is to be compared")
         if stored:
             await mark_published(self._connection, stored)
             RELAYED.inc(len(stored))
@@ -180,10 +187,10 @@ class _Line:
             raise NotAcknowledged(f"events wait: {failure!r}")
 
 
-async def _find_what_was_lost(connection: AsyncConnection, nats: Client) -> None:
-    """Have what a broker acknowledged and lost, say with its power, published again."""
+async def _republish_lost(connection: AsyncConnection, nats: Client) -> None:
+    """Have the events published again that a broker acknowledged and lost, with its power, say."""
     js = jetstream(nats)
     for stream in STREAMS:
         last = (await js.stream_info(stream.name)).state.last_seq
-        if lost := await publish_again_after(connection, stream.name, last):
+        if lost := await unmark_lost(connection, stream.name, last):
             log.warning("the stream has lost events", stream=stream.name, last=last, lost=lost)

@@ -2,77 +2,91 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 from service_kit.runtime.components import Ready
-from sqlalchemy import Row, bindparam, insert, select, text
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ordering.application.once import Answer, Answered, Request
+from ordering.application.keyed_request import Answer, AnsweredRequest, KeyedRequest
 from ordering.outbound.database.tables import AnswerRow, table
 
-SWEEP_EVERY = 600.0
-"""Seconds between two removals of what has expired."""
+SWEEP_INTERVAL_S = 600.0
+"""Seconds between two removals of expired answers."""
+
+ANSWER_LIFETIME = timedelta(hours=24)
+"""The time for which a request that is sent again is recognised."""
 
 ANSWERS = table(AnswerRow)
 
-LOCK = text("""
-    SELECT pg_advisory_xact_lock(lock) FROM (
-        SELECT DISTINCT hashtextextended(name, 0) AS lock
-        FROM unnest(CAST(:names AS text[])) AS name ORDER BY lock
-    ) AS locks
-""")
-FIND = select(ANSWERS).where(
-    ANSWERS.c.restaurant + "/" + ANSWERS.c.key == bindparam("names", type_=ARRAY(TEXT)).any_()
+_LOCKED_NAMES = func.unnest(bindparam("names", type_=ARRAY(TEXT))).column_valued("name")
+_LOCKS = (
+    select(func.hashtextextended(_LOCKED_NAMES, 0).label("lock"))
+    .distinct()
+    .order_by("lock")
+    .subquery("locks")
+)
+LOCK = select(func.pg_advisory_xact_lock(_LOCKS.c.lock))
+_WANTED = (
+    func.unnest(bindparam("restaurants", type_=ARRAY(TEXT)), bindparam("keys", type_=ARRAY(TEXT)))
+    .table_valued("restaurant", "key")
+    .render_derived("wanted")
+)
+FIND = select(ANSWERS).join(
+    _WANTED,
+    and_(ANSWERS.c.restaurant == _WANTED.c.restaurant, ANSWERS.c.key == _WANTED.c.key),
 )
 KEEP = insert(ANSWERS)
-EXPIRE = text("DELETE FROM answers WHERE at < now() - interval '24 hours'")
+DELETE_EXPIRED = delete(ANSWERS).where(ANSWERS.c.at < func.now() - ANSWER_LIFETIME)
 
 Name = tuple[str, str]
-"""The restaurant and the key: what names a request."""
+"""The restaurant and the key: they name a request."""
 
 
-def name_of(request: Request) -> Name:
-    """What the request is kept under."""
+def name_of(request: KeyedRequest) -> Name:
+    """The name under which the request's answer is kept."""
     return request.restaurant, request.key
 
 
-class Answers:
-    """What one transaction knows of requests and their answers."""
+class KeptAnswers:
+    """The answers that one transaction finds and keeps."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-        self._new: list[Answered] = []
+        self._new: list[AnsweredRequest] = []
 
-    async def find(self, requests: Sequence[Request]) -> dict[Name, Answered]:
+    async def find(self, requests: Sequence[KeyedRequest]) -> dict[Name, AnsweredRequest]:
         """Those that are answered; the others no transaction but this one can answer now."""
         if not requests:
             return {}
-        names = {"names": ["/".join(name_of(request)) for request in requests]}
-        await self._connection.execute(LOCK, names)
-        found = await self._connection.execute(FIND, names)
-        return {(row.restaurant, row.key): _answered(row) for row in found}
+        names = [name_of(request) for request in requests]
+        await self._connection.execute(LOCK, {"names": ["/".join(name) for name in names]})
+        restaurants, keys = zip(*names, strict=True)
+        wanted = {"restaurants": list(restaurants), "keys": list(keys)}
+        found = await self._connection.execute(FIND, wanted)
+        return {(row.restaurant, row.key): _answered_request(row) for row in found}
 
-    def keep(self, request: Request, answer: Answer) -> None:
+    def keep(self, request: KeyedRequest, answer: Answer) -> None:
         """Have the answer written by `save`."""
-        self._new.append(Answered(request, answer))
+        self._new.append(AnsweredRequest(request, answer))
 
     async def save(self) -> None:
-        """Write what was kept."""
+        """Write the new answers."""
         if self._new:
             await self._connection.execute(KEEP, [_row(each) for each in self._new])
 
 
-async def forget_expired(engine: AsyncEngine, ready: Ready) -> None:
+async def delete_expired_answers(engine: AsyncEngine, ready: Ready) -> None:
     """Remove old answers from time to time; safe to run from many replicas."""
     while True:
         async with engine.begin() as connection:
-            await connection.execute(EXPIRE)
+            await connection.execute(DELETE_EXPIRED)
         ready()
-        await asyncio.sleep(SWEEP_EVERY)
+        await asyncio.sleep(SWEEP_INTERVAL_S)
 
 
-def _row(answered: Answered) -> dict[str, object]:
+def _row(answered: AnsweredRequest) -> dict[str, object]:
     request, answer = answered.request, answered.answer
     return {
         "restaurant": request.restaurant,
@@ -85,8 +99,8 @@ def _row(answered: Answered) -> dict[str, object]:
     }
 
 
-def _answered(row: Row[tuple[object, ...]]) -> Answered:
-    return Answered(
-        Request(row.restaurant, row.key, row.fingerprint),
+def _answered_request(row: Row[tuple[object, ...]]) -> AnsweredRequest:
+    return AnsweredRequest(
+        KeyedRequest(row.restaurant, row.key, row.fingerprint),
         Answer(status=row.status, version=row.version, location=row.location, body=row.body),
     )

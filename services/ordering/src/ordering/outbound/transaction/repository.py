@@ -1,5 +1,6 @@
-"""The aggregates of one table within one transaction: read, lock, stage, save."""
+"""The aggregates of one table within one transaction: load, lock, stage, save."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -8,17 +9,21 @@ from sqlalchemy import Select, Table, and_, bindparam, func, insert, select, upd
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ordering.outbound.transaction.batch_loader import Current, Existing, Loader
+from ordering.application.transaction import Decision, RecordedEvent
+from ordering.outbound.transaction.batch_loader import BatchLoader, Existing
 from ordering.outbound.transaction.rows import Row
 
 State = TypeVar("State")
 Key = tuple[Any, ...]
 """The values of a table's primary key."""
 
+Record = Callable[[Sequence[RecordedEvent], bool], None]
+"""Takes events of an aggregate; True says that the first of them is the aggregate's first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mapped(Generic[State]):
-    """How an aggregate lies in its table."""
+    """The mapping of an aggregate to its table."""
 
     table: Table
     to_row: Callable[[State], dict[str, Any]]
@@ -40,33 +45,47 @@ class Mapped(Generic[State]):
 
 
 class Aggregates(Generic[State]):
-    """What this transaction knows and changes of one table. `statements` are built once."""
+    """One transaction's view of one table, and its changes to it. `statements` are built once."""
 
-    def __init__(self, connection: AsyncConnection, statements: "Statements[State]") -> None:
+    def __init__(
+        self, connection: AsyncConnection, statements: "Statements[State]", record: Record
+    ) -> None:
         self._connection = connection
         self._statements = statements
-        self._read = Loader[Key, State](self._fetcher(statements.read))
-        self._locked = Loader[Key, State](self._fetcher(statements.lock))
+        self._record = record
+        self._committed = BatchLoader[Key, State](self._fetcher(statements.read))
+        self._locked = BatchLoader[Key, State](self._fetcher(statements.lock))
         self._staged: dict[Key, State] = {}
         self._rows: dict[Key, dict[str, Any]] = {}
         self._new: set[Key] = set()
 
-    def ask(self, *key: Any) -> Awaitable[State | None]:
+    def load(self, *key: Any) -> Awaitable[State | None]:
         """The aggregate as it was committed."""
-        return self._read.ask(key)
+        return self._committed.load(key)
 
-    def ask_for_those(self, keys: Mapping[str, Key]) -> Awaitable[Mapping[str, State]]:
+    def load_existing(self, keys: Mapping[str, Key]) -> Awaitable[Mapping[str, State]]:
         """Those that exist, under the names that the caller gives the keys."""
-        return Existing({name: self._read.ask(key) for name, key in keys.items()})
+        return Existing({name: self._committed.load(key) for name, key in keys.items()})
 
-    def ask_to_change(self, *key: Any) -> Awaitable[State | None]:
-        """The aggregate as it is now, locked until the transaction ends."""
-        return Current(self._locked.ask(key), lambda: self._staged.get(key))
+    def to_change(self, *key: Any) -> "LockedAggregate[State]":
+        """The aggregate, locked until the transaction ends."""
+        return LockedAggregate(self, key, self._locked.load(key))
 
-    async def answer(self) -> None:
-        """Fetch everything that was asked for and is not known yet."""
-        await self._read.answer()
-        await self._locked.answer()
+    async def fetch_pending(self) -> None:
+        """Fetch the aggregates that are not fetched yet."""
+        await self._committed.fetch_pending()
+        await self._locked.fetch_pending()
+
+    def decide(
+        self, key: Key, loaded: State | None, decide: Callable[[State | None], Decision[State]]
+    ) -> State:
+        """Have the newest state decided about, and stage and record what comes of it."""
+        current = self._staged.get(key, loaded)
+        decision = decide(current)
+        if decision.state != current:
+            self.stage(decision.state, new=current is None)
+        self._record(decision.events, current is None)
+        return decision.state
 
     def stage(self, state: State, *, new: bool) -> None:
         """Have the state written by `save`."""
@@ -78,7 +97,7 @@ class Aggregates(Generic[State]):
             self._new.add(key)
 
     async def save(self) -> None:
-        """Write what was staged: one statement for what is new, one for what changed."""
+        """Write the staged states: one statement for the new ones, one for the changed ones."""
         inserted = [row for key, row in self._rows.items() if key in self._new]
         updated = [
             {f"_{name}": value for name, value in row.items()}
@@ -103,6 +122,24 @@ class Aggregates(Generic[State]):
             return {key_of(row): of_row(row) for row in found.mappings()}
 
         return fetch
+
+
+class LockedAggregate(Generic[State]):
+    """The Changeable of the use cases: an aggregate whose row is locked, or that is not there."""
+
+    def __init__(
+        self,
+        aggregates: Aggregates[State],
+        key: Key,
+        loaded: "asyncio.Future[State | None]",
+    ) -> None:
+        self._aggregates = aggregates
+        self._key = key
+        self._loaded = loaded
+
+    async def change(self, decide: Callable[[State | None], Decision[State]]) -> State:
+        loaded = await self._loaded
+        return self._aggregates.decide(self._key, loaded, decide)  # with no await in between
 
 
 class Statements(Generic[State]):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, assert_never
 
 from pydantic import TypeAdapter
 
@@ -10,7 +10,7 @@ from ordering.domain.menu import MenuItem
 from ordering.domain.order import (
     Cancellation,
     DineIn,
-    Heard,
+    KitchenVerdict,
     Order,
     OrderStatus,
     Party,
@@ -27,12 +27,20 @@ _CANCELLATION = TypeAdapter(Cancellation | None)
 
 def restaurant_row(restaurant: Restaurant) -> dict[str, Any]:
     """The row of a restaurant."""
-    return asdict(restaurant)
+    row = asdict(restaurant)
+    row["restaurant"] = row.pop("slug")
+    return row
 
 
 def restaurant_of(row: Row) -> Restaurant:
     """The restaurant in a row."""
-    return Restaurant(**row)
+    return Restaurant(
+        slug=row["restaurant"],
+        name=row["name"],
+        currency=row["currency"],
+        time_zone=row["time_zone"],
+        version=row["version"],
+    )
 
 
 def item_row(item: MenuItem) -> dict[str, Any]:
@@ -59,7 +67,7 @@ def order_row(order: Order) -> dict[str, Any]:
         "total": order.total,
         "placed_at": order.placed_at,
         "cancellation": _CANCELLATION.dump_python(order.cancellation, mode="json"),
-        "kitchen": {str(number): heard.value for number, heard in order.kitchen.items()},
+        "kitchen": {str(number): verdict.value for number, verdict in order.verdicts.items()},
         "version": order.version,
     }
 
@@ -78,20 +86,28 @@ def order_of(row: Row) -> Order:
         version=row["version"],
         status=OrderStatus(row["status"]),
         cancellation=_CANCELLATION.validate_python(row["cancellation"]),
-        kitchen={int(number): Heard(heard) for number, heard in row["kitchen"].items()},
+        verdicts={
+            int(number): KitchenVerdict(verdict) for number, verdict in row["kitchen"].items()
+        },
     )
 
 
 def _party_columns(party: Party) -> dict[str, Any]:
     match party:
         case DineIn(table=table, guests=guests):
-            known = {"channel": "dine_in", "table": table, "guests": guests}
+            columns = {"channel": "dine_in", "table": table, "guests": guests}
         case Takeaway(customer=customer, phone=phone):
-            known = {"channel": "takeaway", "customer": customer, "phone": phone}
-    return {"table": None, "guests": None, "customer": None, "phone": None, **known}
+            columns = {"channel": "takeaway", "customer": customer, "phone": phone}
+        case _:
+            assert_never(party)
+    return {"table": None, "guests": None, "customer": None, "phone": None, **columns}
 
 
 def _party_of(row: Row) -> Party:
-    if row["channel"] == "dine_in":
-        return DineIn(table=row["table"], guests=row["guests"])
-    return Takeaway(customer=row["customer"], phone=row["phone"])
+    match row["channel"]:
+        case "dine_in":
+            return DineIn(table=row["table"], guests=row["guests"])
+        case "takeaway":
+            return Takeaway(customer=row["customer"], phone=row["phone"])
+        case channel:
+            raise ValueError(f"no order has channel {channel!r}")

@@ -1,9 +1,9 @@
-"""How the outcome of a use case becomes an answer, over HTTP as over NATS."""
+"""Carrying out a use case that changes something, and its answer, over HTTP as over NATS."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, assert_never
 
-from ordering.application.once import Answer, Request
+from ordering.application.keyed_request import Answer, KeyedRequest
 from ordering.application.transaction import Transaction
 from ordering.domain.menu import MenuItem
 from ordering.domain.order import Order
@@ -28,19 +28,21 @@ class Store(Protocol):
         ...
 
     async def run_once(
-        self, request: Request, command: Callable[[Transaction], Awaitable[Answer]]
+        self, request: KeyedRequest, command: Callable[[Transaction], Awaitable[Answer]]
     ) -> Answer:
         """The same, but a request that was answered is answered again. Raises KeyReused too."""
         ...
 
 
-async def answer(store: Store, request: Request | None, status: int, change: Change) -> Answer:
-    """Change something and answer with it; once for each request that has a key.
+async def carry_out(
+    store: Store, request: KeyedRequest | None, status: int, change: Change
+) -> Answer:
+    """Change something and answer with its new state; once for each request that has a key.
 
     Raises what the use case raises, KeyReused, StoreUnavailable.
     """
 
-    async def answering(transaction: Transaction) -> Answer:
+    async def answered(transaction: Transaction) -> Answer:
         state = await change(transaction)
         return Answer(
             status=status,
@@ -50,11 +52,16 @@ async def answer(store: Store, request: Request | None, status: int, change: Cha
         )
 
     if request is None:
-        return await store.run(answering)
-    return await store.run_once(request, answering)
+        return await store.run(answered)
+    return await store.run_once(request, answered)
 
 
 def _location(state: State) -> str | None:
-    if isinstance(state, Order):
-        return f"/v1/restaurants/{state.restaurant}/orders/{state.order_id}"
-    return None
+    """The path of what was created; restaurants and menu items are put where the client says."""
+    match state:
+        case Order(restaurant=restaurant, order_id=order_id):
+            return f"/v1/restaurants/{restaurant}/orders/{order_id}"
+        case MenuItem() | Restaurant():
+            return None
+        case _:
+            assert_never(state)

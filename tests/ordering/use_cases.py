@@ -1,24 +1,26 @@
-"""Commands, ready to be run by a store."""
+"""Use cases with their commands, ready to be run by a store."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from ordering.application.add_items import AddItems, add_items
 from ordering.application.cancel_order import CancelOrder, cancel_order
 from ordering.application.close_order import CloseOrder, close_order
-from ordering.application.hear_kitchen import KitchenNews, hear_kitchen
 from ordering.application.place_order import PlaceOrder, place_order
 from ordering.application.set_availability import SetAvailability, set_availability
 from ordering.application.set_menu_item import SetMenuItem, set_menu_item
 from ordering.application.set_restaurant import SetRestaurant, set_restaurant
-from ordering.application.transaction import Transaction
+from ordering.application.take_verdict import TakeVerdict, take_verdict
+from ordering.application.transaction import Decision, Transaction
 from ordering.application.withdraw_menu_item import WithdrawMenuItem, withdraw_menu_item
 from ordering.domain.menu import MenuItem
-from ordering.domain.order import Heard, Order
+from ordering.domain.order import KitchenVerdict, Order
+from ordering.domain.refusals import UnknownOrder
 from ordering.domain.restaurant import Restaurant
 from ordering.outbound.transaction.group_commit import GroupCommit
 
-from tests.ordering.builders import NOON, a_place_order, a_restaurant, a_wish, an_item
+from tests.ordering.builders import NOON, a_place_order, a_requested_line, a_restaurant, an_item
 from tests.ordering.fakes import InMemoryStore
 
 Store = GroupCommit | InMemoryStore
@@ -54,16 +56,37 @@ def placing(command: PlaceOrder | None = None) -> Callable[[Transaction], Awaita
 
 def adding(order_id: UUID, version: int | None = None) -> Callable[[Transaction], Awaitable[Order]]:
     command = AddItems(
-        order_id=order_id, restaurant="la-piazza", wishes=(a_wish(),), expected_version=version
+        order_id=order_id,
+        restaurant="la-piazza",
+        requested_lines=(a_requested_line(),),
+        expected_version=version,
     )
     return lambda tx: add_items(command, transaction=tx, at=NOON)
 
 
-def hearing(
-    order_id: UUID, round_number: int, heard: Heard = Heard.SERVED
-) -> Callable[[Transaction], Awaitable[None]]:
-    news = KitchenNews(order_id=order_id, restaurant="la-piazza", round=round_number, heard=heard)
-    return lambda tx: hear_kitchen(news, transaction=tx, at=NOON)
+def taking_verdict(
+    order_id: UUID, round_number: int, verdict: KitchenVerdict = KitchenVerdict.SERVED
+) -> Callable[[Transaction], Awaitable[Order]]:
+    command = TakeVerdict(
+        order_id=order_id, restaurant="la-piazza", round=round_number, verdict=verdict
+    )
+    return lambda tx: take_verdict(command, transaction=tx, at=NOON)
+
+
+def finding(order_id: UUID) -> Callable[[Transaction], Awaitable[Order | None]]:
+    """The order as it is now, locked until the transaction ends; None if there is none."""
+
+    def decide(order: Order | None) -> Decision[Order]:
+        if order is None:
+            raise UnknownOrder(order_id)
+        return Decision(order)
+
+    async def find(transaction: Transaction) -> Order | None:
+        with contextlib.suppress(UnknownOrder):
+            return await transaction.order_to_change(order_id).change(decide)
+        return None
+
+    return find
 
 
 def cancelling(order_id: UUID, *rounds: int) -> Callable[[Transaction], Awaitable[Order]]:

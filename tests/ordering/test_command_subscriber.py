@@ -14,7 +14,7 @@ from comanda_local.servers import Nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import PubAck
-from ordering.inbound.nats.commands import commands_consumer
+from ordering.inbound.nats.command_subscriber import command_subscriber
 from service_kit.nats.consumer import consume
 from service_kit.nats.jetstream import connected, publish_all
 from service_kit.nats.set_up import set_up_stream
@@ -22,8 +22,8 @@ from service_kit.runtime.components import Component, Ready, running
 
 from tests.conftest import NewNatsServer
 from tests.ordering.builders import NOON
-from tests.ordering.commands import open_la_piazza
 from tests.ordering.conftest import Database
+from tests.ordering.use_cases import open_la_piazza
 
 TAKEAWAY = {
     "channel": "takeaway",
@@ -47,7 +47,7 @@ async def client(database: Database, nats_server: Nats) -> AsyncIterator[Client]
         async with connected([nats_server.url], "ordering") as client:
             for stream in (COMMANDS, DEAD_LETTERS):
                 await set_up_stream(client.jetstream(), stream, replicas=1)
-            consumer = commands_consumer(client, store, clock=lambda: NOON, new_id=uuid.uuid4)
+            consumer = command_subscriber(client, store, clock=lambda: NOON, new_id=uuid.uuid4)
             await consume(client, "ordering", [consumer], ready)
 
     commands = Component("commands", run)

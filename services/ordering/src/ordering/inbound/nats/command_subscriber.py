@@ -32,36 +32,36 @@ from service_kit.runtime.tracing import traced
 from ordering.application.add_items import AddItems, add_items
 from ordering.application.cancel_order import CancelOrder, cancel_order
 from ordering.application.close_order import CloseOrder, close_order
-from ordering.application.once import Request
+from ordering.application.keyed_request import KeyedRequest
 from ordering.application.place_order import PlaceOrder, place_order
 from ordering.domain.refusals import Refusal
-from ordering.inbound.answering import Change, Store, answer
-from ordering.inbound.bodies import ACTOR_PATTERN, only, party, wishes
+from ordering.inbound.bodies import ACTOR_PATTERN, party, requested_lines, rounds_to_cancel
+from ordering.inbound.change import Change, Store, carry_out
 from ordering.inbound.refusals import to_problem
 
 ACCEPTED, CREATED, OK = 202, 201, 200
 
 REPLY_PATTERN = r"(replies\.v1|_INBOX[A-Za-z0-9_-]*)(\.[A-Za-z0-9_-]+)+"
-"""Where an answer may go: we may publish events, and nobody shall have us publish theirs."""
+"""The subjects to which an answer may go: ordering may publish events, its clients may not."""
 
 
 @dataclass(frozen=True, slots=True)
-class Till:
-    """A till's message: which command it is, for which restaurant, and its body as JSON."""
+class CommandMessage:
+    """A command as it came: its name, its restaurant, its body as JSON, its sender."""
 
     restaurant: str
-    command: str
+    name: str
     body: dict[str, Any]
     actor: str | None
     reply_to: str | None
 
 
-def commands_consumer(
+def command_subscriber(
     client: Client, store: Store, *, clock: Callable[[], datetime], new_id: Callable[[], UUID]
-) -> Consumer[Till]:
+) -> Consumer[CommandMessage]:
     """The consumer that carries commands out."""
 
-    async def carry_out(received: Received[Till]) -> None:
+    async def on_command(received: Received[CommandMessage]) -> None:
         with traced(received.message.headers):
             status, content_type, body = await _answer(received, store, clock, new_id)
         if reply_to := received.event.reply_to:
@@ -69,16 +69,16 @@ def commands_consumer(
             await client.publish(reply_to, body.encode(), headers=headers)
         await received.message.ack()
 
-    async def handle(batch: list[Received[Till]]) -> None:
+    async def on_batch(batch: list[Received[CommandMessage]]) -> None:
         """Safe to repeat; a command that could not be stored is not settled, and comes again."""
         async with asyncio.TaskGroup() as tasks:
             for received in batch:
-                tasks.create_task(carry_out(received))
+                tasks.create_task(on_command(received))
 
-    return Consumer(COMMANDS, "ordering", (COMMANDS.subject,), handle, read_command)
+    return Consumer(COMMANDS, "ordering", (COMMANDS.subject,), on_batch, read_command)
 
 
-def read_command(message: Msg) -> Till:
+def read_command(message: Msg) -> CommandMessage:
     """The command in a message. Raises Unreadable if it is none, or its body no JSON object."""
     restaurant, command = subjects.parse_command(message.subject)
     if command not in COMMAND_BODIES:
@@ -97,71 +97,82 @@ def read_command(message: Msg) -> Till:
         raise Unreadable(f"body: not JSON: {error}") from error
     if not isinstance(body, dict):
         raise Unreadable("body: not a JSON object")
-    return Till(restaurant, command, body, actor, reply_to)
+    return CommandMessage(restaurant, command, body, actor, reply_to)
 
 
 async def _answer(
-    received: Received[Till],
+    received: Received[CommandMessage],
     store: Store,
     clock: Callable[[], datetime],
     new_id: Callable[[], UUID],
 ) -> tuple[int, str, str]:
     """Status, content type and body of the answer. Raises StoreUnavailable."""
-    till = received.event
+    command = received.event
     try:
-        body = COMMAND_BODIES[till.command].validate_json(received.message.data)
-        status, change = _change(till, body, clock, new_id)
-        answered = await answer(store, _request(received), status, change)
+        body = COMMAND_BODIES[command.name].validate_json(received.message.data)
+        status, change = bind_use_case(command, body, clock=clock, new_id=new_id)
+        answer = await carry_out(store, _keyed_request(received), status, change)
     except ValidationError as error:
         problems = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
-        return _refused(invalid_request(problems, till.body))
+        return _problem(invalid_request(problems, command.body))
     except Refusal as refusal:
-        return _refused(to_problem(refusal))
-    return answered.status, "application/json", answered.body
+        return _problem(to_problem(refusal))
+    return answer.status, "application/json", answer.body
 
 
-def _refused(refused: ProblemError) -> tuple[int, str, str]:
-    return refused.status, "application/problem+json", json.dumps(refused.details())
+def _problem(problem: ProblemError) -> tuple[int, str, str]:
+    return problem.status, "application/problem+json", json.dumps(problem.details())
 
 
-def _change(
-    till: Till, body: Any, clock: Callable[[], datetime], new_id: Callable[[], UUID]
+def bind_use_case(
+    command: CommandMessage,
+    body: Any,
+    *,
+    clock: Callable[[], datetime],
+    new_id: Callable[[], UUID],
 ) -> tuple[int, Change]:
-    """The use case with the status that it is answered with."""
-    match till.command:
+    """The use case of a command, and the status that it is answered with."""
+    match command.name:
         case "place-order":
             place = PlaceOrder(
                 order_id=new_id(),
-                restaurant=till.restaurant,
+                restaurant=command.restaurant,
                 party=party(body),
-                wishes=wishes(body),
-                actor=till.actor,
+                requested_lines=requested_lines(body),
+                actor=command.actor,
             )
             return CREATED, lambda tx: place_order(place, transaction=tx, at=clock())
         case "add-items":
-            add = AddItems(wishes=wishes(body), **_to_order(till, body))
+            lines = requested_lines(body)
+            add = AddItems(requested_lines=lines, **_of_order_command(command, body))
             return CREATED, lambda tx: add_items(add, transaction=tx, at=clock())
         case "cancel-order":
-            cancel = CancelOrder(reason=body.reason, rounds=only(body), **_to_order(till, body))
+            rounds = rounds_to_cancel(body)
+            to_order = _of_order_command(command, body)
+            cancel = CancelOrder(reason=body.reason, rounds=rounds, **to_order)
             return ACCEPTED, lambda tx: cancel_order(cancel, transaction=tx, at=clock())
-        case _:
-            close = CloseOrder(**_to_order(till, body))
+        case "close-order":
+            close = CloseOrder(**_of_order_command(command, body))
             return OK, lambda tx: close_order(close, transaction=tx, at=clock())
+        case name:
+            raise NotImplementedError(f"command {name!r} has a body and no use case")
 
 
-def _to_order(till: Till, body: OrderCommand) -> dict[str, Any]:
+def _of_order_command(command: CommandMessage, body: OrderCommand) -> dict[str, Any]:
+    """The values that every command to an order has."""
     return {
         "order_id": body.order_id,
-        "restaurant": till.restaurant,
+        "restaurant": command.restaurant,
         "expected_version": body.expected_version,
-        "actor": till.actor,
+        "actor": command.actor,
     }
 
 
-def _request(received: Received[Till]) -> Request:
+def _keyed_request(received: Received[CommandMessage]) -> KeyedRequest:
     """The request by its message id; a message without one is at least redelivered as itself."""
     message = received.message
     sequence = f"sequence-{message.metadata.sequence.stream}"
     name = (message.headers or {}).get("Nats-Msg-Id", sequence)
     whole = message.subject.encode() + b"\n" + message.data
-    return Request(received.event.restaurant, f"message/{name}", hashlib.sha256(whole).hexdigest())
+    fingerprint = hashlib.sha256(whole).hexdigest()
+    return KeyedRequest(received.event.restaurant, f"message/{name}", fingerprint)

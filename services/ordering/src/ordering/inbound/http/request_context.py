@@ -1,26 +1,25 @@
-"""What every change comes with, beside its body."""
+"""The context of every request that changes something: its restaurant, actor, key and condition."""
 
 import hashlib
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends
-from fastapi import Request as HttpRequest
+from fastapi import Depends, Request
 from pydantic import BaseModel, TypeAdapter
 from service_kit.http.fast_lane import RawRequest
 
-from ordering.application.once import Request
+from ordering.application.keyed_request import KeyedRequest
 from ordering.inbound.http.parameters import Actor, IdempotencyKey, IfMatch, Slug
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The restaurant that is asked, by whom, and on what conditions."""
+class RequestContext:
+    """The path and headers of a request; `operation` is its method and path."""
 
     restaurant: str
-    what: str
+    operation: str
     actor: str | None
-    key: str | None
+    idempotency_key: str | None
     if_match: str | None
 
     @property
@@ -28,30 +27,31 @@ class Asked:
         """The version that the change is meant for; None stands for any."""
         return int(self.if_match.strip('"')) if self.if_match else None
 
-    def request(self, body: BaseModel | None) -> Request | None:
+    def keyed_request(self, body: BaseModel | None) -> KeyedRequest | None:
         """The request by its key; None if it has none."""
-        if self.key is None:
+        if self.idempotency_key is None:
             return None
         content = body.model_dump_json() if body else ""
-        whole = f"{self.what}\n{self.if_match}\n{content}"
-        return Request(self.restaurant, self.key, hashlib.sha256(whole.encode()).hexdigest())
+        whole = f"{self.operation}\n{self.if_match}\n{content}"
+        fingerprint = hashlib.sha256(whole.encode()).hexdigest()
+        return KeyedRequest(self.restaurant, self.idempotency_key, fingerprint)
 
 
-async def _asked(
+async def _context(
     restaurant: Slug,
-    request: HttpRequest,
+    request: Request,
     actor: Actor = None,
     idempotency_key: IdempotencyKey = None,
     if_match: IfMatch = None,
-) -> Asked:
-    what = f"{request.method} {request.url.path}"
-    return Asked(restaurant, what, actor, idempotency_key, if_match)
+) -> RequestContext:
+    operation = f"{request.method} {request.url.path}"
+    return RequestContext(restaurant, operation, actor, idempotency_key, if_match)
 
 
-def asked_plainly(restaurant: str, request: RawRequest) -> Asked:
-    """The same of a request that no framework has looked at. Raises ValidationError."""
+def context_of(restaurant: str, request: RawRequest) -> RequestContext:
+    """The context of a request that no framework has looked at. Raises ValidationError."""
     header = request.headers.get
-    return Asked(
+    return RequestContext(
         restaurant,
         f"POST {request.path}",
         _ACTOR.validate_python(header("comanda-actor")),
@@ -64,6 +64,6 @@ _ACTOR: TypeAdapter[str | None] = TypeAdapter(Actor)
 _IDEMPOTENCY_KEY: TypeAdapter[str | None] = TypeAdapter(IdempotencyKey)
 _IF_MATCH: TypeAdapter[str | None] = TypeAdapter(IfMatch)
 
-AskedToChange = Annotated[
-    Asked, Depends(_asked)
+Context = Annotated[
+    RequestContext, Depends(_context)
 ]  # async: FastAPI gives plain functions to a thread

@@ -1,4 +1,4 @@
-"""Doing what a client asks once, however often the client asks for it."""
+"""Requests that name themselves by a key, so that one sent again has no second effect."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ from ordering.domain.refusals import Refusal
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A client's request by the key that the client gave it.
+class KeyedRequest:
+    """A client's request, by the key that the client gave it.
 
     `fingerprint` tells whether a request with the same key is the same request.
     """
@@ -19,7 +19,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a client was told: kept with the effect, to be told again. `body` is JSON."""
+    """The answer to a request that changed something, kept to be given again. `body` is JSON."""
 
     status: int
     version: int
@@ -28,13 +28,13 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AnsweredRequest:
     """A request that was carried out, and its answer."""
 
-    request: Request
+    request: KeyedRequest
     answer: Answer
 
-    def to(self, request: Request) -> Answer:
+    def answer_to(self, request: KeyedRequest) -> Answer:
         """The answer to a request with the same key. Raises KeyReused if it is another request."""
         if request != self.request:
             raise KeyReused(request.key)

@@ -1,0 +1,77 @@
+"""The kitchen's verdicts on rounds, from the events of their tickets."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from comanda_contracts import (
+    Event,
+    TicketServed,
+    TicketVoided,
+    TicketVoidRefused,
+    Unreadable,
+    read,
+    subjects,
+)
+from comanda_contracts.streams import TICKETS
+from nats.aio.msg import Msg
+from service_kit.nats.consumer import Consumer
+from service_kit.nats.subscriber import Received
+from service_kit.runtime.tracing import traced
+
+from ordering.application.take_verdict import TakeVerdict, take_verdict
+from ordering.domain.order import KitchenVerdict
+from ordering.domain.refusals import UnknownOrder
+from ordering.inbound.change import Store
+
+log = structlog.get_logger()
+
+VERDICT_EVENTS = ("served", "voided", "void-refused")
+"""The events of a ticket that are verdicts on its round."""
+
+
+def verdict_subscriber(store: Store, clock: Callable[[], datetime]) -> Consumer[TakeVerdict]:
+    """The consumer that has ordering take the kitchen's verdicts."""
+
+    async def on_verdict(received: Received[TakeVerdict]) -> None:
+        command = received.event
+        try:
+            with traced(received.message.headers):
+                await store.run(lambda tx: take_verdict(command, transaction=tx, at=clock()))
+        except UnknownOrder:
+            log.warning("cooked, but not known here", order_id=str(command.order_id))
+        await received.message.ack()
+
+    async def on_batch(batch: list[Received[TakeVerdict]]) -> None:
+        """Safe to repeat; a verdict that could not be stored is not settled, and comes again."""
+        async with asyncio.TaskGroup() as tasks:
+            for received in batch:
+                tasks.create_task(on_verdict(received))
+
+    verdicts = tuple(subjects.ticket("*", "*", "*", name) for name in VERDICT_EVENTS)
+    return Consumer(TICKETS, "ordering", verdicts, on_batch, read_verdict)
+
+
+def read_verdict(message: Msg) -> TakeVerdict:
+    """The verdict in a message. Raises Unreadable if it is none."""
+    return verdict_of(read(message.headers, message.data))
+
+
+def verdict_of(event: Event) -> TakeVerdict:
+    """The verdict that an event tells of. Raises Unreadable if it tells of none."""
+    match event:
+        case TicketServed(ticket=ticket):
+            verdict = KitchenVerdict.SERVED
+        case TicketVoided(ticket=ticket):
+            verdict = KitchenVerdict.VOIDED
+        case TicketVoidRefused(ticket=ticket):  # the kitchen refuses to void what it has started
+            verdict = KitchenVerdict.STARTED
+        case _:
+            raise Unreadable(f"{event.TYPE} is no verdict of the kitchen")
+    return TakeVerdict(
+        order_id=ticket.order_id,
+        restaurant=ticket.restaurant,
+        round=ticket.round,
+        verdict=verdict,
+    )
