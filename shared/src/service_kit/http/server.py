@@ -13,6 +13,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from service_kit.http.draining import Draining, DrainingServer, ShutdownHook
 from service_kit.http.health import health_routes
 from service_kit.http.problems import MAX_BODY_BYTES, DeclaredBodyLimit, answer_with_problems
+from service_kit.http.protocol import BoundedHttpProtocol
 from service_kit.runtime.components import Component, running
 from service_kit.runtime.settings import ServiceSettings
 from service_kit.runtime.tracing import TraceContext
@@ -71,7 +72,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         host=settings.http_host,
         port=settings.http_port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttpProtocol,
         access_log=False,
         log_config=None,
         timeout_keep_alive=60,

@@ -1,0 +1,117 @@
+"""What a client may take of a connection: bounded heads, bounded time."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from fastapi import Request as FastAPIRequest
+from service_kit.http import protocol
+from service_kit.http.protocol import HEAD_BYTES_MAX, BoundedHttpProtocol
+
+app = FastAPI()
+
+
+@app.post("/echo")
+async def echo(request: FastAPIRequest) -> dict[str, int]:
+    return {"bytes": len(await request.body())}
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    """Where the server listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(app, http=BoundedHttpProtocol, log_level="warning", lifespan="off")
+        server = uvicorn.Server(config)
+        server.capture_signals = contextlib.nullcontext  # type: ignore[assignment, method-assign]
+        serving = asyncio.create_task(server.serve([listener]))
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(protocol, "BODY_TIMEOUT_S", 0.2)
+
+
+async def send(port: int, *parts: bytes) -> tuple[int, dict[str, Any] | None]:
+    """Send it all and read until the server ends the connection: the status and the problem."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        with contextlib.suppress(ConnectionError):
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+        async with asyncio.timeout(5):
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    finally:
+        writer.close()
+    assert b"connection: close" in head.lower()
+    return int(head.split()[1]), json.loads(body) if body else None
+
+
+HEAD = b"POST /echo HTTP/1.1\r\nHost: h\r\n"
+
+
+async def test_a_head_beyond_the_bound_that_comes_at_once_is_refused(port: int) -> None:
+    large = b"X: " + b"x" * HEAD_BYTES_MAX + b"\r\n"
+
+    status, problem = await send(port, HEAD + large + b"Content-Length: 0\r\n\r\n")
+
+    assert problem is not None
+    assert (status, problem["code"]) == (431, "request-header-fields-too-large")
+
+
+async def test_a_head_without_end_is_refused_as_soon_as_it_is_too_large(port: int) -> None:
+    status, problem = await send(port, HEAD, *[b"X: " + b"x" * 8000 + b"\r\n"] * 100)
+
+    assert problem is not None
+    assert (status, problem["code"]) == (431, "request-header-fields-too-large")
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"POST /e", id="half a line"),
+        pytest.param(HEAD, id="half a head"),
+        pytest.param(HEAD + b"Content-Length: 5\r\n\r\nab", id="half a body"),
+    ],
+)
+@pytest.mark.usefixtures("impatient")
+async def test_a_request_that_does_not_come_to_its_end_is_given_up(
+    port: int, beginning: bytes
+) -> None:
+    status, problem = await send(port, beginning)
+
+    assert problem is not None
+    assert (status, problem["code"]) == (408, "request-timeout")
+
+
+async def test_what_is_not_http_is_refused_in_the_same_words(port: int) -> None:
+    status, problem = await send(port, b"\x16\x03\x01 hello\r\n\r\n")
+
+    assert problem is not None
+    assert (status, problem["code"]) == (400, "malformed-request")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_requests_on_one_connection_have_their_bounds_each(port: int) -> None:
+    large = b"X: " + b"x" * (HEAD_BYTES_MAX - 1000) + b"\r\n"
+    request = HEAD + large + b"Content-Length: 2\r\n\r\nab"
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+    for _ in range(3):
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200")
+        assert json.loads(await reader.readexactly(11)) == {"bytes": 2}
+    writer.close()
