@@ -4,7 +4,7 @@ BIN := .venv/bin
 PACKAGES := contracts shared services/ordering services/serving services/query deploy/local
 INSTALLED := .venv/.installed
 
-.PHONY: up demo test check bench images lock schemas docs clean
+.PHONY: up demo test test-fast check lint bench images lock schemas docs help clean
 .DEFAULT_GOAL := up
 
 up: $(INSTALLED)  ## start everything and stay up until Ctrl-C
@@ -16,14 +16,19 @@ demo: $(INSTALLED)  ## an evening at the restaurant, on a stack of its own
 test: $(INSTALLED)  ## every test, on real servers
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-check: $(INSTALLED)  ## lint, types, import rules, images and manifests
+test-fast: $(INSTALLED)  ## every test that starts no server and no service
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not servers"
+
+check: lint  ## lint, types, import rules, images and manifests
+	$(BIN)/pytest tests/deploy
+
+lint: $(INSTALLED)  ## what `make check` does before it looks at the manifests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m contract_release check
 	$(BIN)/hadolint services/*/Dockerfile
-	$(BIN)/pytest tests/deploy
 
 bench: $(INSTALLED)  ## Comanda, a CRUD service and the parts' limits, measured in one run; needs wrk
 	$(BIN)/python -m tests.benchmarks
@@ -52,6 +57,9 @@ $(INSTALLED): requirements.lock $(PACKAGES:%=%/pyproject.toml)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps $(PACKAGES:%=-e ./%)
 	@touch $@
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean:  ## remove the environment and the embedded servers' data
 	rm -rf .venv .data contracts/docs/node_modules contracts/docs/build examples/subscribers/javascript/node_modules

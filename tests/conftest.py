@@ -1,20 +1,66 @@
 """Real servers for the tests: one of each kind per test worker, started when first asked for."""
 
+import inspect
 import itertools
+import typing
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 from comanda_local.folders import temporary_folder
 from comanda_local.servers import MongoDB, Nats, Postgres
+from comanda_local.services import Service
+from comanda_local.stack import Stack
 from pymongo import AsyncMongoClient
 from service_kit.runtime import logs
 
+pytest_plugins = ["tests.leftovers"]
 logs.configure("test", "INFO")
 
 NewNatsServer = Callable[[], Nats]
+SERVERS: tuple[type, ...] = (Nats, Postgres, MongoDB, Service)
+
+
+@pytest.hookimpl(tryfirst=True)  # before those with the mark are deselected
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the mark `servers` to every test that asks for a fixture which yields one."""
+    for item in items:
+        if isinstance(item, pytest.Function) and any(map(_yields_a_server, _fixtures_of(item))):
+            item.add_marker("servers")
+
+
+def _fixtures_of(item: pytest.Function) -> Iterator[Callable[..., object]]:
+    """The functions of all fixtures that the test needs."""
+    for definitions in item._fixtureinfo.name2fixturedefs.values():
+        yield definitions[-1].func
+
+
+def _yields_a_server(fixture: Callable[..., object]) -> bool:
+    return _mentions_a_server(inspect.signature(fixture).return_annotation)
+
+
+def _mentions_a_server(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, (*SERVERS, Stack)):
+        return True
+    inner = annotation if isinstance(annotation, list) else typing.get_args(annotation)
+    return any(map(_mentions_a_server, inner))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that starts a server without having the mark: `make test-fast` would run it."""
+
+    def refuse(server: object) -> typing.NoReturn:
+        pytest.fail(f"{type(server).__name__} is started: mark the test with `servers`")
+
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("servers") is None:
+            for kind in SERVERS:
+                patch.setattr(kind, "start", refuse)
+        return (yield)
 
 
 @pytest.fixture(scope="session")

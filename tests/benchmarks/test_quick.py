@@ -47,6 +47,7 @@ MEASURED = {
 
 
 pytestmark = [
+    pytest.mark.servers,
     pytest.mark.xdist_group("benchmark"),
     pytest.mark.skipif(
         shutil.which("wrk") is None and not os.environ.get("CI"), reason="wrk is not installed"

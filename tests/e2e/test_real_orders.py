@@ -22,6 +22,7 @@ ORDERS, PRICES = DATA / "takeaway-orders.csv", DATA / "takeaway-prices.csv"
 WANTED = os.environ.get("COMANDA_REPLAY_ORDERS", "300")
 
 pytestmark = [
+    pytest.mark.servers,
     pytest.mark.xdist_group("real-orders"),  # they share a system
     pytest.mark.timeout(3600),
     pytest.mark.skipif(not ORDERS.exists(), reason=f"there is no {ORDERS}"),

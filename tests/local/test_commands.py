@@ -31,7 +31,7 @@ Order Number,Order Date,Item Name,Quantity
 8,3/8/2019 20:26,Pilau Rice,2
 """
 
-pytestmark = pytest.mark.xdist_group("commands")
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("commands")]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from comanda_local.processes import CannotStart
 from comanda_local.servers import MongoDB, Nats, Postgres
 from pymongo import AsyncMongoClient
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:

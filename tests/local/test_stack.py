@@ -24,7 +24,7 @@ from comanda_local.visits import an_evening
 
 COMANDA = Path(sys.executable).with_name("comanda")
 
-pytestmark = pytest.mark.xdist_group("stack")
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("stack")]
 
 
 @pytest.fixture

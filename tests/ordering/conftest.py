@@ -49,7 +49,7 @@ async def database(fresh_database: str) -> AsyncIterator[Database]:
     await engine.dispose()
 
 
-@pytest.fixture(params=["postgres", "memory"])
+@pytest.fixture(params=[pytest.param("postgres", marks=pytest.mark.servers), "memory"])
 def store(request: pytest.FixtureRequest) -> Store:
     """Each of the stores: what they promise is the same."""
     if request.param == "memory":

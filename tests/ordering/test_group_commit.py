@@ -236,6 +236,7 @@ async def test_no_guest_is_named_by_an_error_of_the_database(database: Database)
     assert "Bob" not in str(failed.value)
 
 
+@pytest.mark.servers
 async def test_without_its_database_it_says_so_and_goes_on_once_it_is_back() -> None:
     with temporary_folder() as folder:
         server = Postgres(folder)

@@ -23,6 +23,7 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(ACCOUNTS.parent, tmp_path / "nats"))
 
 
+@pytest.mark.servers
 async def test_a_new_team_is_let_in_and_makes_its_consumers(folder: Path) -> None:
     write_team("loyalty-eu", ["menu.v1.>", "orders.v1.*.*.placed", "orders.v1.*.*.closed"], folder)
 

@@ -17,7 +17,7 @@ from query.storage.orphaned_transactions import end_orphaned_transactions
 from tests.query.builders import an_order, placed
 from tests.query.running import publish, quiet, running_service
 
-pytestmark = pytest.mark.xdist_group("abandoned")
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("abandoned")]
 
 SOON = 40.0
 """Seconds, on a busy machine: MongoDB itself waits for a minute at least."""

@@ -45,6 +45,7 @@ async def test_the_api_alone_projects_nothing(
             await nats.jetstream().consumer_info(ORDERS.name, "query")
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize("command", ["api", "projector"])
 async def test_each_role_is_a_command(command: str, tmp_path: os.PathLike[str]) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COMANDA_")}

@@ -246,6 +246,7 @@ async def readiness(query: httpx.AsyncClient) -> int:
         return 0
 
 
+@pytest.mark.servers
 async def test_a_missing_setting_is_named(tmp_path: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COMANDA_")}
     process = await asyncio.create_subprocess_exec(

@@ -12,6 +12,8 @@ import pytest
 from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.processes import Child
 
+pytestmark = pytest.mark.servers
+
 LONG, SHORT = 60.0, 0.5
 """Seconds to serve on."""
 SERVICE = """

@@ -25,6 +25,8 @@ WRONG = {
 }
 SERVICES = list(NEEDS)
 
+pytestmark = pytest.mark.servers
+
 
 def urls(service: str) -> dict[str, str]:
     """URLs with a password, of servers that are away."""

@@ -44,7 +44,7 @@ def js(client: Client) -> JetStreamContext:
     return client.jetstream()
 
 
-@pytest.fixture(params=["jetstream", "memory"])
+@pytest.fixture(params=[pytest.param("jetstream", marks=pytest.mark.servers), "memory"])
 def store(request: pytest.FixtureRequest) -> Tickets:
     """Each of the stores: what they promise is the same."""
     if request.param == "memory":

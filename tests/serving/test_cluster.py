@@ -26,6 +26,8 @@ from tests.serving.builders import LATER, a_ticket, queued
 from tests.serving.cluster import SIZE, Node, new_cluster
 from tests.support.eventually import eventually
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[list[Node]]:
