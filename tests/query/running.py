@@ -8,18 +8,19 @@ from typing import Any
 import httpx
 import nats.errors as nats_errors
 from comanda_contracts import Event, Message, seal
-from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS, Stream
+from comanda_contracts.streams import Stream
 from fastapi import FastAPI
 from nats.aio.client import Client
 from pydantic import SecretStr
 from query.bootstrap import Role, bootstrap
+from query.projection.projector import PROJECTED, SERVICE
 from query.settings import Settings
 from service_kit.nats.jetstream import publish_all
-from service_kit.nats.set_up import set_up_stream
+from service_kit.nats.set_up import set_up_consumer, set_up_stream
 
 from tests.support.eventually import eventually
 
-STREAMS = (ORDERS, TICKETS, MENU, RESTAURANTS)
+STREAMS = PROJECTED
 AT_ONCE = 2000
 """Messages that are published together."""
 
@@ -42,8 +43,12 @@ def in_process(app: FastAPI) -> httpx.AsyncClient:
 
 
 async def set_up(nats: Client, *streams: Stream) -> None:
+    """Make the streams, and query's durables of those that it projects."""
+    js = nats.jetstream()
     for stream in streams:
-        await set_up_stream(nats.jetstream(), stream, replicas=1)
+        await set_up_stream(js, stream, replicas=1)
+        if stream in PROJECTED:
+            await set_up_consumer(js, stream.name, SERVICE, [stream.subject])
 
 
 async def publish(nats: Client, *events: Event | Message) -> None:
@@ -80,3 +85,9 @@ async def left_over(nats: Client, stream: Stream) -> int:
 
 def is_ok(response: httpx.Response) -> bool:
     return response.status_code == httpx.codes.OK
+
+
+async def lag_of(client: httpx.AsyncClient) -> str:
+    """What the probe says of the component that measures the lag."""
+    state: str = (await client.get("/health/ready")).json()["components"]["lag"]
+    return state

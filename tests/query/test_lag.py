@@ -11,10 +11,9 @@ from nats.aio.msg import Msg
 from query.bootstrap import Role
 from query.projection.lag import Lag, measure
 from service_kit.nats.jetstream import connected
-from service_kit.nats.set_up import set_up_consumer
 
 from tests.query.builders import an_order, closed, placed
-from tests.query.running import is_ok, publish, running_service
+from tests.query.running import is_ok, lag_of, publish, running_service
 from tests.support.eventually import eventually
 
 LONG = 60.0
@@ -28,7 +27,6 @@ def ago(seconds: float) -> datetime:
 async def delivered(nats: Client, count: int) -> list[Msg]:
     """The first messages of the stream, given to query's consumer and not acknowledged."""
     js = nats.jetstream()
-    await set_up_consumer(js, ORDERS.name, "query", [ORDERS.subject])
     subscription = await js.pull_subscribe_bind("query", ORDERS.name)
     messages: list[Msg] = []
     while len(messages) < count:
@@ -77,6 +75,7 @@ async def test_what_was_delivered_again_and_then_stored_is_not_behind_for_ever(
 
 
 async def test_a_stream_that_nobody_ever_projected_is_all_lag(nats: Client) -> None:
+    await nats.jetstream().delete_consumer(ORDERS.name, "query")
     await publish(nats, *(placed(an_order(), at=ago(age)) for age in (2000, 1000)))
 
     assert is_about(await orders_lag(nats), 2, 2000)
@@ -130,12 +129,6 @@ async def test_a_projector_stays_ready_while_nats_is_away(
 
     async with running_service(nats_server.url, fresh_mongodb_url, Role.PROJECTOR) as projector:
         await eventually(lambda: projector.get("/health/ready"), is_ok)
-
-
-async def lag_of(client: httpx.AsyncClient) -> str:
-    """What the probe says of the component."""
-    state: str = (await client.get("/health/ready")).json()["components"]["lag"]
-    return state
 
 
 async def metrics(client: httpx.AsyncClient) -> str:

@@ -8,11 +8,10 @@ import pytest
 from comanda_contracts.streams import ORDERS
 from comanda_local.servers import Nats
 from nats.aio.client import Client
-from nats.js.errors import NotFoundError
 from query.bootstrap import Role
 
 from tests.query.builders import an_order, placed
-from tests.query.running import is_ok, publish, running_service
+from tests.query.running import is_ok, lag_of, left_over, publish, running_service
 from tests.support.eventually import eventually
 
 
@@ -38,11 +37,12 @@ async def test_one_replica_projects_what_another_answers(
 async def test_the_api_alone_projects_nothing(
     nats: Client, nats_server: Nats, fresh_mongodb_url: str
 ) -> None:
-    async with running_service(nats_server.url, fresh_mongodb_url, Role.API) as api:
-        await eventually(lambda: api.get("/health/ready"), is_ok)
+    await publish(nats, placed(an_order()))
 
-        with pytest.raises(NotFoundError):
-            await nats.jetstream().consumer_info(ORDERS.name, "query")
+    async with running_service(nats_server.url, fresh_mongodb_url, Role.API) as api:
+        await eventually(lambda: lag_of(api), lambda state: "ORDERS is" in state)
+
+        assert await left_over(nats, ORDERS) == 1
 
 
 @pytest.mark.servers

@@ -6,16 +6,16 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple
 
-from comanda_contracts.streams import DEAD_LETTERS, Stream
+from comanda_contracts.streams import Stream
 from fastapi import APIRouter, FastAPI
 from service_kit.http.draining import ShutdownHook
 from service_kit.http.fast_lane import FastLane, Lane
 from service_kit.http.openapi_examples import add_examples
 from service_kit.http.server import application
-from service_kit.nats.consumer import Consumer, consume
-from service_kit.nats.jetstream import connected, jetstream
-from service_kit.nats.set_up import set_up_stream
-from service_kit.runtime.components import Component, Ready
+from service_kit.nats.asyncapi import asyncapi_routes
+from service_kit.nats.broker import Broker, running
+from service_kit.nats.set_up import set_up as set_up_messaging
+from service_kit.runtime.components import Component
 
 from query.api.board_routes import board_cache, board_lane, board_routes
 from query.api.http.openapi import ANSWERS
@@ -30,7 +30,7 @@ from query.live.change_stream import ChangeStream
 from query.live.feeds import MongoLiveOrders
 from query.live.version_waiter import ChangeStreamVersionWaiter
 from query.projection.lag import keep_measuring
-from query.projection.projector import CONCURRENT_BATCHES, PROJECTED, SERVICE, projector
+from query.projection.projector import PROJECTED, SERVICE, projection_router
 from query.settings import Settings
 from query.storage.client import connect, monitor_server
 from query.storage.generations import Generations
@@ -40,6 +40,7 @@ from query.storage.sales.roll_up import RollUp
 from query.storage.stores import set_up, stores_over
 from query.views.ports import Stores
 
+TITLE = "Comanda query"
 DESCRIPTION = "Answers every question about orders, from views that are filled by events alone."
 
 
@@ -60,7 +61,8 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
     """
     client, database = connect(settings.mongodb_url.get_secret_value())
     generations = Generations(database, live=None)
-    stores = stores_over(generations)
+    projecting = _projecting_broker(settings, stores_over(generations))
+    broker = Broker(settings.nats_servers, SERVICE) if role is Role.API else projecting
     components = [
         Component("mongodb", partial(monitor_server, client, [partial(set_up, generations)])),
         Component("generations", generations.follow),
@@ -69,12 +71,21 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
     if role is not Role.PROJECTOR:
         components += answers.beside
     if role is not Role.API:
-        components += [_projection(stream, stores, settings) for stream in PROJECTED]
+        components += [_projection(broker, stream) for stream in PROJECTED]
         ending = partial(keep_ending_orphaned_transactions, client)
         components.append(Component("abandoned-transactions", ending, required=False))
         components.append(Component("roll-up", RollUp(generations).run, required=False))
-    components.append(_lag(settings, role))
-    app = application("Comanda query", DESCRIPTION, components, on_shutdown=answers.on_shutdown)
+    components.append(_lag(broker, settings, role))
+    app = application(
+        TITLE,
+        DESCRIPTION,
+        components,
+        on_shutdown=answers.on_shutdown,
+        messaging=partial(running, broker),
+    )
+    app.include_router(
+        asyncapi_routes(projecting, title=TITLE, description=DESCRIPTION, version=app.version)
+    )
     if role is not Role.PROJECTOR:
         answers.add_to(app)
     _close_in_the_end(app, client)
@@ -125,24 +136,34 @@ def answers_from(generations: Generations, *, min_version_wait: float) -> Answer
     )
 
 
-def _projection(stream: Stream, stores: Stores, settings: Settings) -> Component:
-    """Each stream has a component of its own, so that one that is missing stops no other."""
+async def set_up_durables(settings: Settings) -> None:
+    """Make the durables by which the streams are projected, once their owners have made these.
 
-    async def run(ready: Ready) -> None:
-        async with connected(settings.nats_servers, SERVICE) as nats:
-            await set_up_stream(jetstream(nats), DEAD_LETTERS, replicas=settings.stream_replicas)
-            handler = projector(stream, stores, nats)
-            consumer = Consumer(
-                stream, SERVICE, (stream.subject,), handler, batches=CONCURRENT_BATCHES
-            )
-            await consume(nats, SERVICE, [consumer], ready)
-
-    return Component(f"projector-{stream.name.lower()}", run, required=False)
+    Raises TimeoutError, which names the streams that are not there.
+    """
+    client, database = connect(settings.mongodb_url.get_secret_value())
+    async with client:  # it is never used, and so does not connect
+        broker = _projecting_broker(settings, stores_over(Generations(database)))
+        servers, replicas = settings.nats_servers, settings.stream_replicas
+        await set_up_messaging(broker, servers, streams=[], replicas=replicas)
 
 
-def _lag(settings: Settings, role: Role) -> Component:
+def _projecting_broker(settings: Settings, stores: Stores) -> Broker:
+    """The process's one connection to NATS, and the projection of the streams over it."""
+    broker = Broker(settings.nats_servers, SERVICE)
+    broker.include_router(projection_router(stores, broker.client))
+    return broker
+
+
+def _projection(broker: Broker, stream: Stream) -> Component:
+    """Reports on a stream's projection: each by itself, as one that is missing stops no other."""
+    name = f"projector-{stream.name.lower()}"
+    return Component(name, broker.watching(stream), required=False)
+
+
+def _lag(broker: Broker, settings: Settings, role: Role) -> Component:
     """An API reports how old its views are, and answers from them; a projector has to keep up."""
-    measuring = partial(keep_measuring, settings.nats_servers, PROJECTED, settings.ready_within)
+    measuring = partial(keep_measuring, broker.jetstream_context, PROJECTED, settings.ready_within)
     return Component("lag", measuring, required=role is not Role.API)
 
 

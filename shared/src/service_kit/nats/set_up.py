@@ -13,6 +13,7 @@ from nats.js.errors import NotFoundError
 
 from service_kit.nats.broker import Broker
 from service_kit.nats.jetstream import ACK_WAIT, connected, jetstream
+from service_kit.nats.subscriber import BatchSubscriber
 
 WITHIN_S = 120.0
 """Seconds that servers, and the streams of other owners, are waited for."""
@@ -33,9 +34,10 @@ async def set_up(
 ) -> None:
     """Make the streams that the service owns, then the durables that its broker declares.
 
-    The streams of other owners are waited for. Raises TimeoutError, which names what is missing.
+    The streams of other owners are waited for, each by itself, so that one that is missing holds no
+    other up. Raises TimeoutError, which names what is missing.
     """
-    waiting_for = "NATS"
+    missing = {"NATS"}
     try:
         async with (
             asyncio.timeout(WITHIN_S),
@@ -47,14 +49,19 @@ async def set_up(
                 print(f"stream {stream.name}")
             for step in steps:
                 await step(js)
-            for each in broker.batch_subscribers:
-                waiting_for = f"stream {each.stream.name}"
-                await _until_there(js, each.stream.name)
-                filters = each.config.filter_subjects or []
-                await set_up_consumer(js, each.stream.name, each.durable, filters)
-                print(f"consumer {each.stream.name}/{each.durable}")
+            missing = {f"stream {each.stream.name}" for each in broker.batch_subscribers}
+
+            async def set_up_durable(each: BatchSubscriber) -> None:
+                stream, filters = each.stream.name, each.config.filter_subjects or []
+                await _until_there(js, stream)
+                await set_up_consumer(js, stream, each.durable, filters)
+                missing.discard(f"stream {stream}")
+                print(f"consumer {stream}/{each.durable}")
+
+            await asyncio.gather(*map(set_up_durable, broker.batch_subscribers))
     except TimeoutError as error:
-        raise TimeoutError(f"{waiting_for} was not there within {WITHIN_S:.0f} s") from error
+        absent = ", ".join(sorted(missing))
+        raise TimeoutError(f"{absent}: not there within {WITHIN_S:.0f} s") from error
 
 
 async def set_up_stream(js: JetStreamContext, stream: Stream, *, replicas: int) -> None:

@@ -1,11 +1,13 @@
 """The entry point: without a command everything runs, with one a part of it, or an operation."""
 
+import asyncio
+
 import typer
 from service_kit.http import server as http
 from service_kit.runtime import logs
 from service_kit.runtime.settings import load
 
-from query.bootstrap import Role, bootstrap
+from query.bootstrap import Role, bootstrap, set_up_durables
 from query.cli.audit import audit
 from query.cli.dead_letters import dead_letters_app
 from query.cli.generations import generations_app, rebuild, rollback
@@ -35,6 +37,18 @@ def api() -> None:
 def projector() -> None:
     """Project events only; the HTTP port has the probes and the metrics."""
     _serve(Role.PROJECTOR)
+
+
+@app.command(name="set-up")
+def set_up() -> None:
+    """Make the durable consumers of the streams that are projected; to be done at each release.
+
+    The streams are made by their owners, which are waited for. Safe to repeat.
+    """
+    try:
+        asyncio.run(set_up_durables(load(Settings)))
+    except TimeoutError as error:
+        raise SystemExit(str(error)) from None
 
 
 app.command()(rebuild)

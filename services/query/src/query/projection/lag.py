@@ -1,7 +1,7 @@
 """How far the views are behind the streams: in events, and in seconds of the events' own time."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,14 +10,13 @@ from comanda_contracts.streams import Stream
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 from prometheus_client import Gauge
-from service_kit.nats.jetstream import connected, jetstream
 from service_kit.runtime.components import Ready
 
 from query.projection.projector import SERVICE
 
 MEASURE_INTERVAL_S = 2.0
-FIRST_MEASUREMENT_TIMEOUT_S = 3.0
-"""Within which the first measurement must come, or the lag counts as unknown."""
+MEASURE_TIMEOUT_S = 3.0
+"""Within which NATS must answer, or the lag counts as unknown."""
 
 PENDING = Gauge(
     "comanda_query_pending_events", "Events not stored yet, of all replicas", ["stream"]
@@ -35,24 +34,21 @@ class Lag:
 
 
 async def keep_measuring(
-    servers: Sequence[str], streams: Sequence[Stream], within: float, ready: Ready
+    jetstream: Callable[[], Awaitable[JetStreamContext]],
+    streams: Sequence[Stream],
+    within: float,
+    ready: Ready,
 ) -> None:
     """Measure, report as metrics, and fail while a stream is more than `within` seconds behind.
 
     With 0 it never fails. Nor does it while the lag is not known, because NATS is away: old views
     are better than none.
     """
-    unknown = asyncio.get_running_loop().call_later(FIRST_MEASUREMENT_TIMEOUT_S, ready)
-    try:
-        async with connected(servers, SERVICE) as client:
-            while True:
-                lags = await _known(jetstream(client), streams)
-                unknown.cancel()
-                _report(streams, lags)
-                ready(failing=_too_old(lags, within))
-                await asyncio.sleep(MEASURE_INTERVAL_S)
-    finally:
-        unknown.cancel()
+    while True:
+        lags = await _known(jetstream, streams)
+        _report(streams, lags)
+        ready(failing=_too_old(lags, within))
+        await asyncio.sleep(MEASURE_INTERVAL_S)
 
 
 async def measure(js: JetStreamContext, stream: Stream) -> Lag:
@@ -72,11 +68,15 @@ async def measure(js: JetStreamContext, stream: Stream) -> Lag:
     return Lag(stream.name, events, max(0.0, age))
 
 
-async def _known(js: JetStreamContext, streams: Sequence[Stream]) -> list[Lag]:
-    """The lag of each stream; nothing while the broker does not answer."""
+async def _known(
+    jetstream: Callable[[], Awaitable[JetStreamContext]], streams: Sequence[Stream]
+) -> list[Lag]:
+    """The lag of each stream; nothing while NATS does not answer."""
     try:
-        return list(await asyncio.gather(*(measure(js, stream) for stream in streams)))
-    except (nats.errors.Error, OSError):
+        async with asyncio.timeout(MEASURE_TIMEOUT_S):
+            js = await jetstream()
+            return await asyncio.gather(*(measure(js, stream) for stream in streams))
+    except (nats.errors.Error, TimeoutError, OSError):
         return []
 
 

@@ -1,13 +1,13 @@
 """Projects the streams: each batch of events becomes one write to each store."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
-from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS, Stream
+from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS
 from nats.aio.client import Client
 from prometheus_client import Counter, Histogram
-from service_kit.nats.consumer import Handler
 from service_kit.nats.dead_letters import set_aside
+from service_kit.nats.router import Router
 from service_kit.nats.subscriber import Received
 from service_kit.runtime.turns import in_turns
 
@@ -36,23 +36,66 @@ BATCH = Histogram(
 )
 
 
-def projector(stream: Stream, stores: Stores, nats: Client) -> Handler:
-    """The handler of a stream's batches.
+def projection_router(stores: Stores, connection: Callable[[], Awaitable[Client]]) -> Router:
+    """The consumers of the projected streams, one each, so that none waits for another.
 
     A message is acknowledged once its effect is stored, so it may be projected more than once;
     that changes nothing, nor does the order. If the store is away nothing is acknowledged and the
-    batch comes again. An event that can't be stored is set aside with its reason.
+    batch comes again. An event that can't be stored is set aside with its reason, over the
+    `connection`.
     """
+    router = Router()
 
-    async def project(batch: list[Received]) -> None:
+    async def project(stream: str, batch: Sequence[Received]) -> None:
         refused = await apply_batch(batch, stores)
-        await set_aside(nats, SERVICE, refused)
-        settled = {id(letter.message) for letter in refused}
-        stored = [received for received in batch if id(received.message) not in settled]
+        if refused:
+            await set_aside(await connection(), SERVICE, refused)
+        unstorable = {id(letter.message) for letter in refused}
+        stored = [received for received in batch if id(received.message) not in unstorable]
         await _acknowledge(stored)
-        _measure(stream.name, stored)
+        _measure(stream, stored)
 
-    return project
+    @router.batch_subscriber(
+        ORDERS,
+        durable=SERVICE,
+        filter_subjects=[ORDERS.subject],
+        batches=CONCURRENT_BATCHES,
+    )
+    async def project_orders(batch: list[Received]) -> None:
+        """Merges orders, and how they change, into the order views."""
+        await project(ORDERS.name, batch)
+
+    @router.batch_subscriber(
+        TICKETS,
+        durable=SERVICE,
+        filter_subjects=[TICKETS.subject],
+        batches=CONCURRENT_BATCHES,
+    )
+    async def project_tickets(batch: list[Received]) -> None:
+        """Merges the kitchen's work into the order views."""
+        await project(TICKETS.name, batch)
+
+    @router.batch_subscriber(
+        MENU,
+        durable=SERVICE,
+        filter_subjects=[MENU.subject],
+        batches=CONCURRENT_BATCHES,
+    )
+    async def project_menu(batch: list[Received]) -> None:
+        """Keeps the newest state of each menu item."""
+        await project(MENU.name, batch)
+
+    @router.batch_subscriber(
+        RESTAURANTS,
+        durable=SERVICE,
+        filter_subjects=[RESTAURANTS.subject],
+        batches=CONCURRENT_BATCHES,
+    )
+    async def project_restaurants(batch: list[Received]) -> None:
+        """Keeps the newest state of each restaurant."""
+        await project(RESTAURANTS.name, batch)
+
+    return router
 
 
 async def _acknowledge(batch: Sequence[Received]) -> None:
