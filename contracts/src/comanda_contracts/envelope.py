@@ -40,6 +40,7 @@ class State(Published):
     """1, 2, 3, … without gaps; of two states of one aggregate the higher version is the newer."""
 
 
+# decision/0001: every event carries the whole state after it
 class Event(Published):
     """Something that happened, together with the whole state after it."""
 

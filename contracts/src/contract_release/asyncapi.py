@@ -1,5 +1,7 @@
 """The AsyncAPI 3 document: the contract for people, and for tools of any language."""
 
+# decision/0011: the generator is no part of the wheel
+
 import json
 from uuid import UUID
 

@@ -6,6 +6,8 @@ one kind of change, a further field that may be missing. A command is read once,
 more than before, never less.
 """
 
+# decision/0012: a published event is frozen in both directions
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """What must hold between the manifests and no schema can say: each rule yields what breaks it."""
 
+# decision/0016: manifests are held to rules in Python
+
 from collections.abc import Callable, Iterator, Sequence
 
 from tests.deploy.manifests import Manifest

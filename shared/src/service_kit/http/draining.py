@@ -40,6 +40,7 @@ class Draining:
         return answer
 
 
+# decision/0023: a service drains by itself
 class DrainingServer(uvicorn.Server):
     """On SIGTERM it serves on for `drain_s` seconds, then ends; on SIGINT it ends at once.
 

@@ -42,6 +42,7 @@ class Lane:
     handle: LaneHandler
 
 
+# decision/0024: what is asked most goes by a lane ahead of the framework
 class FastLane:
     """ASGI middleware that lets a request's lane answer it; requests without a lane go on."""
 

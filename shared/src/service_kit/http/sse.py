@@ -37,6 +37,7 @@ def events(*example: bytes) -> dict[int | str, dict[str, Any]]:
     return {200: {"description": "Server-Sent Events", "content": content}}
 
 
+# decision/0033: batches, retries and live events are a few lines of our own
 class EventStream(StreamingResponse):
     """Sends events as they come; None is a heartbeat. A reader that takes nothing is left.
 

@@ -35,6 +35,7 @@ PROBE_INTERVAL_S = 2.0
 """Seconds between two looks at whether a durable is still there."""
 
 
+# decision/0031: FastStream carries the messaging, with batches that come at once
 class Broker(NatsBroker):
     """FastStream's broker as Comanda's services use it.
 

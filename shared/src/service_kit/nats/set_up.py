@@ -24,6 +24,7 @@ UNSETTLED_MAX = 10_000
 Step = Callable[[JetStreamContext], Awaitable[None]]
 
 
+# decision/0032: streams and durables are set up in a step of their owner
 async def set_up(
     broker: Broker,
     servers: Sequence[str],

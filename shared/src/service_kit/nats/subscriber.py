@@ -63,6 +63,7 @@ class Batch(NatsBatchMessage):
         self.unreadable: list[DeadLetter] = []
 
 
+# decision/0031: FastStream carries the messaging, with batches that come at once
 class BatchSubscriber(BatchPullStreamSubscriber):
     """Consumes a durable that was set up before, and hands on lists of `Received`."""
 

@@ -1,5 +1,7 @@
 """Live over HTTP: one order, the board and the active orders, as Server-Sent Events."""
 
+# decision/0018: live feeds that send whole states are resumed by comparing states
+
 import asyncio
 from collections.abc import AsyncGenerator
 from http import HTTPStatus

@@ -21,6 +21,7 @@ REPAIR_ATTEMPTS = 20
 """For a document that changes all the time."""
 
 
+# decision/0020: a repair replaces a document only if it is still as it was
 async def repair(
     session: OperatorSession, generation: Generation, kind: DocumentKind, key: str
 ) -> bool:

@@ -41,6 +41,7 @@ class Absence:
         self._began_at = None
 
 
+# decision/0033: batches, retries and live events are a few lines of our own
 async def retry_while_away(work: Callable[[], Awaitable[Result]]) -> Result:
     """Do work that is safe to repeat until it succeeds, or a server is away for too long.
 

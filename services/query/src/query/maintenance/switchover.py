@@ -86,6 +86,7 @@ class Pointer:
         return {self.live, *others}
 
 
+# decision/0014: a rebuild writes both generations in one transaction
 class Switchover:
     """Begins, continues and ends the filling of a candidate.
 

@@ -21,6 +21,7 @@ BATCH_KEYS_MAX = 100
 """Keys in one fetch: no more than the store answers in one go."""
 
 
+# decision/0025: questions for an order are asked of MongoDB together
 class BatchLoader(Generic[Key, Value]):
     """Loads values by their keys, in batches while many ask.
 

@@ -39,6 +39,7 @@ class Generation:
         return [each for each in vars(self).values() if isinstance(each, AsyncCollection)]
 
 
+# decision/0014: a rebuild writes both generations in one transaction
 class Generations:
     """Which generation is read, and which ones a change is written to.
 

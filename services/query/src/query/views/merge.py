@@ -15,6 +15,7 @@ Document = dict[str, Any]
 View = TypeVar("View")
 
 
+# decision/0001: every event carries the whole state after it
 def newer(one: AggregateState, other: AggregateState) -> AggregateState:
     """The state with the higher version; the same version is the same state."""
     return one if one["version"] >= other["version"] else other

@@ -1,5 +1,7 @@
 """Pages of lists: each is read from an index and from one state of the store, many at a time."""
 
+# decision/0022: a list by total is a snapshot
+
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache, partial

@@ -64,6 +64,7 @@ SALES_FIELDS = {
 """What `Sales` reads of an order."""
 
 
+# decision/0009: sales are summed up, not counted up
 class RollUp:
     """Keeps the sums of every generation that is written in step with its orders."""
 

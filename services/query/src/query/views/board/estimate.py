@@ -48,6 +48,7 @@ class PendingRound:
     started_at: float | None
 
 
+# decision/0019: the estimate on the board is a queue, not an average wait
 def ready_times(
     line: Sequence[PendingRound], made: Sequence[PreparedRound], now: float
 ) -> list[float] | None:

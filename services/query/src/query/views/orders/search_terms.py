@@ -18,6 +18,7 @@ TERM_LENGTH_MAX = 100
 WORD = re.compile(r"[^\W_]+")
 
 
+# decision/0021: what an order is found by is kept as terms in one index
 def terms_of(order: Order) -> list[str]:
     """Everything that the order is found by, in a fixed order."""
     terms = {ANY_ORDER, of_channel(order.channel), of_number(order.business_day, order.number)}

@@ -1,5 +1,7 @@
 """Sales as a client gets to see them: the totals of a span, and its groups."""
 
+# decision/0013: an item's category is the menu's of today
+
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
