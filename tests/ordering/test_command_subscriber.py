@@ -4,7 +4,6 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,11 +13,10 @@ from comanda_local.servers import Nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import PubAck
-from ordering.inbound.nats.command_subscriber import command_subscriber
-from service_kit.nats.consumer import consume
+from ordering.inbound.nats.command_subscriber import command_router
+from service_kit.nats.broker import Broker, running
 from service_kit.nats.jetstream import connected, publish_all
-from service_kit.nats.set_up import set_up_stream
-from service_kit.runtime.components import Component, Ready, running
+from service_kit.nats.set_up import set_up
 
 from tests.conftest import NewNatsServer
 from tests.ordering.builders import NOON
@@ -42,18 +40,13 @@ async def client(database: Database, nats_server: Nats) -> AsyncIterator[Client]
     """A till's connection, while ordering is there."""
     store = database.replica()
     await open_la_piazza(store)
-
-    async def run(ready: Ready) -> None:
-        async with connected([nats_server.url], "ordering") as client:
-            for stream in (COMMANDS, DEAD_LETTERS):
-                await set_up_stream(client.jetstream(), stream, replicas=1)
-            consumer = command_subscriber(client, store, clock=lambda: NOON, new_id=uuid.uuid4)
-            await consume(client, "ordering", [consumer], ready)
-
-    commands = Component("commands", run)
-    async with connected([nats_server.url], "till") as client, running([commands]):
-        while not commands.ready:
-            await asyncio.sleep(0.01)
+    broker = Broker([nats_server.url], "ordering")
+    broker.include_router(
+        command_router(store, broker.client, clock=lambda: NOON, new_id=uuid.uuid4)
+    )
+    streams = [COMMANDS, DEAD_LETTERS]
+    await set_up(broker, [nats_server.url], streams=streams, replicas=1)
+    async with connected([nats_server.url], "till") as client, running(broker):
         yield client
 
 
@@ -120,8 +113,7 @@ async def test_a_refusal_is_an_answer_with_the_field_at_fault(client: Client) ->
 async def test_a_command_sent_again_has_one_effect_and_the_same_answer(
     client: Client, database: Database
 ) -> None:
-    short_of_memory = replace(COMMANDS, duplicate_window=0.1)
-    await set_up_stream(client.jetstream(), short_of_memory, replicas=1)
+    await forget_message_ids_after(0.1, client)
     name = {"Nats-Msg-Id": "till-1/17"}
     async with Till(client) as till:
         first = await till.ask("place-order", TAKEAWAY, **name)
@@ -131,6 +123,13 @@ async def test_a_command_sent_again_has_one_effect_and_the_same_answer(
 
     assert again == first
     assert await database.rows("SELECT count(*) FROM orders") == [(1,)]
+
+
+async def forget_message_ids_after(seconds: float, client: Client) -> None:
+    """An operator gives the stream so short a memory for what was sent already."""
+    js = client.jetstream()
+    config = (await js.stream_info(COMMANDS.name)).config
+    await js.update_stream(config.evolve(duplicate_window=seconds))
 
 
 @pytest.mark.parametrize(

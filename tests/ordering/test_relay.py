@@ -21,10 +21,12 @@ from ordering.outbound.relay import partitions, relay
 from ordering.outbound.relay import publisher as publishing
 from ordering.outbound.relay.partitions import Partitions
 from ordering.outbound.relay.publisher import waves
-from ordering.outbound.relay.relay import Relay
+from ordering.outbound.relay.relay import STREAMS, Relay
+from service_kit.nats.broker import Broker
+from service_kit.nats.broker import running as broker_running
 from service_kit.nats.jetstream import connected, publish_all
-from service_kit.nats.set_up import set_up_stream
-from service_kit.runtime.components import Component, running
+from service_kit.nats.set_up import set_up
+from service_kit.runtime.components import Component, Ready, running
 from sqlalchemy import text
 
 from tests.conftest import NewNatsServer
@@ -40,9 +42,11 @@ UNPUBLISHABLE = text("""
 
 
 @pytest.fixture
-def nats_server(new_nats_server: NewNatsServer) -> Nats:
+async def nats_server(new_nats_server: NewNatsServer) -> Nats:
     """A server of the test's own: every test has the streams for itself."""
-    return new_nats_server()
+    server = new_nats_server()
+    await set_up_streams(server)
+    return server
 
 
 @pytest.fixture
@@ -65,8 +69,21 @@ def min_batch_events(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
 def a_relay(
     database: Database, nats_server: Nats, first_events: FirstEvents | None = None
 ) -> Component:
-    relay = Relay(database.engine, [nats_server.url], 1, first_events or FirstEvents())
-    return Component("relay", relay.run)
+    """A relay with a broker of its own, as each ordering process has one."""
+
+    async def run(ready: Ready) -> None:
+        broker = Broker([nats_server.url], "ordering")
+        relay = Relay(database.engine, broker.client, first_events or FirstEvents())
+        async with broker_running(broker):
+            await relay.run(ready)
+
+    return Component("relay", run)
+
+
+async def set_up_streams(server: Nats) -> None:
+    """What `python -m ordering set-up` does, of the relay's streams."""
+    broker = Broker([server.url], "ordering")
+    await set_up(broker, [server.url], streams=STREAMS, replicas=1)
 
 
 def outbox_is_empty(database: Database) -> Callable[[], Awaitable[bool]]:
@@ -137,8 +154,6 @@ async def test_an_event_published_before_its_relay_died_is_on_the_stream_once(
     store = database.replica()
     await open_la_piazza(store)
     await store.run(placing())
-    for stream in (ORDERS, MENU, RESTAURANTS):
-        await set_up_stream(js, stream, replicas=1)
     rows = await database.rows("SELECT subject, headers, body FROM outbox ORDER BY id")
     await publish_all(client, [Message(*row) for row in rows])  # type: ignore[arg-type]
 
@@ -182,6 +197,7 @@ async def test_what_the_broker_acknowledged_and_lost_is_published_again(database
     with temporary_folder() as folder:
         server, copy = Nats(folder / "nats"), folder / "copy"
         server.start()
+        await set_up_streams(server)
         async with running([a_relay(database, server)]):
             await open_la_piazza(store)
             kept = await store.run(placing())

@@ -13,9 +13,9 @@ from ordering import published as ordering_published
 from ordering.application.transaction import Transaction
 from ordering.domain.order import Order, OrderEvent, Party
 from ordering.domain.refusals import Refusal
-from ordering.inbound.nats.verdict_subscriber import verdict_subscriber
-from service_kit.nats.consumer import Consumer
-from service_kit.nats.subscriber import Received
+from ordering.inbound.nats.verdict_subscriber import verdict_router
+from service_kit.nats.router import Router
+from service_kit.nats.subscriber import BatchSubscriber, Reader, Received
 from serving import contract as serving_contract
 from serving.application.change_ticket import ChangeTicket, NewId
 from serving.application.mark_ready import mark_ready
@@ -40,6 +40,7 @@ MOVES = {
 }
 
 Command = Callable[[Transaction], Awaitable[Order]]
+Handler = Callable[[list[Received[Any]]], Awaitable[None]]
 
 
 @dataclass
@@ -53,11 +54,20 @@ class Delivery(Msg):
 class Mail:
     """What one service has told the other: to be heard late, twice, or in any order."""
 
-    def __init__(self, consumer: Consumer[Any]) -> None:
-        self._consumer = consumer
-        self._names = {subject.rpartition(".")[2] for subject in consumer.subjects}
+    def __init__(self, subjects: Iterable[str], read: Reader[Any], handle: Handler) -> None:
+        self._names = {subject.rpartition(".")[2] for subject in subjects}
+        self._read = read
+        self._handle = handle
         self.sent: list[Message] = []
         self.unheard: set[int] = set()
+
+    @classmethod
+    def to(cls, router: Router) -> "Mail":
+        """Mail to the one subscriber of a router."""
+        (subscriber,) = router.subscribers
+        assert isinstance(subscriber, BatchSubscriber)
+        (call,) = subscriber.calls
+        return cls(subscriber.config.filter_subjects or (), subscriber._reader, call.handler)
 
     def send(self, event: Event) -> None:
         if event.name in self._names:
@@ -69,14 +79,14 @@ class Mail:
         batch = [position % len(self.sent) for position in positions if self.sent]
         messages = [self._received(self.sent[position]) for position in batch]
         if messages:
-            await self._consumer.handler(messages)
+            await self._handle(messages)
         assert all(each.message.is_acked for each in messages)
         if not lose_track:
             self.unheard -= set(batch)
 
     def _received(self, message: Message) -> Received[Any]:
         delivery = Delivery(Client(), message.subject, "", message.body, dict(message.headers))
-        return Received(self._consumer.read(delivery), delivery)
+        return Received(self._read(delivery), delivery)
 
 
 class Conversation:
@@ -86,10 +96,9 @@ class Conversation:
         self._store = InMemoryStore()
         self._tickets = InMemoryTickets()
         new_id: NewId = uuid7
-        self.to_kitchen = Mail(
-            orders_consumer(Client(), tickets=self._tickets, clock=lambda: NOON, new_id=new_id)
-        )
-        self.to_ordering = Mail(verdict_subscriber(self._store, lambda: NOON))
+        orders = orders_consumer(Client(), tickets=self._tickets, clock=lambda: NOON, new_id=new_id)
+        self.to_kitchen = Mail(orders.subjects, orders.read, orders.handler)
+        self.to_ordering = Mail.to(verdict_router(self._store, lambda: NOON))
         self._order_events_sent = 0
         self._ticket_events_sent = 0
 

@@ -1,18 +1,19 @@
-"""`python -m ordering` serves; `python -m ordering migrate` brings the schema up to date."""
+"""`python -m ordering` serves; `migrate` brings the schema up to date, `set-up` makes streams."""
 
+import asyncio
 import sys
 
 from service_kit.http.server import serve
 from service_kit.runtime import logs
-from service_kit.runtime.settings import load
+from service_kit.runtime.settings import ServiceSettings, load
 
-from ordering.bootstrap import bootstrap
+from ordering.bootstrap import bootstrap, set_up_messaging
 from ordering.outbound.database.engine import migrate
 from ordering.settings import DatabaseSettings, Settings
 
 
 def main(arguments: list[str]) -> None:
-    """Do what the arguments say; end with 2 if they say nothing known."""
+    """Do what the arguments say; end with 1 and a reason if they say nothing known."""
     match arguments:
         case []:
             settings = load(Settings)
@@ -20,8 +21,17 @@ def main(arguments: list[str]) -> None:
             serve(bootstrap(settings), settings)
         case ["migrate"]:
             migrate(load(DatabaseSettings).database_url.get_secret_value())
+        case ["set-up"]:
+            asyncio.run(_set_up(load(ServiceSettings)))
         case _:
-            sys.exit("usage: python -m ordering [migrate]")
+            sys.exit("usage: python -m ordering [migrate | set-up]")
+
+
+async def _set_up(settings: ServiceSettings) -> None:
+    try:
+        await set_up_messaging(settings)
+    except TimeoutError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -1,39 +1,50 @@
 """Puts ordering together: the only place that knows every part."""
 
+from functools import partial
 from uuid import UUID
 
-from comanda_contracts.streams import COMMANDS, DEAD_LETTERS
+from comanda_contracts.streams import COMMANDS, DEAD_LETTERS, MENU, ORDERS, RESTAURANTS, TICKETS
 from fastapi import FastAPI
 from service_kit.http.fast_lane import FastLane
 from service_kit.http.openapi_examples import add_examples
 from service_kit.http.server import application
-from service_kit.nats.consumer import consume
-from service_kit.nats.jetstream import connected, jetstream
-from service_kit.nats.set_up import set_up_stream
+from service_kit.nats.asyncapi import asyncapi_routes
+from service_kit.nats.broker import Broker, running
+from service_kit.nats.set_up import set_up
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
+from service_kit.runtime.settings import ServiceSettings
 from uuid_utils.compat import uuid7
 
+from ordering.inbound.change import Store
 from ordering.inbound.http.menu import menu_routes
 from ordering.inbound.http.openapi import BODY_EXAMPLES
 from ordering.inbound.http.order_placement import placement_endpoint, placement_lane
 from ordering.inbound.http.orders import order_routes
-from ordering.inbound.nats.command_subscriber import command_subscriber
-from ordering.inbound.nats.verdict_subscriber import verdict_subscriber
+from ordering.inbound.nats.command_subscriber import command_router
+from ordering.inbound.nats.verdict_subscriber import verdict_router
 from ordering.outbound.database.engine import connect, watch
 from ordering.outbound.outbox.first_events import FirstEvents
+from ordering.outbound.relay.publisher import event_router
 from ordering.outbound.relay.relay import Relay
 from ordering.outbound.transaction.group_commit import GroupCommit
 from ordering.outbound.transaction.idempotency import delete_expired_answers
 from ordering.settings import Settings
+
+SERVICE = "ordering"
+TITLE = "Comanda ordering"
+DESCRIPTION = "Takes orders and decides on every change to them."
+
+OWN_STREAMS = (ORDERS, MENU, RESTAURANTS, COMMANDS, DEAD_LETTERS)
 
 
 def bootstrap(settings: Settings) -> FastAPI:
     """The whole service. Orders are taken while PostgreSQL is there, whatever else is not."""
     engine = connect(settings.database_url.get_secret_value())
     first_events = FirstEvents()
-    relay = Relay(engine, settings.nats_servers, settings.stream_replicas, first_events)
     store = GroupCommit(engine, new_id=new_id, first_events=first_events)
+    broker = messaging(settings.nats_servers, store)
+    relay = Relay(engine, broker.client, first_events)
 
     async def database(ready: Ready) -> None:
         await watch(engine, ready)
@@ -41,35 +52,46 @@ def bootstrap(settings: Settings) -> FastAPI:
     async def sweep(ready: Ready) -> None:
         await delete_expired_answers(engine, ready)
 
-    async def kitchen(ready: Ready) -> None:
-        async with connected(settings.nats_servers, "ordering") as nats:
-            await set_up_stream(jetstream(nats), DEAD_LETTERS, replicas=settings.stream_replicas)
-            await consume(nats, "ordering", [verdict_subscriber(store, utc_now)], ready)
-
-    async def commands(ready: Ready) -> None:
-        async with connected(settings.nats_servers, "ordering") as nats:
-            for stream in (COMMANDS, DEAD_LETTERS):
-                await set_up_stream(jetstream(nats), stream, replicas=settings.stream_replicas)
-            subscriber = command_subscriber(nats, store, clock=utc_now, new_id=new_id)
-            await consume(nats, "ordering", [subscriber], ready)
-
     app = application(
-        "Comanda ordering",
-        "Takes orders and decides on every change to them.",
+        TITLE,
+        DESCRIPTION,
         [
             Component("database", database),
             Component("relay", relay.run, required=False),
             Component("sweep", sweep, required=False),
-            Component("kitchen", kitchen, required=False),
-            Component("commands", commands, required=False),
+            Component("kitchen", broker.watching(TICKETS), required=False),
+            Component("commands", broker.watching(COMMANDS), required=False),
         ],
+        messaging=partial(running, broker),
     )
     app.include_router(menu_routes(store, utc_now))
     place = placement_endpoint(store, clock=utc_now, new_id=new_id)
     app.include_router(order_routes(store, place, clock=utc_now))
+    app.include_router(
+        asyncapi_routes(broker, title=TITLE, description=DESCRIPTION, version=app.version)
+    )
     app.add_middleware(FastLane, lanes=[placement_lane(place)])
     add_examples(app, BODY_EXAMPLES)
     return app
+
+
+def messaging(servers: list[str], store: Store) -> Broker:
+    """The broker with everything that ordering consumes and publishes."""
+    broker = Broker(servers, SERVICE, [event_router(), verdict_router(store, utc_now)])
+    broker.include_router(command_router(store, broker.client, clock=utc_now, new_id=new_id))
+    return broker
+
+
+async def set_up_messaging(settings: ServiceSettings) -> None:
+    """Make ordering's streams and durables. Safe to repeat. Raises TimeoutError."""
+    no_database = connect("postgresql+asyncpg://")  # nothing is consumed, so nothing connects
+    store = GroupCommit(no_database, new_id=new_id, first_events=FirstEvents())
+    await set_up(
+        messaging(settings.nats_servers, store),
+        settings.nats_servers,
+        streams=OWN_STREAMS,
+        replicas=settings.stream_replicas,
+    )
 
 
 def new_id() -> UUID:

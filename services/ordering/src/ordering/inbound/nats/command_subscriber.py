@@ -7,11 +7,10 @@ names the subject of the answer, below `replies.v1.` or an inbox; it is that of 
 problem details; its header `Comanda-Status` holds the status. `Comanda-Actor` says who asks.
 """
 
-import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,7 +24,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from pydantic import ValidationError
 from service_kit.http.problems import ProblemError, invalid_request
-from service_kit.nats.consumer import Consumer
+from service_kit.nats.router import Router
 from service_kit.nats.subscriber import Received
 from service_kit.runtime.tracing import traced
 
@@ -37,6 +36,7 @@ from ordering.application.place_order import PlaceOrder, place_order
 from ordering.domain.refusals import Refusal
 from ordering.inbound.bodies import ACTOR_PATTERN, party, requested_lines, rounds_to_cancel
 from ordering.inbound.change import Change, Store, carry_out
+from ordering.inbound.nats.batches import each_by_itself
 from ordering.inbound.refusals import to_problem
 
 ACCEPTED, CREATED, OK = 202, 201, 200
@@ -56,26 +56,35 @@ class CommandMessage:
     reply_to: str | None
 
 
-def command_subscriber(
-    client: Client, store: Store, *, clock: Callable[[], datetime], new_id: Callable[[], UUID]
-) -> Consumer[CommandMessage]:
-    """The consumer that carries commands out."""
+def command_router(
+    store: Store,
+    client: Callable[[], Awaitable[Client]],
+    *,
+    clock: Callable[[], datetime],
+    new_id: Callable[[], UUID],
+) -> Router:
+    """The subscriber that carries commands out; `client` is the connection that answers go by."""
+    router = Router()
 
     async def on_command(received: Received[CommandMessage]) -> None:
         with traced(received.message.headers):
             status, content_type, body = await _answer(received, store, clock, new_id)
         if reply_to := received.event.reply_to:
             headers = {"Comanda-Status": str(status), "content-type": content_type}
-            await client.publish(reply_to, body.encode(), headers=headers)
+            await (await client()).publish(reply_to, body.encode(), headers=headers)
         await received.message.ack()
 
-    async def on_batch(batch: list[Received[CommandMessage]]) -> None:
-        """Safe to repeat; a command that could not be stored is not settled, and comes again."""
-        async with asyncio.TaskGroup() as tasks:
-            for received in batch:
-                tasks.create_task(on_command(received))
+    @router.batch_subscriber(
+        COMMANDS, durable="ordering", filter_subjects=[COMMANDS.subject], reader=read_command
+    )
+    async def on_commands(batch: list[Received[CommandMessage]]) -> None:
+        """Carry commands out, and answer them.
 
-    return Consumer(COMMANDS, "ordering", (COMMANDS.subject,), on_batch, read_command)
+        Safe to repeat; a command that could not be stored is not settled, and comes again.
+        """
+        await each_by_itself(on_command, batch)
+
+    return router
 
 
 def read_command(message: Msg) -> CommandMessage:
@@ -171,8 +180,9 @@ def _of_order_command(command: CommandMessage, body: OrderCommand) -> dict[str, 
 def _keyed_request(received: Received[CommandMessage]) -> KeyedRequest:
     """The request by its message id; a message without one is at least redelivered as itself."""
     message = received.message
-    sequence = f"sequence-{message.metadata.sequence.stream}"
-    name = (message.headers or {}).get("Nats-Msg-Id", sequence)
+    name = (message.headers or {}).get("Nats-Msg-Id")
+    if name is None:
+        name = f"sequence-{message.metadata.sequence.stream}"
     whole = message.subject.encode() + b"\n" + message.data
     fingerprint = hashlib.sha256(whole).hexdigest()
     return KeyedRequest(received.event.restaurant, f"message/{name}", fingerprint)

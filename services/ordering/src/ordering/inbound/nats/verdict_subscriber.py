@@ -1,6 +1,5 @@
 """The kitchen's verdicts on rounds, from the events of their tickets."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -16,7 +15,7 @@ from comanda_contracts import (
 )
 from comanda_contracts.streams import TICKETS
 from nats.aio.msg import Msg
-from service_kit.nats.consumer import Consumer
+from service_kit.nats.router import Router
 from service_kit.nats.subscriber import Received
 from service_kit.runtime.tracing import traced
 
@@ -24,6 +23,7 @@ from ordering.application.take_verdict import TakeVerdict, take_verdict
 from ordering.domain.order import KitchenVerdict
 from ordering.domain.refusals import UnknownOrder
 from ordering.inbound.change import Store
+from ordering.inbound.nats.batches import each_by_itself
 
 log = structlog.get_logger()
 
@@ -31,8 +31,9 @@ VERDICT_EVENTS = ("served", "voided", "void-refused")
 """The events of a ticket that are verdicts on its round."""
 
 
-def verdict_subscriber(store: Store, clock: Callable[[], datetime]) -> Consumer[TakeVerdict]:
-    """The consumer that has ordering take the kitchen's verdicts."""
+def verdict_router(store: Store, clock: Callable[[], datetime]) -> Router:
+    """The subscriber that has ordering take the kitchen's verdicts."""
+    router = Router()
 
     async def on_verdict(received: Received[TakeVerdict]) -> None:
         command = received.event
@@ -43,14 +44,20 @@ def verdict_subscriber(store: Store, clock: Callable[[], datetime]) -> Consumer[
             log.warning("cooked, but not known here", order_id=str(command.order_id))
         await received.message.ack()
 
-    async def on_batch(batch: list[Received[TakeVerdict]]) -> None:
-        """Safe to repeat; a verdict that could not be stored is not settled, and comes again."""
-        async with asyncio.TaskGroup() as tasks:
-            for received in batch:
-                tasks.create_task(on_verdict(received))
+    @router.batch_subscriber(
+        TICKETS,
+        durable="ordering",
+        filter_subjects=[subjects.ticket("*", "*", "*", name) for name in VERDICT_EVENTS],
+        reader=read_verdict,
+    )
+    async def on_verdicts(batch: list[Received[TakeVerdict]]) -> None:
+        """Take the kitchen's verdicts on rounds.
 
-    verdicts = tuple(subjects.ticket("*", "*", "*", name) for name in VERDICT_EVENTS)
-    return Consumer(TICKETS, "ordering", verdicts, on_batch, read_verdict)
+        Safe to repeat; a verdict that could not be stored is not settled, and comes again.
+        """
+        await each_by_itself(on_verdict, batch)
+
+    return router
 
 
 def read_verdict(message: Msg) -> TakeVerdict:

@@ -11,6 +11,9 @@ from comanda_contracts import Message
 from nats.aio.client import Client
 from nats.js.api import PubAck
 from service_kit.nats.jetstream import publish_all
+from service_kit.nats.router import Router
+
+from ordering.published import EVENTS
 
 MAX_BATCH_EVENTS = 1000
 """Events that NATS stores as one batch at most."""
@@ -23,6 +26,13 @@ BATCH_TIMEOUT_S = 10.0
 
 Published = tuple[dict[int, PubAck], Exception | None]
 """The acknowledgements of events, by their ids, and an error of another event, if there is one."""
+
+
+def event_router() -> Router:
+    """Says for the AsyncAPI document which events the relay publishes."""
+    router = Router()
+    router.publishes(*EVENTS.values())
+    return router
 
 
 async def publish_in_order(client: Client, rows: Sequence[Any]) -> Published:

@@ -3,15 +3,14 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 import structlog
 from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS
 from nats.aio.client import Client
 from prometheus_client import Counter
-from service_kit.nats.jetstream import connected, jetstream
-from service_kit.nats.set_up import set_up_stream
+from service_kit.nats.jetstream import jetstream
 from service_kit.runtime.components import Ready
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -59,27 +58,20 @@ class Relay:
     def __init__(
         self,
         engine: AsyncEngine,
-        nats_servers: Sequence[str],
-        replicas: int,
+        client: Callable[[], Awaitable[Client]],
         first_events: FirstEvents,
     ) -> None:
-        """The transactions of this process put `first_events` there."""
+        """`client` waits for the connection; this process's transactions put `first_events`."""
         self._engine = engine
-        self._nats_servers = nats_servers
-        self._replicas = replicas
+        self._client = client
         self._first_events = first_events
         self._notified = True
 
     async def run(self, ready: Ready) -> None:
         """Relay until cancelled; raises if PostgreSQL or the streams fail: run it again."""
-        async with (
-            connected(self._nats_servers, "ordering-relay") as nats,
-            self._engine.connect() as pooled,
-        ):
+        nats = await self._client()
+        async with self._engine.connect() as pooled:
             connection = await pooled.execution_options(isolation_level="AUTOCOMMIT")
-            js = jetstream(nats)
-            for stream in STREAMS:
-                await set_up_stream(js, stream, replicas=self._replicas)
             try:
                 await self._listen(connection)
                 await self._relay(connection, nats, ready)
