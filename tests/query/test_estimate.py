@@ -6,7 +6,7 @@ from statistics import fmean
 
 import pytest
 from query.views.board.estimate import (
-    MIN_SAMPLES,
+    SAMPLES_MIN,
     PendingRound,
     PreparedRound,
     concurrent_rounds_max,
@@ -16,9 +16,9 @@ from query.views.board.estimate import (
 NOW = 1_000_000.0
 
 
-def one_by_one(count: int, took: float = 100.0) -> list[PreparedRound]:
+def one_by_one(count: int, preparation_s: float = 100.0) -> list[PreparedRound]:
     """Rounds that a single cook made, one after the other."""
-    return [PreparedRound(NOW - number * took, took) for number in range(count)]
+    return [PreparedRound(NOW - number * preparation_s, preparation_s) for number in range(count)]
 
 
 def begun(ago: float) -> PendingRound:
@@ -29,15 +29,15 @@ def waiting(ago: float = 0.0) -> PendingRound:
     return PendingRound(NOW - ago, None)
 
 
-def seconds(line: list[PendingRound], made: list[PreparedRound]) -> list[float]:
+def seconds(line: list[PendingRound], prepared: list[PreparedRound]) -> list[float]:
     """The estimates, from now."""
-    times = ready_times(line, made, NOW)
+    times = ready_times(line, prepared, NOW)
     assert times is not None
     return [each - NOW for each in times]
 
 
 def test_nothing_is_said_before_the_kitchen_made_something() -> None:
-    assert ready_times([waiting()], one_by_one(MIN_SAMPLES - 1), NOW) is None
+    assert ready_times([waiting()], one_by_one(SAMPLES_MIN - 1), NOW) is None
 
 
 def test_one_that_waits_begins_at_once_if_a_place_is_free() -> None:
@@ -51,33 +51,37 @@ def test_those_that_wait_follow_one_another_behind_those_that_were_begun() -> No
 
 
 def test_two_cooks_halve_the_wait() -> None:
-    made = [*one_by_one(10), *one_by_one(10)]
+    prepared = [*one_by_one(10), *one_by_one(10)]
 
-    assert seconds([waiting()] * 4, made) == [pytest.approx(each) for each in (100, 100, 200, 200)]
+    assert seconds([waiting()] * 4, prepared) == [
+        pytest.approx(each) for each in (100, 100, 200, 200)
+    ]
 
 
 def test_one_that_was_begun_has_left_what_those_had_that_took_as_long() -> None:
-    made = [
-        PreparedRound(NOW - 500 * number, took)
-        for number, took in enumerate([60, 60, 60, 200, 220])
+    prepared = [
+        PreparedRound(NOW - 500 * number, preparation_s)
+        for number, preparation_s in enumerate([60, 60, 60, 200, 220])
     ]
 
-    assert seconds([begun(ago=100)], made) == [pytest.approx(110)]
+    assert seconds([begun(ago=100)], prepared) == [pytest.approx(110)]
 
 
 def test_one_that_takes_longer_than_any_did_is_not_expected_in_the_past() -> None:
-    made = [
-        PreparedRound(NOW - 500 * number, took)
-        for number, took in enumerate([60, 80, 100, 120, 140])
+    prepared = [
+        PreparedRound(NOW - 500 * number, preparation_s)
+        for number, preparation_s in enumerate([60, 80, 100, 120, 140])
     ]
 
-    assert seconds([begun(ago=1000)], made) == [pytest.approx(20)]
+    assert seconds([begun(ago=1000)], prepared) == [pytest.approx(20)]
 
 
 def test_what_a_cook_does_between_two_rounds_takes_time_too() -> None:
-    made = [PreparedRound(NOW - 120 * number, took=100, waited=1000) for number in range(10)]
+    prepared = [
+        PreparedRound(NOW - 120 * number, preparation_s=100, queued_s=1000) for number in range(10)
+    ]
 
-    assert seconds([waiting(), waiting()], made) == [pytest.approx(100), pytest.approx(220)]
+    assert seconds([waiting(), waiting()], prepared) == [pytest.approx(100), pytest.approx(220)]
 
 
 def test_rounds_that_follow_on_each_other_take_one_place() -> None:
@@ -115,9 +119,9 @@ def simulate(
     for _ in range(rounds):
         at += chance.expovariate(1 / every)
         started = max(at, heapq.heappop(free))
-        took = chance.gammavariate(4, 105)
-        heapq.heappush(free, started + took)
-        ordered.append((at, started, started + took))
+        preparation_s = chance.gammavariate(4, 105)
+        heapq.heappush(free, started + preparation_s)
+        ordered.append((at, started, started + preparation_s))
     errors, usual_errors, waits = [], [], []
     for number, (now, _, ready) in enumerate(ordered):
         known = sorted(each for each in ordered[:number] if each[2] <= now)[-60:]
@@ -126,11 +130,11 @@ def simulate(
             for at, started, ready_at in ordered[: number + 1]
             if ready_at > now
         ]
-        made = [
+        prepared = [
             PreparedRound(ready_at, ready_at - started, started - at)
             for at, started, ready_at in known
         ]
-        times = ready_times(line, made, now)
+        times = ready_times(line, prepared, now)
         if times is None:
             continue
         errors.append(times[-1] - ready)

@@ -96,7 +96,7 @@ async def test_by_time_an_order_that_is_in_the_list_all_the_while_is_on_one_page
     while place or is_first:
         page = await lists.page(listing, place, data.draw(st.integers(1, 3)))
         listed += [each.decode() for each in page.orders]
-        place, is_first = page.place, False
+        place, is_first = page.end, False
         for _ in range(data.draw(st.integers(0, 2)) if place else 0):
             await restaurant.happen()
 
@@ -122,9 +122,9 @@ async def test_by_total_the_list_is_what_it_was_when_its_first_page_was_read(
 
     page = await lists.page(listing, None, 2)
     listed = [each.decode() for each in page.orders]
-    while page.place:
+    while page.end:
         await restaurant.happen()
-        page = await lists.page(listing, page.place, 2)
+        page = await lists.page(listing, page.end, 2)
         listed += [each.decode() for each in page.orders]
 
     assert listed == as_it_was
@@ -158,8 +158,8 @@ async def test_nothing_is_skipped_or_repeated_while_others_write(
     writing = asyncio.create_task(write())
     page = await lists.page(ListQuery(restaurant, sort), None, 7)
     listed = [each.decode() for each in page.orders]
-    while page.place:
-        page = await lists.page(ListQuery(restaurant, sort), page.place, 7)
+    while page.end:
+        page = await lists.page(ListQuery(restaurant, sort), page.end, 7)
         listed += [each.decode() for each in page.orders]
     is_over.set()
     await writing
@@ -174,11 +174,11 @@ async def test_a_list_by_total_that_was_first_read_too_long_ago_is_not_read_on(
 ) -> None:
     await store(orders, *(placed(an_order(restaurant=restaurant)) for _ in range(3)))
     listing = ListQuery(restaurant, Sort.DEAREST)
-    place = (await lists.page(listing, None, 1)).place
+    place = (await lists.page(listing, None, 1)).end
     assert place
-    assert place.moment
+    assert place.snapshot
 
     with pytest.raises(PageExpired):
         await lists.page(
-            listing, PagePosition(place.key, place.order_id, replace(place.moment, **change)), 1
+            listing, PagePosition(place.key, place.order_id, replace(place.snapshot, **change)), 1
         )

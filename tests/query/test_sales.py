@@ -7,8 +7,9 @@ import pytest
 from comanda_contracts import Line, Order, OrderEvent, OrderStatus, TicketEvent, TicketStatus
 from hypothesis import given
 from hypothesis import strategies as st
+from query.views.merge import Document
 from query.views.orders.view import document, merge, view_of
-from query.views.sales.view import Document, Sales
+from query.views.sales.view import Sales
 
 from tests.query.builders import a_round, after, an_order, its_ticket, news_of, placed
 from tests.query.histories import histories
@@ -120,7 +121,7 @@ def test_each_round_waits_from_when_it_was_ordered() -> None:
     sales = Sales.of([stored(placed(order), *tickets)])
 
     assert list(sales.total.ready.values()) == [2]
-    assert sales.made == [[after(660).timestamp(), 30.0, 30.0]]
+    assert sales.preparations == [[after(660).timestamp(), 30.0, 30.0]]
 
 
 def test_a_cancelled_round_waits_for_nothing() -> None:

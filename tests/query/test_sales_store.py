@@ -12,7 +12,7 @@ from query.storage.generations import Generation, Generations
 from query.storage.orders.store import MongoOrders
 from query.storage.sales.roll_up import RollUp, roll_up_all, roll_up_next
 from query.storage.sales.store import MongoSales
-from query.views.board.estimate import MIN_SAMPLES
+from query.views.board.estimate import SAMPLES_MIN
 from query.views.orders.view import document, merge, view_of
 from query.views.sales.view import Hour, Sales, SalesSummary, Span
 
@@ -220,7 +220,7 @@ async def test_the_board_estimates_by_the_rounds_that_were_summed_up(
     database: Database, restaurant: str
 ) -> None:
     generations = Generations(database)
-    for number in range(MIN_SAMPLES):
+    for number in range(SAMPLES_MIN):
         order = an_order(restaurant=restaurant, status="closed", version=2)
         made = {"started_at": after(60 * number), "ready_at": after(60 * number + 60)}
         await project(

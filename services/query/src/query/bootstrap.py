@@ -119,7 +119,7 @@ def answers_from(generations: Generations, *, min_version_wait: float) -> Answer
     tops = top_items_cache(stores.sales, stores.menus)
     order = OrderReader(stores.orders, waiter, timeout_s=min_version_wait)
     listed = OrderListReader(lists, stores.menus)
-    live = MongoLiveOrders(generations, changes, render=order_as_json, stale=boards)
+    live = MongoLiveOrders(generations, changes, render=order_as_json, cache=boards)
     return Answers(
         [
             live_routes(live, boards, stores.menus),

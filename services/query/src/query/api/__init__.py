@@ -1,1 +1,1 @@
-"""The HTTP API: every question about orders, and its answer."""
+"""The HTTP API: answers every question about orders."""

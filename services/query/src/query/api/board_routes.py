@@ -1,4 +1,4 @@
-"""The board that guests see."""
+"""The board that guests see, over HTTP."""
 
 import asyncio
 import re
@@ -16,33 +16,33 @@ from query.api.http.response_cache import ResponseCache, cached_response
 from query.api.http.responses import Body, body_of, from_store, tagged_response
 from query.views.ports import Menus, Orders
 
-BOARD = re.compile(f"{RESTAURANT_PATTERN}/board")
+BOARD_PATH = re.compile(f"{RESTAURANT_PATTERN}/board")
 
 
 def board_cache(orders: Orders, menus: Menus, is_notified: Callable[[], bool]) -> ResponseCache:
-    """The boards as they are sent; `is_notified` says whether their changes are heard of."""
+    """A cache of boards by restaurant; `is_notified` says whether it is told of their changes."""
 
-    async def render(restaurant: str) -> Body:
+    async def make(restaurant: str) -> Body:
         columns = await from_store(orders.board(restaurant))
         if not any(columns.values()):
             await known_restaurant(menus, restaurant)
         return body_of(columns)
 
-    return ResponseCache("board", render, is_notified)
+    return ResponseCache("board", make, is_notified)
 
 
 def board_lane(boards: ResponseCache) -> Lane:
-    """Takes plain questions for a board that is kept."""
+    """Answers requests without parameters from the cache."""
 
-    def take(question: RawRequest) -> Awaitable[Response] | None:
-        board = None if question.query else boards.get_nowait(question.parts[1])
-        return cached_response(board, question) if board else None
+    def take(request: RawRequest) -> Awaitable[Response] | None:
+        board = None if request.query else boards.get_nowait(request.parts[1])
+        return cached_response(board, request) if board else None
 
-    return Lane("GET", BOARD, take)
+    return Lane("GET", BOARD_PATH, take)
 
 
 def board_routes(boards: ResponseCache, read_your_writes: ReadYourWrites) -> APIRouter:
-    """Which numbers are to be called out."""
+    """The route of the board."""
     router = APIRouter(prefix=PREFIX, responses=ORDER_LIST_REFUSALS)
 
     @router.get(
@@ -56,7 +56,9 @@ def board_routes(boards: ResponseCache, read_your_writes: ReadYourWrites) -> API
     ) -> Response:
         """What is being prepared, with a place in the queue and an estimate, and what is ready."""
         now = asyncio.get_running_loop().time()
-        not_before = now if "after" in request.query_params else 0.0  # what was waited for is newer
+        not_before = (
+            now if "after" in request.query_params else 0.0
+        )  # the view has caught up by now
         rendering = await boards.get(restaurant, not_before=not_before)
         return tagged_response(rendering.body, if_none_match)
 

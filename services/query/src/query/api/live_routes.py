@@ -1,4 +1,4 @@
-"""Live over HTTP: one order, the board and the active orders, as Server-Sent Events."""
+"""Live feeds as Server-Sent Events: one order, the board, and the active orders."""
 
 # decision/0018: live feeds that send whole states are resumed by comparing states
 
@@ -27,13 +27,13 @@ from query.api.http.response_cache import ResponseCache
 from query.api.http.responses import body_of_json, from_store, unknown_order
 from query.views.ports import LiveOrders, Menus
 
-AGAIN_AFTER = 1.0
-"""Seconds after which a board that could not be read is read again."""
+RETRY_INTERVAL_S = 1.0
+"""After which a board that could not be read is read again."""
 
-BOARDS = Gauge("comanda_query_live_boards", "Readers of live boards")
+BOARD_READERS = Gauge("comanda_query_live_boards", "Readers of live boards")
 
 Events = AsyncGenerator[bytes | None]
-"""What is sent; None while there is nothing to send."""
+"""Events on the wire; None is a heartbeat."""
 
 LastEventId = Annotated[
     str | None,
@@ -46,7 +46,7 @@ LastEventId = Annotated[
 
 
 def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIRouter:
-    """What changes, as it changes."""
+    """Routes that send what changes, as it changes."""
     router = APIRouter(prefix=PREFIX, responses=LIVE_REFUSALS)
 
     @router.get("/orders/live", response_class=StreamingResponse, responses=LIVE_ORDERS_RESPONSES)
@@ -56,7 +56,7 @@ def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIR
         An order whose status is `closed` or `cancelled` leaves the list with that. A client that
         comes back is sent what it missed, or a new `snapshot` if that is not known any more.
         """
-        return await _begun(_orders_events(orders, menus, restaurant, last_event_id))
+        return await _stream(_orders_events(orders, menus, restaurant, last_event_id))
 
     @router.get(
         "/orders/{order_id}/live", response_class=StreamingResponse, responses=LIVE_ORDER_RESPONSES
@@ -65,18 +65,18 @@ def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIR
         restaurant: Slug, order_id: OrderId, last_event_id: LastEventId = None
     ) -> Response:
         """The order as it is (`snapshot`), and whenever it has changed (`order`)."""
-        return await _begun(_order_events(orders, restaurant, order_id, last_event_id))
+        return await _stream(_order_events(orders, restaurant, order_id, last_event_id))
 
     @router.get("/board/live", response_class=StreamingResponse, responses=LIVE_BOARD_RESPONSES)
     async def live_board(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
         """The board as it is (`snapshot`), and whenever it has changed (`board`)."""
-        return await _begun(_board_events(boards, restaurant, last_event_id))
+        return await _stream(_board_events(boards, restaurant, last_event_id))
 
     return router
 
 
-async def _begun(events: Events) -> Response:
-    """The answer, once there is something to send: a refusal comes in its place."""
+async def _stream(events: Events) -> Response:
+    """The stream, once its first event is there: a refusal comes as a response of its own."""
     return EventStream(events, await from_store(anext(events, None)))
 
 
@@ -84,45 +84,45 @@ async def _orders_events(
     orders: LiveOrders, menus: Menus, restaurant: str, last: str | None
 ) -> Events:
     async with orders.active(restaurant, last) as feed:
-        async for news in feed:
-            if news is None:
+        async for update in feed:
+            if update is None:
                 yield None
-            elif news.is_snapshot:
-                if not news.orders:
+            elif update.is_snapshot:
+                if not update.orders:
                     await known_restaurant(menus, restaurant)
-                listed = b'{"orders":[%b]}' % b",".join(news.orders)
-                yield event("snapshot", listed, news.position)
+                listed = b'{"orders":[%b]}' % b",".join(update.orders)
+                yield event("snapshot", listed, update.position)
             else:
-                yield event("order", news.orders[0], news.position)
+                yield event("order", update.orders[0], update.position)
 
 
 async def _order_events(
     orders: LiveOrders, restaurant: str, order_id: UUID, last: str | None
 ) -> Events:
-    """An event's id is its content's tag, so that who has it already is not sent it again."""
+    """Its events' ids are tags of their content: a client is not sent again what it has."""
     name = "snapshot"
     async with orders.order(restaurant, str(order_id)) as feed:
-        async for news in feed:
-            if news is None:
+        async for update in feed:
+            if update is None:
                 yield None
                 continue
-            if not news.orders and name == "snapshot":
+            if not update.orders and name == "snapshot":
                 raise unknown_order(restaurant, str(order_id))
-            if not news.orders:
+            if not update.orders:
                 return
-            body_of = body_of_json(news.orders[0])
-            if body_of.tag != last:
-                yield event(name, body_of.json, body_of.tag)
+            body = body_of_json(update.orders[0])
+            if body.tag != last:
+                yield event(name, body.json, body.tag)
             elif name == "snapshot":
                 yield None
-            name, last = "order", body_of.tag
+            name, last = "order", body.tag
 
 
 async def _board_events(boards: ResponseCache, restaurant: str, last: str | None) -> Events:
-    """As `_order_events`; whoever does not keep up misses boards between, and no newest one."""
+    """As `_order_events`; a client that does not keep up misses boards, but never the newest."""
     clock = asyncio.get_running_loop().time
     name, spoke = "snapshot", clock()
-    with BOARDS.track_inprogress():
+    with BOARD_READERS.track_inprogress():
         while not boards.is_closed:
             try:
                 board = await boards.get(restaurant)
@@ -131,7 +131,7 @@ async def _board_events(boards: ResponseCache, restaurant: str, last: str | None
                     raise
                 if error.status == HTTPStatus.NOT_FOUND:
                     return
-                await asyncio.sleep(AGAIN_AFTER)
+                await asyncio.sleep(RETRY_INTERVAL_S)
                 board = None
             if board and board.body.tag != last:
                 yield event(name, board.body.json, board.body.tag)

@@ -1,4 +1,4 @@
-"""Questions about what a restaurant offers."""
+"""The menu of a restaurant, over HTTP."""
 
 from fastapi import APIRouter, Response
 
@@ -11,7 +11,7 @@ from query.views.ports import Menus
 
 
 def menu_routes(menus: Menus) -> APIRouter:
-    """The menu as guests see it."""
+    """The route of the menu."""
     router = APIRouter(prefix=PREFIX, responses=RESTAURANT_REFUSALS)
 
     @router.get("/menu", response_model=schema.Menu)

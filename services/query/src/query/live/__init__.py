@@ -1,1 +1,1 @@
-"""What changes, as it changes: from the store's change stream to those who wait or watch."""
+"""Changes of orders, from the store's change stream to those who wait for them or watch."""

@@ -1,4 +1,4 @@
-"""Orders as they change, for all who watch them: read once, however many watch."""
+"""Live feeds of orders: each change is read once, however many clients watch."""
 
 import asyncio
 import contextlib
@@ -22,8 +22,8 @@ READERS = Gauge("comanda_query_live_readers", "Readers of live feeds", ["feed"])
 TOO_SLOW = Counter("comanda_query_live_readers_too_slow", "Readers sent away as too slow", ["feed"])
 
 
-class Invalidatable(Protocol):
-    """Who has to know that what was read about a restaurant is not the newest any more."""
+class CacheOfRestaurants(Protocol):
+    """A cache of what was read about restaurants, to be told when it is stale."""
 
     def invalidate(self, restaurant: str) -> None:
         """An order of the restaurant has changed."""
@@ -33,11 +33,11 @@ class Invalidatable(Protocol):
 
 
 class MongoLiveOrders(ChangeListener):
-    """The store `LiveOrders`: tells its readers of what the change stream tells of.
+    """The port `LiveOrders`, fed by the change stream; it also invalidates `cache`.
 
-    Everything is read under one lock, by those who begin as well as for those who are there: so
-    what a reader is told is never older than what it was told before, and nothing falls between
-    its first look and the changes after it.
+    Everything is read under one lock, for new readers as well as for those who are there: so a
+    reader is never told something older than before, and misses nothing between its snapshot and
+    the changes after it.
     """
 
     def __init__(
@@ -46,17 +46,17 @@ class MongoLiveOrders(ChangeListener):
         changes: ChangeStream,
         *,
         render: Callable[[Document], bytes],
-        stale: Invalidatable,
+        cache: CacheOfRestaurants,
     ) -> None:
-        """`render` makes an order's JSON, once for all who read it."""
+        """`render` makes the JSON of an order, once for all its readers."""
         self._generations = generations
         self._changes = changes
         self._render = render
-        self._stale = stale
-        self._of_order: Readers[LiveUpdate] = Readers(
+        self._cache = cache
+        self._order_readers: Readers[LiveUpdate] = Readers(
             READERS.labels("order"), TOO_SLOW.labels("order")
         )
-        self._of_list: Readers[LiveUpdate] = Readers(
+        self._list_readers: Readers[LiveUpdate] = Readers(
             READERS.labels("orders"), TOO_SLOW.labels("orders")
         )
         self._replay: ReplayBuffer[Position, str] = ReplayBuffer(Position(0, 0, 0))
@@ -70,11 +70,11 @@ class MongoLiveOrders(ChangeListener):
     ) -> AsyncIterator[AsyncIterator[LiveUpdate | None]]:
         async with contextlib.AsyncExitStack() as reading:
             reading.enter_context(self._changes.kept_open())
-            async with self._beginning():
-                found = await self._whole([order_id])
+            async with self._consistent_start():
+                found = await self._by_ids([order_id])
                 first = self._snapshot(each for each in found if each["restaurant"] == restaurant)
-                reader = reading.enter_context(self._of_order.reader(order_id))
-            yield _news([first], reader)
+                reader = reading.enter_context(self._order_readers.reader(order_id))
+            yield _updates([first], reader)
 
     @contextlib.asynccontextmanager
     async def active(
@@ -82,60 +82,63 @@ class MongoLiveOrders(ChangeListener):
     ) -> AsyncIterator[AsyncIterator[LiveUpdate | None]]:
         async with contextlib.AsyncExitStack() as reading:
             reading.enter_context(self._changes.kept_open())
-            async with self._beginning():
+            async with self._consistent_start():
                 missed = self._missed(restaurant, after)
                 if missed is None:
                     first: Sequence[LiveUpdate] = [self._snapshot(await self._active(restaurant))]
                 else:
-                    orders = _in_turn(await self._whole(missed), missed)
-                    first = [self._changed(order, missed) for order in orders]
-                reader = reading.enter_context(self._of_list.reader(restaurant))
-            yield _news(first, reader)
+                    orders = _by_position(await self._by_ids(missed), missed)
+                    first = [self._change(order, missed) for order in orders]
+                reader = reading.enter_context(self._list_readers.reader(restaurant))
+            yield _updates(first, reader)
 
     def close(self) -> None:
         """End all feeds, and begin none any more."""
         self._is_closed = True
-        self._of_order.end()
-        self._of_list.end()
+        self._order_readers.end()
+        self._list_readers.end()
 
     async def on_open(self, begin: Position) -> None:
-        """Show everybody everything anew."""
+        """Send everybody a new snapshot: earlier changes may have been missed."""
         async with self._reading:
             self._replay = ReplayBuffer(begin)
-            await self._tell_all()
+            await self._publish_snapshots()
 
     def on_close(self) -> None:
-        """From now on nobody knows what is outdated."""
-        self._stale.invalidate_all()
+        """Invalidate everything: changes are not told from now on."""
+        self._cache.invalidate_all()
 
     async def on_batch(self, changes: Mapping[str, Position]) -> None:
-        """Read what changed, by one question for all, and tell those who watch."""
+        """Read the changed orders that are watched, by one query for all, and publish them."""
         async with self._reading:
             found = {each["_id"]: each for each in await self._find(changes.keys())}
             for order_id, position in changes.items():
                 if order_id in found:
                     restaurant = found[order_id]["restaurant"]
                     self._replay.append(position, restaurant, order_id)
-                    self._stale.invalidate(restaurant)
+                    self._cache.invalidate(restaurant)
             watched = [each["whole"] for each in found.values() if "whole" in each]
-            for order in _in_turn(watched, changes):
-                news = self._changed(order, changes)
-                self._of_order.publish(order["_id"], news)
-                self._of_list.publish(order["restaurant"], news)
-            if len(found) < len(changes):  # some were deleted: whose they were is not known
-                self._stale.invalidate_all()
-                await self._tell_all()
+            for order in _by_position(watched, changes):
+                update = self._change(order, changes)
+                self._order_readers.publish(order["_id"], update)
+                self._list_readers.publish(order["restaurant"], update)
+            if len(found) < len(changes):  # some were deleted, whose is not known
+                self._cache.invalidate_all()
+                await self._publish_snapshots()
 
-    async def _tell_all(self) -> None:
-        orders = {each["_id"]: [each] for each in await self._whole(self._of_order.topics)}
-        for order_id in list(self._of_order.topics):
-            self._of_order.publish(order_id, self._snapshot(orders.get(order_id, [])))
-        for restaurant in list(self._of_list.topics):
-            self._of_list.publish(restaurant, self._snapshot(await self._active(restaurant)))
+    async def _publish_snapshots(self) -> None:
+        orders = {each["_id"]: [each] for each in await self._by_ids(self._order_readers.topics)}
+        for order_id in list(self._order_readers.topics):
+            self._order_readers.publish(order_id, self._snapshot(orders.get(order_id, [])))
+        for restaurant in list(self._list_readers.topics):
+            self._list_readers.publish(restaurant, self._snapshot(await self._active(restaurant)))
 
     @contextlib.asynccontextmanager
-    async def _beginning(self) -> AsyncIterator[None]:
-        """A time to read what a new reader begins with. Raises StoreUnavailable."""
+    async def _consistent_start(self) -> AsyncIterator[None]:
+        """A context in which a new reader's snapshot is read: no batch is published meanwhile.
+
+        Raises StoreUnavailable if the stream is not open in time.
+        """
         if self._is_closed:
             raise StoreUnavailable("the service is about to end")
         try:
@@ -147,8 +150,8 @@ class MongoLiveOrders(ChangeListener):
             yield
 
     def _missed(self, restaurant: str, after: str | None) -> dict[str, Position] | None:
-        """Orders that changed after a position, each with its last; None if that is not known."""
-        position = Position.read(after) if after else None
+        """The orders that changed after a position, each with its last; None if not known."""
+        position = Position.parse(after) if after else None
         missed = self._replay.since(restaurant, position) if position else None
         if missed is None:
             return None
@@ -159,19 +162,19 @@ class MongoLiveOrders(ChangeListener):
         known = [self._render(order) for order in orders if is_known(order)]
         return LiveUpdate(str(self._replay.last), known, is_snapshot=True)
 
-    def _changed(self, order: Document, changes: Mapping[str, Position]) -> LiveUpdate:
+    def _change(self, order: Document, changes: Mapping[str, Position]) -> LiveUpdate:
         return LiveUpdate(str(changes[order["_id"]]), [self._render(order)], is_snapshot=False)
 
     async def _find(self, ids: AbstractSet[str]) -> list[Document]:
-        """Whose orders these are, and as `whole` each one that somebody watches."""
+        """The restaurant of each order, and as `whole` the orders that somebody watches."""
         projection: dict[str, Any] = {"restaurant": 1}
-        mine, restaurants = [*(ids & self._of_order.topics)], [*self._of_list.topics]
+        mine, restaurants = [*(ids & self._order_readers.topics)], [*self._list_readers.topics]
         if mine or restaurants:
             is_watched = {"$or": [{"$in": ["$_id", mine]}, {"$in": ["$restaurant", restaurants]}]}
             projection["whole"] = {"$cond": [is_watched, "$$ROOT", "$$REMOVE"]}
         return await self._read({"_id": {"$in": [*ids]}}, projection)
 
-    async def _whole(self, ids: Iterable[str]) -> list[Document]:
+    async def _by_ids(self, ids: Iterable[str]) -> list[Document]:
         wanted = [*ids]
         return await self._read({"_id": {"$in": wanted}}) if wanted else []
 
@@ -179,24 +182,24 @@ class MongoLiveOrders(ChangeListener):
         return await self._read({"restaurant": restaurant, "status": {"$in": sorted(ACTIVE)}})
 
     async def _read(
-        self, those: Document, projection: Mapping[str, Any] | None = None
+        self, which: Document, projection: Mapping[str, Any] | None = None
     ) -> list[Document]:
         orders = self._generations.live.orders
         async with store_call():
-            return await orders.find(those, projection).to_list()
+            return await orders.find(which, projection).to_list()
 
 
-def _in_turn(orders: Iterable[Document], changes: Mapping[str, Position]) -> list[Document]:
-    """Those that are known, in the order in which they changed."""
+def _by_position(orders: Iterable[Document], changes: Mapping[str, Position]) -> list[Document]:
+    """The known orders, sorted by when they changed."""
     return sorted(filter(is_known, orders), key=lambda order: changes[order["_id"]])
 
 
-async def _news(
+async def _updates(
     first: Sequence[LiveUpdate], reader: Reader[LiveUpdate]
 ) -> AsyncIterator[LiveUpdate | None]:
     if not first:
         yield None
-    for news in first:
-        yield news
+    for update in first:
+        yield update
     async for change in reader.updates():
         yield change

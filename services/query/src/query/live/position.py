@@ -1,4 +1,4 @@
-"""Where a change of an order view stands among all of them."""
+"""The position of a change of an order view among all changes."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ LAST_ORDINAL = 1_000_000
 """The ordinal that stands for all changes of one transaction: no batch has as many."""
 
 DIGITS_MAX = 10
-"""Digits of a part."""
+"""In one part of a position's text."""
 
 
 class Position(NamedTuple):
@@ -32,8 +32,8 @@ class Position(NamedTuple):
         return Position(self.generation, time.time, time.inc, self.ordinal + 1 if is_same else 0)
 
     @classmethod
-    def read(cls, text: str) -> "Position | None":
-        """What `str` gave; None for anything else."""
+    def parse(cls, text: str) -> "Position | None":
+        """The position whose text this is; None if it is the text of none."""
         parts = text.split(".")
         if len(parts) == len(cls._fields) and all(map(_is_number, parts)):
             return cls(*map(int, parts))

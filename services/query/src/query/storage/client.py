@@ -22,20 +22,20 @@ Database = AsyncDatabase[Document]
 Collection = AsyncCollection[Document]
 
 APPLICATION = "query"
-"""By which the server knows our connections."""
+"""The name by which the server knows our connections."""
 SERVER_SELECTION_TIMEOUT_S = 2.0
-"""Seconds to find a server to talk to."""
+"""To find a server to talk to."""
 READ_TIMEOUT_S = 2.0
-"""Seconds for one question."""
+"""For one query."""
 WRITE_TIMEOUT_S = 10.0
-"""Seconds for one batch: less than JetStream waits for its acknowledgement."""
+"""For one batch: less than JetStream waits for its acknowledgement."""
 COMMAND_READ_TIMEOUT_S = 30.0
-"""Seconds for one question of an operator's command."""
+"""For one query of an operator's command."""
 PING_INTERVAL_S = 2.0
-"""Seconds between two looks at whether the server is still there."""
+"""Between two checks that the server is still there."""
 
 CHUNK_DOCUMENTS = 100
-"""Documents of many that are read in one go."""
+"""Documents that are fetched at once from a cursor over many."""
 
 DOCUMENT_TOO_LARGE_CODES = frozenset({10334, 17419, 17420})
 """Codes of MongoDB for a document beyond 16 MiB."""
@@ -55,7 +55,7 @@ def connect(url: str) -> tuple[Client, Database]:
 async def monitor_server(
     client: Client, set_up: Sequence[Callable[[], Awaitable[None]]], ready: Ready
 ) -> None:
-    """Set the indexes up, then say `ready` for as long as the server answers; else raise."""
+    """Do the steps of `set_up`, then report `ready` while the server answers; else raise."""
     for step in set_up:
         await step()
     while True:
@@ -99,7 +99,7 @@ async def iterate(
 
 
 async def write(collection: Collection, operations: Sequence[UpdateOne]) -> None:
-    """Do all of the operations, in any order.
+    """Do all operations, in any order.
 
     Each is an upsert that names nothing but `_id`: if two make the same new document at once, the
     server itself repeats the one that came second (SERVER-37124), so there is no duplicate key to
@@ -113,7 +113,7 @@ async def write(collection: Collection, operations: Sequence[UpdateOne]) -> None
 
 
 async def write_to_all(collections: Sequence[Collection], operations: Sequence[UpdateOne]) -> None:
-    """Do all of the operations on each collection, so that all change at the same instant.
+    """Do all operations on each collection, so that all of them change at the same instant.
 
     Raises what `write` raises.
     """
@@ -141,7 +141,7 @@ async def _writing() -> AsyncIterator[None]:
 
 
 def _failed(details: Any) -> Exception:
-    """A bulk write's error names all of its operations; keep what went wrong first."""
+    """The error to raise: it names the first failure, and none of the operations."""
     errors = details["writeErrors"] or details["writeConcernErrors"]
     first = f"{len(errors)} failed, the first with {errors[0]['code']}: {errors[0]['errmsg'][:200]}"
     too_large = any(each["code"] in DOCUMENT_TOO_LARGE_CODES for each in errors)

@@ -1,4 +1,4 @@
-"""Generations of the views: one answers, and others may be filled beside it."""
+"""Generations of the views: one is live, and others may be filled beside it."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from query.views.ports import StoreUnavailable
 POINTER_ID = "generations"
 """The collection and the `_id` of the document that says which generation is which."""
 POINTER_POLL_INTERVAL_S = 1.0
-"""Seconds between two looks at it; for a minute after a switch both generations are written."""
+"""Between two reads of the pointer; for a minute after a switch both generations are written."""
 
 
 class Generation:
@@ -41,10 +41,10 @@ class Generation:
 
 # decision/0014: a rebuild writes both generations in one transaction
 class Generations:
-    """Which generation is read, and which ones a change is written to.
+    """Knows which generation is read, and to which ones changes are written.
 
-    Readers take `live` once for each answer, and whoever keeps something of it asks again whether
-    it is still the live one. Writers ask for `written` with each batch, or just `write`.
+    Readers take `live` once for each answer; whoever keeps something of it checks later whether it
+    is still the live one. Writers call `written` for each batch, or just `write`.
     """
 
     def __init__(self, database: Database, live: int | None = 1) -> None:
@@ -63,7 +63,7 @@ class Generations:
     async def written(self) -> Sequence[Generation]:
         """The generations that a change received before this call must reach.
 
-        It is asked of the store each time. So a change that came after a rebuild had begun reaches
+        It is read from the store each time. So a change that came after a rebuild had begun reaches
         the new generation, and what came before is what the rebuild reads from the streams.
         """
         pointer = await self.refresh()
@@ -75,7 +75,7 @@ class Generations:
         """Do the operations on this collection of each generation that is written.
 
         If there are several they change at the same instant, so that no client sees a step back,
-        whichever of them it is answered from. Raises what `mongo.write` raises.
+        whichever of them it is answered from. Raises what `client.write` raises.
         """
         if operations:
             await write_to_all([of(each) for each in await self.written()], operations)

@@ -9,7 +9,7 @@ from query.storage.generations import Generations
 from query.views.menu import MenuView
 from query.views.merge import Document
 
-OFFERED = [
+MENU_INDEX = [
     ("restaurant", ASCENDING),
     ("state.withdrawn", ASCENDING),
     ("state.category", ASCENDING),
@@ -19,7 +19,7 @@ OFFERED = [
 
 
 class MongoMenus:
-    """The store `Menus`, in the collections `restaurants` and `menu` of each generation."""
+    """The port `Menus`, in the collections `restaurants` and `menu` of each generation."""
 
     def __init__(self, generations: Generations) -> None:
         self._generations = generations
@@ -27,15 +27,15 @@ class MongoMenus:
     async def set_up(self) -> None:
         """Make the index, if it is not there."""
         for generation in await self._generations.written():
-            await generation.menu.create_index(OFFERED)
+            await generation.menu.create_index(MENU_INDEX)
 
     async def merge_items(self, items: Sequence[MenuView]) -> None:
-        joins = [_merge_update(item) for item in items]
-        await self._generations.write(lambda generation: generation.menu, joins)
+        updates = [_merge_update(item) for item in items]
+        await self._generations.write(lambda generation: generation.menu, updates)
 
     async def merge_restaurants(self, restaurants: Sequence[MenuView]) -> None:
-        joins = [_merge_update(restaurant) for restaurant in restaurants]
-        await self._generations.write(lambda generation: generation.restaurants, joins)
+        updates = [_merge_update(restaurant) for restaurant in restaurants]
+        await self._generations.write(lambda generation: generation.restaurants, updates)
 
     async def restaurant(self, slug: str) -> Document | None:
         async with store_call():

@@ -11,15 +11,14 @@ from service_kit.runtime.components import Ready
 from query.storage.client import APPLICATION, Client, store_call
 
 POLL_INTERVAL_S = 2.0
-"""Seconds between two looks for them."""
+"""Between two searches for them."""
 IDLE_TIMEOUT_S = 5.0
-"""Seconds without a statement after which a transaction is abandoned. A process that was only held
-up for so long is told by the server that it is ended, and does it again.
-"""
+"""Without a statement, after which a transaction counts as orphaned. A process that was only held
+up for so long is told by the server that its transaction has ended, and does it again."""
 
 
 async def keep_ending_orphaned_transactions(client: Client, ready: Ready) -> None:
-    """End abandoned transactions for as long as the server answers; else raise."""
+    """End orphaned transactions for as long as the server answers; else raise."""
     while True:
         await end_orphaned_transactions(client, idle_s=IDLE_TIMEOUT_S)
         ready()
@@ -27,18 +26,18 @@ async def keep_ending_orphaned_transactions(client: Client, ready: Ready) -> Non
 
 
 async def end_orphaned_transactions(client: Client, *, idle_s: float) -> int:
-    """End this user's transactions that have been silent for so many seconds; says how many.
+    """End this user's transactions that have been idle for `idle_s`; returns how many there were.
 
     It takes no right that a user who writes does not have. Raises StoreUnavailable.
     """
-    silent = {
+    is_idle = {
         "type": "idleSession",
         "appName": APPLICATION,
         "transaction.timeInactiveMicros": {"$gte": int(idle_s * 1_000_000)},
     }
     ours = {"$currentOp": {"allUsers": False, "idleSessions": True}}
     async with store_call():
-        found = await (await client.admin.aggregate([ours, {"$match": silent}])).to_list()
+        found = await (await client.admin.aggregate([ours, {"$match": is_idle}])).to_list()
         if found:
             sessions = [{"id": each["lsid"]["id"]} for each in found]
             await client.admin.command("killSessions", sessions)

@@ -8,7 +8,7 @@ from query.views.ports import Stores
 
 
 def stores_over(generations: Generations) -> Stores:
-    """What events are projected into; a rebuild fills the same in another generation."""
+    """The stores that events are projected into; a rebuild fills the same in another generation."""
     return Stores(MongoOrders(generations), MongoSales(generations), MongoMenus(generations))
 
 

@@ -1,1 +1,1 @@
-"""What is shown, how events fold into it, and what is derived: pure functions."""
+"""The views: how events fold into them and what is derived, as pure functions."""

@@ -1,6 +1,7 @@
-"""Menu items and restaurants: of each the newest state, by the same join as the order view's."""
+"""Menu items and restaurants: of each the newest state, merged as the order view's are."""
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from comanda_contracts import MenuEvent, RestaurantEvent
 
@@ -19,9 +20,16 @@ class MenuView:
 
 def view_of(event: MenuEvent | RestaurantEvent) -> MenuView:
     """The view that knows this event alone."""
-    state, restaurant = event.state, event.state.restaurant
-    key = f"{restaurant}/{event.key}" if isinstance(event, MenuEvent) else restaurant
-    return MenuView(key, restaurant, {"version": state.version, **state.model_dump(mode="json")})
+    state = {"version": event.state.version, **event.state.model_dump(mode="json")}
+    match event:
+        case MenuEvent():
+            restaurant = event.item.restaurant
+            return MenuView(f"{restaurant}/{event.key}", restaurant, state)
+        case RestaurantEvent():
+            restaurant = event.restaurant.restaurant
+            return MenuView(restaurant, restaurant, state)
+        case _:
+            assert_never(event)
 
 
 def merge(one: MenuView, other: MenuView) -> MenuView:

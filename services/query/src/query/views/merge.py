@@ -1,4 +1,4 @@
-"""What every fold here is made of: of two states of one aggregate the newer one stays."""
+"""The merge that every fold is made of: of two states of one aggregate the newer one stays."""
 
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeVar
@@ -24,10 +24,10 @@ def newer(one: AggregateState, other: AggregateState) -> AggregateState:
 def merge_by_key(
     views: Iterable[View], key: Callable[[View], Hashable], merge: Callable[[View, View], View]
 ) -> list[View]:
-    """One view for each key: the join of all that have it."""
-    whole: dict[Hashable, View] = {}
+    """One view for each key: all that have it, merged."""
+    merged: dict[Hashable, View] = {}
     for view in views:
-        about = key(view)
-        known = whole.get(about)
-        whole[about] = view if known is None else merge(known, view)
-    return list(whole.values())
+        of = key(view)
+        known = merged.get(of)
+        merged[of] = view if known is None else merge(known, view)
+    return list(merged.values())

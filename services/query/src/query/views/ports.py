@@ -1,4 +1,9 @@
-"""The views' store by its role: what inbound asks of it, and what outbound does."""
+"""The ports of the views: the API and the projection ask these, storage and live feeds serve them.
+
+`Page` and `LiveUpdate` hand on orders as JSON bytes, not as documents: the same order is in many
+pages and feeds, and a store that makes its JSON once (`render`, passed in at the bootstrap) spares
+decoding and encoding it for each reader.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -22,24 +27,24 @@ class Unstorable(ValueError):
 
 
 class PageExpired(Exception):
-    """What a list was first read from is not there any more."""
+    """The snapshot that a list was first read from is not there any more."""
 
 
 class Orders(Protocol):
     """The order views. Each method raises StoreUnavailable if it can't be done now."""
 
     async def merge(self, views: Sequence[OrderView]) -> None:
-        """Join each view, one per order, into what is stored. Safe to repeat and to run at once.
+        """Merge each view, one per order, into the stored one. Safe to repeat and to run at once.
 
         Once it has succeeded, sales will be summed up anew where these orders change them.
         Raises Unstorable if one of them can't be stored; the others may be or not.
         """
 
     async def one(self, order_id: str) -> Document | None:
-        """What is stored of one order; None if nothing is."""
+        """The stored document of one order; None if there is none."""
 
     async def board(self, restaurant: str) -> Board:
-        """What is being prepared and what is ready now."""
+        """The board as it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +53,12 @@ class Page:
 
     orders: list[bytes]
     """The JSON of each."""
-    place: PagePosition | None
-    """Where the page ends; None if nothing comes after it."""
+    end: PagePosition | None
+    """The position of its last order; None if no order comes after it."""
 
 
 class Lists(Protocol):
-    """Questions that many orders are looked through for. Each raises StoreUnavailable."""
+    """Queries over many orders. Each raises StoreUnavailable if it can't be done now."""
 
     async def version(self, restaurant: str, order_id: str) -> int:
         """The version of an order that any list has from now on; 0 if it is not known there."""
@@ -61,8 +66,8 @@ class Lists(Protocol):
     async def numbered(self, restaurant: str, day: str, number: str) -> Document | None:
         """The order with this number on a business day (ISO 8601)."""
 
-    async def page(self, listing: ListQuery, after: PagePosition | None, limit: int) -> Page:
-        """The first orders of a list, or those after a place where a page of it ended.
+    async def page(self, list_query: ListQuery, after: PagePosition | None, limit: int) -> Page:
+        """The first orders of a list, or those after the end of a page.
 
         An order that is in the list all the while is on exactly one of its pages, whatever comes
         and changes meanwhile. A list by total is therefore read as it was when it was first asked
@@ -70,7 +75,7 @@ class Lists(Protocol):
         """
 
     async def seated(self, restaurant: str) -> list[Document]:
-        """The active orders of guests at tables: what `views/orders/tables.py` shows of them."""
+        """The active orders of guests at tables, with the fields that `occupied_tables` uses."""
 
 
 class Menus(Protocol):
@@ -96,16 +101,16 @@ class Menus(Protocol):
 
 
 class Sales(Protocol):
-    """What was sold, summed up ahead of the question.
+    """Sales, summed up before anybody asks.
 
     Each raises StoreUnavailable if it can't be done.
     """
 
     async def days(self, span: Span, *, items: bool) -> SalesSummary:
-        """The business days of the span, with what was sold of each item if that is wanted."""
+        """The sales of each business day of the span; of each item too if `items`."""
 
     async def hours(self, span: Span, *, items: bool) -> SalesSummary:
-        """The hours of the span, with what was sold of each item if that is wanted."""
+        """The sales of each hour of the span; of each item too if `items`."""
 
     async def top(self, restaurant: str, day: str, limit: int) -> Document | None:
         """The best items of one day, with `as_of`; None if nothing is summed up yet."""
@@ -113,7 +118,7 @@ class Sales(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """All that events are projected into."""
+    """The stores that events are projected into."""
 
     orders: Orders
     sales: Sales
@@ -141,16 +146,16 @@ class VersionWaiter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LiveUpdate:
-    """Orders as they are now, as JSON: all that are watched, or one that has changed."""
+    """Orders as JSON: in a snapshot all that are watched, else the one that has changed."""
 
     position: str
-    """Who comes back with it is told what changed after it."""
+    """A reader who comes back with it is told what changed after it."""
     orders: Sequence[bytes]
     is_snapshot: bool
 
 
 Feed = AbstractAsyncContextManager[AsyncIterator[LiveUpdate | None]]
-"""News for as long as they are read, None while there are none; they end when one is too slow."""
+"""Updates, and None while there are none; it ends when its reader is too slow."""
 
 
 class LiveOrders(Protocol):

@@ -1,1 +1,1 @@
-"""What the routes share: parameters, responses, cursors, caching, documentation."""
+"""Shared by all routes: parameters, responses, cursors, caching, documentation."""

@@ -1,4 +1,4 @@
-"""Whether a restaurant is known: who asks about one that is not is told so."""
+"""Refuses requests about restaurants that are not known."""
 
 from query.api.http.responses import from_store, unknown_restaurant
 from query.views.merge import Document
@@ -6,7 +6,7 @@ from query.views.ports import Menus
 
 
 async def known_restaurant(menus: Menus, slug: str) -> Document:
-    """The restaurant's state; refused with 404 if there is none."""
+    """The restaurant's state; raises ProblemError (404) if it is not known."""
     venue = await from_store(menus.restaurant(slug))
     if venue is None:
         raise unknown_restaurant(slug)

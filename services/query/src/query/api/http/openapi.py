@@ -1,6 +1,6 @@
-"""What the API's documentation shows of answers and refusals.
+"""Examples of answers and refusals for the API's documentation.
 
-Examples are made of the contracts' own events, by the functions that make the real answers.
+They are made of the contracts' own events, by the functions that make the real answers.
 """
 
 from datetime import timedelta
@@ -51,9 +51,9 @@ NUMBER = examples.ORDER.number
 DAY = examples.ORDER.business_day.isoformat()
 CATEGORIES = {examples.ITEM.sku: examples.ITEM.category, "insalata-mista": "Insalate"}
 NOW = examples.TAKEAWAY.placed_at + timedelta(minutes=1)
-"""When somebody asks: the order of table 12 is ready, and a takeaway order has come."""
+"""The time of the request: the order of table 12 is ready, and a takeaway order has come."""
 PREPARATIONS = [[examples.AT.timestamp() - 90 * each, 480 + 30 * each, 60] for each in range(6)]
-"""The latest rounds before, as `Sales.made` has them."""
+"""The latest rounds before, as `Sales.preparations` has them."""
 
 
 def _after(*happened: type[OrderPlaced] | type[TicketEvent]) -> Document:
@@ -110,7 +110,7 @@ ANSWERS: Examples = {
         best={**_DAY_FIELDS, "day": DAY, **_AS_OF, "items": _SALES.document()["items"]}
     ),
 }
-"""By the model of the answer."""
+"""By the model of the response."""
 
 _INVALID = invalid_request(
     [
@@ -133,7 +133,7 @@ ORDER_LIST_REFUSALS = problem_responses(
 RESTAURANT_REFUSALS = problem_responses(_NO_RESTAURANT, _INVALID, store_unavailable())
 PAGE_REFUSALS = problem_responses(expired())
 LIVE_REFUSALS = problem_responses(_NO_RESTAURANT, _NO_ORDER, _INVALID, store_unavailable())
-"""The refusals of routes, by what they are about."""
+"""OpenAPI responses of routes about one order, many orders, a restaurant, a page and live feeds."""
 
 LIVE_ORDER_RESPONSES = events(
     event("snapshot", order_as_json(_COOKED), body_of(present_order(_COOKED)).tag)

@@ -1,4 +1,4 @@
-"""What a question may say: the parameters that routes share."""
+"""Parameters that routes share."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -10,10 +10,10 @@ from fastapi import Header, Path, Query
 from query.api.http.openapi import ORDER_ID, RESTAURANT, TAG
 
 PREFIX = "/v1/restaurants/{restaurant}"
-"""Where every question begins."""
+"""The beginning of every path."""
 
 RESTAURANT_PATTERN = PREFIX.format(restaurant=f"({SLUG_PATTERN[1:-1]})")
-"""A pattern of it."""
+"""A regular expression for it, with the restaurant as its group."""
 
 Slug = Annotated[subjects.Slug, Path(description="the restaurant", examples=[RESTAURANT])]
 OrderId = Annotated[UUID, Path(description="as in its events", examples=[ORDER_ID])]

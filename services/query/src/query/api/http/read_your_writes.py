@@ -43,7 +43,7 @@ class ReadYourWrites:
         self._timeout_s = timeout_s
 
     async def __call__(self, restaurant: Slug, after: After = []) -> None:  # noqa: B006 - FastAPI copies it
-        """Wait for each of the orders; one of another restaurant is not there."""
+        """Wait for each of the orders; one of another restaurant counts as unknown."""
         wanted = _wanted(after)
         waits = (self._version(restaurant, each, version) for each, version in wanted.items())
         versions = await asyncio.gather(*waits)
@@ -56,7 +56,7 @@ class ReadYourWrites:
             raise all_behind(missing)
 
     async def _version(self, restaurant: str, order_id: str, wanted: int) -> int:
-        """The version of the order that the view has in the end; 0 if it has none."""
+        """The version that the view has once it is enough or the wait is over; 0 if it has none."""
         read = partial(self._lists.version, restaurant, order_id)
         is_enough = partial(_at_least, wanted)
         return await from_store(self._waiter.read_until(order_id, read, is_enough, self._timeout_s))

@@ -170,6 +170,6 @@ class ResponseCache:
             del self._entries[key]
 
 
-async def cached_response(body: Body, question: RawRequest) -> Response:
+async def cached_response(body: Body, request: RawRequest) -> Response:
     """The cached body as the answer to this question; 304 if the client has it already."""
-    return tagged_response(body, question.headers.get("if-none-match"))
+    return tagged_response(body, request.headers.get("if-none-match"))

@@ -1,4 +1,4 @@
-"""Answers over HTTP: JSON bytes straight from what the store gave, and the refusals."""
+"""HTTP responses: JSON with an ETag, and the refusals."""
 
 import hashlib
 from collections.abc import Awaitable, Mapping, Sequence
@@ -14,23 +14,23 @@ from query.views.orders.presentation import present_listed_order, present_order
 from query.views.ports import StoreUnavailable
 
 RETRY_AFTER = {"Retry-After": "1"}
-"""Seconds: the view is usually there by then."""
+"""In seconds: the view has usually caught up by then."""
 
-Given = TypeVar("Given")
+Result = TypeVar("Result")
 
-JSON = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+JSON_OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """An answer's JSON, and what tells it from any other."""
+    """The body of a response: its JSON, and a tag that no other JSON has."""
 
     json: bytes
     tag: str
 
 
 def body_of(content: Any) -> Body:
-    """The content as JSON."""
+    """The content as JSON with its tag."""
     return body_of_json(as_json(content))
 
 
@@ -40,32 +40,32 @@ def body_of_json(json: bytes) -> Body:
 
 
 def as_json(content: Any) -> bytes:
-    """How every answer is written."""
-    return orjson.dumps(content, option=JSON)
+    """The content as JSON; times are written in UTC with a Z."""
+    return orjson.dumps(content, option=JSON_OPTIONS)
 
 
 def order_as_json(document: Document) -> bytes:
-    """An order as it is shown, wherever one is."""
+    """The order view as JSON, for its route and its live feeds."""
     return as_json(present_order(document))
 
 
 def listed_order_as_json(document: Document) -> bytes:
-    """An order as lists show it."""
+    """The order as JSON, for lists."""
     return as_json(present_listed_order(document))
 
 
 def json_response(content: Any, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON answer."""
+    """A response with the content as JSON."""
     return Response(as_json(content), media_type="application/json", headers=dict(headers or {}))
 
 
 def tagged_json_response(content: Any, if_none_match: str | None) -> Response:
-    """A JSON answer with an ETag over all of it; 304 without a body if the client has it."""
+    """The content as JSON with an ETag; 304 without a body if the client has it already."""
     return tagged_response(body_of(content), if_none_match)
 
 
 def tagged_response(body: Body, if_none_match: str | None) -> Response:
-    """The answer with its ETag; 304 without it if the client has it."""
+    """The body with its ETag; 304 without a body if the client has it already."""
     tag = f'"{body.tag}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if if_none_match and _names(if_none_match, tag):
@@ -103,7 +103,7 @@ def behind(version: int, min_version: int) -> ProblemError:
 
 
 def all_behind(missing: Sequence[Mapping[str, Any]]) -> ProblemError:
-    """The view of each of these has not caught up: `order_id`, its `version`, what was `wanted`."""
+    """The views of these orders have not caught up; each has `order_id`, `version` and `wanted`."""
     words = "{order_id} is at version {version} here, {wanted} was asked for"
     detail = "; ".join(words.format_map(each) for each in missing)
     return ProblemError(503, "behind", f"{detail}. Try again.", headers=RETRY_AFTER, behind=missing)
@@ -115,9 +115,9 @@ def store_unavailable() -> ProblemError:
     return ProblemError(503, "store-unavailable", detail, headers=RETRY_AFTER)
 
 
-async def from_store(json_response: Awaitable[Given]) -> Given:
-    """What the store answers; refused with 503 while it can't."""
+async def from_store(answer: Awaitable[Result]) -> Result:
+    """The store's answer. Raises ProblemError (503) if the store is unavailable."""
     try:
-        return await json_response
+        return await answer
     except StoreUnavailable as error:
         raise store_unavailable() from error

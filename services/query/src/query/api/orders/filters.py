@@ -1,4 +1,4 @@
-"""What a list of orders can be asked for over HTTP."""
+"""The parameters of a list of orders over HTTP."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -13,12 +13,12 @@ from query.views.orders.list_query import ListQuery, Sort
 from query.views.orders.search_terms import words_of
 from query.views.orders.status import ACTIVE, OVER, ViewStatus
 
-MOST_ORDERS = 500
-LONGEST_TEXT = 100
+PAGE_ORDERS_MAX = 500
+TEXT_LENGTH_MAX = 100
 
 
 def _utc(at: datetime) -> datetime:
-    """As the store has times: UTC, without a zone."""
+    """The time in UTC without a zone, as the store has times."""
     try:
         return at.astimezone(UTC).replace(tzinfo=None)
     except OverflowError:
@@ -32,7 +32,7 @@ def _has_words(text: str) -> str:
 
 
 Time = Annotated[AwareDatetime, AfterValidator(_utc)]
-Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
+Text = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
 
 
 class Filters(BaseModel):
@@ -83,7 +83,7 @@ class Filters(BaseModel):
         Sort.NEWEST
     )
     limit: Annotated[
-        int, Field(ge=1, le=MOST_ORDERS, description="orders of a page", examples=[20])
+        int, Field(ge=1, le=PAGE_ORDERS_MAX, description="orders of a page", examples=[20])
     ] = 100
     cursor: Annotated[
         str | None,
@@ -96,8 +96,8 @@ class Filters(BaseModel):
     ] = None
     after: After = []
 
-    def listing(self, restaurant: str) -> ListQuery:
-        """What is asked for."""
+    def list_query(self, restaurant: str) -> ListQuery:
+        """The list of this restaurant's orders that these parameters ask for."""
         return ListQuery(
             restaurant,
             self.sort,

@@ -20,31 +20,31 @@ from query.api.orders.filters import Filters
 from query.views.orders.tables import occupied_tables
 from query.views.ports import Lists, Menus, PageExpired
 
-LIST = re.compile(f"{RESTAURANT_PATTERN}/orders")
+LIST_PATH = re.compile(f"{RESTAURANT_PATTERN}/orders")
 
-NEXT: dict[int | str, dict[str, Any]] = {
+PAGE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"headers": {"Link": {"description": "the next page", "schema": {"type": "string"}}}}
 }
 
 
 class OrderListReader:
-    """Lists orders, page by page."""
+    """Answers with pages of lists of orders."""
 
     def __init__(self, lists: Lists, menus: Menus) -> None:
         self._lists = lists
         self._menus = menus
 
     async def __call__(self, restaurant: str, filters: Filters, query: str) -> Response:
-        """The page that the filters, which came as this query, ask for."""
-        listing = filters.listing(restaurant)
-        start = decode_cursor(filters.cursor, listing) if filters.cursor else None
+        """The page that the filters ask for; `query` is their text, for the link to the next."""
+        list_query = filters.list_query(restaurant)
+        start = decode_cursor(filters.cursor, list_query) if filters.cursor else None
         try:
-            page = await from_store(self._lists.page(listing, start, filters.limit))
+            page = await from_store(self._lists.page(list_query, start, filters.limit))
         except PageExpired:
             raise expired() from None
         if not page.orders:
             await known_restaurant(self._menus, restaurant)
-        cursor = encode_cursor(page.place, listing) if page.place else None
+        cursor = encode_cursor(page.end, list_query) if page.end else None
         return json_response(
             {"orders": [orjson.Fragment(each) for each in page.orders], "next": cursor},
             headers=_link(query, cursor) if cursor else {},
@@ -52,25 +52,25 @@ class OrderListReader:
 
 
 def list_lane(listed: OrderListReader) -> Lane:
-    """Takes lists that need not wait for anything, and of which each filter is given once."""
+    """Answers requests that give each filter once and don't wait for a write (`after`)."""
 
-    def take(question: RawRequest) -> Awaitable[Response] | None:
+    def take(request: RawRequest) -> Awaitable[Response] | None:
         try:
-            given = parse_qsl(question.query, keep_blank_values=True)
+            given = parse_qsl(request.query, keep_blank_values=True)
             filters = Filters.model_validate(dict(given))
         except ValueError:
             return None
         if len(given) > len(filters.model_fields_set) or filters.after:
             return None
-        return listed(question.parts[1], filters, question.query)
+        return listed(request.parts[1], filters, request.query)
 
-    return Lane("GET", LIST, take)
+    return Lane("GET", LIST_PATH, take)
 
 
 def list_routes(
     listed: OrderListReader, lists: Lists, menus: Menus, read_your_writes: ReadYourWrites
 ) -> APIRouter:
-    """Questions that are answered with many orders."""
+    """The routes of lists and of tables."""
     router = APIRouter(
         prefix=PREFIX,
         responses=ORDER_LIST_REFUSALS,
@@ -80,7 +80,7 @@ def list_routes(
     @router.get(
         "/orders",
         response_model=schema.OrderList,
-        responses=NEXT | PAGE_REFUSALS,
+        responses=PAGE_RESPONSES | PAGE_REFUSALS,
     )
     async def list_orders(
         request: Request, restaurant: Slug, filters: Annotated[Filters, Query()]

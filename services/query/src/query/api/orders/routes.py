@@ -1,4 +1,4 @@
-"""Questions about one order."""
+"""One order over HTTP: by its id or its number, and its timeline."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -27,17 +27,17 @@ from query.views.ports import Lists, Orders, VersionWaiter
 
 Read = Callable[[], Awaitable[Document | None]]
 
-ORDER = re.compile(
+ORDER_PATH = re.compile(
     f"{RESTAURANT_PATTERN}/orders/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})"
 )
-MIN_VERSION = re.compile(r"(?:min_version=([1-9][0-9]{0,15}))?")
+MIN_VERSION_QUERY = re.compile(r"(?:min_version=([1-9][0-9]{0,15}))?")
 
 Day = Annotated[date, Path(description="the business day of its number", examples=["2026-11-23"])]
 Number = Annotated[str, Path(description="what people call it", examples=["A-017"])]
 
 
 class OrderReader:
-    """Looks at one order, once it has the version that is asked for or the wait is over."""
+    """Reads one order, once it has the version that is asked for or the wait is over."""
 
     def __init__(self, orders: Orders, waiter: VersionWaiter, *, timeout_s: float) -> None:
         """`timeout_s` bounds the wait for a version."""
@@ -45,19 +45,23 @@ class OrderReader:
         self._waiter = waiter
         self._timeout_s = timeout_s
 
-    async def in_time(self, read: Read, order_id: str, min_version: int | None) -> Document | None:
-        """What is seen of the order in the end."""
+    async def read_in_time(
+        self, read: Read, order_id: str, min_version: int | None
+    ) -> Document | None:
+        """The order as it was read last: it may be behind, or None."""
         if min_version is None:
             return await from_store(read())
         is_enough = partial(_has, version=min_version)
         return await from_store(self._waiter.read_until(order_id, read, is_enough, self._timeout_s))
 
     async def by_id(self, restaurant: str, order_id: str, min_version: int | None) -> Document:
-        """The order; refused if it is not known or its version is not there.
+        """The order. Raises ProblemError: 404 if it is unknown, 503 if it is behind `min_version`.
 
-        Who asks for a version knows that there is such an order: then it is yet to come here.
+        Whoever asks for a version knows that the order exists: an unknown one is then behind.
         """
-        document = await self.in_time(partial(self._orders.one, order_id), order_id, min_version)
+        document = await self.read_in_time(
+            partial(self._orders.one, order_id), order_id, min_version
+        )
         if document and document["restaurant"] != restaurant:
             raise unknown_order(restaurant, order_id)
         _require(document, min_version)
@@ -65,30 +69,32 @@ class OrderReader:
             raise unknown_order(restaurant, order_id)
         return document
 
-    async def shown(
+    async def response(
         self, restaurant: str, order_id: str, min_version: int | None, if_none_match: str | None
     ) -> Response:
-        """The order as a client sees it."""
+        """The response with the order view."""
         document = await self.by_id(restaurant, order_id, min_version)
         return tagged_json_response(present_order(document), if_none_match)
 
 
 def order_lane(order: OrderReader) -> Lane:
-    """Takes questions for an order by its id."""
+    """Answers requests for an order by its id."""
 
-    def take(question: RawRequest) -> Awaitable[Response] | None:
-        asked_for = MIN_VERSION.fullmatch(question.query)
-        if asked_for is None:
+    def take(request: RawRequest) -> Awaitable[Response] | None:
+        match = MIN_VERSION_QUERY.fullmatch(request.query)
+        if match is None:
             return None
-        restaurant, order_id = question.parts.groups()
-        min_version = int(asked_for[1]) if asked_for[1] else None
-        return order.shown(restaurant, order_id, min_version, question.headers.get("if-none-match"))
+        restaurant, order_id = request.parts.groups()
+        min_version = int(match[1]) if match[1] else None
+        return order.response(
+            restaurant, order_id, min_version, request.headers.get("if-none-match")
+        )
 
-    return Lane("GET", ORDER, take)
+    return Lane("GET", ORDER_PATH, take)
 
 
 def order_routes(order: OrderReader, lists: Lists) -> APIRouter:
-    """Questions about one order."""
+    """The routes of one order."""
     router = APIRouter(prefix=PREFIX, responses=ORDER_REFUSALS | NOT_MODIFIED)
 
     @router.get("/orders/{order_id}", response_model=schema.OrderView)
@@ -99,7 +105,7 @@ def order_routes(order: OrderReader, lists: Lists) -> APIRouter:
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         """One order with its tickets; pass the version you were given to read your own write."""
-        return await order.shown(restaurant, str(order_id), min_version, if_none_match)
+        return await order.response(restaurant, str(order_id), min_version, if_none_match)
 
     @router.get("/orders/{order_id}/timeline", response_model=schema.Timeline)
     async def timeline(
@@ -125,8 +131,10 @@ def order_routes(order: OrderReader, lists: Lists) -> APIRouter:
         read = partial(lists.numbered, restaurant, business_day.isoformat(), number)
         document = await from_store(read())
         if min_version and not _has(document, min_version):
-            order_id = document["_id"] if document else ""  # of what has no id there is no news
-            document = await order.in_time(read, order_id, min_version)
+            order_id = (
+                document["_id"] if document else ""
+            )  # without an id nothing wakes it: it polls
+            document = await order.read_in_time(read, order_id, min_version)
         _require(document, min_version)
         if document is None:
             raise unknown_order(restaurant, f"{number} of {business_day}")

@@ -1,4 +1,4 @@
-"""Questions about what was sold."""
+"""Sales over HTTP: a report of a span of time, and the top items of a day."""
 
 import asyncio
 import re
@@ -15,24 +15,24 @@ from query.api.http.openapi import RESTAURANT_REFUSALS
 from query.api.http.parameters import NOT_MODIFIED, PREFIX, RESTAURANT_PATTERN, IfNoneMatch, Slug
 from query.api.http.response_cache import ResponseCache, cached_response
 from query.api.http.responses import Body, body_of, from_store, json_response, tagged_response
-from query.api.sales.span import Moment, span_of
+from query.api.sales.span import DayOrHour, span_of
 from query.views.ports import Menus, Sales
 from query.views.sales.report import By, sales_report
 
-TOP, MOST_ITEMS = 10, 100
+TOP_ITEMS_DEFAULT, TOP_ITEMS_MAX = 10, 100
 
-TOP_ITEMS = re.compile(f"{RESTAURANT_PATTERN}/sales/top")
-TOP_OF_A_DAY = re.compile(r"day=([0-9]{4}-[0-9]{2}-[0-9]{2})(?:&limit=([1-9][0-9]{0,2}))?")
+TOP_ITEMS_PATH = re.compile(f"{RESTAURANT_PATTERN}/sales/top")
+TOP_OF_DAY_QUERY = re.compile(r"day=([0-9]{4}-[0-9]{2}-[0-9]{2})(?:&limit=([1-9][0-9]{0,2}))?")
 
 From = Annotated[
-    Moment,
+    DayOrHour,
     Query(
         alias="from",
         description="first business day, or first hour of UTC such as `2026-11-23T18:00Z`",
     ),
 ]
 To = Annotated[
-    Moment,
+    DayOrHour,
     Query(
         description="last business day, which is included, or an hour of UTC, which is not",
     ),
@@ -41,24 +41,26 @@ Grouping = Annotated[
     By | None, Query(description="what to group by; without it only totals", examples=["item"])
 ]
 Day = Annotated[date, Query(description="a business day", examples=["2026-11-23"])]
-Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, examples=[10])]
+Limit = Annotated[int, Query(ge=1, le=TOP_ITEMS_MAX, examples=[10])]
 
 
 def top_lane(tops: ResponseCache) -> Lane:
-    """Takes questions for the top items of a day that are kept."""
+    """Answers requests for the top items of a day from the cache."""
 
-    def take(question: RawRequest) -> Awaitable[Response] | None:
-        asked_for = TOP_OF_A_DAY.fullmatch(question.query)
-        if asked_for is None:
+    def take(request: RawRequest) -> Awaitable[Response] | None:
+        match = TOP_OF_DAY_QUERY.fullmatch(request.query)
+        if match is None:
             return None
-        top = tops.get_nowait(_top(question.parts[1], asked_for[1], int(asked_for[2] or TOP)))
-        return cached_response(top, question) if top else None
+        top = tops.get_nowait(
+            _top_key(request.parts[1], match[1], int(match[2] or TOP_ITEMS_DEFAULT))
+        )
+        return cached_response(top, request) if top else None
 
-    return Lane("GET", TOP_ITEMS, take)
+    return Lane("GET", TOP_ITEMS_PATH, take)
 
 
 def sales_routes(sales: Sales, menus: Menus, tops: ResponseCache) -> APIRouter:
-    """What was sold, from sums that are kept ready."""
+    """The routes of sales, which answer from sums that are kept ready."""
     router = APIRouter(prefix=PREFIX, responses=RESTAURANT_REFUSALS)
 
     @router.get("/sales", response_model=schema.SalesReport)
@@ -73,34 +75,37 @@ def sales_routes(sales: Sales, menus: Menus, tops: ResponseCache) -> APIRouter:
         # a thread, because three years of items are tens of milliseconds of work
         shown = await asyncio.to_thread(sales_report, kept, by, categories)
         currency = shown.pop("currency") or venue["currency"]
-        asked_for = {"restaurant": restaurant, "from": begin, "to": to, "by": by}
-        return json_response({**asked_for, "currency": currency, **shown})
+        requested = {"restaurant": restaurant, "from": begin, "to": to, "by": by}
+        return json_response({**requested, "currency": currency, **shown})
 
     @router.get("/sales/top", response_model=schema.TopItems, responses=NOT_MODIFIED)
     async def top(
-        restaurant: Slug, day: Day, limit: Limit = TOP, if_none_match: IfNoneMatch = None
+        restaurant: Slug,
+        day: Day,
+        limit: Limit = TOP_ITEMS_DEFAULT,
+        if_none_match: IfNoneMatch = None,
     ) -> Response:
         """The items that brought the most on one business day, the best first."""
-        rendering = await tops.get(_top(restaurant, day.isoformat(), limit))
+        rendering = await tops.get(_top_key(restaurant, day.isoformat(), limit))
         return tagged_response(rendering.body, if_none_match)
 
     return router
 
 
 def top_items_cache(sales: Sales, menus: Menus) -> ResponseCache:
-    """The top items as they are sent; for a moment what was sent before, as `as_of` says."""
+    """A cache of the top items of days; `as_of` in them says how old they are."""
 
-    async def render(question: str) -> Body:
-        restaurant, day, limit = question.rsplit("/", 2)
+    async def make(key: str) -> Body:
+        restaurant, day, limit = key.rsplit("/", 2)
         best = await from_store(sales.top(restaurant, day, int(limit)))
         if best is None:
             venue = await known_restaurant(menus, restaurant)
             best = {"currency": venue["currency"], "as_of": None, "items": []}
         return body_of({"restaurant": restaurant, "day": day, **best})
 
-    return ResponseCache("top", render, is_notified=lambda: True)
+    return ResponseCache("top", make, is_notified=lambda: True)
 
 
-def _top(restaurant: str, day: str, limit: int) -> str:
-    """What the top items are kept under."""
+def _top_key(restaurant: str, day: str, limit: int) -> str:
+    """The key of the top items in their cache."""
     return f"{restaurant}/{day}/{limit}"

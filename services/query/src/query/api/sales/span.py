@@ -1,4 +1,4 @@
-"""The time that a question about sales is about: business days, or hours of UTC."""
+"""The span of time of a sales report: business days, or hours of UTC."""
 
 import re
 from datetime import UTC, date, datetime
@@ -9,15 +9,15 @@ from service_kit.http.problems import ProblemError
 
 from query.views.sales.view import Span
 
-MOST_DAYS = 1100
+SPAN_DAYS_MAX = 1100
 """Business days that are summed up for one answer: three years."""
-MOST_HOURS_OF_DAYS = 62
+SPAN_DAYS_BY_HOUR_MAX = 62
 """Business days that are shown or summed up by their hours for one answer: two months."""
 
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def _moment(text: str) -> date | datetime:
+def _day_or_hour(text: str) -> date | datetime:
     """A business day, or the beginning of an hour: UTC, without a zone as the store has it."""
     if DAY.fullmatch(text):
         return date.fromisoformat(text)
@@ -33,9 +33,9 @@ def _moment(text: str) -> date | datetime:
     return at
 
 
-Moment = Annotated[
+DayOrHour = Annotated[
     Any,
-    PlainValidator(_moment),
+    PlainValidator(_day_or_hour),
     WithJsonSchema(
         {
             "anyOf": [
@@ -61,7 +61,7 @@ def span_of(restaurant: str, begin: date, end: date, *, by_hours: bool) -> Span:
         raise _refused("`from` and `to` must both be business days or both be hours.")
     else:
         span = Span(restaurant, begin.isoformat(), end.isoformat())
-    days, most = (end - begin).days + 1, MOST_HOURS_OF_DAYS if by_hours else MOST_DAYS
+    days, most = (end - begin).days + 1, SPAN_DAYS_BY_HOUR_MAX if by_hours else SPAN_DAYS_MAX
     if days < 1 or (begin == end and span.start):
         raise _refused("`to` must be after `from`.")
     if days > most:

@@ -1,4 +1,4 @@
-"""What the board is made of: its orders, and how the kitchen worked lately."""
+"""Reads the board: its orders, and the kitchen's latest preparation times."""
 
 from datetime import UTC, datetime
 
@@ -20,9 +20,9 @@ BOARD_FIELDS = {
     },
     "tickets": 1,
 }
-"""What `board_of` reads of an order."""
+"""The fields of an order that `board_of` uses."""
 SNAPSHOT_READ = ReadConcern("snapshot")
-"""An order that goes on to another status meanwhile is neither missed nor seen twice."""
+"""An order whose status changes during the read is neither missed nor seen twice."""
 SAMPLE_DAYS = 2
 """Business days that the latest rounds are taken from: a day begins without any."""
 
@@ -35,17 +35,17 @@ async def read_board(generation: Generation, restaurant: str) -> Board:
         .find(shown, BOARD_FIELDS, sort=[("order.placed_at", ASCENDING)])
         .to_list()
     )
-    made = await _latest_preparations(generation, restaurant) if orders else []
-    return board_of(orders, made, datetime.now(UTC))
+    preparations = await _latest_preparations(generation, restaurant) if orders else []
+    return board_of(orders, preparations, datetime.now(UTC))
 
 
 async def _latest_preparations(generation: Generation, restaurant: str) -> list[list[float]]:
-    """The latest rounds, as `Sales.made` has them."""
+    """The latest rounds, as `Sales.preparations` has them."""
     days = await generation.sales_days.find(
         {"_id": {"$gte": f"{restaurant}/", "$lte": f"{restaurant}/~"}},
         {"summary.made": 1},
         sort=[("_id", DESCENDING)],
         limit=SAMPLE_DAYS,
     ).to_list()
-    made = [each for day in days for each in day.get("summary", {}).get("made", ())]
-    return sorted(made, reverse=True)[:PREPARATION_SAMPLES_MAX]
+    preparations = [each for day in days for each in day.get("summary", {}).get("made", ())]
+    return sorted(preparations, reverse=True)[:PREPARATION_SAMPLES_MAX]

@@ -15,21 +15,21 @@ from query.views.orders.status import ACTIVE
 from query.views.ports import Page
 
 PAGES_PER_FETCH_MAX = 16
-"""Pages that are read together at most, so that none waits long for others."""
+"""Pages that are read by one query, so that none waits long for others."""
 
 TABLE_FIELDS = {
     "status": 1,
     **{f"order.{name}": 1 for name in ("table", "guests", "number", "total")},
 }
 TABLE_FIELDS |= {f"order.{name}": 1 for name in ("currency", "placed_at", "version")}
-"""What is shown of an order at its table."""
+"""The fields of an order that `occupied_tables` uses."""
 
 
 class MongoLists:
-    """The store `Lists`, from the collection `orders` of the live generation."""
+    """The port `Lists`, from the collection `orders` of the live generation."""
 
     def __init__(self, generations: Generations, render: Callable[[Document], bytes]) -> None:
-        """`render` makes the JSON that a list has of an order."""
+        """`render` makes the JSON of an order in a list."""
         self._generations = generations
         self._pages = Pages(render)
         self._pages_now = BatchLoader(self._now, batch_keys_max=PAGES_PER_FETCH_MAX)
@@ -49,16 +49,16 @@ class MongoLists:
         async with store_call():
             return await self._generations.live.orders.find_one(which)
 
-    async def page(self, listing: ListQuery, after: PagePosition | None, limit: int) -> Page:
-        asked = PageRequest(listing, after, limit + 1)
-        if listing.sort.by_total:
-            found, moment = await self._page_of_first_snapshot(asked)
+    async def page(self, list_query: ListQuery, after: PagePosition | None, limit: int) -> Page:
+        request = PageRequest(list_query, after, limit + 1)
+        if list_query.sort.by_total:
+            found, snapshot = await self._page_of_first_snapshot(request)
         else:
-            found, moment = await self._pages_now.load(asked) or [], None
-        shown = found[:limit]
+            found, snapshot = await self._pages_now.load(request) or [], None
+        rows = found[:limit]
         is_last = len(found) <= limit
-        place = None if is_last else _place(listing, shown[-1], moment)
-        return Page([each.json for each in shown], place)
+        position = None if is_last else _position_of(list_query, rows[-1], snapshot)
+        return Page([each.json for each in rows], position)
 
     async def seated(self, restaurant: str) -> list[Document]:
         snapshot = self._generations.live.orders.with_options(read_concern=ReadConcern(SNAPSHOT))
@@ -67,26 +67,28 @@ class MongoLists:
         async with store_call():
             return await at_tables.to_list()
 
-    async def _now(self, asked: Sequence[PageRequest]) -> Mapping[PageRequest, list[PageRow]]:
+    async def _now(self, requests: Sequence[PageRequest]) -> Mapping[PageRequest, list[PageRow]]:
         async with store_call():
-            return await self._pages.now(self._generations.live, asked)
+            return await self._pages.now(self._generations.live, requests)
 
     async def _page_of_first_snapshot(
-        self, asked: PageRequest
+        self, request: PageRequest
     ) -> tuple[list[PageRow], SnapshotTime]:
-        """The page in the state that the list was first read in, and which one that is."""
-        live, moment = self._generations.live, asked.after.moment if asked.after else None
+        """The page as of the snapshot in which the list was first read, and that snapshot."""
+        live, snapshot = self._generations.live, request.after.snapshot if request.after else None
         async with store_call():
-            moment = moment or await _current_snapshot(live)
-            return await self._pages.at(live, moment, asked), moment
+            snapshot = snapshot or await _current_snapshot(live)
+            return await self._pages.at(live, snapshot, request), snapshot
 
 
 async def _current_snapshot(live: Generation) -> SnapshotTime:
-    """The state that the store is in."""
+    """The store's present snapshot."""
     time = (await live.orders.database.command("ping"))["operationTime"]
     return SnapshotTime(live.number, time.time, time.inc)
 
 
-def _place(listing: ListQuery, last: PageRow, moment: SnapshotTime | None) -> PagePosition:
-    key = last.total if listing.sort.by_total else milliseconds(last.placed_at)
-    return PagePosition(key, last.order_id, moment)
+def _position_of(
+    list_query: ListQuery, last: PageRow, snapshot: SnapshotTime | None
+) -> PagePosition:
+    key = last.total if list_query.sort.by_total else milliseconds(last.placed_at)
+    return PagePosition(key, last.order_id, snapshot)

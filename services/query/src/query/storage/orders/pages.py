@@ -1,4 +1,4 @@
-"""Pages of lists: each is read from an index and from one state of the store, many at a time."""
+"""Reads pages of lists, many by one query: each from an index and from one snapshot."""
 
 # decision/0022: a list by total is a snapshot
 
@@ -23,7 +23,7 @@ from query.views.orders.status import ViewStatus
 from query.views.ports import PageExpired
 
 SNAPSHOT = "snapshot"
-"""Read concern: a change in the middle of a scan can't hide an order or show it twice."""
+"""Read concern: a change during a scan can't hide an order or show it twice."""
 
 SNAPSHOT_GONE_CODES = frozenset({239, 246})
 """Codes of MongoDB: SnapshotTooOld, SnapshotUnavailable."""
@@ -31,25 +31,25 @@ SNAPSHOT_GONE_CODES = frozenset({239, 246})
 RAW_BSON: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 RENDERED_ORDERS_MAX = 2000
-"""Orders whose JSON is kept: lists are asked for again and again, and few orders change."""
+"""Orders whose JSON is cached: lists are read again and again, and few orders change."""
 
 PAGE_SEPARATOR = bson.encode({})
-"""What stands between two pages that are read together: no order looks like that."""
+"""Stands between two pages that are read together; no order is an empty document."""
 
 Filter = dict[str, Any]
 Stages = list[dict[str, Any]]
 
 
 class PageRequest(NamedTuple):
-    """At most so many orders of a list, from its beginning or from where a page ended."""
+    """A page of a list: up to `limit` orders, from the beginning or after another page."""
 
-    listing: ListQuery
+    list_query: ListQuery
     after: PagePosition | None
     limit: int
 
 
 class PageRow(NamedTuple):
-    """An order of a page: its JSON, and what its place in a list may be told by."""
+    """An order of a page: its JSON, and what its position in a list is made of."""
 
     json: bytes
     order_id: str
@@ -58,24 +58,26 @@ class PageRow(NamedTuple):
 
 
 class Pages:
-    """Reads pages. `render` makes an order's JSON, of the same document once."""
+    """Reads pages. `render` makes the JSON of an order; it is cached by the document."""
 
     def __init__(self, render: Callable[[Document], bytes]) -> None:
-        self._listed = lru_cache(maxsize=RENDERED_ORDERS_MAX)(partial(_listed, render))
+        self._row = lru_cache(maxsize=RENDERED_ORDERS_MAX)(partial(_row, render))
 
     async def now(
-        self, live: Generation, asked: Sequence[PageRequest]
+        self, live: Generation, requests: Sequence[PageRequest]
     ) -> Mapping[PageRequest, list[PageRow]]:
-        """The pages as they are now, by one question to the store."""
-        return dict(zip(asked, await self._read(live, asked, {}), strict=True))
+        """The pages as they are now, by one query."""
+        return dict(zip(requests, await self._read(live, requests, {}), strict=True))
 
-    async def at(self, live: Generation, moment: SnapshotTime, asked: PageRequest) -> list[PageRow]:
-        """The page as it was then. Raises PageExpired if that can't be read any more."""
-        if moment.generation != live.number:
+    async def at(
+        self, live: Generation, snapshot: SnapshotTime, request: PageRequest
+    ) -> list[PageRow]:
+        """The page as of a snapshot. Raises PageExpired if that can't be read any more."""
+        if snapshot.generation != live.number:
             raise PageExpired
-        then = {"atClusterTime": Timestamp(moment.seconds, moment.increment)}
+        then = {"atClusterTime": Timestamp(snapshot.seconds, snapshot.increment)}
         try:
-            [page] = await self._read(live, [asked], then)
+            [page] = await self._read(live, [request], then)
         except OperationFailure as error:
             if error.code in SNAPSHOT_GONE_CODES:
                 raise PageExpired from error
@@ -83,14 +85,14 @@ class Pages:
         return page
 
     async def _read(
-        self, live: Generation, asked: Sequence[PageRequest], when: Mapping[str, Timestamp]
+        self, live: Generation, requests: Sequence[PageRequest], when: Mapping[str, Timestamp]
     ) -> list[list[PageRow]]:
-        first, *others = (_stages(each) for each in asked)
+        first, *others = (_stages(each) for each in requests)
         cursor: AsyncCommandCursor[Any] = await live.orders.database.cursor_command(
             "aggregate",
             live.orders.name,
             pipeline=first + [stage for each in others for stage in _appended(live, each)],
-            cursor={"batchSize": sum(each.limit + 1 for each in asked)},
+            cursor={"batchSize": sum(each.limit + 1 for each in requests)},
             readConcern={"level": SNAPSHOT, **when},
             codec_options=RAW_BSON,
         )
@@ -99,72 +101,72 @@ class Pages:
             if document.raw == PAGE_SEPARATOR:
                 pages.append([])
             else:
-                pages[-1].append(self._listed(document.raw))
+                pages[-1].append(self._row(document.raw))
         return pages
 
 
-def _listed(render: Callable[[Document], bytes], raw: bytes) -> PageRow:
+def _row(render: Callable[[Document], bytes], raw: bytes) -> PageRow:
     document = bson.decode(raw)
     order = document["order"]
     return PageRow(render(document), document["_id"], order["placed_at"], order["total"])
 
 
-def _stages(asked: PageRequest) -> Stages:
+def _stages(request: PageRequest) -> Stages:
     return [
-        {"$match": _filter(asked.listing, asked.after)},
-        {"$sort": _sort(asked.listing)},
-        {"$limit": asked.limit},
+        {"$match": _filter(request.list_query, request.after)},
+        {"$sort": _sort(request.list_query)},
+        {"$limit": request.limit},
     ]
 
 
 def _appended(live: Generation, stages: Stages) -> Stages:
-    """Has another page follow."""
+    """The stages that append another page."""
     return [
         {"$unionWith": {"pipeline": [{"$documents": [{}]}]}},
         {"$unionWith": {"coll": live.orders.name, "pipeline": stages}},
     ]
 
 
-def _filter(listing: ListQuery, after: PagePosition | None) -> Filter:
-    """Terms first by how few orders they leave: the index is searched by the first of them."""
-    terms, all_of = _terms(listing), [_after_position(listing, after)] if after else []
-    which: Filter = {"restaurant": listing.restaurant}
+def _filter(list_query: ListQuery, after: PagePosition | None) -> Filter:
+    """The filter of a page. Terms that leave few orders come first: the index takes the first."""
+    terms, all_of = _terms(list_query), [_after_position(list_query, after)] if after else []
+    which: Filter = {"restaurant": list_query.restaurant}
     if terms:
         which["order.found_by"] = {"$all": terms}
-    if listing.statuses != frozenset(ViewStatus):
-        which["status"] = {"$in": sorted(listing.statuses)}
-    if listing.placed_from or listing.placed_to:
-        bounds = {"$gte": listing.placed_from, "$lt": listing.placed_to}
+    if list_query.statuses != frozenset(ViewStatus):
+        which["status"] = {"$in": sorted(list_query.statuses)}
+    if list_query.placed_from or list_query.placed_to:
+        bounds = {"$gte": list_query.placed_from, "$lt": list_query.placed_to}
         which["order.placed_at"] = {name: at for name, at in bounds.items() if at}
-    if listing.min_total or listing.sort.by_total:
-        which["order.total"] = {"$gte": listing.min_total}
+    if list_query.min_total or list_query.sort.by_total:
+        which["order.total"] = {"$gte": list_query.min_total}
     return {**which, "$and": all_of} if all_of else which
 
 
-def _terms(listing: ListQuery) -> list[str]:
-    terms = [search_terms.of_customer(listing.customer)] if listing.customer else []
-    terms += sorted(listing.words, key=lambda word: (-len(word), word))
-    if listing.table:
-        of_table = search_terms.of_active_table if listing.only_active else search_terms.of_table
-        terms.append(of_table(listing.table))
-    if listing.channel:
-        terms.append(search_terms.of_channel(listing.channel))
-    is_narrow = terms or listing.sort.by_total or listing.statuses != frozenset(ViewStatus)
+def _terms(list_query: ListQuery) -> list[str]:
+    terms = [search_terms.of_customer(list_query.customer)] if list_query.customer else []
+    terms += sorted(list_query.words, key=lambda word: (-len(word), word))
+    if list_query.table:
+        of_table = search_terms.of_active_table if list_query.only_active else search_terms.of_table
+        terms.append(of_table(list_query.table))
+    if list_query.channel:
+        terms.append(search_terms.of_channel(list_query.channel))
+    is_narrow = terms or list_query.sort.by_total or list_query.statuses != frozenset(ViewStatus)
     return terms if is_narrow else [search_terms.ANY_ORDER]
 
 
-def _after_position(listing: ListQuery, after: PagePosition) -> Filter:
-    """What comes after the place. The first bound is for the index, the others are for ties."""
-    beyond, up_to = ("$lt", "$lte") if listing.sort.is_descending else ("$gt", "$gte")
-    key = after.key if listing.sort.by_total else at_milliseconds(after.key)
-    ties = [{_key(listing): {beyond: key}}, {"_id": {beyond: after.order_id}}]
-    return {_key(listing): {up_to: key}, "$or": ties}
+def _after_position(list_query: ListQuery, after: PagePosition) -> Filter:
+    """Orders after this position: the first bound is for the index, the others are for ties."""
+    beyond, up_to = ("$lt", "$lte") if list_query.sort.is_descending else ("$gt", "$gte")
+    key = after.key if list_query.sort.by_total else at_milliseconds(after.key)
+    ties = [{_key(list_query): {beyond: key}}, {"_id": {beyond: after.order_id}}]
+    return {_key(list_query): {up_to: key}, "$or": ties}
 
 
-def _sort(listing: ListQuery) -> dict[str, int]:
-    direction = DESCENDING if listing.sort.is_descending else ASCENDING
-    return {_key(listing): direction, "_id": direction}
+def _sort(list_query: ListQuery) -> dict[str, int]:
+    direction = DESCENDING if list_query.sort.is_descending else ASCENDING
+    return {_key(list_query): direction, "_id": direction}
 
 
-def _key(listing: ListQuery) -> str:
-    return "order.total" if listing.sort.by_total else "order.placed_at"
+def _key(list_query: ListQuery) -> str:
+    return "order.total" if list_query.sort.by_total else "order.placed_at"

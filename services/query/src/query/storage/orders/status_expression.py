@@ -1,9 +1,9 @@
-"""What the store derives from an order and its tickets: `views/orders/status.py` as MongoDB says
-it.
+"""The status of an order as MongoDB derives it: `views/orders/status.py` as an expression.
 
-The store has to, because only it sees both when either is written. A property test holds that
-the two agree. Each update carries the expression and the server parses it each time, so every
-operator counts: counting rounds instead of comparing sets cost a fifth of the write throughput.
+The store has to derive it, because only the store has both the order and its tickets when either
+is written. A property test proves that both agree. Each update carries the expression and the
+server parses it each time, so every operator counts: counting rounds instead of comparing sets cost
+a fifth of the write throughput.
 """
 
 from collections.abc import Iterable
@@ -53,4 +53,4 @@ _STATUS: Expression = {
 }
 
 SET_STATUS_STAGE = RawBSONDocument(bson.encode({"$set": {"status": _STATUS}}))
-"""The stage that follows a join; encoded once, because it goes with each document of a batch."""
+"""The stage after a merge; encoded once, because it goes with each document of a batch."""

@@ -1,4 +1,4 @@
-"""The order views in MongoDB: joined there as `views/orders/view.py` joins them, and read back."""
+"""The order views in MongoDB: merged there as `views/orders/view.py` merges them, and read back."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from query.views.orders.view import OrderView
 
 
 class MongoOrders:
-    """The store `Orders`, in the collection `orders` of each generation."""
+    """The port `Orders`, in the collection `orders` of each generation."""
 
     def __init__(self, generations: Generations) -> None:
         self._generations = generations
@@ -34,8 +34,8 @@ class MongoOrders:
         if not views:
             return
         generations = await self._generations.written()
-        joins = [_merge_update(view) async for view in in_turns(views)]
-        await write_to_all([generation.orders for generation in generations], joins)
+        updates = [_merge_update(view) async for view in in_turns(views)]
+        await write_to_all([generation.orders for generation in generations], updates)
         for generation in generations:
             await mark_for_roll_up(generation, views)
 
@@ -53,20 +53,20 @@ class MongoOrders:
 
 
 def _merge_update(view: OrderView) -> UpdateOne:
-    """The join of a view into its document, as one update.
+    """The update that merges a view into its document.
 
     `$max` compares sub-documents key by key and their version comes first, so the newer one stays;
     data is `$literal`, or a text such as `$5 off` would be read as the name of a field.
     """
-    joined: dict[str, Any] = {
+    merged: dict[str, Any] = {
         "restaurant": {"$literal": view.restaurant},
         "timeline": {"$mergeObjects": ["$timeline", {"$literal": view.timeline}]},
     }
     if view.order:
-        joined["order"] = _newest("order", view.order)
+        merged["order"] = _newest("order", view.order)
     for number, ticket in view.tickets.items():
-        joined[f"tickets.{number}"] = _newest(f"tickets.{number}", ticket)
-    return UpdateOne({"_id": view.order_id}, [{"$set": joined}, SET_STATUS_STAGE], upsert=True)
+        merged[f"tickets.{number}"] = _newest(f"tickets.{number}", ticket)
+    return UpdateOne({"_id": view.order_id}, [{"$set": merged}, SET_STATUS_STAGE], upsert=True)
 
 
 def _newest(path: str, state: AggregateState) -> dict[str, Any]:

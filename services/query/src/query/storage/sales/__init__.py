@@ -1,1 +1,1 @@
-"""Sales in MongoDB, summed up ahead of the question."""
+"""Sales in MongoDB, summed up before anybody asks."""

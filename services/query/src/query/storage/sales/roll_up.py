@@ -2,10 +2,9 @@
 
 Events come twice and in any order, so sums can't be counted up. An hour is summed up from what its
 orders are now, by the pure fold of `views/sales/view.py`, and the sum carries the stamp that the
-hour
-had before its orders were read. Whoever writes after that raises the stamp, so the newest sum has
-the highest, and `$max` keeps it: any number of replicas may sum the same hour up at once. A claim
-spares them that; it is no lock, and one that nobody fulfils runs out.
+hour had before its orders were read. Whoever writes after that raises the stamp, so the newest sum
+has the highest, and `$max` keeps it: any number of replicas may sum the same hour up at once. A
+claim spares them that; it is no lock, and one that nobody fulfils runs out.
 """
 
 import asyncio
@@ -35,15 +34,15 @@ ROLL_UP_SECONDS = Histogram(
 )
 
 POLL_INTERVAL_S = 0.25
-"""Seconds between two looks for what is to be summed up."""
+"""Between two searches for days that are due."""
 PAUSE_MIN_S = 0.5
-"""Seconds at least between two sums of one day: a flood of events is summed up together."""
+"""Between two sums of one day at least: a flood of events is summed up together."""
 REST_FACTOR = 9
-"""How many times as long as it took a sum is rested after: a tenth of the time at most."""
+"""The rest after a sum, by how long it took: summing up takes a tenth of the time at most."""
 CLAIM_TIMEOUT_S = 30.0
-"""Seconds that others leave a day to whoever claimed it; also after a failure."""
+"""For which others leave a day to whoever claimed it, also after a failure."""
 BATCH_ORDERS = 200
-"""Orders that are decoded in one go, which holds everything else in this process up."""
+"""Orders that are decoded in one go, which holds up everything else in this process."""
 
 SALES_FIELDS = {
     "order": {
@@ -61,7 +60,7 @@ SALES_FIELDS = {
     },
     "tickets": 1,
 }
-"""What `Sales` reads of an order."""
+"""The fields of an order that `Sales` uses."""
 
 
 # decision/0009: sales are summed up, not counted up
@@ -72,7 +71,7 @@ class RollUp:
         self._generations = generations
 
     async def run(self, ready: Ready) -> None:
-        """Sum up whatever is due, for ever, a tenth of the time at most."""
+        """Sum up days that are due, for ever, but for a tenth of the time at most."""
         while True:
             took = 0.0
             for generation in await self._generations.written():
@@ -175,7 +174,7 @@ async def _sum_of_hours(generation: Generation, day: Document) -> Sales:
 
 
 def _day_update(stamp: int, sales: Sales, pause: float, claimed: datetime) -> list[dict[str, Any]]:
-    """The day's sum; whether it was written to meanwhile; and when it is summed up again."""
+    """Sets the day's sum, whether it was written to meanwhile, and when it is due again."""
     behind = {"$gt": ["$stamp", "$summary.stamp"]}
     since = {"$max": ["$since", claimed]}
     return [

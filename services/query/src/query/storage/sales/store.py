@@ -27,7 +27,7 @@ FRESHNESS_FIELDS = {"day": 1, "hour": 1, "since": 1}
 
 
 class MongoSales:
-    """The store `Sales`, in the collections `sales_days` and `sales_hours` of each generation."""
+    """The port `Sales`, in the collections `sales_days` and `sales_hours` of each generation."""
 
     def __init__(self, generations: Generations) -> None:
         self._generations = generations
@@ -51,7 +51,7 @@ class MongoSales:
         live, now = self._generations.live, _now()
         wanted = FRESHNESS_FIELDS | FIGURE_FIELDS | (ITEM_FIELDS if items else {})
         hours = live.sales_hours.find(_hours(span), wanted, sort=[("_id", 1)])
-        async with store_call():  # the days first: what they say of freshness is then true
+        async with store_call():  # the days first: the hours are then at least as fresh
             days = await live.sales_days.find(_days(span), FRESHNESS_FIELDS).to_list()
             found = await hours.to_list()
         return SalesSummary(_periods(found), _as_of(days, now))
@@ -72,7 +72,7 @@ async def mark_for_roll_up(generation: Generation, views: Sequence[OrderView]) -
     """Have the hours summed up anew in which these orders were placed.
 
     Call it after the views were merged, and before their events are acknowledged. Repeating it
-    costs a sum, and changes none. Raises what `mongo.write` raises.
+    costs a sum, and changes none. Raises what `client.write` raises.
     """
     since = _now()
     hours = {Hour.of(view.restaurant, view.order) for view in views if view.order}

@@ -23,25 +23,25 @@ UNFINISHED_STATUSES = (TicketStatus.QUEUED, TicketStatus.PREPARING)
 
 @dataclass(frozen=True, slots=True)
 class _QueuedRound:
-    """A round that is not ready, and the order it belongs to."""
+    """A round that is not ready, and the id of its order."""
 
     work: PendingRound
     order_id: str
 
 
 def board_of(
-    orders: Sequence[AggregateState], made: Sequence[Sequence[float]], now: datetime
+    orders: Sequence[AggregateState], prepared: Sequence[Sequence[float]], now: datetime
 ) -> Board:
     """The board of a restaurant.
 
-    `orders` are those on the board, the oldest first, as the store has them; `made` says of the
-    latest rounds what `Sales.made` does; `now` is aware.
+    `orders` are those on the board, the oldest first, as the store has them; `prepared` are the
+    latest rounds as `Sales.preparations` has them; `now` is aware.
     """
     line = sorted(
         (each for order in orders for each in _unfinished(order)),
         key=lambda each: (each.work.ordered_at, each.order_id),
     )
-    positions, estimates = _positions(line), _estimates(line, made, now.timestamp())
+    positions, estimates = _positions(line), _estimates(line, prepared, now.timestamp())
     preparing = [each for each in orders if each["status"] != ViewStatus.READY]
     ready = [each for each in orders if each["status"] == ViewStatus.READY]
     return {
@@ -70,7 +70,7 @@ def _order(document: AggregateState) -> dict[str, Any]:
 
 
 def _unfinished(document: AggregateState) -> Iterable[_QueuedRound]:
-    """Its rounds that the kitchen still has to make; it may not know of one yet."""
+    """The rounds of an order that the kitchen has still to make, whether it has a ticket or not."""
     tickets = document.get("tickets", {})
     for each in document["order"]["rounds"]:
         ticket = tickets.get(str(each["round"]), {"status": TicketStatus.QUEUED})
@@ -85,16 +85,18 @@ def _unfinished(document: AggregateState) -> Iterable[_QueuedRound]:
 
 
 def _positions(line: Sequence[_QueuedRound]) -> dict[str, int]:
-    """Of each order that waits: how many rounds are begun until its last one is, it included."""
+    """By order that waits: the number of rounds to be begun until its last one is, it included."""
     waiting = [each.order_id for each in line if each.work.started_at is None]
     return {order_id: place for place, order_id in enumerate(waiting, start=1)}
 
 
 def _estimates(
-    line: Sequence[_QueuedRound], made: Sequence[Sequence[float]], now: float
+    line: Sequence[_QueuedRound], prepared: Sequence[Sequence[float]], now: float
 ) -> dict[str, datetime]:
-    """Of each order: when the last of its rounds will be ready."""
-    times = ready_times([each.work for each in line], [PreparedRound(*each) for each in made], now)
+    """By order: the time at which the last of its rounds will be ready."""
+    times = ready_times(
+        [each.work for each in line], [PreparedRound(*each) for each in prepared], now
+    )
     last: dict[str, float] = {}
     for each, ready_at in zip(line, times or (), strict=False):
         last[each.order_id] = max(ready_at, last.get(each.order_id, 0.0))
@@ -102,7 +104,7 @@ def _estimates(
 
 
 def _ready_at(document: AggregateState) -> str | None:
-    """When the last of its rounds was ready."""
+    """The time at which the last of its rounds was ready."""
     times = [ticket["ready_at"] for ticket in document.get("tickets", {}).values()]
     return max(filter(None, times), key=epoch_seconds, default=None)
 

@@ -1,4 +1,4 @@
-"""What a list of orders is asked for, and where a page of it ends."""
+"""The query for a list of orders, and the position where a page of it ends."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,18 +20,18 @@ class Sort(StrEnum):
 
     @property
     def is_descending(self) -> bool:
-        """Whether the largest comes first."""
+        """True if the largest comes first."""
         return self.startswith("-")
 
     @property
     def by_total(self) -> bool:
-        """Whether it sorts by what may change while somebody reads page after page."""
+        """True if it sorts by the total, which may change while somebody reads page after page."""
         return self.endswith("total")
 
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """Which orders of a restaurant, and in which order. Times are UTC without a zone."""
+    """Filters and sorting of a restaurant's orders. Times are UTC without a zone."""
 
     restaurant: str
     sort: Sort = Sort.NEWEST
@@ -42,18 +42,18 @@ class ListQuery:
     words: frozenset[str] = frozenset()
     placed_from: datetime | None = None
     placed_to: datetime | None = None
-    """Orders that were placed then are not in the list any more."""
+    """Exclusive."""
     min_total: int = 0
 
     @property
     def only_active(self) -> bool:
-        """Whether no order that is over can be in it."""
+        """True if the list can't have an order that is over."""
         return self.statuses <= ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotTime:
-    """A state of one generation of the store, which can be read again for some minutes."""
+    """The time of a snapshot of one generation, which can be read again for some minutes."""
 
     generation: int
     seconds: int
@@ -62,16 +62,16 @@ class SnapshotTime:
 
 @dataclass(frozen=True, slots=True)
 class PagePosition:
-    """Where a page ended: its last order, and for a list by total when the first page was read."""
+    """The last order of a page, and for a list by total the snapshot of its first page."""
 
     key: int
     """The order's total, or when it was placed in milliseconds since 1970."""
     order_id: str
-    moment: SnapshotTime | None = None
+    snapshot: SnapshotTime | None = None
 
 
 def milliseconds(at: datetime) -> int:
-    """Of a time in UTC without a zone, since 1970."""
+    """The milliseconds since 1970 of a time in UTC without a zone."""
     return (at - EPOCH) // MILLISECOND
 
 

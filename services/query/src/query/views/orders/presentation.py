@@ -1,4 +1,4 @@
-"""Documents of the store as a client gets to see them."""
+"""Order documents of the store as JSON objects for clients."""
 
 from datetime import datetime
 from typing import Any
@@ -18,11 +18,11 @@ PUBLIC_ORDER_FIELDS = (
     "placed_at",
     "total",
 )
-"""What a client sees of the order's own state as it is."""
+"""Fields of the order's state that clients get as they are."""
 
 
 def is_known(document: Document) -> bool:
-    """Whether there is an order to show: a ticket may come before it."""
+    """True once the order itself has come: a ticket may come before it."""
     return "order" in document
 
 
@@ -32,12 +32,12 @@ def version_of(document: Document) -> int:
 
 
 def present_order(document: Document) -> dict[str, Any]:
-    """The order view of an order that is known."""
+    """The order view, with its timeline; the order must be known."""
     return {**present_listed_order(document), "timeline": present_timeline(document)}
 
 
 def present_listed_order(document: Document) -> dict[str, Any]:
-    """The same without its timeline, as lists have it."""
+    """The order view without its timeline, for lists."""
     order, tickets = document["order"], document.get("tickets", {})
     return {
         "order_id": document["_id"],

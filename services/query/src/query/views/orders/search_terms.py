@@ -1,4 +1,4 @@
-"""What an order is found by: the terms of each order, which one index of the store holds."""
+"""Search terms: the texts by which an order is found, held by one index of the store."""
 
 import re
 import unicodedata
@@ -13,14 +13,14 @@ ANY_ORDER = "order:"
 """The term of every order."""
 
 TERM_LENGTH_MAX = 100
-"""Characters of a text that count: what is longer is found by its beginning."""
+"""Characters of a text: a longer one is found by its beginning."""
 
 WORD = re.compile(r"[^\W_]+")
 
 
 # decision/0021: what an order is found by is kept as terms in one index
 def terms_of(order: Order) -> list[str]:
-    """Everything that the order is found by, in a fixed order."""
+    """All terms of an order, sorted."""
     terms = {ANY_ORDER, of_channel(order.channel), of_number(order.business_day, order.number)}
     if order.table is not None:
         terms |= {of_table(order.table)}
@@ -68,7 +68,7 @@ def folded(text: str) -> str:
 
 
 def _texts(order: Order) -> list[str]:
-    """What a text search looks at: the customer, the items and the notes on them."""
+    """The texts whose words are terms: the customer, the items and the notes on them."""
     lines = [line for each in order.rounds for line in each.lines]
     texts = [order.customer, *(line.name for line in lines), *(line.note for line in lines)]
     return [text for text in texts if text]

@@ -1,4 +1,4 @@
-"""What is derived: how far an order is, from its own state and its tickets' together."""
+"""The status of an order view, derived from the order's own state and its tickets."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,7 +10,7 @@ from query.views.merge import AggregateState
 
 
 class ViewStatus(StrEnum):
-    """How far an order is, for those who ask about it."""
+    """The status of an order as clients see it."""
 
     PLACED = "placed"
     PREPARING = "preparing"
@@ -23,7 +23,7 @@ class ViewStatus(StrEnum):
 
 OVER = frozenset({ViewStatus.CLOSED, ViewStatus.CANCELLED})
 ACTIVE = frozenset(ViewStatus) - OVER
-"""Of orders to which anything may still happen."""
+"""Statuses of orders to which something may still happen."""
 
 ALL_SERVED = frozenset({TicketStatus.SERVED})
 ALL_READY = ALL_SERVED | {TicketStatus.READY}
@@ -31,12 +31,12 @@ NONE_BEGUN = ALL_SERVED | {TicketStatus.QUEUED, TicketStatus.VOIDED}
 
 
 def is_active(order: Order) -> bool:
-    """Whether anything may still happen to the order."""
+    """True if anything may still happen to the order."""
     return order.status in (OrderStatus.OPEN, OrderStatus.CANCELLING)
 
 
 def rounds_as(status: TicketStatus, order: Order, *, voided: bool) -> dict[str, Any]:
-    """Its rounds that are voided, or those that are not, as if their tickets had this status."""
+    """The order's voided rounds, or the others, as if each had a ticket of this status."""
     return {
         str(each.round): {"status": str(status)} for each in order.rounds if each.voided is voided
     }

@@ -8,7 +8,7 @@ gives the same view whatever came twice, late or in another order.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, assert_never
 
 from comanda_contracts import (
     CancellationRefused,
@@ -31,7 +31,7 @@ LEFT_OUT_FIELDS = {"order_id", "restaurant", "cancellation"}
 """Fields of an order that its state in the view leaves out."""
 
 EVENTS_WITH_REASON = (CancellationRefused, ItemsCancelled, OrderCancelled)
-"""Events that say why."""
+"""Events that have a reason."""
 
 TICKET_FIELDS = {"status", "started_at", "ready_at", "served_at"}
 """Fields of a ticket that its state in the view has, beside its version."""
@@ -39,12 +39,12 @@ TICKET_FIELDS = {"status", "started_at", "ready_at", "served_at"}
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """What is known of one order: its newest state, its tickets' and all that happened."""
+    """One order: its newest state, the newest states of its tickets, and its timeline."""
 
     order_id: str
     restaurant: str
     order: AggregateState | None = None
-    """None while only tickets of the order were heard of."""
+    """None while only tickets of the order have come."""
     tickets: Mapping[str, AggregateState] = field(default_factory=dict)
     """By the number of the round."""
     timeline: Mapping[str, dict[str, Any]] = field(default_factory=dict)
@@ -56,7 +56,13 @@ def view_of(event: OrderEvent | TicketEvent) -> OrderView:
 
     Raises OverflowError if the order was placed at a time that UTC can't express.
     """
-    return view_of_order(event) if isinstance(event, OrderEvent) else view_of_ticket(event)
+    match event:
+        case OrderEvent():
+            return view_of_order(event)
+        case TicketEvent():
+            return view_of_ticket(event)
+        case _:
+            assert_never(event)
 
 
 def view_of_order(event: OrderEvent) -> OrderView:
@@ -84,7 +90,7 @@ def view_of_ticket(event: TicketEvent) -> OrderView:
 
 
 def merge(one: OrderView, other: OrderView) -> OrderView:
-    """All that two views of one order know: commutative, associative and idempotent."""
+    """The union of two views of one order: commutative, associative and idempotent."""
     return OrderView(
         one.order_id,
         one.restaurant,
@@ -155,7 +161,7 @@ def _entry(
 
 
 def _reason(event: OrderEvent | TicketEvent) -> str | None:
-    """Why it was done, of events that say so."""
+    """The reason of an event that has one."""
     if isinstance(event, CancellationRequested) and event.order.cancellation:
         return event.order.cancellation.reason
     return event.reason if isinstance(event, EVENTS_WITH_REASON) else None

@@ -1,1 +1,1 @@
-"""What was sold."""
+"""Sales: sums of orders, and their reports."""

@@ -13,30 +13,30 @@ from datetime import datetime
 from typing import Any
 
 Histogram = MutableMapping[str, int]
-"""How many waited so long, by the number of the bucket: text, as the store wants its keys."""
+"""Counts by the number of the bucket, which is text because the store wants its keys so."""
 
 RELATIVE_ERROR = 0.01
-"""Of a quantile, as a share of it; what is below a millisecond is one."""
+"""Of a quantile; a time below a millisecond counts as one."""
 PERCENTILES = (50, 90, 95, 99)
 
 _GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 _LOG_GAMMA = math.log(_GAMMA)
 
 
-def count(histogram: Histogram, waited: float) -> None:
-    """Count one who waited so many seconds; clocks may disagree, so that it is less than none."""
-    bucket = str(math.ceil(math.log(max(waited * 1000, 1.0)) / _LOG_GAMMA))
+def count(histogram: Histogram, waited_s: float) -> None:
+    """Count one who waited; negative seconds (clocks may disagree) count as a millisecond."""
+    bucket = str(math.ceil(math.log(max(waited_s * 1000, 1.0)) / _LOG_GAMMA))
     histogram[bucket] = histogram.get(bucket, 0) + 1
 
 
 def add(histogram: Histogram, other: Mapping[str, int]) -> None:
-    """Count everybody whom the other histogram counts."""
+    """Add the counts of the other histogram to the first."""
     for bucket, number in other.items():
         histogram[bucket] = histogram.get(bucket, 0) + number
 
 
 def quantile(histogram: Mapping[str, int], share: float) -> float | None:
-    """The seconds that this share did not wait longer than; None if nobody waited.
+    """The seconds within which this share had waited; None if nobody waited.
 
     It is within `RELATIVE_ERROR` of the value whose rank is 1 + ⌊share * (n - 1)⌋.
     """
@@ -49,17 +49,17 @@ def quantile(histogram: Mapping[str, int], share: float) -> float | None:
 
 
 def summary(histogram: Mapping[str, int]) -> dict[str, Any]:
-    """How many waited, and the percentiles in seconds, to the millisecond."""
+    """The count, and the percentiles in seconds, to the millisecond."""
     quantiles = {f"p{percent}": quantile(histogram, percent / 100) for percent in PERCENTILES}
     rounded = {name: value and round(value, 3) for name, value in quantiles.items()}
     return {"count": sum(histogram.values()), **rounded}
 
 
 def epoch_seconds(text: str) -> float:
-    """A time that a ticket has, in seconds since the epoch."""
+    """A time as a ticket has it, in seconds since the epoch."""
     return datetime.fromisoformat(text).timestamp()
 
 
 def _middle(bucket: int) -> float:
-    """In seconds: as far from both ends of the bucket, as a share of them."""
+    """The seconds with the same relative distance from both ends of the bucket."""
     return float(2 * _GAMMA**bucket / (_GAMMA + 1)) / 1000

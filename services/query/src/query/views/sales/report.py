@@ -1,11 +1,11 @@
-"""Sales as a client gets to see them: the totals of a span, and its groups."""
+"""Sales reports: the totals of a span, and its groups."""
 
 # decision/0013: an item's category is the menu's of today
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
 
 from query.views.sales import histogram
 from query.views.sales.view import Figures, Period, Sales, SalesSummary, item_of
@@ -14,7 +14,7 @@ ReportPart = dict[str, Any]
 
 
 class By(StrEnum):
-    """What sales are grouped by."""
+    """The grouping of a sales report."""
 
     DAY = "day"
     HOUR = "hour"
@@ -24,18 +24,18 @@ class By(StrEnum):
 
     @property
     def needs_items(self) -> bool:
-        """Whether it has to be known what was sold of each item."""
+        """True if it needs the sales of each item."""
         return self in (By.ITEM, By.CATEGORY)
 
 
-def sales_report(kept: SalesSummary, by: By | None, categories: Mapping[str, str]) -> ReportPart:
-    """The totals and the groups; `categories` are those of the skus that ever were on the menu."""
-    total = _sum(kept.periods)
+def sales_report(summary: SalesSummary, by: By | None, categories: Mapping[str, str]) -> ReportPart:
+    """The totals and the groups; `categories` has each sku that ever was on the menu."""
+    total = _sum(summary.periods)
     return {
         "currency": total.currency,
-        "as_of": kept.as_of,
+        "as_of": summary.as_of,
         "totals": _figures(total.total),
-        "groups": _groups(kept.periods, total, by, categories),
+        "groups": _groups(summary.periods, total, by, categories),
     }
 
 
@@ -61,6 +61,8 @@ def _groups(
             return _categories(total, categories)
         case None:
             return []
+        case _:
+            assert_never(by)
 
 
 def _days(periods: list[Period]) -> list[ReportPart]:

@@ -13,22 +13,19 @@ from typing import Any, Self
 
 from comanda_contracts import OrderStatus, TicketStatus
 
-from query.views.merge import AggregateState
+from query.views.merge import AggregateState, Document
 from query.views.sales import histogram
 from query.views.sales.histogram import Histogram, epoch_seconds
 
-Document = dict[str, Any]
-"""An order view as `views/orders/view.document` gives it, or sales as the store holds them."""
-
 PREPARATION_SAMPLES_MAX = 60
-"""The latest rounds of which it is kept how long they were prepared."""
+"""The latest rounds whose preparation times are kept."""
 
 WAS_READY = frozenset({TicketStatus.READY, TicketStatus.SERVED})
 
 
 @dataclass(slots=True)
 class Figures:
-    """How much was sold, and how long guests waited for a round to be ready and to be served."""
+    """Revenue and orders, and how long guests waited for rounds to be ready and to be served."""
 
     revenue: int = 0
     """In minor units of the currency."""
@@ -45,11 +42,11 @@ class Figures:
 
 @dataclass(slots=True)
 class Sold:
-    """How much of one item was sold, in how many orders."""
+    """The sales of one item."""
 
     sku: str
     last: tuple[datetime, str]
-    """When it was last ordered, and what it was called then."""
+    """The time at which it was last ordered, and its name then."""
     quantity: int = 0
     revenue: int = 0
     orders: int = 0
@@ -63,14 +60,14 @@ class Sold:
 
 @dataclass(slots=True)
 class Sales:
-    """What was sold in some time. Sums are the same in whatever order they are made."""
+    """The sales of some time. Sums are the same in whatever order they are made."""
 
     currency: str | None = None
     channels: dict[str, Figures] = field(default_factory=dict)
     items: dict[str, Sold] = field(default_factory=dict)
-    made: list[list[float]] = field(default_factory=list)
-    """Of the latest rounds: when each was ready, how many seconds its preparation took, and how
-    many it had waited before."""
+    preparations: list[list[float]] = field(default_factory=list)
+    """By round, of the latest: when it was ready (in seconds since the epoch), the seconds that its
+    preparation took, and the seconds that it was queued before. Stored as `made`."""
 
     @classmethod
     def of(cls, orders: Iterable[Document]) -> Self:
@@ -91,12 +88,12 @@ class Sales:
         )
 
     def document(self) -> Document:
-        """As the store holds it: the items by revenue, the best first."""
+        """The sales as the store holds them: the items by revenue, the best first."""
         return {
             "currency": self.currency,
             "channels": {name: asdict(self.channels[name]) for name in sorted(self.channels)},
             "items": [item_of(each) for each in self.ranked],
-            "made": heapq.nlargest(PREPARATION_SAMPLES_MAX, self.made),
+            "made": heapq.nlargest(PREPARATION_SAMPLES_MAX, self.preparations),
         }
 
     @property
@@ -113,7 +110,7 @@ class Sales:
         return total
 
     def add(self, other: "Sales") -> None:
-        """Count what was sold in another time, too."""
+        """Add the sales of another time."""
         self.currency = self.currency or other.currency
         for name, figures in other.channels.items():
             self.channels.setdefault(name, Figures()).add(figures)
@@ -122,10 +119,10 @@ class Sales:
                 self.items[sku].add(sold)
             else:
                 self.items[sku] = replace(sold)
-        self.made = self.made + other.made
+        self.preparations = self.preparations + other.preparations
 
     def add_order(self, document: Document) -> None:
-        """Count one order that is known, if it counts."""
+        """Add one known order, unless it was cancelled or all of its rounds were voided."""
         order, tickets = document["order"], document.get("tickets", {})
         rounds = [each for each in order["rounds"] if not each["voided"]]
         if order["status"] == OrderStatus.CANCELLED or not rounds:
@@ -157,13 +154,13 @@ class Sales:
         histogram.count(figures.ready, ready - ordered)
         if ticket["started_at"]:
             started = epoch_seconds(ticket["started_at"])
-            self.made.append([ready, ready - started, started - ordered])
+            self.preparations.append([ready, ready - started, started - ordered])
         if ticket["served_at"]:
             histogram.count(figures.served, epoch_seconds(ticket["served_at"]) - ordered)
 
 
 def item_of(sold: Sold) -> Document:
-    """An item as the store holds it and as it is shown."""
+    """An item as the store holds it and as reports have it."""
     last, name = sold.last
     return {
         "sku": sold.sku,
@@ -218,8 +215,8 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class SalesSummary:
-    """What is kept ready of a span, the oldest first."""
+    """The sales of a span by periods, the oldest first."""
 
     periods: list[Period]
     as_of: datetime
-    """Whatever was projected before this moment is counted."""
+    """Whatever was projected before this time is counted."""
