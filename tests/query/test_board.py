@@ -82,6 +82,15 @@ def test_estimates_follow_from_what_stands_before_and_how_long_it_usually_takes(
     assert estimates == [after(640), after(700)]
 
 
+def test_estimates_are_to_the_millisecond() -> None:
+    prepared = [[after(61 * number).timestamp(), 60.1236, 0.0] for number in range(10)]
+    order = numbered(1)
+
+    board = board_of([stored(placed(order), started(order, 580))], prepared, NOW)
+
+    assert board["preparing"][0]["estimated_ready_at"] == after(640.124)
+
+
 def test_an_order_is_estimated_to_be_ready_with_its_last_round() -> None:
     order = numbered(1, rounds=(a_round(1), a_round(2, ordered_at=after(2))))
 

@@ -2,6 +2,9 @@
 
 import heapq
 import random
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
 from statistics import fmean
 
 import pytest
@@ -82,6 +85,61 @@ def test_what_a_cook_does_between_two_rounds_takes_time_too() -> None:
     ]
 
     assert seconds([waiting(), waiting()], prepared) == [pytest.approx(100), pytest.approx(220)]
+
+
+def one_cook(pauses: Sequence[float], *, queued_s: float = 1000.0) -> list[PreparedRound]:
+    """Rounds of 100 s, the last just ready, with these pauses between one and the next."""
+    starts = list(accumulate((100 + pause for pause in pauses), initial=0.0))
+    shift = NOW - 100 - starts[-1]
+    return [PreparedRound(shift + start + 100, 100, queued_s) for start in starts]
+
+
+def second_wait(prepared: list[PreparedRound]) -> float:
+    """The estimate for the second of two rounds that wait: 200 s, and what a cook does between."""
+    return seconds([waiting(), waiting()], prepared)[1]
+
+
+@pytest.mark.parametrize(("pauses", "wait"), [(5, 200), (6, 220)], ids=["too few", "enough"])
+def test_a_pause_is_believed_once_enough_rounds_followed_on_each_other(
+    pauses: int, wait: float
+) -> None:
+    """The oldest round's start tells nothing: whatever came before it is not known."""
+    assert second_wait(one_cook([20] * pauses)) == pytest.approx(wait)
+
+
+def test_a_round_that_began_just_as_the_oldest_was_ready_counts() -> None:
+    assert second_wait(one_cook([0, *[20] * 5])) == pytest.approx(220)
+
+
+@pytest.mark.parametrize(("queued_s", "wait"), [(119, 200), (120, 220)])
+def test_only_a_round_that_waited_when_the_one_before_was_begun_tells_of_a_pause(
+    queued_s: float, wait: float
+) -> None:
+    assert second_wait(one_cook([20] * 6, queued_s=queued_s)) == pytest.approx(wait)
+
+
+@pytest.mark.parametrize(("pauses", "wait"), [(2, 200), (3, 230)])
+def test_pauses_are_believed_if_they_are_more_than_chance(pauses: int, wait: float) -> None:
+    """Of eight gaps two or three with a pause: 1.5 and 2.05 standard errors of their mean."""
+    prepared = one_cook([0, *[80] * pauses, *[0] * (8 - pauses)])
+
+    assert second_wait(prepared) == pytest.approx(wait)
+
+
+def test_a_round_that_was_just_begun_tells_of_the_pause_before_it() -> None:
+    prepared = [replace(each, ready_at=each.ready_at - 10) for each in one_cook([20] * 5)]
+    line = [PendingRound(NOW - 1000, NOW + 10), waiting(), waiting()]
+
+    assert seconds(line, prepared)[1:] == [pytest.approx(each) for each in (220, 340)]
+
+
+def test_two_cooks_each_pause_as_long() -> None:
+    one = one_cook([20] * 6)
+    prepared = [*one, *(replace(each, ready_at=each.ready_at - 60) for each in one)]
+
+    times = seconds([waiting()] * 3, prepared)
+
+    assert times == [pytest.approx(each) for each in (100, 100, 220)]
 
 
 def test_rounds_that_follow_on_each_other_take_one_place() -> None:

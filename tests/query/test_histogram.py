@@ -39,6 +39,19 @@ def test_histograms_of_two_times_add_up_to_that_of_both(
     assert added == histogram(*some, *others)
 
 
+def test_percentiles_are_those_of_their_names_to_the_millisecond() -> None:
+    waits = [1.1**number for number in range(101)]
+
+    shown = histograms.summary(histogram(*waits))
+
+    assert shown.pop("count") == 101
+    assert shown == {
+        f"p{percent}": pytest.approx(waits[percent], rel=RELATIVE_ERROR)
+        for percent in (50, 90, 95, 99)
+    }
+    assert all(each == round(each, 3) != round(each, 2) for each in shown.values())
+
+
 def test_nobody_who_waited_has_no_percentile() -> None:
     assert histograms.summary({}) == {
         "count": 0,

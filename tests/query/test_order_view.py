@@ -1,12 +1,29 @@
 """The fold of an order and its tickets: the same whatever came twice, late or out of order."""
 
 import functools
+from datetime import datetime, timedelta, timezone
+from typing import cast
 
 import pytest
-from comanda_contracts import ItemsAdded, Order, OrderEvent, OrderStatus, TicketEvent, TicketStatus
+from comanda_contracts import (
+    CancellationRequested,
+    ItemsAdded,
+    MenuEvent,
+    Order,
+    OrderEvent,
+    OrderStatus,
+    RestaurantEvent,
+    TicketEvent,
+    TicketStatus,
+)
+from comanda_contracts.envelope import Event
+from comanda_contracts.examples import EXAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
+from query.views import menu
 from query.views.orders.presentation import is_known, present_order
+from query.views.orders.status import ACTIVE, ViewStatus, is_active
+from query.views.orders.tables import STATUSES_BY_URGENCY
 from query.views.orders.view import OrderView, document, merge, view_of
 
 from tests.query.builders import a_round, after, an_order, closed, its_ticket, news_of, placed
@@ -81,6 +98,7 @@ def test_a_view_tells_of_every_event_once(history: History) -> None:
         ([SERVED, READY], "ready"),
         ([SERVED, QUEUED], "placed"),
         ([SERVED, None], "placed"),
+        ([SERVED, QUEUED, VOIDED], "placed"),
         ([SERVED, PREPARING], "preparing"),
         ([SERVED, SERVED], "served"),
     ],
@@ -116,6 +134,70 @@ def test_what_ordering_decided_wins(status: OrderStatus, kitchen: TicketStatus) 
     view = fold(placed(order), news_of(its_ticket(order, status=kitchen)))
 
     assert document(view)["status"] == status
+
+
+@pytest.mark.parametrize("status", OrderStatus)
+def test_an_order_is_active_until_it_is_closed_or_cancelled(status: OrderStatus) -> None:
+    is_over = status in (OrderStatus.CLOSED, OrderStatus.CANCELLED)
+
+    assert is_active(an_order(status=status)) is not is_over
+    if status is not OrderStatus.OPEN:  # then the view has the same status
+        assert (ViewStatus(status) in ACTIVE) is not is_over
+
+
+def test_every_active_status_has_its_urgency() -> None:
+    assert set(STATUSES_BY_URGENCY) == ACTIVE
+
+
+@pytest.mark.parametrize("event", [each for each in EXAMPLES if isinstance(each, OrderEvent)])
+def test_an_entry_of_the_timeline_has_the_reason_that_its_event_has(event: OrderEvent) -> None:
+    [entry] = view_of(event).timeline.values()
+
+    reason = getattr(event, "reason", None)
+    if isinstance(event, CancellationRequested) and event.order.cancellation:
+        reason = event.order.cancellation.reason
+        assert reason
+    assert entry["reason"] == reason
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: type(event).__name__)
+def test_every_event_has_the_view_of_its_kind(event: Event) -> None:
+    match event:
+        case OrderEvent():
+            assert view_of(event).order
+        case TicketEvent():
+            assert view_of(event).tickets
+        case MenuEvent():
+            assert menu.view_of(event).key == f"{event.item.restaurant}/{event.item.sku}"
+        case RestaurantEvent():
+            assert menu.view_of(event).key == event.restaurant.restaurant
+        case _:
+            raise AssertionError(event)
+
+
+def test_an_event_of_no_kind_has_no_view() -> None:
+    [menu_event, *_] = (each for each in EXAMPLES if isinstance(each, MenuEvent))
+
+    with pytest.raises(AssertionError):
+        view_of(cast("OrderEvent", menu_event))
+    with pytest.raises(AssertionError):
+        menu.view_of(cast("MenuEvent", placed(an_order())))
+
+
+@pytest.mark.parametrize(
+    ("microsecond", "stored"),
+    [(0, 0), (999, 0), (1_000, 1_000), (1_999, 1_000), (999_999, 999_000)],
+)
+def test_an_order_is_placed_in_utc_to_the_millisecond_as_the_store_has_times(
+    microsecond: int, stored: int
+) -> None:
+    in_rome = datetime(2026, 11, 23, 0, 30, 15, microsecond, timezone(timedelta(hours=1)))
+
+    view = fold(placed(an_order(placed_at=in_rome)))
+
+    assert view.order is not None
+    at = datetime(2026, 11, 22, 23, 30, 15, stored)  # noqa: DTZ001 - without a zone
+    assert view.order["placed_at"] == at
 
 
 def test_a_ticket_ahead_of_its_order_is_stored_and_not_shown() -> None:

@@ -1,7 +1,8 @@
 """Sales as a pure sum of orders: what counts, and where."""
 
 import functools
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
 import pytest
 from comanda_contracts import Line, Order, OrderEvent, OrderStatus, TicketEvent, TicketStatus
@@ -9,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from query.views.merge import Document
 from query.views.orders.view import document, merge, view_of
-from query.views.sales.view import Sales
+from query.views.sales.histogram import RELATIVE_ERROR, quantile
+from query.views.sales.report import By, sales_report
+from query.views.sales.view import Hour, Period, Sales, SalesSummary
 
 from tests.query.builders import a_round, after, an_order, its_ticket, news_of, placed
 from tests.query.histories import histories
@@ -122,6 +125,55 @@ def test_each_round_waits_from_when_it_was_ordered() -> None:
 
     assert list(sales.total.ready.values()) == [2]
     assert sales.preparations == [[after(660).timestamp(), 30.0, 30.0]]
+
+
+def test_a_round_has_waited_from_its_order_until_it_was_ready_and_until_it_was_served() -> None:
+    order = an_order(rounds=(a_round(1, ordered_at=after(30)),))
+    times = {"started_at": after(60), "ready_at": after(90), "served_at": after(130)}
+    ticket = its_ticket(order, status=TicketStatus.SERVED, **times)
+
+    total = Sales.of([stored(placed(order), news_of(ticket))]).total
+
+    assert quantile(total.ready, 0.5) == pytest.approx(60, rel=RELATIVE_ERROR)
+    assert quantile(total.served, 0.5) == pytest.approx(100, rel=RELATIVE_ERROR)
+
+
+def test_an_hour_begins_at_its_full_hour() -> None:
+    at = datetime(2026, 11, 23, 18, 59, 59, 999_000)  # noqa: DTZ001 - as the store has times
+
+    hour = Hour.of("la-piazza", {"placed_at": at, "business_day": "2026-11-23"})
+
+    assert hour == Hour("la-piazza", "2026-11-23", datetime(2026, 11, 23, 18))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("by", "keys"),
+    [
+        (None, []),
+        (By.DAY, ["2026-11-23"]),
+        (By.HOUR, ["2026-11-23"]),
+        (By.ITEM, ["Tea"]),
+        (By.CATEGORY, ["Drinks"]),
+        (By.CHANNEL, ["takeaway"]),
+    ],
+)
+def test_a_report_has_the_groups_that_it_was_asked_for(by: By | None, keys: list[str]) -> None:
+    sales = Sales.of([sold(("tea", "Tea", 300, 2))])
+    period = Period("2026-11-23", None, sales)
+
+    report = sales_report(SalesSummary([period], after(60)), by, {"tea": "Drinks"})
+
+    name = {By.HOUR: "day", By.ITEM: "name"}.get(by, by) if by else ""
+    assert [each[name] for each in report["groups"]] == keys
+    assert [each["revenue"] for each in report["groups"]] == [600] * len(keys)
+
+
+def test_every_grouping_is_tested_above_and_no_other_one_passes_for_one() -> None:
+    summary = SalesSummary([], after(60))
+
+    assert set(By) == {By.DAY, By.HOUR, By.ITEM, By.CATEGORY, By.CHANNEL}
+    with pytest.raises(AssertionError):
+        sales_report(summary, cast("By", "week"), {})
 
 
 def test_a_cancelled_round_waits_for_nothing() -> None:
