@@ -19,6 +19,7 @@ class TakeVerdict:
     verdict: KitchenVerdict
 
 
+# decision/0006: a verdict of the kitchen is a fact, not a reply
 async def take_verdict(command: TakeVerdict, *, transaction: Transaction, at: datetime) -> Order:
     """Note the verdict; end a cancellation that waited for it; close an order that is over by it.
 

@@ -27,6 +27,7 @@ ORDERS_PER_LETTER = 999
 """Orders of a business day whose numbers begin with the same letter."""
 
 
+# decision/0005: what ordering hears from the kitchen makes no version
 class KitchenVerdict(StrEnum):
     """The kitchen's latest word on a round; a round without a verdict is still queued, or new.
 

@@ -70,6 +70,7 @@ async def _revision(connection: AsyncConnection) -> str | None:
     return (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
 
 
+# decision/0015: a Job migrates, and readiness waits for it
 def _revisions_before_the_newest() -> set[str | None]:
     """Those that this program can't work on.
 

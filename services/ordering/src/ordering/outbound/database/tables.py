@@ -47,6 +47,7 @@ class MenuItemRow(SQLModel, table=True):
     version: int
 
 
+# decision/0004: an order is one row, its rounds in a JSON column
 class OrderRow(SQLModel, table=True):
     """An order; `rounds` and `cancellation` as in the published one, `total` in minor units."""
 

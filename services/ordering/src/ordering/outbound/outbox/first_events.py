@@ -9,6 +9,7 @@ MAX_EVENTS = 1000
 """Events that are kept here: with more, the relay is behind, and takes them from the outbox."""
 
 
+# decision/0028: a first event needs no look at the outbox
 class FirstEvents:
     """The aggregates' first events, for the relay to publish without a look into the outbox.
 

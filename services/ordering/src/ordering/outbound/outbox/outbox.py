@@ -126,6 +126,7 @@ class CommittedEvent(NamedTuple):
     body: bytes
 
 
+# decision/0002: state and event are committed in one transaction
 async def insert_events(
     connection: AsyncConnection, rows: Sequence[NewRow]
 ) -> list[CommittedEvent]:

@@ -38,6 +38,7 @@ COUNT_RELAYS = (
 )
 
 
+# decision/0002: state and event are committed in one transaction
 class Partitions:
     """The partitions that one relay holds, for as long as its connection lives.
 

@@ -63,6 +63,7 @@ def _by_stream(rows: Sequence[Any]) -> list[list[Any]]:
     return list(streams.values())
 
 
+# decision/0027: a backlog is published in atomic batches
 async def _store_batch(client: Client, rows: Sequence[Any]) -> PubAck | None:
     """Have all the rows stored or none; returns the last one's acknowledgement, or None."""
     batch_id = uuid4().hex

@@ -47,6 +47,7 @@ class NotAcknowledged(Exception):
     """Some events could not be published now; they stay in the outbox."""
 
 
+# decision/0002: state and event are committed in one transaction
 class Relay:
     """Publishes the outbox. Any number of replicas may run; they share the partitions.
 

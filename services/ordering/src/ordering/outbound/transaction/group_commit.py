@@ -47,6 +47,7 @@ class _PendingCommand:
     request: KeyedRequest | None = None
 
 
+# decision/0029: a lone command waits for nobody; a busy service takes its time
 class GroupCommit:
     """Runs commands, several to a transaction.
 
