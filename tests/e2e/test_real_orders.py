@@ -56,7 +56,7 @@ def count() -> int:
 @pytest.fixture(scope="module")
 def commands() -> Iterator[Commands]:
     with temporary_folder() as folder, Stack(folder) as stack:
-        SystemUrls.of(stack).write_down(folder)
+        SystemUrls.of(stack).save(folder)
         yield Commands(stack)
 
 

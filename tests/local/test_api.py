@@ -9,7 +9,7 @@ import httpx
 import pytest
 from comanda_contracts import Channel, Ticket, TicketStatus
 from comanda_local import api
-from comanda_local.api import Addresses, Api, Refusal
+from comanda_local.api import Addresses, Api, RefusedRequest
 
 AT = Addresses("http://ordering", "http://serving", "http://query")
 TICKET = Ticket(
@@ -29,7 +29,7 @@ Service = Callable[..., Api]
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "PAUSE", 0)
+    monkeypatch.setattr(api, "RETRY_PAUSE_S", 0)
 
 
 class Wire:
@@ -77,7 +77,7 @@ async def test_reading_is_given_up_after_a_few_tries(over: Service) -> None:
     with pytest.raises(httpx.ConnectError):
         await over(wire).queue("la-piazza")
 
-    assert len(wire.requests) == api.TRIES
+    assert len(wire.requests) == api.ATTEMPTS_MAX
 
 
 async def test_an_order_is_never_sent_twice(over: Service) -> None:
@@ -101,7 +101,7 @@ async def test_a_move_that_was_done_by_a_try_whose_answer_got_lost_is_done(over:
 async def test_a_move_that_was_not_done_is_a_refusal(over: Service, shown: str) -> None:
     wire = Wire(refused(409, detail="not now", ticket={"status": shown}))
 
-    with pytest.raises(Refusal, match="409 not now"):
+    with pytest.raises(RefusedRequest, match="409 not now"):
         await over(wire).move(TICKET, "ready")
 
 
@@ -110,5 +110,5 @@ async def test_an_order_that_query_does_not_know_is_none(over: Service) -> None:
 
 
 async def test_a_refusal_without_a_problem_is_put_into_words_too(over: Service) -> None:
-    with pytest.raises(Refusal, match="PUT /v1/restaurants/la-piazza: 502 Bad Gateway"):
+    with pytest.raises(RefusedRequest, match="PUT /v1/restaurants/la-piazza: 502 Bad Gateway"):
         await over(Wire(httpx.Response(502))).set_restaurant("la-piazza")

@@ -146,7 +146,7 @@ def test_equal_sides_have_no_difference() -> None:
 def test_a_wrong_field_of_the_view_is_found(field: str, wrong: object) -> None:
     found = compare(ID, an_order(), {1: a_ticket()}, a_view(**{field: wrong}))
 
-    assert [difference.what for difference in found] == [field]
+    assert [difference.path for difference in found] == [field]
 
 
 PLANTED: list[tuple[str, Callable[[Json], object]]] = [
@@ -176,7 +176,7 @@ def test_a_wrong_detail_of_the_view_is_found(what: str, plant: Callable[[Json], 
 
     found = compare(ID, an_order(), {1: a_ticket()}, view)
 
-    assert [difference.what for difference in found] == [what]
+    assert [difference.path for difference in found] == [what]
 
 
 def test_a_line_that_the_view_lost_is_found() -> None:
@@ -185,14 +185,14 @@ def test_a_line_that_the_view_lost_is_found() -> None:
 
     found = compare(ID, an_order(), {1: a_ticket()}, view)
 
-    assert {difference.what for difference in found} >= {"rounds.1.lines.1.sku"}
+    assert {difference.path for difference in found} >= {"rounds.1.lines.1.sku"}
     assert all(difference.shown == "nothing" for difference in found)
 
 
 def test_a_round_that_the_view_lost_is_found() -> None:
     found = compare(ID, an_order(), {1: a_ticket()}, a_view(rounds=[]))
 
-    assert "rounds.1.total" in {difference.what for difference in found}
+    assert "rounds.1.total" in {difference.path for difference in found}
 
 
 def test_a_ticket_that_the_view_never_heard_of_is_found() -> None:
@@ -201,19 +201,19 @@ def test_a_ticket_that_the_view_never_heard_of_is_found() -> None:
 
     found = compare(ID, an_order(), {1: a_ticket()}, view)
 
-    assert "rounds.1.ticket.status" in {difference.what for difference in found}
+    assert "rounds.1.ticket.status" in {difference.path for difference in found}
 
 
 def test_an_order_that_the_read_side_lacks_is_found() -> None:
     [found] = compare(ID, an_order(), {1: a_ticket()}, None)
 
-    assert (found.what, found.written, found.shown) == ("order", "A-001", "nothing")
+    assert (found.path, found.written, found.shown) == ("order", "A-001", "nothing")
 
 
 def test_an_order_that_only_the_read_side_has_is_found() -> None:
     [found] = compare(ID, None, {}, a_view())
 
-    assert (found.what, found.written, found.shown) == ("order", "nothing", "A-001")
+    assert (found.path, found.written, found.shown) == ("order", "nothing", "A-001")
 
 
 def test_an_order_that_was_published_but_neither_stored_nor_shown_is_found() -> None:
@@ -223,7 +223,7 @@ def test_an_order_that_was_published_but_neither_stored_nor_shown_is_found() -> 
 def test_totals_are_worked_out_anew_not_taken_from_the_write_side() -> None:
     found = compare(ID, an_order(total=1), {1: a_ticket()}, a_view(total=1))
 
-    assert [difference.what for difference in found] == ["total as stored", "total"]
+    assert [difference.path for difference in found] == ["total as stored", "total"]
 
 
 def test_a_voided_round_is_no_part_of_the_total() -> None:
@@ -233,7 +233,7 @@ def test_a_voided_round_is_no_part_of_the_total() -> None:
     found = compare(ID, order, tickets, a_view())
 
     assert ("total as stored", 4000, 2000) in [
-        (difference.what, difference.written, difference.shown) for difference in found
+        (difference.path, difference.written, difference.shown) for difference in found
     ]
 
 
@@ -243,7 +243,7 @@ def test_a_round_that_the_kitchen_never_heard_of_is_found() -> None:
 
     found = compare(ID, an_order(), {}, view)
 
-    assert [difference.what for difference in found] == ["kitchen.1"]
+    assert [difference.path for difference in found] == ["kitchen.1"]
 
 
 def test_a_ticket_for_other_lines_than_were_ordered_is_found() -> None:
@@ -251,7 +251,7 @@ def test_a_ticket_for_other_lines_than_were_ordered_is_found() -> None:
 
     found = compare(ID, an_order(), {1: ticket}, a_view())
 
-    assert [difference.what for difference in found] == ["kitchen.1.lines"]
+    assert [difference.path for difference in found] == ["kitchen.1.lines"]
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_a_status_that_ordering_should_have_settled_is_found(
 
     found = compare(ID, order, {1: a_ticket(1, ticket)}, a_view())
 
-    assert ("status as stored" not in {difference.what for difference in found}) is settled
+    assert ("status as stored" not in {difference.path for difference in found}) is settled
 
 
 @pytest.mark.parametrize(
@@ -297,5 +297,5 @@ def test_the_status_is_worked_out_from_the_tickets(
     right = compare(ID, order, known, a_view(status=status))
     wrong = compare(ID, order, known, a_view(status="cancelled"))
 
-    assert "status" not in {difference.what for difference in right}
-    assert "status" in {difference.what for difference in wrong}
+    assert "status" not in {difference.path for difference in right}
+    assert "status" in {difference.path for difference in wrong}

@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("commands")]
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with temporary_folder() as folder, Stack(folder) as stack:
-        SystemUrls.of(stack).write_down(folder)
+        SystemUrls.of(stack).save(folder)
         yield stack
 
 

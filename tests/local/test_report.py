@@ -1,7 +1,7 @@
 """The figures say what they claim."""
 
 import pytest
-from comanda_local.estimates import Accuracy, Judged
+from comanda_local.estimates import Accuracy, JudgedEstimate
 from comanda_local.report import accuracy, milliseconds, percentile
 
 
@@ -26,7 +26,7 @@ def test_of_no_values_there_is_no_percentile() -> None:
 
 
 def test_the_error_of_estimates_is_told_in_seconds_and_as_a_share_of_the_wait() -> None:
-    judged = [Judged(error=3.0, wait=10.0), Judged(error=-1.0, wait=30.0)]
+    judged = [JudgedEstimate(error=3.0, wait=10.0), JudgedEstimate(error=-1.0, wait=30.0)]
 
     told = accuracy(Accuracy.of(judged))
 

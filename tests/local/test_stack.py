@@ -20,7 +20,7 @@ from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.processes import CannotStart
 from comanda_local.stack import Stack
 from comanda_local.system_urls import SystemUrls
-from comanda_local.visits import an_evening
+from comanda_local.visits import generate_visits
 
 COMANDA = Path(sys.executable).with_name("comanda")
 
@@ -252,7 +252,7 @@ def test_a_taken_port_is_said_in_a_line(folder: Path) -> None:
 def test_what_was_ordered_is_still_there_at_the_next_up(folder: Path) -> None:
     first = Up(folder)
     system = first.wait_until_up()
-    order = an_evening(1, la_piazza().skus, seed=1)[0].order
+    order = generate_visits(1, la_piazza().skus, seed=1)[0].order
     orders = "v1/restaurants/la-piazza/orders"
     placed = httpx.post(f"{system.ordering}/{orders}", json=order).json()
     first.interrupt(signal.SIGTERM)

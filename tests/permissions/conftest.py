@@ -1,4 +1,4 @@
-"""A NATS server with Comanda's permissions, its streams, and the visitors of a test."""
+"""A NATS server with Comanda's permissions, its streams, and the connections of a test."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -12,7 +12,7 @@ from comanda_local.servers.nats import ACCOUNTS
 from service_kit.nats.jetstream import connected
 from service_kit.nats.set_up import set_up_stream
 
-from tests.permissions.visitor import Visitor
+from tests.permissions.nats_user import NatsUser
 
 SERVICES = ("ordering", "serving", "query")
 STREAMS = (
@@ -20,7 +20,7 @@ STREAMS = (
     *(streams.COMMANDS, streams.DEAD_LETTERS),
 )
 
-Visit = Callable[[str], Awaitable[Visitor]]
+ConnectAs = Callable[[str], Awaitable[NatsUser]]
 
 
 @pytest.fixture(scope="package")
@@ -38,27 +38,27 @@ def server(server_folder: Path) -> Iterator[Nats]:
 
 
 @pytest.fixture
-async def visit(server: Nats) -> AsyncIterator[Visit]:
+async def connect_as(server: Nats) -> AsyncIterator[ConnectAs]:
     """Lets a user in, by the user's name; all streams are there."""
-    async with contextlib.AsyncExitStack() as visitors:
+    async with contextlib.AsyncExitStack() as connections:
         async with connected([server.url], "operator") as operator:
             for stream in STREAMS:
                 await set_up_stream(operator.jetstream(), stream, replicas=1)
 
-        async def visit(user: str) -> Visitor:
+        async def connect_as(user: str) -> NatsUser:
             own = user in SERVICES
             inbox = f"_INBOX_{user}" if own else "_INBOX"
-            return await visitors.enter_async_context(Visitor.of(server, user, inbox))
+            return await connections.enter_async_context(NatsUser.of(server, user, inbox))
 
-        yield visit
+        yield connect_as
 
 
-async def last_sequences(operator: Visitor) -> dict[str, int]:
+async def last_sequences(operator: NatsUser) -> dict[str, int]:
     """Of each stream, how many messages it has ever stored."""
     infos = await operator.client.jetstream().streams_info()
     return {info.config.name or "": info.state.last_seq for info in infos}
 
 
 @pytest.fixture
-async def operator(visit: Visit) -> Visitor:
-    return await visit("operator")
+async def operator(connect_as: ConnectAs) -> NatsUser:
+    return await connect_as("operator")

@@ -10,9 +10,9 @@ import pytest
 from comanda_local.folders import temporary_folder
 from comanda_local.servers import Nats
 from comanda_local.servers.nats import ACCOUNTS, password_variable
-from comanda_local.teams import LIST, NotGranted, write_team
+from comanda_local.teams import TEAMS_FILE, NotGranted, write_team
 
-from tests.permissions.visitor import Visitor
+from tests.permissions.nats_user import NatsUser
 
 NATS_SERVER = Path(sys.executable).with_name("nats-server")
 
@@ -30,7 +30,7 @@ async def test_a_new_team_is_let_in_and_makes_its_consumers(folder: Path) -> Non
     with temporary_folder() as data:
         server = Nats(data, accounts=folder / "accounts.conf")
         server.start()
-        async with Visitor.of(server, "loyalty-eu", "_INBOX") as team:
+        async with NatsUser.of(server, "loyalty-eu", "_INBOX") as team:
             asked = {
                 consumer: await team.ask(f"$JS.comanda.API.CONSUMER.INFO.{consumer}")
                 for consumer in ("MENU.loyalty-eu", "ORDERS.loyalty-eu", "ORDERS.loyalty-eu-2")
@@ -47,7 +47,7 @@ def test_a_team_is_written_anew_without_being_listed_twice(folder: Path) -> None
     file = write_team("loyalty", ["tickets.v1.*.*.*.ready"], folder)
 
     assert "menu" not in file.read_text()
-    assert (folder / LIST).read_text().count("team-loyalty.conf") == 1
+    assert (folder / TEAMS_FILE).read_text().count("team-loyalty.conf") == 1
 
 
 def test_what_is_committed_is_what_the_command_writes(folder: Path) -> None:

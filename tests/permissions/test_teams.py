@@ -6,37 +6,37 @@ from typing import Any
 
 import pytest
 from comanda_contracts.streams import COMMANDS, MENU, ORDERS, TICKETS
-from comanda_local.teams import API
+from comanda_local.teams import JETSTREAM_API
 from nats.aio.msg import Msg
 from nats.js import api
 
-from tests.permissions.conftest import STREAMS, Visit, last_sequences
-from tests.permissions.visitor import Visitor
+from tests.permissions.conftest import STREAMS, ConnectAs, last_sequences
+from tests.permissions.nats_user import NatsUser
 
 PLACED = "orders.v1.*.*.placed"
 """What `notifier` was granted of the orders."""
-CREATE = f"{API}.CONSUMER.CREATE"
+CREATE = f"{JETSTREAM_API}.CONSUMER.CREATE"
 OWN = f"{CREATE}.ORDERS.notifier"
 
 
 @pytest.fixture
-async def notifier(visit: Visit, operator: Visitor) -> AsyncIterator[Visitor]:
+async def notifier(connect_as: ConnectAs, operator: NatsUser) -> AsyncIterator[NatsUser]:
     js = operator.client.jetstream()
     for stream in (ORDERS, TICKETS, COMMANDS):
         await js.purge_stream(stream.name)
-    yield await visit("notifier")
+    yield await connect_as("notifier")
     await operator.ask("$JS.API.CONSUMER.DELETE.ORDERS.notifier")
     await operator.ask("$JS.API.CONSUMER.DELETE.ORDERS.wallboard")
 
 
-async def publish(operator: Visitor, *subjects: str) -> None:
+async def publish(operator: NatsUser, *subjects: str) -> None:
     for subject in subjects:
         await operator.client.jetstream().publish(subject, subject.encode())
 
 
-async def read(team: Visitor, consumer: str, filter_subject: str) -> list[Msg]:
+async def read(team: NatsUser, consumer: str, filter_subject: str) -> list[Msg]:
     """All that the team's consumer of this filter has for it, settled."""
-    js = team.client.jetstream(prefix=API)
+    js = team.client.jetstream(prefix=JETSTREAM_API)
     config = api.ConsumerConfig(
         name=consumer, durable_name=consumer, ack_policy=api.AckPolicy.EXPLICIT
     )
@@ -53,18 +53,20 @@ def request(**config: Any) -> dict[str, Any]:
     return {"stream_name": "ORDERS", "config": {"name": "notifier", **config}}
 
 
-async def test_a_team_reads_what_it_was_granted(notifier: Visitor, operator: Visitor) -> None:
+async def test_a_team_reads_what_it_was_granted(notifier: NatsUser, operator: NatsUser) -> None:
     await publish(operator, "orders.v1.a.1.placed", "orders.v1.a.1.closed", "orders.v1.b.2.placed")
 
     messages = await read(notifier, "notifier", PLACED)
 
     assert [each.data for each in messages] == [b"orders.v1.a.1.placed", b"orders.v1.b.2.placed"]
-    info = await notifier.client.jetstream(prefix=API).consumer_info(ORDERS.name, "notifier")
+    info = await notifier.client.jetstream(prefix=JETSTREAM_API).consumer_info(
+        ORDERS.name, "notifier"
+    )
     assert (info.num_ack_pending, info.num_pending) == (0, 0)
 
 
 async def test_a_team_may_read_less_than_it_was_granted(
-    notifier: Visitor, operator: Visitor
+    notifier: NatsUser, operator: NatsUser
 ) -> None:
     await publish(operator, "orders.v1.a.1.placed", "orders.v1.b.2.placed")
 
@@ -74,10 +76,10 @@ async def test_a_team_may_read_less_than_it_was_granted(
 
 
 async def test_a_team_of_one_restaurant_reads_that_one(
-    notifier: Visitor, visit: Visit, operator: Visitor
+    notifier: NatsUser, connect_as: ConnectAs, operator: NatsUser
 ) -> None:
     await publish(operator, "orders.v1.la-piazza.1.placed", "orders.v1.b.2.placed")
-    wallboard = await visit("wallboard")
+    wallboard = await connect_as("wallboard")
 
     messages = await read(wallboard, "wallboard", "orders.v1.la-piazza.>")
 
@@ -103,14 +105,17 @@ async def test_a_team_of_one_restaurant_reads_that_one(
         (f"{OWN}.{PLACED}", request(filter_subject=PLACED, durable_name="query")),
         (OWN, request(filter_subjects=[PLACED])),
         (f"{CREATE}.ORDERS", request(filter_subject=PLACED)),
-        (f"{API}.CONSUMER.DURABLE.CREATE.ORDERS.notifier", request(filter_subject=PLACED)),
+        (
+            f"{JETSTREAM_API}.CONSUMER.DURABLE.CREATE.ORDERS.notifier",
+            request(filter_subject=PLACED),
+        ),
         (f"{CREATE}.ORDERS.query.{PLACED}", request(filter_subject=PLACED, name="query")),
         (f"{CREATE}.ORDERS.notifier-2.{PLACED}", request(filter_subject=PLACED, name="notifier-2")),
         (f"{CREATE}.MENU.notifier.menu.v1.>", request(filter_subject="menu.v1.>")),
     ],
 )
 async def test_a_team_gets_no_other_consumer(
-    notifier: Visitor, operator: Visitor, subject: str, body: dict[str, Any]
+    notifier: NatsUser, operator: NatsUser, subject: str, body: dict[str, Any]
 ) -> None:
     answer = await notifier.ask(subject, body)
 
@@ -120,17 +125,19 @@ async def test_a_team_gets_no_other_consumer(
         assert "notifier" not in {info.name for info in await js.consumers_info(stream.name)}
 
 
-async def test_a_team_touches_nobody_elses_consumer(notifier: Visitor, operator: Visitor) -> None:
+async def test_a_team_touches_nobody_elses_consumer(notifier: NatsUser, operator: NatsUser) -> None:
     js = operator.client.jetstream()
     await js.add_consumer(ORDERS.name, api.ConsumerConfig(durable_name="query"))
 
     for request_ in ("INFO", "DELETE", "MSG.NEXT", "PAUSE", "RESET"):
-        assert await notifier.ask(f"{API}.CONSUMER.{request_}.ORDERS.query") is None
+        assert await notifier.ask(f"{JETSTREAM_API}.CONSUMER.{request_}.ORDERS.query") is None
 
     assert (await js.consumer_info(ORDERS.name, "query")).name == "query"
 
 
-async def test_a_team_has_no_answer_sent_to_a_stream(notifier: Visitor, operator: Visitor) -> None:
+async def test_a_team_has_no_answer_sent_to_a_stream(
+    notifier: NatsUser, operator: NatsUser
+) -> None:
     """NATS looks at the subject of a message, not at where its answer is to go."""
     await publish(operator, "orders.v1.a.1.placed")
     await read(notifier, "notifier", PLACED)
@@ -141,15 +148,17 @@ async def test_a_team_has_no_answer_sent_to_a_stream(notifier: Visitor, operator
         target = stream.subject.replace(">", f"a.{uuid.uuid4()}.x")
         for question in ("INFO", "MSG.NEXT"):
             await notifier.client.publish(
-                f"{API}.CONSUMER.{question}.ORDERS.notifier", b"", reply=target
+                f"{JETSTREAM_API}.CONSUMER.{question}.ORDERS.notifier", b"", reply=target
             )
-    assert await notifier.ask(f"{API}.CONSUMER.INFO.ORDERS.notifier"), "they are answered by now"
+    assert await notifier.ask(f"{JETSTREAM_API}.CONSUMER.INFO.ORDERS.notifier"), (
+        "they are answered by now"
+    )
 
     assert await last_sequences(operator) == before
 
 
 async def test_a_team_has_no_consumer_deliver_to_a_stream(
-    notifier: Visitor, operator: Visitor
+    notifier: NatsUser, operator: NatsUser
 ) -> None:
     await publish(operator, "orders.v1.a.1.placed")
     before = await last_sequences(operator)
@@ -158,8 +167,8 @@ async def test_a_team_has_no_consumer_deliver_to_a_stream(
         target = stream.subject.replace(">", f"a.{uuid.uuid4()}.x")
         body = request(filter_subject=PLACED, deliver_subject=target, ack_policy="none")
         await notifier.ask(f"{OWN}.{PLACED}", body)
-        info = await notifier.ask(f"{API}.CONSUMER.INFO.ORDERS.notifier")
+        info = await notifier.ask(f"{JETSTREAM_API}.CONSUMER.INFO.ORDERS.notifier")
         assert stream is ORDERS or info["delivered"]["consumer_seq"] == 0
-        await notifier.ask(f"{API}.CONSUMER.DELETE.ORDERS.notifier")
+        await notifier.ask(f"{JETSTREAM_API}.CONSUMER.DELETE.ORDERS.notifier")
 
     assert await last_sequences(operator) == before

@@ -7,11 +7,11 @@ import nats.errors
 import pytest
 from comanda_contracts import streams
 from comanda_local.servers import Nats
-from comanda_local.teams import API
+from comanda_local.teams import JETSTREAM_API
 from nats.js import api
 
-from tests.permissions.conftest import STREAMS, Visit, last_sequences
-from tests.permissions.visitor import Visitor
+from tests.permissions.conftest import STREAMS, ConnectAs, last_sequences
+from tests.permissions.nats_user import NatsUser
 
 GETS = ("STREAM.MSG.GET", "DIRECT.GET")
 """How single messages of a stream are asked for."""
@@ -66,20 +66,24 @@ MAY_ASK = {
 
 
 @pytest.mark.parametrize("user", USERS)
-async def test_a_user_publishes_on_the_subjects_that_are_its_own(visit: Visit, user: str) -> None:
-    visitor = await visit(user)
+async def test_a_user_publishes_on_the_subjects_that_are_its_own(
+    connect_as: ConnectAs, user: str
+) -> None:
+    connection = await connect_as(user)
 
-    allowed = {subject for subject in MAY_PUBLISH if await visitor.may_publish(subject)}
+    allowed = {subject for subject in MAY_PUBLISH if await connection.may_publish(subject)}
 
     assert allowed == {subject for subject, users in MAY_PUBLISH.items() if user in users}
 
 
 @pytest.mark.parametrize("user", USERS)
-async def test_a_user_asks_of_jetstream_what_it_needs(visit: Visit, user: str) -> None:
-    visitor = await visit(user)
+async def test_a_user_asks_of_jetstream_what_it_needs(connect_as: ConnectAs, user: str) -> None:
+    connection = await connect_as(user)
 
-    answered = {request for request in MAY_ASK if await visitor.ask(f"{API}.{request}")}
-    also = {request for request in MAY_ASK if await visitor.ask(f"$JS.API.{request}")}
+    answered = {
+        request for request in MAY_ASK if await connection.ask(f"{JETSTREAM_API}.{request}")
+    }
+    also = {request for request in MAY_ASK if await connection.ask(f"$JS.API.{request}")}
 
     assert answered == {request for request, users in MAY_ASK.items() if user in users}
     assert also == set()
@@ -87,20 +91,20 @@ async def test_a_user_asks_of_jetstream_what_it_needs(visit: Visit, user: str) -
 
 @pytest.mark.parametrize("user", USERS)
 async def test_nobody_deletes_or_purges_a_stream(
-    visit: Visit, user: str, operator: Visitor
+    connect_as: ConnectAs, user: str, operator: NatsUser
 ) -> None:
-    visitor = await visit(user)
+    connection = await connect_as(user)
 
     for stream in STREAMS:
         for request in ("DELETE", "PURGE"):
-            assert await visitor.ask(f"$JS.API.STREAM.{request}.{stream.name}") is None
-            assert await visitor.ask(f"{API}.STREAM.{request}.{stream.name}") is None
+            assert await connection.ask(f"$JS.API.STREAM.{request}.{stream.name}") is None
+            assert await connection.ask(f"{JETSTREAM_API}.STREAM.{request}.{stream.name}") is None
 
     names = {each.config.name for each in await operator.client.jetstream().streams_info()}
     assert {stream.name for stream in STREAMS} <= names
 
 
-async def test_the_operator_may(operator: Visitor) -> None:
+async def test_the_operator_may(operator: NatsUser) -> None:
     js = operator.client.jetstream()
     await js.add_stream(api.StreamConfig("SPARE", subjects=["spare"]))
 
@@ -110,25 +114,27 @@ async def test_the_operator_may(operator: Visitor) -> None:
 
 
 @pytest.mark.parametrize("user", USERS)
-async def test_nobody_reads_past_jetstream_or_in_anothers_inbox(visit: Visit, user: str) -> None:
-    visitor = await visit(user)
+async def test_nobody_reads_past_jetstream_or_in_anothers_inbox(
+    connect_as: ConnectAs, user: str
+) -> None:
+    connection = await connect_as(user)
     others = {f"_INBOX_{each}.>" for each in ("ordering", "serving", "query")} - {
         f"_INBOX_{user}.>"
     }
 
     subjects = [">", "$JS.>", *others, *(each.subject for each in STREAMS)]
 
-    assert [each for each in subjects if await visitor.may_subscribe(each)] == []
+    assert [each for each in subjects if await connection.may_subscribe(each)] == []
 
 
 async def test_a_service_does_not_take_or_settle_what_another_is_given(
-    visit: Visit, operator: Visitor
+    connect_as: ConnectAs, operator: NatsUser
 ) -> None:
     js = operator.client.jetstream()
     await js.add_consumer(streams.ORDERS.name, api.ConsumerConfig(durable_name="serving"))
-    query = await visit("query")
+    query = await connect_as("query")
 
-    assert await query.ask(f"{API}.CONSUMER.MSG.NEXT.ORDERS.serving") is None
+    assert await query.ask(f"{JETSTREAM_API}.CONSUMER.MSG.NEXT.ORDERS.serving") is None
     assert not await query.may_publish("$JS.ACK.ORDERS.serving.1.1.1.1.0")
 
 
@@ -141,8 +147,8 @@ async def test_a_service_does_not_take_or_settle_what_another_is_given(
     ],
 )
 async def test_a_service_has_no_answer_sent_to_a_stream(
-    visit: Visit,
-    operator: Visitor,
+    connect_as: ConnectAs,
+    operator: NatsUser,
     service: str,
     own: str,
     stream: str,
@@ -154,7 +160,7 @@ async def test_a_service_has_no_answer_sent_to_a_stream(
     for subject in ("orders.v1.a.2.placed", "tickets.v1.a.2.1.queued", own):
         await js.publish(subject, b"forged")
     await js.add_consumer(heard, api.ConsumerConfig(durable_name=service))
-    visitor, before = await visit(service), await last_sequences(operator)
+    connection, before = await connect_as(service), await last_sequences(operator)
 
     for each in STREAMS:
         target = each.subject.replace(">", f"a.{uuid.uuid4()}.x")
@@ -164,9 +170,11 @@ async def test_a_service_has_no_answer_sent_to_a_stream(
             f"CONSUMER.MSG.NEXT.{heard}.{service}",
             *(f"{question}.{stream}" for question in questions),
         ):
-            await visitor.client.publish(f"{API}.{question}", b'{"seq": 1}', reply=target)
-        await visitor.client.publish(own, b"", reply=target)
-    assert await visitor.ask(f"{API}.STREAM.INFO.{stream}"), "they are answered by now"
+            await connection.client.publish(
+                f"{JETSTREAM_API}.{question}", b'{"seq": 1}', reply=target
+            )
+        await connection.client.publish(own, b"", reply=target)
+    assert await connection.ask(f"{JETSTREAM_API}.STREAM.INFO.{stream}"), "they are answered by now"
 
     assert await last_sequences(operator) == before | {stream: before[stream] + len(STREAMS)}
 

@@ -16,14 +16,14 @@ from comanda_contracts import MenuItem, Order, Ticket, TicketStatus
 Json = dict[str, Any]
 Move = Literal["start", "ready", "serve"]
 
-TRIES = 4
-PAUSE = 0.25
-"""Seconds before the first repetition; it doubles."""
-CONNECTIONS = 64
-PAGE = 500
-"""Orders that are listed at a time."""
-LONGEST_ANSWER = 30.0
-"""Seconds that a request may take."""
+ATTEMPTS_MAX = 4
+RETRY_PAUSE_S = 0.25
+"""Pause before the first retry; it doubles with each further one."""
+CONNECTIONS_MAX = 64
+PAGE_ORDERS = 500
+"""Orders on one page of a list."""
+REQUEST_TIMEOUT_S = 30.0
+"""How long a request may take."""
 
 PROGRESS = (
     TicketStatus.QUEUED,
@@ -31,15 +31,15 @@ PROGRESS = (
     TicketStatus.READY,
     TicketStatus.SERVED,
 )
-AFTER: dict[Move, TicketStatus] = {
+STATUS_AFTER: dict[Move, TicketStatus] = {
     "start": TicketStatus.PREPARING,
     "ready": TicketStatus.READY,
     "serve": TicketStatus.SERVED,
 }
 
 
-class Refusal(Exception):
-    """A service said no; the text is its reason."""
+class RefusedRequest(Exception):
+    """A service refused the request; the text is its reason."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self.status = answer.status_code
@@ -61,26 +61,31 @@ class Addresses:
 
 
 class Api:
-    """The services at some addresses. Every method raises Refusal or httpx.TransportError."""
+    """The services at some addresses.
+
+    Every method raises RefusedRequest or httpx.TransportError.
+    """
 
     def __init__(self, client: httpx.AsyncClient, addresses: Addresses) -> None:
         self._client = client
         self._to = addresses
 
     async def set_restaurant(self, restaurant: str, **fields: Any) -> None:
-        await self._repeat("PUT", f"{self._to.ordering}/v1/restaurants/{restaurant}", json=fields)
+        await self._idempotent(
+            "PUT", f"{self._to.ordering}/v1/restaurants/{restaurant}", json=fields
+        )
 
     async def set_item(self, restaurant: str, sku: str, **fields: Any) -> None:
         url = f"{self._to.ordering}/v1/restaurants/{restaurant}/menu/{sku}"
-        await self._repeat("PUT", url, json=fields)
+        await self._idempotent("PUT", url, json=fields)
 
     async def menu(self, restaurant: str) -> list[MenuItem]:
-        """What ordering has on the restaurant's menu; nothing if there is no such restaurant."""
+        """The items of the restaurant's menu in ordering; none if there is no such restaurant."""
         try:
-            answer = await self._repeat(
+            answer = await self._idempotent(
                 "GET", f"{self._to.ordering}/v1/restaurants/{restaurant}/menu"
             )
-        except Refusal as refusal:
+        except RefusedRequest as refusal:
             if refusal.status == httpx.codes.NOT_FOUND:
                 return []
             raise
@@ -98,32 +103,34 @@ class Api:
         return await self._order(f"{order.restaurant}/orders/{order.order_id}/close")
 
     async def queue(self, restaurant: str) -> list[Ticket]:
-        answer = await self._repeat("GET", f"{self._to.serving}/v1/restaurants/{restaurant}/queue")
+        answer = await self._idempotent(
+            "GET", f"{self._to.serving}/v1/restaurants/{restaurant}/queue"
+        )
         return [Ticket.model_validate(ticket) for ticket in answer.json()["tickets"]]
 
     async def move(self, ticket: Ticket, move: Move) -> None:
-        """Move a ticket on. Already done, by this very request or somebody else, is done."""
+        """Move a ticket on; a move that was already made, by whichever request, is a success."""
         at = f"{ticket.restaurant}/orders/{ticket.order_id}/rounds/{ticket.round}"
         try:
-            await self._repeat("POST", f"{self._to.serving}/v1/restaurants/{at}/{move}")
-        except Refusal as refusal:
-            if not _is_past(refusal.problem, AFTER[move]):
+            await self._idempotent("POST", f"{self._to.serving}/v1/restaurants/{at}/{move}")
+        except RefusedRequest as refusal:
+            if not _is_past(refusal.problem, STATUS_AFTER[move]):
                 raise
 
     async def order_view(
         self, restaurant: str, order_id: object, *, min_version: int | None = None
     ) -> Json | None:
-        """What query shows of an order, in `min_version` or a later one; None if it shows none.
+        """Query's view of an order, of `min_version` or a later one; None if it has none.
 
-        Raises Refusal with status 503 if that version does not come within query's own bound.
+        Raises RefusedRequest with status 503 if query does not have that version in time.
         """
         try:
-            answer = await self._repeat(
+            answer = await self._idempotent(
                 "GET",
                 f"{self._to.query}/v1/restaurants/{restaurant}/orders/{order_id}",
                 params={} if min_version is None else {"min_version": min_version},
             )
-        except Refusal as refusal:
+        except RefusedRequest as refusal:
             if refusal.status == httpx.codes.NOT_FOUND:
                 return None
             raise
@@ -133,21 +140,23 @@ class Api:
     async def order_views(self, restaurant: str) -> AsyncIterator[Json]:
         """Every order that query lists, the newest first; none of a restaurant it does not know."""
         url = f"{self._to.query}/v1/restaurants/{restaurant}/orders"
-        asked: dict[str, str | int] = {"limit": PAGE}
-        while asked:
+        parameters: dict[str, str | int] = {"limit": PAGE_ORDERS}
+        while parameters:
             try:
-                page: Json = (await self._repeat("GET", url, params=asked)).json()
-            except Refusal as refusal:
+                page: Json = (await self._idempotent("GET", url, params=parameters)).json()
+            except RefusedRequest as refusal:
                 if refusal.code == "unknown-restaurant":
                     return
                 raise
             for view in page["orders"]:
                 yield view
-            asked = page["next"] and asked | {"cursor": page["next"]}
+            parameters = page["next"] and parameters | {"cursor": page["next"]}
 
     async def board(self, restaurant: str) -> Json:
-        """What query shows on the board."""
-        answer = await self._repeat("GET", f"{self._to.query}/v1/restaurants/{restaurant}/board")
+        """The board of the restaurant."""
+        answer = await self._idempotent(
+            "GET", f"{self._to.query}/v1/restaurants/{restaurant}/board"
+        )
         board: Json = answer.json()
         return board
 
@@ -155,21 +164,21 @@ class Api:
         url = f"{self._to.ordering}/v1/restaurants/{path}"
         answer = await self._client.post(url, json=body)
         if answer.is_error:
-            raise Refusal(answer)
+            raise RefusedRequest(answer)
         return Order.model_validate_json(answer.content)
 
-    async def _repeat(self, method: str, url: str, **request: Any) -> httpx.Response:
-        """Send what is safe to send again."""
-        for attempt in range(TRIES):
+    async def _idempotent(self, method: str, url: str, **request: Any) -> httpx.Response:
+        """Send an idempotent request, again if the connection fails."""
+        for attempt in range(ATTEMPTS_MAX):
             try:
                 answer = await self._client.request(method, url, **request)
             except httpx.TransportError:
-                if attempt == TRIES - 1:
+                if attempt == ATTEMPTS_MAX - 1:
                     raise
-                await asyncio.sleep(PAUSE * 2**attempt)
+                await asyncio.sleep(RETRY_PAUSE_S * 2**attempt)
                 continue
             if answer.is_error:
-                raise Refusal(answer)
+                raise RefusedRequest(answer)
             return answer
         raise AssertionError("unreachable")
 
@@ -180,9 +189,13 @@ async def connected(addresses: Addresses) -> AsyncIterator[Api]:
 
     A pool for each service: what a request costs grows with the connections of its pool.
     """
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    limits = httpx.Limits(
+        max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX
+    )
     pools = {url: httpx.AsyncHTTPTransport(limits=limits) for url in set(astuple(addresses))}
-    async with httpx.AsyncClient(mounts=pools, timeout=LONGEST_ANSWER, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        mounts=pools, timeout=REQUEST_TIMEOUT_S, trust_env=False
+    ) as client:
         yield Api(client, addresses)
 
 

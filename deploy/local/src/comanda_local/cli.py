@@ -14,18 +14,18 @@ import nats.errors
 import typer
 from rich.console import Console
 
-from comanda_local import session
-from comanda_local.api import Refusal
-from comanda_local.audit import PATIENCE
+from comanda_local.api import RefusedRequest
+from comanda_local.audit import CONVERGENCE_TIMEOUT_S
+from comanda_local.audit.command import print_audit
 from comanda_local.demo import demo as hold_demo
-from comanda_local.operators import HELP, run_query, show_help
 from comanda_local.pos_export import NotAnExport
 from comanda_local.processes import CannotStart
+from comanda_local.query_commands import HELP_OPTION, run_query, show_help
 from comanda_local.replay import Replay
 from comanda_local.replay import replay as run_replay
 from comanda_local.servers.nats import password_variable
 from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Ports
-from comanda_local.system_urls import NATS_PORT, PORTS, SystemUrls
+from comanda_local.system_urls import DEFAULT_NATS_PORT, DEFAULT_PORTS, SystemUrls
 from comanda_local.teams import NotGranted, write_team
 from comanda_local.up import up as stay_up
 
@@ -41,7 +41,7 @@ Data = Annotated[Path, typer.Option("--data", envvar="COMANDA_DATA", help="Folde
 DEFAULT_DATA = Path(".data")
 
 FAILURES = (
-    *(CannotStart, NotAnExport, NotGranted, Refusal, OSError),
+    *(CannotStart, NotAnExport, NotGranted, RefusedRequest, OSError),
     *(asyncpg.PostgresError, nats.errors.Error),
 )
 """What a user can do something about, and so needs no traceback."""
@@ -57,10 +57,14 @@ DatabaseUrl = Annotated[str | None, typer.Option("--database", envvar=DATABASE_U
 @app.command()
 def up(
     data: Data = DEFAULT_DATA,
-    ordering_port: Annotated[int, typer.Option(envvar="COMANDA_ORDERING_PORT")] = PORTS["ordering"],
-    serving_port: Annotated[int, typer.Option(envvar="COMANDA_SERVING_PORT")] = PORTS["serving"],
-    query_port: Annotated[int, typer.Option(envvar="COMANDA_QUERY_PORT")] = PORTS["query"],
-    nats_port: Annotated[int, typer.Option(envvar="COMANDA_NATS_PORT")] = NATS_PORT,
+    ordering_port: Annotated[int, typer.Option(envvar="COMANDA_ORDERING_PORT")] = DEFAULT_PORTS[
+        "ordering"
+    ],
+    serving_port: Annotated[int, typer.Option(envvar="COMANDA_SERVING_PORT")] = DEFAULT_PORTS[
+        "serving"
+    ],
+    query_port: Annotated[int, typer.Option(envvar="COMANDA_QUERY_PORT")] = DEFAULT_PORTS["query"],
+    nats_port: Annotated[int, typer.Option(envvar="COMANDA_NATS_PORT")] = DEFAULT_NATS_PORT,
 ) -> None:
     """Start everything and stay up until Ctrl-C."""
     ports = Ports(ordering_port, serving_port, query_port, nats_port)
@@ -85,7 +89,7 @@ def audit(
     restaurant: Annotated[str | None, typer.Option(help="Only this one.")] = None,
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds that what is on its way is given to arrive.")
-    ] = PATIENCE,
+    ] = CONVERGENCE_TIMEOUT_S,
     repair: Annotated[
         bool,
         typer.Option("--repair", help="Before, repair the views: `comanda query audit --repair`."),
@@ -108,7 +112,7 @@ def audit(
         system = _find(data, ordering, serving, query, nats_url, database, mongodb)
         if repair and run_query(system, ["audit", "--repair"]) != 0:
             _exit(went_well=False)
-        _exit(asyncio.run(session.look_around(system, restaurant, patience, console)))
+        _exit(asyncio.run(print_audit(system, restaurant, patience, console)))
 
 
 @app.command(
@@ -125,7 +129,7 @@ def query_command(
 ) -> None:
     """Operate the read side: rebuild, rollback, generations, audit, dead-letters (or --help)."""
     with _in_plain_words():
-        if HELP in context.args:
+        if HELP_OPTION in context.args:
             raise typer.Exit(show_help(context.args))
         system = _find(data, None, None, None, nats_url, None, mongodb)
         raise typer.Exit(run_query(system, context.args))

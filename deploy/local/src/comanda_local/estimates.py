@@ -1,4 +1,4 @@
-"""How far the board's estimates are off: asked for while guests wait, judged when it is ready."""
+"""The error of the board's estimates: read while guests wait, judged when the order is ready."""
 
 import asyncio
 import time
@@ -12,39 +12,39 @@ from uuid import UUID
 
 import httpx
 
-from comanda_local.api import Api, Json, Refusal
+from comanda_local.api import Api, Json, RefusedRequest
 
-Moment = Literal["placed", "begun"]
+Stage = Literal["placed", "begun"]
 
-ASK_EVERY = 0.1
-"""Seconds at least between two questions about the same moment: what asking may cost is bounded."""
+BOARD_POLL_INTERVAL_S = 0.1
+"""Seconds at least between two requests at the same stage, which bounds their cost."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedEstimate:
     """An estimate and what came true, both in seconds."""
 
     error: float
-    """How much later than in truth it said that the round would be ready."""
+    """How much later than the truth the estimate was."""
     wait: float
-    """How long it really was from the question until the round was ready."""
+    """The true time from the request until the round was ready."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """How far some estimates were off, in seconds."""
+    """The error of some estimates, in seconds."""
 
     count: int
     off: float
     """Mean absolute error."""
     bias: float
-    """Mean error; above zero they said later than in truth."""
+    """Mean error; positive if they were later than the truth."""
     wait: float
     """Mean of the true waits."""
 
     @classmethod
-    def of(cls, judged: Sequence[Judged]) -> "Accuracy | None":
-        """None of none."""
+    def of(cls, judged: Sequence[JudgedEstimate]) -> "Accuracy | None":
+        """The accuracy; None without an estimate."""
         if not judged:
             return None
         errors = [each.error for each in judged]
@@ -53,46 +53,46 @@ class Accuracy:
         )
 
 
-class Estimates:
-    """Asks the board about orders that were just placed or begun."""
+class EstimateProbe:
+    """Reads the board's estimates of orders that were just placed or begun."""
 
     def __init__(self, api: Api, restaurant: str, tasks: asyncio.TaskGroup) -> None:
         self._api = api
         self._restaurant = restaurant
         self._tasks = tasks
-        self._asked_last: dict[Moment, float] = defaultdict(float)
-        self._said: dict[tuple[Moment, UUID], tuple[datetime, datetime]] = {}
-        self.judged: dict[Moment, list[Judged]] = {"placed": [], "begun": []}
+        self._last_asked_s: dict[Stage, float] = defaultdict(float)
+        self._estimates: dict[tuple[Stage, UUID], tuple[datetime, datetime]] = {}
+        self.judged: dict[Stage, list[JudgedEstimate]] = {"placed": [], "begun": []}
 
-    def ask(self, moment: Moment, order_id: UUID) -> None:
+    def ask(self, stage: Stage, order_id: UUID) -> None:
         """Ask in the background when the order will be ready, unless it was asked just before."""
         now = time.monotonic()
-        if now - self._asked_last[moment] >= ASK_EVERY:
-            self._asked_last[moment] = now
-            self._tasks.create_task(self._ask(moment, order_id))
+        if now - self._last_asked_s[stage] >= BOARD_POLL_INTERVAL_S:
+            self._last_asked_s[stage] = now
+            self._tasks.create_task(self._ask(stage, order_id))
 
     def ready(self, order_id: UUID) -> None:
         """All of the order is ready now."""
         now = datetime.now(UTC)
-        for moment, judged in self.judged.items():
-            if said := self._said.pop((moment, order_id), None):
-                asked_at, estimate = said
+        for stage, judged in self.judged.items():
+            if estimate_made := self._estimates.pop((stage, order_id), None):
+                asked_at, estimate = estimate_made
                 error, wait = (estimate - now), (now - asked_at)
-                judged.append(Judged(error.total_seconds(), wait.total_seconds()))
+                judged.append(JudgedEstimate(error.total_seconds(), wait.total_seconds()))
 
-    async def _ask(self, moment: Moment, order_id: UUID) -> None:
+    async def _ask(self, stage: Stage, order_id: UUID) -> None:
         asked_at = datetime.now(UTC)
         try:
             board = await self._api.board(self._restaurant)
-        except (Refusal, httpx.TransportError):
+        except (RefusedRequest, httpx.TransportError):
             return  # then there is nothing to judge
         for order in board["preparing"]:
-            if order["order_id"] == str(order_id) and _tells(moment, order):
+            if order["order_id"] == str(order_id) and _has_estimate(stage, order):
                 estimate = datetime.fromisoformat(order["estimated_ready_at"])
-                self._said[moment, order_id] = (asked_at, estimate)
+                self._estimates[stage, order_id] = (asked_at, estimate)
 
 
-def _tells(moment: Moment, order: Json) -> bool:
-    """Whether there is an estimate, made when the order was known to wait or to be begun."""
+def _has_estimate(stage: Stage, order: Json) -> bool:
+    """Whether the board has an estimate that was made at this stage."""
     is_begun = order["position"] is None
-    return order["estimated_ready_at"] is not None and is_begun is (moment == "begun")
+    return order["estimated_ready_at"] is not None and is_begun is (stage == "begun")

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import httpx
 from comanda_contracts import Channel, Order
 
-from comanda_local.api import Api, Refusal
-from comanda_local.estimates import Estimates, Judged, Moment
-from comanda_local.kitchen import Kitchen
+from comanda_local.api import Api, RefusedRequest
+from comanda_local.estimates import EstimateProbe, JudgedEstimate, Stage
+from comanda_local.simulated_kitchen import SimulatedKitchen
 from comanda_local.visits import Visit
 
-MOMENT = 0.05
-"""Seconds between two tries of something that another service has yet to hear of."""
-PATIENCE = 60.0
+RETRY_INTERVAL_S = 0.05
+"""Seconds between two attempts at what another service does not know of yet."""
+GUEST_PATIENCE_S = 60.0
 """Seconds that a guest waits for a view, for food, or for the bill."""
 
 
@@ -31,7 +31,7 @@ class Tally:
     """A line for each visit that went wrong."""
     lags: list[float] = field(default_factory=list)
     """Per order, seconds from ordering's answer until query shows the order."""
-    estimates: dict[Moment, list[Judged]] = field(default_factory=dict)
+    estimates: dict[Stage, list[JudgedEstimate]] = field(default_factory=dict)
     """Of when orders would be ready: made when they were placed, and when they were begun."""
     seconds: float = 0.0
 
@@ -51,16 +51,18 @@ class Evening:
         tally = Tally()
         began = time.perf_counter()
         async with asyncio.TaskGroup() as house:
-            estimates = Estimates(self.api, self.restaurant, house)
-            kitchen = Kitchen(self.api, self.restaurant, estimates)
+            estimates = EstimateProbe(self.api, self.restaurant, house)
+            kitchen = SimulatedKitchen(self.api, self.restaurant, estimates)
             work = house.create_task(kitchen.work())
-            await self._welcome(visits, kitchen, tally)
+            await self._seat_guests(visits, kitchen, tally)
             work.cancel()
         tally.estimates = estimates.judged
         tally.seconds = time.perf_counter() - began
         return tally
 
-    async def _welcome(self, visits: Iterable[Visit], kitchen: Kitchen, tally: Tally) -> None:
+    async def _seat_guests(
+        self, visits: Iterable[Visit], kitchen: SimulatedKitchen, tally: Tally
+    ) -> None:
         seats = asyncio.Semaphore(self.at_once)
         async with asyncio.TaskGroup() as guests:
             async for visit in _paced(visits, self.rate):
@@ -68,15 +70,15 @@ class Evening:
                 guest = guests.create_task(self._visit(visit, kitchen, tally))
                 guest.add_done_callback(lambda _: seats.release())
 
-    async def _visit(self, visit: Visit, kitchen: Kitchen, tally: Tally) -> None:
+    async def _visit(self, visit: Visit, kitchen: SimulatedKitchen, tally: Tally) -> None:
         try:
             await self._carry_through(visit, kitchen, tally)
             tally.over += 1
-        except (Refusal, httpx.TransportError, TimeoutError) as error:
+        except (RefusedRequest, httpx.TransportError, TimeoutError) as error:
             tally.failures.append(f"{visit.label}: {str(error) or type(error).__name__}")
         self.watch(tally)
 
-    async def _carry_through(self, visit: Visit, kitchen: Kitchen, tally: Tally) -> None:
+    async def _carry_through(self, visit: Visit, kitchen: SimulatedKitchen, tally: Tally) -> None:
         order = await self.api.place(self.restaurant, visit.order)
         tally.placed += 1
         tally.lags.append(await self._lag(order))
@@ -88,11 +90,11 @@ class Evening:
         if order.channel is Channel.DINE_IN:
             await self._close(order)
 
-    async def _eat(self, order: Order, kitchen: Kitchen, tally: Tally) -> None:
+    async def _eat(self, order: Order, kitchen: SimulatedKitchen, tally: Tally) -> None:
         """Wait until the newest round is served."""
         tally.rounds += 1
         self.watch(tally)
-        await kitchen.served(order.order_id, order.rounds[-1].round, within=PATIENCE)
+        await kitchen.served(order.order_id, order.rounds[-1].round, within=GUEST_PATIENCE_S)
         tally.served += 1
         self.watch(tally)
 
@@ -100,9 +102,11 @@ class Evening:
         """Seconds until query shows the order that was just answered for."""
         answered = time.perf_counter()
         while not await self._is_shown(order):
-            if time.perf_counter() - answered > PATIENCE:
-                raise TimeoutError(f"query did not show {order.number} within {PATIENCE:.0f} s")
-            await asyncio.sleep(MOMENT)
+            if time.perf_counter() - answered > GUEST_PATIENCE_S:
+                raise TimeoutError(
+                    f"query did not show {order.number} within {GUEST_PATIENCE_S:.0f} s"
+                )
+            await asyncio.sleep(RETRY_INTERVAL_S)
         return time.perf_counter() - answered
 
     async def _is_shown(self, order: Order) -> bool:
@@ -110,7 +114,7 @@ class Evening:
             view = await self.api.order_view(
                 order.restaurant, order.order_id, min_version=order.version
             )
-        except Refusal as refusal:
+        except RefusedRequest as refusal:
             if refusal.status == httpx.codes.SERVICE_UNAVAILABLE:
                 return False
             raise
@@ -118,14 +122,14 @@ class Evening:
 
     async def _close(self, order: Order) -> None:
         """Close it as soon as ordering has heard that everything was served."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + GUEST_PATIENCE_S
         while True:
             try:
                 await self.api.close(order)
-            except Refusal as refusal:
+            except RefusedRequest as refusal:
                 if refusal.code != "still-in-the-kitchen" or time.monotonic() > deadline:
                     raise
-                await asyncio.sleep(MOMENT)
+                await asyncio.sleep(RETRY_INTERVAL_S)
             else:
                 return
 

@@ -1,4 +1,4 @@
-"""Restaurants with their menus, and how one is put up for business."""
+"""Restaurants with their menus, and how they are set in ordering."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from comanda_contracts import MenuItem
 
 from comanda_local.api import Api
 
-AT_ONCE = 16
+REQUESTS_IN_FLIGHT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """A restaurant to be put up, with its menu."""
+    """A restaurant to be set in ordering, with its menu."""
 
     slug: str
     name: str
@@ -44,24 +44,24 @@ def la_piazza() -> Venue:
     return Venue(**{**fields, "items": tuple(Item(**item) for item in fields["items"])})
 
 
-async def put_up(api: Api, venue: Venue) -> None:
-    """Set the restaurant and every item that is not yet as in its menu."""
+async def set_menu(api: Api, venue: Venue) -> None:
+    """Set the restaurant, and each item that is not yet as in its menu."""
     existing = {item.sku: item for item in await api.menu(venue.slug)}
     await api.set_restaurant(
         venue.slug, name=venue.name, currency=venue.currency, time_zone=venue.time_zone
     )
-    turn = asyncio.Semaphore(AT_ONCE)
+    turn = asyncio.Semaphore(REQUESTS_IN_FLIGHT)
 
     async def put(item: Item) -> None:
         fields = asdict(item)
         async with turn:
             await api.set_item(venue.slug, fields.pop("sku"), **fields)
 
-    wanting = (item for item in venue.items if not _is_as_wanted(existing.get(item.sku), item))
+    wanting = (item for item in venue.items if not _is_unchanged(existing.get(item.sku), item))
     await asyncio.gather(*(put(item) for item in wanting))
 
 
-def _is_as_wanted(existing: MenuItem | None, item: Item) -> bool:
+def _is_unchanged(existing: MenuItem | None, item: Item) -> bool:
     if existing is None or existing.withdrawn or not existing.available:
         return False
     return all(getattr(existing, name) == value for name, value in asdict(item).items())

@@ -11,17 +11,21 @@ from decimal import Decimal, InvalidOperation
 
 from comanda_local.menus import Item
 
-ORDER, DATE, ITEM, QUANTITY = "Order Number", "Order Date", "Item Name", "Quantity"
-PRICE = "Product Price"
+ORDER_COLUMN = "Order Number"
+DATE_COLUMN = "Order Date"
+ITEM_COLUMN = "Item Name"
+QUANTITY_COLUMN = "Quantity"
+ORDER_COLUMNS = (ORDER_COLUMN, DATE_COLUMN, ITEM_COLUMN, QUANTITY_COLUMN)
+PRICE_COLUMN = "Product Price"
 DATE_FORMAT = "%d/%m/%Y %H:%M"
 CATEGORY = "Takeaway"
 
-MOST_LINES = 200
-LARGEST_QUANTITY = 999
-LONGEST_NAME = 120
-HIGHEST_PRICE = 100_000_000
+ORDER_LINES_MAX = 200
+QUANTITY_MAX = 999
+NAME_LENGTH_MAX = 120
+PRICE_MAX = 100_000_000
 """Minor units. These four are ordering's limits."""
-LONGEST_SLUG = 56
+SKU_LENGTH_MAX = 56
 """Characters, so that a number for uniqueness still fits into a sku."""
 
 Row = Mapping[str, str]
@@ -79,9 +83,9 @@ def read_prices(text: str) -> Export:
     """
     found = Export()
     skus: set[str] = set()
-    for line, row in _rows(text, (ITEM, PRICE), found.bad_rows):
+    for line, row in _rows(text, (ITEM_COLUMN, PRICE_COLUMN), found.bad_rows):
         try:
-            name, price = _name(row[ITEM]), _price(row[PRICE])
+            name, price = _name(row[ITEM_COLUMN]), _price(row[PRICE_COLUMN])
         except ValueError as error:
             found.bad_rows.append(BadRow(line, str(error)))
             continue
@@ -98,11 +102,11 @@ def read_orders(text: str, items: Mapping[str, Item]) -> Export:
     found = Export()
     dates: dict[str, datetime] = {}
     lines: dict[str, list[tuple[str, int]]] = {}
-    for line, row in _rows(text, (ORDER, DATE, ITEM, QUANTITY), found.bad_rows):
+    for line, row in _rows(text, ORDER_COLUMNS, found.bad_rows):
         try:
             number, at, sold = _sold(row, items)
-            if len(lines.get(number, ())) == MOST_LINES:
-                raise ValueError(f"order {number} has more than {MOST_LINES} lines")
+            if len(lines.get(number, ())) == ORDER_LINES_MAX:
+                raise ValueError(f"order {number} has more than {ORDER_LINES_MAX} lines")
         except ValueError as error:
             found.bad_rows.append(BadRow(line, str(error)))
             continue
@@ -142,13 +146,13 @@ def _tolerant(reader: "csv.DictReader[str]", bad_rows: list[BadRow]) -> Iterator
 
 
 def _sold(row: Row, items: Mapping[str, Item]) -> tuple[str, datetime, tuple[str, int]]:
-    number = row[ORDER].strip()
+    number = row[ORDER_COLUMN].strip()
     if not number:
         raise ValueError("the order number is missing")
-    name = _name(row[ITEM])
+    name = _name(row[ITEM_COLUMN])
     if name not in items:
         raise ValueError(f"{name!r} is not in the price list")
-    return number, _date(row[DATE]), (items[name].sku, _quantity(row[QUANTITY]))
+    return number, _date(row[DATE_COLUMN]), (items[name].sku, _quantity(row[QUANTITY_COLUMN]))
 
 
 def _date(text: str) -> datetime:
@@ -159,15 +163,15 @@ def _date(text: str) -> datetime:
 
 
 def _quantity(text: str) -> int:
-    if re.fullmatch(r"\s*[0-9]{1,4}\s*", text) and 1 <= int(text) <= LARGEST_QUANTITY:
+    if re.fullmatch(r"\s*[0-9]{1,4}\s*", text) and 1 <= int(text) <= QUANTITY_MAX:
         return int(text)
-    raise ValueError(f"{text!r} is not a quantity from 1 to {LARGEST_QUANTITY}")
+    raise ValueError(f"{text!r} is not a quantity from 1 to {QUANTITY_MAX}")
 
 
 def _name(text: str) -> str:
     name = " ".join(text.split())
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise ValueError(f"{text!r} is not a name of 1 to {LONGEST_NAME} characters")
+    if not name or len(name) > NAME_LENGTH_MAX or not name.isprintable():
+        raise ValueError(f"{text!r} is not a name of 1 to {NAME_LENGTH_MAX} characters")
     return name
 
 
@@ -177,7 +181,7 @@ def _price(text: str) -> int:
         price = Decimal(text.strip()) * 100
     except InvalidOperation:
         price = Decimal("NaN")
-    if price.is_finite() and price == price.to_integral_value() and 0 <= price <= HIGHEST_PRICE:
+    if price.is_finite() and price == price.to_integral_value() and 0 <= price <= PRICE_MAX:
         return int(price)
     raise ValueError(f"{text!r} is not a price such as 8.95")
 
@@ -185,7 +189,7 @@ def _price(text: str) -> int:
 def _sku(name: str, taken: set[str]) -> str:
     """A sku made from the name, and not yet taken; it is taken then."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:LONGEST_SLUG].strip("-") or "item"
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SKU_LENGTH_MAX].strip("-") or "item"
     sku, number = slug, 1
     while sku in taken:
         number += 1

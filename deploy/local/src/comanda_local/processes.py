@@ -12,13 +12,14 @@ from pathlib import Path
 
 import psutil
 
-TAIL = 12
-LONGEST_LINE = 300
-"""How many lines of a log are shown when its process failed, and how much of each."""
-RECORD = "process"
+TAIL_LINES = 12
+"""Lines of a log that are shown when its process failed."""
+TAIL_LINE_CHARACTERS_MAX = 300
+"""Characters of each such line."""
+RECORD_FILE = "process"
 """Name of the file in a process's folder that tells which one it is."""
-POLL = 0.02
-"""Seconds between two looks at something that sends no event."""
+POLL_INTERVAL_S = 0.02
+"""Seconds between two checks of something that sends no event."""
 
 
 class CannotStart(Exception):
@@ -49,7 +50,7 @@ class Child:
         self.log = folder / "log"
         self._command = [str(part) for part in command]
         self._folder = folder
-        self._record = folder / RECORD
+        self._record = folder / RECORD_FILE
         self._env = dict(env) if env is not None else None
         self._user = user
         self._stop_signal = stop_signal
@@ -129,7 +130,7 @@ class Child:
             if time.monotonic() > deadline:
                 self.kill()
                 raise self._cannot_start(f"was not ready within {within:.0f} s.\n{self.tail()}")
-            time.sleep(POLL)
+            time.sleep(POLL_INTERVAL_S)
 
     def stop(self, *, grace: float = 15.0) -> int | None:
         """Ask it to end, and kill it after `grace` seconds.
@@ -156,11 +157,11 @@ class Child:
         _wait_or_kill(offspring, patience=5)
         self._forget()
 
-    def tail(self, lines: int = TAIL) -> str:
+    def tail(self, lines: int = TAIL_LINES) -> str:
         """The last lines of its log, each indented."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         shown = text.splitlines()[-lines:] or ["(it wrote nothing)"]
-        return "\n".join(f"    {line[:LONGEST_LINE]}" for line in shown)
+        return "\n".join(f"    {line[:TAIL_LINE_CHARACTERS_MAX]}" for line in shown)
 
     def _cannot_start(self, what: str) -> CannotStart:
         return CannotStart(f"{self.name} {what}" + (f"\n{self._advice}" if self._advice else ""))
@@ -210,7 +211,7 @@ def _wait_or_kill(processes: Sequence[psutil.Process], *, patience: float) -> No
             for process in there:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
-        time.sleep(POLL)
+        time.sleep(POLL_INTERVAL_S)
 
 
 def _is_there(process: psutil.Process) -> bool:

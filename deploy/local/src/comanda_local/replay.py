@@ -7,10 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from comanda_local import pos_export, session
+from comanda_local import pos_export
 from comanda_local.menus import Venue
 from comanda_local.pos_export import Export, NotAnExport, SoldOrder
 from comanda_local.report import print_some
+from comanda_local.simulation import simulate
 from comanda_local.system_urls import SystemUrls
 from comanda_local.visits import Visit, takeaway
 
@@ -43,9 +44,7 @@ def replay(wanted: Replay, system: SystemUrls, console: Console) -> bool:
     items = tuple(prices.items.values())
     venue = Venue(wanted.restaurant, "Takeaway", "GBP", "Europe/London", items)
     return asyncio.run(
-        session.hold(
-            system, venue, visits, at_once=wanted.at_once, rate=wanted.rate, console=console
-        )
+        simulate(system, venue, visits, at_once=wanted.at_once, rate=wanted.rate, console=console)
     )
 
 

@@ -1,4 +1,4 @@
-"""What an evening shows on the terminal: how far it is, and how it went."""
+"""An evening on the terminal: its progress, and its figures."""
 
 import contextlib
 import math
@@ -12,8 +12,8 @@ from comanda_local.audit import Findings
 from comanda_local.estimates import Accuracy
 from comanda_local.evening import Tally
 
-SHOWN = 20
-"""Lines of a long list that are printed."""
+LIST_LINES_MAX = 20
+"""Lines of a list that are printed."""
 
 
 @contextlib.contextmanager
@@ -42,8 +42,8 @@ def table(tally: Tally, findings: Findings) -> Table:
     rows.add_row("orders a second", f"{tally.placed / tally.seconds:.0f}")
     rows.add_row("write to read, p50", milliseconds(percentile(tally.lags, 50)))
     rows.add_row("write to read, p99", milliseconds(percentile(tally.lags, 99)))
-    for moment, judged in tally.estimates.items():
-        rows.add_row(f"estimate when {moment}, off by", accuracy(Accuracy.of(judged)))
+    for stage, judged in tally.estimates.items():
+        rows.add_row(f"estimate when {stage}, off by", accuracy(Accuracy.of(judged)))
     rows.add_row("visits that failed", f"{len(tally.failures):,}")
     rows.add_row("audit: orders compared", f"{findings.orders:,}")
     rows.add_row("audit: differences", f"{len(findings.differences):,}")
@@ -55,10 +55,10 @@ def print_some(console: Console, title: str, lines: Sequence[object]) -> None:
     if not lines:
         return
     console.print(f"[bold]{title}[/bold]")
-    for line in lines[:SHOWN]:
+    for line in lines[:LIST_LINES_MAX]:
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
-    if len(lines) > SHOWN:
-        console.print(f"  … and {len(lines) - SHOWN:,} more")
+    if len(lines) > LIST_LINES_MAX:
+        console.print(f"  … and {len(lines) - LIST_LINES_MAX:,} more")
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:

@@ -25,7 +25,7 @@ def _sets_up(service: str) -> bool:
 SET_UP = tuple(name for name in NAMES if _sets_up(name))
 """The services that make their streams and durables in a step of their own."""
 
-PATIENCE = 60.0
+READY_TIMEOUT_S = 60.0
 """Seconds in which a service must be ready."""
 
 
@@ -56,7 +56,7 @@ class Service:
 
     def wait_until_ready(self) -> None:
         with httpx.Client(timeout=2, trust_env=False) as client:
-            self.process.wait_until(lambda: self._is_ready(client), within=PATIENCE)
+            self.process.wait_until(lambda: self._is_ready(client), within=READY_TIMEOUT_S)
 
     def stop(self) -> int | None:
         """End it in order. Returns its exit code; None if it did not run."""

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 from comanda_local import services
 from comanda_local.folders import locked
 from comanda_local.ports import free_port
-from comanda_local.processes import RECORD, CannotStart, Child, end_leftover
+from comanda_local.processes import RECORD_FILE, CannotStart, Child, end_leftover
 from comanda_local.servers import MongoDB, Nats, Postgres
 from comanda_local.servers.nats import ACCOUNTS
 from comanda_local.services import Service
@@ -54,7 +54,7 @@ class Ports:
 
 FREE_PORTS = Ports()
 
-_KINDS: dict[str, Callable[[Path, Ports], Server]] = {
+_SERVERS: dict[str, Callable[[Path, Ports], Server]] = {
     NATS_URL: lambda folder, ports: Nats(folder / "nats", ports.nats, accounts=ACCOUNTS),
     DATABASE_URL: lambda folder, _: Postgres(folder / "postgres"),
     MONGODB_URL: lambda folder, _: MongoDB(folder / "mongodb"),
@@ -80,7 +80,7 @@ class Stack:
         self.killed: list[str] = []
         """Names of the processes that did not end in time when everything was stopped."""
         self._ports = ports
-        self._given = {name: environment[name] for name in _KINDS if environment.get(name)}
+        self._given = {name: environment[name] for name in _SERVERS if environment.get(name)}
         self._replicas: list[Service] = []
         self._leaving = contextlib.ExitStack()
 
@@ -130,17 +130,17 @@ class Stack:
 
     def _end_leftovers(self) -> None:
         """End what a Stack that was killed left behind: its services first, as at every end."""
-        left = set(self.folder.glob(f"*/{RECORD}"))
-        servers = {self.folder / name / RECORD for name in ("nats", "postgres", "mongodb")}
+        left = set(self.folder.glob(f"*/{RECORD_FILE}"))
+        servers = {self.folder / name / RECORD_FILE for name in ("nats", "postgres", "mongodb")}
         for records in (left - servers, left & servers):
             with ThreadPoolExecutor(max_workers=8) as together:
                 list(together.map(end_leftover, records))
 
     def _start_servers(self) -> None:
-        for variable, kind in _KINDS.items():
+        for variable, kind in _SERVERS.items():
             if variable not in self._given:
                 self.servers[variable] = kind(self.folder, self._ports)
-        with ThreadPoolExecutor(max_workers=len(_KINDS)) as together:
+        with ThreadPoolExecutor(max_workers=len(_SERVERS)) as together:
             for started in [together.submit(server.start) for server in self.servers.values()]:
                 started.result()
 

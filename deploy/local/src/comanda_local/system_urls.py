@@ -11,11 +11,11 @@ from comanda_local.ports import LOOPBACK
 from comanda_local.processes import CannotStart
 from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Stack
 
-FILE = "stack.json"
+SYSTEM_FILE = "stack.json"
 
-PORTS = {"ordering": 8001, "serving": 8002, "query": 8003}
+DEFAULT_PORTS = {"ordering": 8001, "serving": 8002, "query": 8003}
 """Where `comanda up` has the services, unless told otherwise."""
-NATS_PORT = 4222
+DEFAULT_NATS_PORT = 4222
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class SystemUrls:
 
         Raises CannotStart if the database is not known by either.
         """
-        usual = {name: f"http://{LOOPBACK}:{port}" for name, port in PORTS.items()}
-        usual["nats"] = f"nats://{LOOPBACK}:{NATS_PORT}"
-        file = folder / FILE
+        usual = {name: f"http://{LOOPBACK}:{port}" for name, port in DEFAULT_PORTS.items()}
+        usual["nats"] = f"nats://{LOOPBACK}:{DEFAULT_NATS_PORT}"
+        file = folder / SYSTEM_FILE
         written = json.loads(file.read_text()) if file.exists() else {}
         urls = usual | written | {name: url for name, url in given.items() if url}
         if "database" not in urls:
@@ -66,9 +66,9 @@ class SystemUrls:
     def addresses(self) -> Addresses:
         return Addresses(**self.services)
 
-    def write_down(self, folder: Path) -> Path:
+    def save(self, folder: Path) -> Path:
         """Write it to the folder, for its owner only: a URL may hold a password."""
-        file = folder / FILE
+        file = folder / SYSTEM_FILE
         file.touch(mode=0o600)
         file.write_text(json.dumps(asdict(self), indent=2))
         return file

@@ -12,11 +12,11 @@ from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS, Stream
 
 from comanda_local.servers.nats import ACCOUNTS, password_variable
 
-LIST = "teams.conf"
-API = "$JS.comanda.API"
-"""What a team's account knows JetStream's API by: the usual name is each account's own."""
+TEAMS_FILE = "teams.conf"
+JETSTREAM_API = "$JS.comanda.API"
+"""JetStream's API in a team's account, where the usual name is that of the account itself."""
 
-PUBLISHED = {
+SUBJECTS_BY_STREAM = {
     ORDERS: subjects.order("*", "*", "*"),
     TICKETS: subjects.ticket("*", "*", "*", "*"),
     MENU: subjects.menu_item("*", "*", "*"),
@@ -24,8 +24,8 @@ PUBLISHED = {
 }
 """The streams that teams subscribe to, and what all their subjects look like."""
 
-NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-FILTER = re.compile(r"[a-z]+\.v\d+(?:\.(?:[A-Za-z0-9_-]+|\*))*(?:\.>)?")
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,31}")
+FILTER_PATTERN = re.compile(r"[a-z]+\.v\d+(?:\.(?:[A-Za-z0-9_-]+|\*))*(?:\.>)?")
 
 
 class NotGranted(Exception):
@@ -42,10 +42,10 @@ class Grant:
     @classmethod
     def of(cls, subject: str) -> Self:
         """Raises NotGranted unless the filter is within one published stream."""
-        for stream, every in PUBLISHED.items():
-            if FILTER.fullmatch(subject) and subjects.is_within(subject, every):
+        for stream, every in SUBJECTS_BY_STREAM.items():
+            if FILTER_PATTERN.fullmatch(subject) and subjects.is_within(subject, every):
                 return cls(stream, subject)
-        raise NotGranted(f"{subject!r} is within none of {', '.join(PUBLISHED.values())}")
+        raise NotGranted(f"{subject!r} is within none of {', '.join(SUBJECTS_BY_STREAM.values())}")
 
 
 def write_team(name: str, subjects: Sequence[str], folder: Path = ACCOUNTS.parent) -> Path:
@@ -53,11 +53,11 @@ def write_team(name: str, subjects: Sequence[str], folder: Path = ACCOUNTS.paren
 
     Raises NotGranted.
     """
-    if not NAME.fullmatch(name) or not subjects:
+    if not NAME_PATTERN.fullmatch(name) or not subjects:
         raise NotGranted("a team has a name of lower-case letters, digits and hyphens, and a grant")
     file = folder / f"team-{name}.conf"
     file.write_text(account(name, [Grant.of(subject) for subject in subjects]))
-    listed, line = folder / LIST, f"include '{file.name}'\n"
+    listed, line = folder / TEAMS_FILE, f"include '{file.name}'\n"
     if line not in listed.read_text().splitlines(keepends=True):
         with listed.open("a") as lines:
             lines.write(line)
@@ -81,7 +81,7 @@ def account(team: str, grants: Sequence[Grant]) -> str:
         f"      user: {team}\n"
         f"      password: ${password_variable(team)}\n"
         "      permissions {\n"
-        f'        publish: ["{API}.CONSUMER.>", "$JS.ACK.>"]\n'
+        f'        publish: ["{JETSTREAM_API}.CONSUMER.>", "$JS.ACK.>"]\n'
         '        subscribe: "_INBOX.>"\n'
         "      }\n"
         "    }\n"
@@ -109,4 +109,5 @@ def _imports(grant: Grant, consumer: str) -> Iterator[str]:
 
 
 def _api(request: str) -> str:
-    return f'{{service: {{account: COMANDA, subject: "$JS.API.{request}"}}, to: "{API}.{request}"}}'
+    imported = f'{{account: COMANDA, subject: "$JS.API.{request}"}}'
+    return f'{{service: {imported}, to: "{JETSTREAM_API}.{request}"}}'

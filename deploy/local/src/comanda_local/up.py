@@ -10,13 +10,13 @@ from rich.console import Console
 
 from comanda_local import api
 from comanda_local.examples import examples
-from comanda_local.menus import la_piazza, put_up
+from comanda_local.menus import la_piazza, set_menu
 from comanda_local.processes import Child
 from comanda_local.stack import Ports, Stack
 from comanda_local.system_urls import SystemUrls
 
-LOOK_EVERY = 0.5
-"""Seconds between two looks at whether all processes are still there."""
+POLL_INTERVAL_S = 0.5
+"""Seconds between two checks that all processes are alive."""
 
 
 def up(folder: Path, ports: Ports, console: Console) -> int:
@@ -26,11 +26,11 @@ def up(folder: Path, ports: Ports, console: Console) -> int:
     """
     stack = Stack(folder, ports)
     try:
-        with console.status("starting …") as status, stack, _written_down(stack) as system:
+        with console.status("starting …") as status, stack, _registered(stack) as system:
             status.stop()
-            _introduce(system, stack, console)
+            _print_addresses(system, stack, console)
             try:
-                code = _stay(stack, console)
+                code = _watch(stack, console)
             finally:
                 console.print("stopping …")
     except KeyboardInterrupt:
@@ -41,11 +41,11 @@ def up(folder: Path, ports: Ports, console: Console) -> int:
 
 
 @contextlib.contextmanager
-def _written_down(stack: Stack) -> Iterator[SystemUrls]:
-    """Open for business, and let the other commands know where."""
+def _registered(stack: Stack) -> Iterator[SystemUrls]:
+    """Open the sample restaurant, and write down for the other commands where the system is."""
     system = SystemUrls.of(stack)
     asyncio.run(_open_la_piazza(system))
-    file = system.write_down(stack.folder)
+    file = system.save(stack.folder)
     try:
         yield system
     finally:
@@ -53,14 +53,14 @@ def _written_down(stack: Stack) -> Iterator[SystemUrls]:
 
 
 async def _open_la_piazza(system: SystemUrls) -> None:
-    """Put the sample menu up, unless the restaurant has one."""
+    """Set the sample menu, unless the restaurant has one."""
     venue = la_piazza()
     async with api.connected(system.addresses) as services:
         if not await services.menu(venue.slug):
-            await put_up(services, venue)
+            await set_menu(services, venue)
 
 
-def _introduce(system: SystemUrls, stack: Stack, console: Console) -> None:
+def _print_addresses(system: SystemUrls, stack: Stack, console: Console) -> None:
     console.print("[bold green]Comanda is up.[/bold green] Ctrl-C stops it.\n")
     for name, url in system.services.items():
         console.print(f"  {name:<9} {url}/docs", highlight=False)
@@ -69,17 +69,17 @@ def _introduce(system: SystemUrls, stack: Stack, console: Console) -> None:
     print(examples(system.addresses), flush=True)
 
 
-def _stay(stack: Stack, console: Console) -> int:
-    """Stay until interrupted. Returns 1 if a process ended by itself, with a word on it."""
+def _watch(stack: Stack, console: Console) -> int:
+    """Wait until interrupted. Returns 1, and says which, if a process ended by itself."""
     while True:
         for process in stack.processes:
             if not process.alive:
-                _mourn(process, console)
+                _report_end(process, console)
                 return 1
-        time.sleep(LOOK_EVERY)
+        time.sleep(POLL_INTERVAL_S)
 
 
-def _mourn(process: Child, console: Console) -> None:
+def _report_end(process: Child, console: Console) -> None:
     console.print(
         f"[bold red]{process.name} ended by itself[/bold red] (exit code {process.exit_code}). "
         f"The end of {process.log}:"

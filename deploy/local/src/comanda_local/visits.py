@@ -1,4 +1,4 @@
-"""Guests to come: what each will order, made up from a menu."""
+"""Visits of simulated guests: their orders, generated from a menu."""
 
 import random
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ TABLES = 30
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One order to come: what is posted, and the lines of each further round."""
+    """One guest's visit: the order's body, and the lines of each further round."""
 
     label: str
     order: Json
@@ -27,7 +27,7 @@ def takeaway(label: str, customer: str, lines: list[Json]) -> Visit:
     return Visit(label, {"channel": "takeaway", "customer": customer, "lines": lines})
 
 
-def an_evening(count: int, skus: Sequence[str], *, seed: int) -> list[Visit]:
+def generate_visits(count: int, skus: Sequence[str], *, seed: int) -> list[Visit]:
     """`count` visits; the same ones for the same seed.
 
     Three of five eat in, and a third of those order again, once or twice.

@@ -8,33 +8,34 @@ from uuid import UUID
 from comanda_contracts import Line, Order, Ticket
 
 from comanda_local.api import Json
-from comanda_local.audit.derived import Tickets, derived_status, round_total, total
-from comanda_local.audit.settlement import unsettled
+from comanda_local.audit.agreement import disagreements
+from comanda_local.audit.expected import Tickets, expected_status, round_total, total
 
-MISSING = "nothing"
-"""Stands for what one side does not have at all."""
+NOTHING = "nothing"
+"""Stands for a value that one side lacks."""
 
-HEAD = (
+ORDER_FIELDS = (
     *("order_id", "restaurant", "number", "business_day", "version", "channel", "table", "guests"),
     *("customer", "phone", "currency", "placed_at"),
 )
-LINE = tuple(Line.model_fields)
-TICKET = ("status", "version", "started_at", "ready_at", "served_at")
+LINE_FIELDS = tuple(Line.model_fields)
+TICKET_FIELDS = ("status", "version", "started_at", "ready_at", "served_at")
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something about an order on which two stores do not agree."""
+    """A value of an order on which two stores disagree."""
 
     order_id: UUID
-    what: str
+    path: str
     """Path into the order view, such as `rounds.1.ticket.status`."""
     written: object
-    """What the write side says."""
+    """The write side's value."""
     shown: object
+    """The read side's value."""
 
     def __str__(self) -> str:
-        return f"{self.order_id}: {self.what}: written {self.written!s}, shown {self.shown!s}"
+        return f"{self.order_id}: {self.path}: written {self.written!s}, shown {self.shown!s}"
 
 
 def compare(
@@ -45,17 +46,20 @@ def compare(
     The write side must also agree with itself: ordering's order with serving's tickets.
     """
     if order is None or view is None:
-        written = MISSING if order is None else order.number
-        shown = MISSING if view is None else view.get("number")
+        written = NOTHING if order is None else order.number
+        shown = NOTHING if view is None else view.get("number")
         return [Difference(order_id, "order", written, shown)]
-    found = [*unsettled(order, tickets), *_unlike(_must_show(order, tickets), _compared(view))]
+    found = [
+        *disagreements(order, tickets),
+        *_differences(_expected_view(order, tickets), _comparable(view)),
+    ]
     return [Difference(order_id, *each) for each in found]
 
 
-def _unlike(must_show: Json, view: Json) -> Iterator[tuple[str, object, object]]:
-    written, shown = dict(_leaves(must_show)), dict(_leaves(view))
+def _differences(expected: Json, view: Json) -> Iterator[tuple[str, object, object]]:
+    written, shown = dict(_leaves(expected)), dict(_leaves(view))
     for path in sorted(written.keys() | shown.keys()):
-        pair = (written.get(path, MISSING), shown.get(path, MISSING))
+        pair = (written.get(path, NOTHING), shown.get(path, NOTHING))
         if pair[0] != pair[1]:
             yield (path, *pair)
 
@@ -74,11 +78,11 @@ def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
         yield path, value
 
 
-def _must_show(order: Order, tickets: Tickets) -> Json:
-    """What the view must consist of, in the shape in which views are compared."""
+def _expected_view(order: Order, tickets: Tickets) -> Json:
+    """The view that the order and its tickets should have, in the shape that is compared."""
     return {
-        **order.model_dump(mode="json", include=set(HEAD)),
-        "status": derived_status(order, tickets),
+        **order.model_dump(mode="json", include=set(ORDER_FIELDS)),
+        "status": expected_status(order, tickets),
         "total": total(order),
         "rounds": {
             each.round: {
@@ -86,7 +90,7 @@ def _must_show(order: Order, tickets: Tickets) -> Json:
                 "ordered_at": each.ordered_at.isoformat(),
                 "voided": each.voided,
                 "total": round_total(each),
-                "ticket": _shown_ticket(tickets.get(each.round)),
+                "ticket": _expected_ticket(tickets.get(each.round)),
             }
             for each in order.rounds
         },
@@ -97,25 +101,25 @@ def _must_show(order: Order, tickets: Tickets) -> Json:
     }
 
 
-def _shown_ticket(ticket: Ticket | None) -> Json | None:
-    return None if ticket is None else ticket.model_dump(mode="json", include=set(TICKET))
+def _expected_ticket(ticket: Ticket | None) -> Json | None:
+    return None if ticket is None else ticket.model_dump(mode="json", include=set(TICKET_FIELDS))
 
 
-def _compared(view: Json) -> Json:
-    """The view in the shape in which views are compared: what else it has is its own affair."""
+def _comparable(view: Json) -> Json:
+    """The view in the shape that is compared; its further fields are left out."""
     return {
-        **_pick(view, (*HEAD, "status", "total")),
-        "rounds": {each.get("round"): _compared_round(each) for each in view.get("rounds") or []},
+        **_pick(view, (*ORDER_FIELDS, "status", "total")),
+        "rounds": {each.get("round"): _comparable_round(each) for each in view.get("rounds") or []},
         "timeline": _versions_by_source(view.get("timeline") or []),
     }
 
 
-def _compared_round(shown: Json) -> Json:
+def _comparable_round(shown: Json) -> Json:
     ticket = shown.get("ticket")
     return {
         **_pick(shown, ("ordered_at", "voided", "total")),
-        "lines": [_pick(line, LINE) for line in shown.get("lines") or []],
-        "ticket": ticket and _pick(ticket, TICKET),
+        "lines": [_pick(line, LINE_FIELDS) for line in shown.get("lines") or []],
+        "ticket": ticket and _pick(ticket, TICKET_FIELDS),
     }
 
 
@@ -124,7 +128,7 @@ def _pick(values: Json, names: tuple[str, ...]) -> Json:
 
 
 def _versions_by_source(timeline: list[Json]) -> Json:
-    """How many versions of the order, and of each ticket, the timeline tells of."""
+    """The number of versions of the order, and of each ticket, in the timeline."""
     versions: dict[str, set[object]] = {}
     for entry in timeline:
         source = entry.get("source")

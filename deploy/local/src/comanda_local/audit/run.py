@@ -8,33 +8,33 @@ from uuid import UUID
 
 from comanda_local.api import Api
 from comanda_local.audit.comparison import Difference, compare
-from comanda_local.audit.sources import OrderIdsSoFar, TicketsSoFar, WriteSide, views
+from comanda_local.audit.sources import PublishedOrderIds, TicketStates, WriteSide, views
 
-MOMENT = 0.3
-"""Seconds between two looks at what differs."""
-AT_A_TIME = 500
-"""Orders that are looked at together."""
-PATIENCE = 45.0
-"""Seconds in which the sides must have become equal: more than a redelivery takes."""
+RECHECK_INTERVAL_S = 0.3
+"""Seconds between two comparisons of the orders that differ."""
+BATCH_ORDERS = 500
+"""Orders that are compared together."""
+CONVERGENCE_TIMEOUT_S = 45.0
+"""Seconds within which both sides must become equal: more than a redelivery takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What an audit found: how many orders it compared, and where they differ."""
+    """The result of an audit: the number of orders compared, and their differences."""
 
     orders: int
     differences: tuple[Difference, ...]
 
 
 async def audit(
-    restaurant: str, writing: WriteSide, query: Api, *, patience: float = PATIENCE
+    restaurant: str, writing: WriteSide, query: Api, *, patience: float = CONVERGENCE_TIMEOUT_S
 ) -> Findings:
     """Compare every order of a restaurant that any side has.
 
-    What differs is looked at again until it is equal, for `patience` seconds at most: what is on
-    its way is no difference.
+    Orders that differ are compared again until they are equal, for `patience` seconds at most: an
+    event that is on its way makes no difference.
     """
-    look = _Look(
+    comparer = _Comparer(
         restaurant,
         writing,
         query,
@@ -42,23 +42,23 @@ async def audit(
         await writing.follow_order_ids(restaurant),
     )
     deadline = time.monotonic() + patience
-    everything = await look.for_orders()
-    found = await look.at(everything)
+    everything = await comparer.order_ids()
+    found = await comparer.compare(everything)
     while found and time.monotonic() < deadline:
-        await asyncio.sleep(MOMENT)
-        found = await look.at({difference.order_id for difference in found})
+        await asyncio.sleep(RECHECK_INTERVAL_S)
+        found = await comparer.compare({difference.order_id for difference in found})
     return Findings(len(everything), tuple(found))
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Comparer:
     restaurant: str
     writing: WriteSide
     query: Api
-    tickets: TicketsSoFar
-    published: OrderIdsSoFar
+    tickets: TicketStates
+    published: PublishedOrderIds
 
-    async def for_orders(self) -> set[UUID]:
+    async def order_ids(self) -> set[UUID]:
         """The ids of the orders that any side has."""
         stored = await self.writing.order_ids(self.restaurant)
         views = self.query.order_views(self.restaurant)
@@ -67,14 +67,14 @@ class _Look:
         await self.tickets.catch_up()
         return stored | listed | self.published.ids | self.tickets.by_order.keys()
 
-    async def at(self, order_ids: Iterable[UUID]) -> list[Difference]:
+    async def compare(self, order_ids: Iterable[UUID]) -> list[Difference]:
         """Compare these orders, some at a time: the views of many are a lot of memory."""
         ordered, found = sorted(order_ids), list[Difference]()
-        for start in range(0, len(ordered), AT_A_TIME):
-            found += await self._at_some(ordered[start : start + AT_A_TIME])
+        for start in range(0, len(ordered), BATCH_ORDERS):
+            found += await self._compare_batch(ordered[start : start + BATCH_ORDERS])
         return found
 
-    async def _at_some(self, order_ids: list[UUID]) -> list[Difference]:
+    async def _compare_batch(self, order_ids: list[UUID]) -> list[Difference]:
         orders = await self.writing.orders(self.restaurant, order_ids)
         await self.tickets.catch_up()
         shown = await views(self.query, self.restaurant, order_ids)

@@ -1,4 +1,4 @@
-"""Where the audit gets its values: ordering's tables, the streams, and query over HTTP."""
+"""The audit's sources: ordering's tables, the streams, and query over HTTP."""
 
 import asyncio
 import contextlib
@@ -17,12 +17,12 @@ from nats.js import JetStreamContext, api
 from comanda_local.api import Api, Json
 from comanda_local.system_urls import SystemUrls
 
-AT_ONCE = 24
-"""Views that are fetched at a time."""
-BATCH = 500
-FETCH_TIMEOUT = 10.0
-KEPT = 300.0
-"""Seconds after which the server forgets a consumer of ours that reads no more."""
+VIEWS_IN_FLIGHT = 24
+"""Views that are requested at a time."""
+BATCH_MESSAGES = 500
+FETCH_TIMEOUT_S = 10.0
+CONSUMER_INACTIVE_S = 300.0
+"""Seconds after which the server removes a consumer that no longer reads."""
 
 COLUMNS = (
     *("id", "restaurant", "number", "business_day", "version", "status", "channel", '"table"'),
@@ -56,21 +56,21 @@ class WriteSide:
         )
         return {row["id"]: _order(row) for row in rows}
 
-    async def follow_tickets(self, restaurant: str) -> "TicketsSoFar":
+    async def follow_tickets(self, restaurant: str) -> "TicketStates":
         subject = subjects.ticket(restaurant, "*", "*", "*")
-        return TicketsSoFar(await _Reader.open(self._js, streams.TICKETS, subject))
+        return TicketStates(await _StreamReader.open(self._js, streams.TICKETS, subject))
 
-    async def follow_order_ids(self, restaurant: str) -> "OrderIdsSoFar":
+    async def follow_order_ids(self, restaurant: str) -> "PublishedOrderIds":
         subject = subjects.order(restaurant, "*", "*")
-        return OrderIdsSoFar(
-            await _Reader.open(self._js, streams.ORDERS, subject, headers_only=True)
+        return PublishedOrderIds(
+            await _StreamReader.open(self._js, streams.ORDERS, subject, headers_only=True)
         )
 
 
-class TicketsSoFar:
+class TicketStates:
     """The newest ticket of each round, as of the last `catch_up`."""
 
-    def __init__(self, reader: "_Reader") -> None:
+    def __init__(self, reader: "_StreamReader") -> None:
         self._reader = reader
         self.by_order: defaultdict[UUID, dict[int, Ticket]] = defaultdict(dict)
 
@@ -81,10 +81,10 @@ class TicketsSoFar:
                 self.by_order[event.ticket.order_id][event.ticket.round] = event.ticket
 
 
-class OrderIdsSoFar:
+class PublishedOrderIds:
     """The ids of the orders that were published, as of the last `catch_up`."""
 
-    def __init__(self, reader: "_Reader") -> None:
+    def __init__(self, reader: "_StreamReader") -> None:
         self._reader = reader
         self.ids: set[UUID] = set()
 
@@ -93,7 +93,7 @@ class OrderIdsSoFar:
             self.ids.add(UUID(subjects.parse_order(message.subject).order_id))
 
 
-class _Reader:
+class _StreamReader:
     """Reads a subject of a stream from its beginning, each message once."""
 
     def __init__(self, subscription: JetStreamContext.PullSubscription) -> None:
@@ -102,28 +102,30 @@ class _Reader:
     @classmethod
     async def open(
         cls, js: JetStreamContext, stream: Stream, subject: str, *, headers_only: bool = False
-    ) -> "_Reader":
+    ) -> "_StreamReader":
         config = api.ConsumerConfig(
             ack_policy=api.AckPolicy.NONE,
-            inactive_threshold=KEPT,
+            inactive_threshold=CONSUMER_INACTIVE_S,
             headers_only=headers_only,
             mem_storage=True,
         )
         return cls(await js.pull_subscribe(subject, stream=stream.name, config=config))
 
     async def new(self) -> AsyncIterator[Msg]:
-        """What came since the last time."""
+        """The messages since the last call."""
         pending = (await self._subscription.consumer_info()).num_pending or 0
         while pending > 0:
-            batch = await self._subscription.fetch(min(pending, BATCH), timeout=FETCH_TIMEOUT)
+            batch = await self._subscription.fetch(
+                min(pending, BATCH_MESSAGES), timeout=FETCH_TIMEOUT_S
+            )
             pending -= len(batch)
             for message in batch:
                 yield message
 
 
 async def views(query: Api, restaurant: str, order_ids: Iterable[UUID]) -> dict[UUID, Json | None]:
-    """What query shows of each order; None for what it does not have."""
-    turn = asyncio.Semaphore(AT_ONCE)
+    """Query's view of each order; None for one that it does not have."""
+    turn = asyncio.Semaphore(VIEWS_IN_FLIGHT)
 
     async def view(order_id: UUID) -> tuple[UUID, Json | None]:
         async with turn:

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from comanda_local.processes import POLL, CannotStart, Child
+from comanda_local.processes import POLL_INTERVAL_S, CannotStart, Child
 
 ENVIRONMENT = "COMANDA_DATABASE_URL"
 ADVICE = f"Set {ENVIRONMENT}=postgresql+asyncpg://… to use a PostgreSQL of your own."
@@ -116,7 +116,7 @@ def _handle(data: Path) -> Any:
         except subprocess.CalledProcessError:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(POLL)
+            time.sleep(POLL_INTERVAL_S)
 
 
 def _socket_folder(cluster: Any) -> Path:

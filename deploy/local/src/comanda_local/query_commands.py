@@ -8,7 +8,7 @@ from comanda_local.services import command, environment
 from comanda_local.stack import MONGODB_URL, NATS_URL
 from comanda_local.system_urls import SystemUrls
 
-HELP = "--help"
+HELP_OPTION = "--help"
 
 
 def run_query(system: SystemUrls, arguments: Sequence[str]) -> int:
@@ -22,7 +22,7 @@ def run_query(system: SystemUrls, arguments: Sequence[str]) -> int:
 
 
 def show_help(arguments: Sequence[str]) -> int:
-    """What `python -m query` says of these arguments, HELP among them; nothing need run."""
+    """Print the help of `python -m query` on these arguments; nothing need be running."""
     return _run(arguments, {})
 
 

@@ -4,23 +4,23 @@ from collections.abc import Iterator
 
 from comanda_contracts import Channel, Order, OrderStatus, Round, Ticket, TicketStatus
 
-from comanda_local.audit.derived import Tickets, everything_served, total
+from comanda_local.audit.expected import Tickets, is_all_served, total
 
 Disagreement = tuple[str, object, object]
-"""What it is about, what ordering says, and what should be or what serving says."""
+"""The subject, ordering's value, and serving's value or the one that ordering should have."""
 
 
-def unsettled(order: Order, tickets: Tickets) -> Iterator[Disagreement]:
-    """What ordering and serving do not agree on, and what ordering should have settled by now."""
+def disagreements(order: Order, tickets: Tickets) -> Iterator[Disagreement]:
+    """Values on which ordering and serving disagree, and those ordering should have updated."""
     if order.total != total(order):
         yield "total as stored", order.total, total(order)
     rounds = {each.round: each for each in order.rounds}
     for number in sorted(rounds.keys() | tickets.keys()):
-        yield from _unlike_ticket(number, rounds.get(number), tickets.get(number))
-    yield from _unsettled_status(order, tickets)
+        yield from _wrong_ticket(number, rounds.get(number), tickets.get(number))
+    yield from _wrong_status(order, tickets)
 
 
-def _unlike_ticket(
+def _wrong_ticket(
     number: int, ordered: Round | None, ticket: Ticket | None
 ) -> Iterator[Disagreement]:
     about = f"kitchen.{number}"
@@ -35,8 +35,8 @@ def _unlike_ticket(
         yield f"{about}.lines", wanted, made
 
 
-def _unsettled_status(order: Order, tickets: Tickets) -> Iterator[Disagreement]:
-    served = everything_served(order, tickets)
+def _wrong_status(order: Order, tickets: Tickets) -> Iterator[Disagreement]:
+    served = is_all_served(order, tickets)
     if order.status is OrderStatus.CANCELLING:
         yield "status as stored", "cancelling", "cancelled or open"
     if order.status is OrderStatus.CLOSED and not served:

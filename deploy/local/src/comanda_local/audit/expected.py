@@ -1,4 +1,4 @@
-"""What follows from an order and its tickets, worked out here anew rather than taken over."""
+"""Totals and status of an order by its lines and tickets, computed here independently of query."""
 
 from collections.abc import Mapping
 
@@ -18,12 +18,12 @@ def total(order: Order) -> int:
     return sum(round_total(each) for each in order.rounds if not each.voided)
 
 
-def everything_served(order: Order, tickets: Tickets) -> bool:
-    """Whether no round that is not voided is still to be served."""
+def is_all_served(order: Order, tickets: Tickets) -> bool:
+    """Whether every round that is not voided has been served."""
     return not _statuses_to_serve(order, tickets)
 
 
-def derived_status(order: Order, tickets: Tickets) -> str:
+def expected_status(order: Order, tickets: Tickets) -> str:
     """The status that a guest is shown, from both sides of the kitchen's pass."""
     if order.status is not OrderStatus.OPEN:
         return order.status.value
@@ -34,7 +34,9 @@ def derived_status(order: Order, tickets: Tickets) -> str:
         return "ready"
     if waiting & {TicketStatus.PREPARING, TicketStatus.READY}:
         return "preparing"
-    return "placed"
+    if waiting <= {TicketStatus.QUEUED, TicketStatus.VOIDED}:  # voided, and ordering is yet to hear
+        return "placed"
+    raise AssertionError(f"no status for tickets that are {waiting}")
 
 
 def _statuses_to_serve(order: Order, tickets: Tickets) -> set[TicketStatus]:

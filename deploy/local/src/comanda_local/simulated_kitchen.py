@@ -1,4 +1,4 @@
-"""The kitchen: it looks at serving's queue and works on the tickets as they come."""
+"""A simulated kitchen: it polls serving's queue and works off the tickets as they come."""
 
 import asyncio
 from uuid import UUID
@@ -6,26 +6,28 @@ from uuid import UUID
 import httpx
 from comanda_contracts import Ticket, TicketStatus
 
-from comanda_local.api import Api, Move, Refusal
-from comanda_local.estimates import Estimates
+from comanda_local.api import Api, Move, RefusedRequest
+from comanda_local.estimates import EstimateProbe
 
-LOOK_EVERY = 0.03
-"""Seconds between two looks at the queue."""
+POLL_INTERVAL_S = 0.03
+"""Seconds between two requests for the queue."""
 COOKS = 16
 
-STILL_TO_DO: dict[TicketStatus, tuple[Move, ...]] = {
+REMAINING_MOVES: dict[TicketStatus, tuple[Move, ...]] = {
     TicketStatus.QUEUED: ("start", "ready", "serve"),
     TicketStatus.PREPARING: ("ready", "serve"),
     TicketStatus.READY: ("serve",),
+    TicketStatus.SERVED: (),
+    TicketStatus.VOIDED: (),
 }
 
 Key = tuple[UUID, int]
 
 
-class Kitchen:
+class SimulatedKitchen:
     """Makes and serves every ticket of a restaurant, whoever ordered it."""
 
-    def __init__(self, api: Api, restaurant: str, estimates: Estimates) -> None:
+    def __init__(self, api: Api, restaurant: str, estimates: EstimateProbe) -> None:
         self._api = api
         self.estimates = estimates
         self._restaurant = restaurant
@@ -43,7 +45,7 @@ class Kitchen:
                     if key not in self._in_hand:
                         self._in_hand.add(key)
                         cooking.create_task(self._make(key, ticket))
-                await asyncio.sleep(LOOK_EVERY)
+                await asyncio.sleep(POLL_INTERVAL_S)
 
     async def served(self, order_id: UUID, round_number: int, *, within: float) -> None:
         """Wait until this kitchen served the round. Raises TimeoutError after `within` seconds."""
@@ -63,7 +65,7 @@ class Kitchen:
     async def _queue(self) -> list[Ticket]:
         try:
             return await self._api.queue(self._restaurant)
-        except (Refusal, httpx.TransportError) as error:
+        except (RefusedRequest, httpx.TransportError) as error:
             self._trouble = str(error)
             return []
 
@@ -71,10 +73,10 @@ class Kitchen:
         """Carry a ticket through; what failed is still in the queue, and is taken up again."""
         try:
             async with self._cooks:
-                for move in STILL_TO_DO.get(ticket.status, ()):
+                for move in REMAINING_MOVES[ticket.status]:
                     await self._api.move(ticket, move)
                     self._judge(ticket, move)
-        except (Refusal, httpx.TransportError) as error:
+        except (RefusedRequest, httpx.TransportError) as error:
             self._trouble = str(error)
             self._in_hand.discard(key)
         else:

@@ -14,7 +14,7 @@ WITHIN = 10.0
 """Seconds in which the server says no."""
 
 
-class Visitor:
+class NatsUser:
     """A user's connection, which remembers what the server forbade."""
 
     def __init__(self) -> None:
@@ -23,15 +23,15 @@ class Visitor:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def of(cls, server: Nats, user: str, inbox: str) -> "AsyncIterator[Visitor]":
-        visitor = cls()
-        visitor.client = await nats.connect(
-            server.url_of(user), inbox_prefix=inbox, error_cb=visitor.hear
+    async def of(cls, server: Nats, user: str, inbox: str) -> "AsyncIterator[NatsUser]":
+        connection = cls()
+        connection.client = await nats.connect(
+            server.url_of(user), inbox_prefix=inbox, error_cb=connection.hear
         )
         try:
-            yield visitor
+            yield connection
         finally:
-            await visitor.client.close()
+            await connection.client.close()
 
     async def hear(self, error: Exception) -> None:
         if "permissions violation" in str(error):
