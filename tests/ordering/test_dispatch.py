@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from comanda_contracts import TicketEvent, Unreadable, examples
 from comanda_contracts.commands import COMMAND_BODIES
+from ordering.contract import EVENT_MODELS
 from ordering.domain.events import DomainEvent
 from ordering.domain.order import KitchenVerdict
 from ordering.domain.refusals import Refusal
 from ordering.inbound.nats.command_subscriber import CommandMessage, bind_use_case
 from ordering.inbound.nats.verdict_subscriber import VERDICT_EVENTS, verdict_of
 from ordering.inbound.refusals import PROBLEMS
-from ordering.published import EVENTS
 
 from tests.ordering.builders import NOON
 
@@ -36,7 +36,7 @@ def kinds(base: type[Any]) -> Iterator[type[Any]]:
 
 
 def test_every_event_is_published() -> None:
-    assert set(kinds(DomainEvent)) == set(EVENTS)
+    assert set(kinds(DomainEvent)) == set(EVENT_MODELS)
 
 
 def test_every_refusal_is_a_problem_with_a_status() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from comanda_contracts import Event, Message, seal
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from ordering import published as ordering_published
+from ordering import contract as ordering_contract
 from ordering.application.transaction import Transaction
 from ordering.domain.order import Order, OrderEvent, Party
 from ordering.domain.refusals import Refusal
@@ -193,7 +193,7 @@ class Conversation:
     def _send(self) -> None:
         """Put what has happened since the last time into the mail."""
         for event in self._store.events[self._order_events_sent :]:
-            self.to_kitchen.send(ordering_published.published_event(event))
+            self.to_kitchen.send(ordering_contract.event_to_contract(event))
         for ticket_event in self._tickets.events[self._ticket_events_sent :]:
             self.to_ordering.send(serving_contract.event_to_contract(ticket_event))
         self._order_events_sent = len(self._store.events)

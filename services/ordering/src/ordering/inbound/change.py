@@ -5,10 +5,10 @@ from typing import Protocol, TypeVar, assert_never
 
 from ordering.application.keyed_request import Answer, KeyedRequest
 from ordering.application.transaction import Transaction
+from ordering.contract import state_to_contract
 from ordering.domain.menu import MenuItem
 from ordering.domain.order import Order
 from ordering.domain.restaurant import Restaurant
-from ordering.published import published
 
 CREATED = 201
 
@@ -48,7 +48,7 @@ async def carry_out(
             status=status,
             version=state.version,
             location=_location(state) if status == CREATED else None,
-            body=published(state).model_dump_json(),
+            body=state_to_contract(state).model_dump_json(),
         )
 
     if request is None:

@@ -13,6 +13,7 @@ from ordering.application.set_availability import SetAvailability, set_availabil
 from ordering.application.set_menu_item import SetMenuItem, set_menu_item
 from ordering.application.set_restaurant import SetRestaurant, set_restaurant
 from ordering.application.withdraw_menu_item import WithdrawMenuItem, withdraw_menu_item
+from ordering.contract import item_to_contract
 from ordering.domain.menu import MenuItem
 from ordering.domain.restaurant import Restaurant
 from ordering.inbound.bodies import MenuAnswer, MenuItemBody, ReasonBody, RestaurantBody
@@ -29,7 +30,6 @@ from ordering.inbound.http.openapi import (
 from ordering.inbound.http.parameters import PREFIX, ItemSku, Slug
 from ordering.inbound.http.request_context import Context, RequestContext
 from ordering.inbound.http.responses import refusals_as_problems, respond
-from ordering.published import published_item
 
 WhyWithdrawn = Annotated[
     Reason | None, Query(description="travels in the event", examples=[REASON])
@@ -57,7 +57,7 @@ def menu_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
         """List what the restaurant offers, as the write side knows it."""
         with refusals_as_problems():
             items = await store.run(lambda tx: list_menu(restaurant, transaction=tx))
-        menu = MenuAnswer(items=[published_item(item) for item in items])
+        menu = MenuAnswer(items=[item_to_contract(item) for item in items])
         return Response(menu.model_dump_json(), media_type="application/json")
 
     @router.put("/menu/{sku}", response_model=contracts.MenuItem, responses=MENU_ITEM_RESPONSES)

@@ -13,7 +13,7 @@ from nats.js.api import PubAck
 from service_kit.nats.jetstream import publish_all
 from service_kit.nats.router import Router
 
-from ordering.published import EVENTS
+from ordering.contract import EVENT_MODELS
 
 MAX_BATCH_EVENTS = 1000
 """Events that NATS stores as one batch at most."""
@@ -31,7 +31,7 @@ Published = tuple[dict[int, PubAck], Exception | None]
 def event_router() -> Router:
     """Says for the AsyncAPI document which events the relay publishes."""
     router = Router()
-    router.publishes(*EVENTS.values())
+    router.publishes(*EVENT_MODELS.values())
     return router
 
 

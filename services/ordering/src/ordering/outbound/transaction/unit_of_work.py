@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ordering.application.transaction import Changeable, RecordedEvent
+from ordering.contract import event_to_contract
 from ordering.domain.menu import MenuItem
 from ordering.domain.order import Order, OrderPlaced
 from ordering.domain.restaurant import Restaurant
@@ -26,7 +27,6 @@ from ordering.outbound.transaction import rows
 from ordering.outbound.transaction.idempotency import KeptAnswers
 from ordering.outbound.transaction.order_numbers import DaySequences
 from ordering.outbound.transaction.repository import Aggregates, Mapped, Statements
-from ordering.published import published_event
 
 RESTAURANTS = Statements(Mapped(table(RestaurantRow), rows.restaurant_row, rows.restaurant_of))
 ITEMS = Statements(Mapped(table(MenuItemRow), rows.item_row, rows.item_of))
@@ -128,7 +128,7 @@ class PostgresTransaction:
     def _record(self, events: Sequence[RecordedEvent], first_is_new: bool) -> None:
         """Have the events published, within the trace of the command that runs now."""
         for position, event in enumerate(events):
-            published = published_event(event)
+            published = event_to_contract(event)
             row = outbox_row(published, event_id=self._new_id(), trace=current_trace())
             self._outbox.append(row)
             self._is_first.append(first_is_new and position == 0)

@@ -1,4 +1,4 @@
-"""Ordering's states and events in the words of the published contracts."""
+"""The mapping from ordering's domain to the published contracts."""
 
 from dataclasses import fields
 from typing import Any, assert_never
@@ -11,7 +11,7 @@ from ordering.domain.menu import MenuItem, MenuItemEvent, MenuItemSet, MenuItemW
 from ordering.domain.order import DineIn, Order, OrderEvent, Takeaway
 from ordering.domain.restaurant import Restaurant, RestaurantSet
 
-EVENTS: dict[type[RecordedEvent], type[contracts.Event]] = {
+EVENT_MODELS: dict[type[RecordedEvent], type[contracts.Event]] = {
     RestaurantSet: contracts.RestaurantSet,
     MenuItemSet: contracts.MenuItemSet,
     MenuItemWithdrawn: contracts.MenuItemWithdrawn,
@@ -25,8 +25,8 @@ EVENTS: dict[type[RecordedEvent], type[contracts.Event]] = {
 }
 
 
-def published_restaurant(restaurant: Restaurant) -> contracts.Restaurant:
-    """A restaurant as others see it."""
+def restaurant_to_contract(restaurant: Restaurant) -> contracts.Restaurant:
+    """The published model of a restaurant."""
     return contracts.Restaurant(
         restaurant=restaurant.slug,
         name=restaurant.name,
@@ -36,13 +36,13 @@ def published_restaurant(restaurant: Restaurant) -> contracts.Restaurant:
     )
 
 
-def published_item(item: MenuItem) -> contracts.MenuItem:
-    """A menu item as others see it."""
+def item_to_contract(item: MenuItem) -> contracts.MenuItem:
+    """The published model of a menu item."""
     return contracts.MenuItem.model_validate(item, from_attributes=True)
 
 
-def published_order(order: Order) -> contracts.Order:
-    """An order as others see it."""
+def order_to_contract(order: Order) -> contracts.Order:
+    """The published model of an order."""
     return contracts.Order(
         order_id=order.order_id,
         restaurant=order.restaurant,
@@ -61,32 +61,32 @@ def published_order(order: Order) -> contracts.Order:
     )
 
 
-def published(state: Order | MenuItem | Restaurant) -> contracts.State:
-    """A state as others see it."""
+def state_to_contract(state: Order | MenuItem | Restaurant) -> contracts.State:
+    """The published model of a state."""
     match state:
         case Order():
-            return published_order(state)
+            return order_to_contract(state)
         case MenuItem():
-            return published_item(state)
+            return item_to_contract(state)
         case Restaurant():
-            return published_restaurant(state)
+            return restaurant_to_contract(state)
         case _:
             assert_never(state)
 
 
-def published_event(event: RecordedEvent) -> contracts.Event:
-    """An event as others see it: its fields by the same names, its state as published."""
+def event_to_contract(event: RecordedEvent) -> contracts.Event:
+    """The published model of an event: its fields have the same names, its state is published."""
     values = {each.name: getattr(event, each.name) for each in fields(event)}
     match event:
         case RestaurantSet(restaurant=restaurant):
-            values["restaurant"] = published_restaurant(restaurant)
+            values["restaurant"] = restaurant_to_contract(restaurant)
         case MenuItemEvent(item=item):
-            values["item"] = published_item(item)
+            values["item"] = item_to_contract(item)
         case OrderEvent(order=order):
-            values["order"] = published_order(order)
+            values["order"] = order_to_contract(order)
         case _:
             assert_never(event)
-    return EVENTS[type(event)](**values)
+    return EVENT_MODELS[type(event)](**values)
 
 
 def _cancellation(order: Order) -> contracts.Cancellation | None:
