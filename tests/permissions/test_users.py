@@ -41,7 +41,7 @@ MAY_ASK = {
     "STREAM.UPDATE.ORDERS": {"ordering"},
     "STREAM.UPDATE.TICKETS": {"serving"},
     "STREAM.UPDATE.COMMANDS": {"ordering"},
-    "STREAM.UPDATE.DEAD_LETTERS": {"ordering", "serving"},
+    "STREAM.UPDATE.DEAD_LETTERS": {"ordering"},
     "STREAM.MSG.DELETE.ORDERS": set(),
     "STREAM.MSG.DELETE.DEAD_LETTERS": {"query"},
     "STREAM.MSG.GET.COMMANDS": set(),

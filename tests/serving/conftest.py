@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from comanda_contracts.streams import DEAD_LETTERS, ORDERS, TICKETS
+from comanda_contracts.streams import DEAD_LETTERS, TICKETS
 from comanda_local.folders import temporary_folder
 from comanda_local.ports import free_port
 from comanda_local.servers import Nats
@@ -21,7 +21,7 @@ from serving.outbound.ticket_stream import TicketStream
 
 from tests.serving.builders import a_restaurant
 from tests.serving.fakes import InMemoryTickets
-from tests.serving.running import Kitchen, NewService
+from tests.serving.running import Kitchen, NewService, set_up
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def store(request: pytest.FixtureRequest) -> Tickets:
 
 @pytest.fixture
 def new_service() -> Iterator[NewService]:
-    """Starts replicas of serving for the NATS with the given URL, and ends them after the test."""
+    """Starts replicas of serving on a NATS that is set up, and ends them after the test."""
     services: list[Service] = []
     with temporary_folder() as folder, contextlib.ExitStack() as ends:
         numbers = itertools.count()
@@ -76,12 +76,12 @@ async def kitchen(
     new_nats_server: Callable[[], Nats], new_service: NewService
 ) -> AsyncIterator[Kitchen]:
     nats = new_nats_server()
+    await set_up(nats.url)
     service = new_service(nats.url)
     async with (
         connected([nats.url], "test") as client,
         httpx.AsyncClient(base_url=service.url, timeout=60) as http,
     ):
-        await set_up_stream(client.jetstream(), ORDERS, replicas=1)
         kitchen = Kitchen(nats, client, http)
         await kitchen.is_ready()
         yield kitchen

@@ -9,14 +9,17 @@ from typing import Any
 import comanda_contracts as contracts
 import httpx
 import uvicorn
-from comanda_contracts.streams import TICKETS
+from comanda_contracts.streams import DEAD_LETTERS, ORDERS, TICKETS
 from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.servers import Nats
 from comanda_local.services import Service
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from pydantic import SecretStr
+from service_kit.nats.jetstream import connected
+from service_kit.nats.set_up import set_up_stream
 from serving.bootstrap import bootstrap
+from serving.bootstrap import set_up as set_up_serving
 from serving.settings import Settings
 
 from tests.serving.builders import an_order, placed
@@ -74,10 +77,26 @@ async def all_events(js: JetStreamContext) -> list[Any]:
     return [await js.get_msg(TICKETS.name, seq=number) for number in range(1, last + 1)]
 
 
+def settings_for(nats_url: str) -> Settings:
+    return Settings(nats_url=SecretStr(nats_url))
+
+
+async def set_up(nats_url: str) -> None:
+    """Have the streams and durables that serving needs, as after the set-up of every service."""
+    async with connected([nats_url], "test") as client:
+        for stream in (ORDERS, DEAD_LETTERS):
+            await set_up_stream(client.jetstream(), stream, replicas=1)
+    await set_up_serving(settings_for(nats_url))
+
+
 @contextlib.asynccontextmanager
 async def in_this_process(nats_url: str) -> AsyncIterator[str]:
-    """The URL of the service run here, where a test can set the module's constants."""
-    app = bootstrap(Settings(nats_url=SecretStr(nats_url)))
+    """Set up and run the service here, where a test can set the module's constants.
+
+    Yields its URL.
+    """
+    await set_up(nats_url)
+    app = bootstrap(settings_for(nats_url))
     port = free_port()
     server = uvicorn.Server(
         uvicorn.Config(app, LOOPBACK, port, log_config=None, timeout_graceful_shutdown=1)

@@ -9,6 +9,8 @@ import pytest
 from comanda_contracts.streams import TICKETS
 from comanda_local.folders import temporary_folder
 from nats.aio.client import Client
+from service_kit.nats.broker import Broker
+from service_kit.nats.broker import running as running_broker
 from service_kit.nats.jetstream import connected
 from service_kit.nats.set_up import set_up_stream
 from service_kit.runtime.components import Component, Ready, running
@@ -17,8 +19,8 @@ from serving.application.start_ticket import start_ticket
 from serving.application.tickets import NewTicket, StoreUnavailable
 from serving.contract import ticket_to_contract
 from serving.domain.ticket import Ticket, WrongStatus
+from serving.outbound.connection import connected_client, until_connected
 from serving.outbound.kitchen_queues import KitchenQueues
-from serving.outbound.link import Link
 from serving.outbound.ticket_stream import TicketStream
 from uuid_utils.compat import uuid7
 
@@ -110,19 +112,18 @@ async def _count(client: Client) -> int:
 async def test_the_queue_and_the_store_survive_the_loss_of_a_node(
     nodes: list[Node], replicas: list[Client], restaurant: str
 ) -> None:
-    link = Link()
-    queues = KitchenQueues(link)
     leader = await _leader(replicas[0])
     lost = next(node for node in nodes if node.name == leader)
     urls = [lost.url, *(node.url for node in nodes if node is not lost)]
 
+    broker = Broker(urls, "test")
+    queues = KitchenQueues(partial(connected_client, broker))
+
     async def keep(ready: Ready) -> None:
-        async with connected(urls, "test") as client:
-            with link.over(client):
-                await queues.keep_up_to_date(client, ready)
+        await queues.keep_up_to_date(await until_connected(broker), ready)
 
     before, after = a_ticket(restaurant=restaurant), a_ticket(restaurant=restaurant)
-    store = TicketStream(link.client)
+    store = TicketStream(partial(connected_client, broker))
 
     async def added(ticket: Ticket) -> bool:
         with contextlib.suppress(StoreUnavailable):
@@ -134,7 +135,7 @@ async def test_the_queue_and_the_store_survive_the_loss_of_a_node(
             return queues.of(restaurant) == [ticket_to_contract(ticket) for ticket in tickets]
         return False
 
-    async with running([Component("queue", keep)]):
+    async with running_broker(broker), running([Component("queue", keep)]):
         await eventually(lambda: added(before))
         await eventually(lambda: shown(before))
 

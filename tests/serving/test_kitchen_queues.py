@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import pytest
 from comanda_contracts import TicketStatus
 from comanda_contracts.streams import TICKETS
 from comanda_local.servers import Nats
 from nats.aio.client import Client
+from service_kit.nats.broker import Broker
+from service_kit.nats.broker import running as running_broker
 from service_kit.nats.jetstream import connected
 from service_kit.nats.set_up import set_up_stream
 from service_kit.runtime.components import Component, Ready, running
@@ -16,8 +19,8 @@ from serving.application.tickets import NewTicket, StoreUnavailable
 from serving.contract import ticket_to_contract
 from serving.domain.ticket import Ticket
 from serving.outbound import stream_follower
+from serving.outbound.connection import connected_client, until_connected
 from serving.outbound.kitchen_queues import KitchenQueues
-from serving.outbound.link import Link
 from serving.outbound.stream_follower import MessagesMissed
 from serving.outbound.ticket_stream import TicketStream
 from uuid_utils.compat import uuid7
@@ -29,17 +32,16 @@ from tests.support.eventually import eventually
 @contextlib.asynccontextmanager
 async def running_queues(url: str) -> AsyncIterator[tuple[KitchenQueues, Component]]:
     """The queues of one replica of the service, kept up to date."""
-    link = Link()
-    queues = KitchenQueues(link)
+    broker = Broker([url], "test")
+    queues = KitchenQueues(partial(connected_client, broker))
 
     async def keep(ready: Ready) -> None:
-        async with connected([url], "test") as client:
-            await set_up_stream(client.jetstream(), TICKETS, replicas=1)
-            with link.over(client):
-                await queues.keep_up_to_date(client, ready)
+        await queues.keep_up_to_date(await until_connected(broker), ready)
 
+    async with connected([url], "test") as client:
+        await set_up_stream(client.jetstream(), TICKETS, replicas=1)
     component = Component("queue", keep)
-    async with running([component]):
+    async with running_broker(broker), running([component]):
         yield queues, component
 
 
@@ -179,7 +181,6 @@ async def test_a_queue_that_missed_a_message_is_built_anew(
     new_nats_server: Callable[[], Nats],
 ) -> None:
     server = new_nats_server()
-    queues = KitchenQueues(Link())
     caught_up = asyncio.Event()
 
     def ready(failing: str | None = None) -> None:
@@ -187,6 +188,7 @@ async def test_a_queue_that_missed_a_message_is_built_anew(
 
     async with connected([server.url], "test") as client:
         await set_up_stream(client.jetstream(), TICKETS, replicas=1)
+        queues = KitchenQueues(lambda: client)
         keeping = asyncio.create_task(queues.keep_up_to_date(client, ready))
         await caught_up.wait()
 

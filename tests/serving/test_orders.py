@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import comanda_contracts as contracts
 import pytest
@@ -12,14 +13,16 @@ from comanda_local.servers import Nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
-from service_kit.nats.consumer import consume
+from service_kit.nats.broker import Broker
+from service_kit.nats.broker import running as running_broker
 from service_kit.nats.jetstream import connected
-from service_kit.nats.set_up import set_up_stream
-from service_kit.runtime.components import Component, Ready, running
+from service_kit.nats.set_up import set_up, set_up_stream
+from service_kit.runtime.components import Component, running
 from serving.application.change_ticket import ChangeTicket
 from serving.application.start_ticket import start_ticket
 from serving.domain.ticket import Channel, Ticket, TicketId, TicketLine, TicketStatus
-from serving.inbound.nats.orders import SERVICE, orders_consumer
+from serving.inbound.nats.orders import SERVICE, order_router
+from serving.outbound.connection import connected_client
 from serving.outbound.ticket_stream import TicketStream
 from uuid_utils.compat import uuid7
 
@@ -50,17 +53,19 @@ async def client(server: Nats) -> AsyncIterator[Client]:
 
 @contextlib.asynccontextmanager
 async def consuming_orders(server: Nats) -> AsyncIterator[Component]:
-    """The consumer of orders, as one replica of the service runs it."""
-
-    async def consume_orders(ready: Ready) -> None:
-        async with connected([server.url], "test") as client:
-            tickets = TicketStream(lambda: client)
-            consumer = orders_consumer(client, tickets=tickets, clock=lambda: NOON, new_id=uuid7)
-            await consume(client, SERVICE, [consumer], ready)
-
-    component = Component("orders", consume_orders)
-    async with running([component]):
+    """The consumer of orders, as one replica of the service runs it after the set-up."""
+    broker = a_broker(server)
+    await set_up(broker, [server.url], streams=[], replicas=1)
+    component = Component("orders", broker.watching(ORDERS))
+    async with running_broker(broker), running([component]):
         yield component
+
+
+def a_broker(server: Nats) -> Broker:
+    broker = Broker([server.url], SERVICE)
+    tickets = TicketStream(partial(connected_client, broker))
+    broker.include_router(order_router(tickets=tickets, clock=lambda: NOON, new_id=uuid7))
+    return broker
 
 
 async def publish(js: JetStreamContext, *messages: Message) -> None:
@@ -323,15 +328,21 @@ async def test_the_trace_of_the_order_goes_on_with_its_ticket(
     assert ticket.headers["traceparent"] == trace["traceparent"]
 
 
-async def test_without_ordering_the_consumer_waits_for_the_stream_of_orders(
+async def test_without_the_stream_of_orders_the_consumer_says_so_and_the_set_up_waits_for_it(
     server: Nats, client: Client, js: JetStreamContext
 ) -> None:
     order = an_order()
     await js.delete_stream(ORDERS.name)
-    async with consuming_orders(server) as component:
+    broker = a_broker(server)
+    component = Component("orders", broker.watching(ORDERS))
+    async with running_broker(broker), running([component]):
         await eventually(lambda: _failed(component))
 
+        setting_up = asyncio.create_task(
+            set_up(a_broker(server), [server.url], streams=[], replicas=1)
+        )
         await set_up_stream(js, ORDERS, replicas=1)
+        await setting_up
         await publish(js, placed(order))
         await all_is_settled(js)
 

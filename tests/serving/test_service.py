@@ -8,8 +8,16 @@ import comanda_contracts as contracts
 import httpx
 from comanda_local.servers import Nats
 from nats.aio.client import Client
+from serving.bootstrap import set_up as set_up_serving
 
-from tests.serving.running import Kitchen, NewService, all_events, ticket_path
+from tests.serving.running import (
+    Kitchen,
+    NewService,
+    all_events,
+    set_up,
+    settings_for,
+    ticket_path,
+)
 from tests.support.eventually import eventually
 
 
@@ -156,8 +164,11 @@ async def _says_not_ready(kitchen: Kitchen) -> bool:
 async def test_it_is_ready_and_serves_without_ordering(
     new_nats_server: Callable[[], Nats], new_service: NewService
 ) -> None:
-    service = new_service(new_nats_server().url)
+    nats = new_nats_server()
+    setting_up = asyncio.create_task(set_up_serving(settings_for(nats.url)))
+    service = new_service(nats.url)
     await asyncio.to_thread(service.wait_until_ready)
+    assert not setting_up.done(), "it waits for the stream of orders"
 
     async with httpx.AsyncClient(base_url=service.url, timeout=60) as http:
         health = (await http.get("/health/ready")).json()
@@ -166,12 +177,14 @@ async def test_it_is_ready_and_serves_without_ordering(
     assert health["components"]["queue"] == "ready"
     assert health["components"]["orders"] != "ready"
     assert queue.json() == {"tickets": []}
+    setting_up.cancel()
 
 
 async def test_it_starts_before_its_broker_and_is_ready_once_that_is_there(
     new_nats_server: Callable[[], Nats], new_service: NewService
 ) -> None:
     nats = new_nats_server()
+    await set_up(nats.url)
     await asyncio.to_thread(nats.kill)
     service = new_service(nats.url)
     async with httpx.AsyncClient(base_url=service.url, timeout=60) as http:
@@ -225,7 +238,9 @@ async def test_it_counts_changes_and_measures_the_queue(kitchen: Kitchen) -> Non
 async def test_it_ends_cleanly_when_it_is_told_to(
     new_nats_server: Callable[[], Nats], new_service: NewService
 ) -> None:
-    service = new_service(new_nats_server().url)
+    nats = new_nats_server()
+    await set_up(nats.url)
+    service = new_service(nats.url)
     await asyncio.to_thread(service.wait_until_ready)
 
     assert await asyncio.to_thread(service.stop) == 0

@@ -1,6 +1,7 @@
 """How the store takes the stream's answers, and the messages that it leaves in the stream."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import comanda_contracts as contracts
@@ -12,11 +13,12 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, StreamConfig
 from nats.js.errors import BadRequestError, NoStreamResponseError
 from opentelemetry import context, propagate
+from service_kit.nats.broker import Broker
 from service_kit.nats.jetstream import Outcome, connected
 from serving.application.tickets import NewTicket, StoreUnavailable
 from serving.contract import ticket_to_contract
 from serving.outbound import ticket_stream
-from serving.outbound.link import Link
+from serving.outbound.connection import connected_client
 from serving.outbound.ticket_stream import TicketStream
 from uuid_utils.compat import uuid7
 
@@ -99,7 +101,8 @@ async def test_what_the_stream_has_no_room_for_is_neither_stored_nor_taken_for_o
 
 
 async def test_without_a_connection_the_store_is_unavailable() -> None:
-    store = TicketStream(Link().client)
+    broker = Broker(["nats://localhost:4222"], "test")
+    store = TicketStream(partial(connected_client, broker))
 
     with pytest.raises(StoreUnavailable):
         await store.load(a_ticket().id)

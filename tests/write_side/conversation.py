@@ -15,7 +15,7 @@ from ordering.domain.order import Order, OrderEvent, Party
 from ordering.domain.refusals import Refusal
 from ordering.inbound.nats.verdict_subscriber import verdict_router
 from service_kit.nats.router import Router
-from service_kit.nats.subscriber import BatchSubscriber, Reader, Received
+from service_kit.nats.subscriber import BatchSubscriber, Received
 from serving import contract as serving_contract
 from serving.application.change_ticket import ChangeTicket, NewId
 from serving.application.mark_ready import mark_ready
@@ -24,7 +24,7 @@ from serving.application.serve_ticket import serve_ticket
 from serving.application.start_ticket import start_ticket
 from serving.domain import ticket as kitchen
 from serving.domain.ticket import Ticket, TicketId
-from serving.inbound.nats.orders import orders_consumer
+from serving.inbound.nats.orders import order_router
 from uuid_utils.compat import uuid7
 
 from tests.ordering.builders import NOON, a_place_order
@@ -54,20 +54,17 @@ class Delivery(Msg):
 class Mail:
     """What one service has told the other: to be heard late, twice, or in any order."""
 
-    def __init__(self, subjects: Iterable[str], read: Reader[Any], handle: Handler) -> None:
-        self._names = {subject.rpartition(".")[2] for subject in subjects}
-        self._read = read
-        self._handle = handle
-        self.sent: list[Message] = []
-        self.unheard: set[int] = set()
-
-    @classmethod
-    def to(cls, router: Router) -> "Mail":
+    def __init__(self, router: Router) -> None:
         """Mail to the one subscriber of a router."""
         (subscriber,) = router.subscribers
         assert isinstance(subscriber, BatchSubscriber)
         (call,) = subscriber.calls
-        return cls(subscriber.config.filter_subjects or (), subscriber._reader, call.handler)
+        subjects = subscriber.config.filter_subjects or ()
+        self._names = {subject.rpartition(".")[2] for subject in subjects}
+        self._read = subscriber._reader
+        self._handle: Handler = call.handler
+        self.sent: list[Message] = []
+        self.unheard: set[int] = set()
 
     def send(self, event: Event) -> None:
         if event.name in self._names:
@@ -96,9 +93,10 @@ class Conversation:
         self._store = InMemoryStore()
         self._tickets = InMemoryTickets()
         new_id: NewId = uuid7
-        orders = orders_consumer(Client(), tickets=self._tickets, clock=lambda: NOON, new_id=new_id)
-        self.to_kitchen = Mail(orders.subjects, orders.read, orders.handler)
-        self.to_ordering = Mail.to(verdict_router(self._store, lambda: NOON))
+        self.to_kitchen = Mail(
+            order_router(tickets=self._tickets, clock=lambda: NOON, new_id=new_id)
+        )
+        self.to_ordering = Mail(verdict_router(self._store, lambda: NOON))
         self._order_events_sent = 0
         self._ticket_events_sent = 0
 

@@ -2,79 +2,93 @@
 
 from functools import partial
 
-from comanda_contracts.streams import DEAD_LETTERS, TICKETS
+from comanda_contracts.streams import ORDERS, TICKETS
 from fastapi import FastAPI
 from service_kit.http.openapi_examples import add_examples
 from service_kit.http.server import application
-from service_kit.nats.consumer import consume
-from service_kit.nats.jetstream import connected, jetstream
-from service_kit.nats.set_up import set_up_stream
+from service_kit.nats.asyncapi import asyncapi_routes
+from service_kit.nats.broker import Broker, running
+from service_kit.nats.set_up import set_up as set_up_messaging
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
 from uuid_utils.compat import uuid7
 
 from serving.inbound.http.openapi import RESPONSE_EXAMPLES
 from serving.inbound.http.tickets import routes
-from serving.inbound.nats.orders import SERVICE, orders_consumer
+from serving.inbound.nats.orders import SERVICE, order_router
 from serving.outbound.bookmarks import keep_bookmark, set_up_bookmarks
+from serving.outbound.connection import connected_client, until_connected
 from serving.outbound.kitchen_queues import KitchenQueues, export_lengths
-from serving.outbound.link import Link
 from serving.outbound.ticket_stream import TicketStream
 from serving.settings import Settings
 
+TITLE = "Comanda serving"
 DESCRIPTION = "Carries each order's tickets through the kitchen to the guest."
 
 
 def bootstrap(settings: Settings) -> FastAPI:
-    """The service: its HTTP side, and beside it the queues, the bookmark and the orders.
+    """The service: HTTP, and over one connection to NATS the queues, their bookmark and the orders.
 
     Without ordering there is no stream of orders; the kitchen works on with what it has, so the
     service is ready without that consumer.
     """
-    link = Link()
-    queues = KitchenQueues(link)
+    broker, tickets = _messaging(settings)
+    queues = KitchenQueues(partial(connected_client, broker))
     export_lengths(queues)
     app = application(
-        "Comanda serving",
+        TITLE,
         DESCRIPTION,
         [
-            Component("queue", partial(_keep_queues, settings, link, queues)),
-            Component("orders", partial(_consume_orders, settings), required=False),
-            Component("bookmark", partial(_keep_bookmark, settings, queues), required=False),
+            Component("queue", partial(_keep_queues, broker, queues)),
+            Component("orders", broker.watching(ORDERS), required=False),
+            Component("bookmark", partial(_keep_bookmark, broker, queues), required=False),
         ],
         on_shutdown=[queues.close],
+        messaging=partial(running, broker),
     )
     app.include_router(
         routes(
-            tickets=TicketStream(link.client),
+            tickets=tickets,
             read_queue=queues.of,
             open_feed=queues.feed,
             clock=utc_now,
             new_id=uuid7,
         )
     )
+    app.include_router(
+        asyncapi_routes(broker, title=TITLE, description=DESCRIPTION, version=app.version)
+    )
     add_examples(app, RESPONSE_EXAMPLES)
     return app
 
 
-async def _keep_queues(settings: Settings, link: Link, queues: KitchenQueues, ready: Ready) -> None:
-    async with connected(settings.nats_servers, SERVICE) as client:
-        js = jetstream(client)
-        for stream in (TICKETS, DEAD_LETTERS):
-            await set_up_stream(js, stream, replicas=settings.stream_replicas)
-        with link.over(client):
-            await queues.keep_up_to_date(client, ready)
+async def set_up(settings: Settings) -> None:
+    """Make the stream TICKETS, the bookmark's bucket and the durable on ORDERS. Safe to repeat.
+
+    ORDERS is ordering's, and is waited for. Raises TimeoutError if it does not come.
+    """
+    broker, _ = _messaging(settings)
+    replicas = settings.stream_replicas
+    await set_up_messaging(
+        broker,
+        settings.nats_servers,
+        streams=[TICKETS],
+        replicas=replicas,
+        steps=[partial(set_up_bookmarks, replicas=replicas)],
+    )
 
 
-async def _keep_bookmark(settings: Settings, queues: KitchenQueues, ready: Ready) -> None:
-    async with connected(settings.nats_servers, SERVICE) as client:
-        js = jetstream(client)
-        await set_up_bookmarks(js, replicas=settings.stream_replicas)
-        await keep_bookmark(js, queues.bookmark, ready)
+def _messaging(settings: Settings) -> tuple[Broker, TicketStream]:
+    """The process's one connection to NATS with what is consumed over it, and the store on it."""
+    broker = Broker(settings.nats_servers, SERVICE)
+    tickets = TicketStream(partial(connected_client, broker))
+    broker.include_router(order_router(tickets=tickets, clock=utc_now, new_id=uuid7))
+    return broker, tickets
 
 
-async def _consume_orders(settings: Settings, ready: Ready) -> None:
-    async with connected(settings.nats_servers, SERVICE) as client:
-        tickets = TicketStream(lambda: client)
-        consumer = orders_consumer(client, tickets=tickets, clock=utc_now, new_id=uuid7)
-        await consume(client, SERVICE, [consumer], ready)
+async def _keep_queues(broker: Broker, queues: KitchenQueues, ready: Ready) -> None:
+    await queues.keep_up_to_date(await until_connected(broker), ready)
+
+
+async def _keep_bookmark(broker: Broker, queues: KitchenQueues, ready: Ready) -> None:
+    await keep_bookmark(await broker.jetstream_context(), queues.bookmark, ready)

@@ -68,6 +68,7 @@ class Tickets(Protocol):
     async def add(self, new: Sequence[NewTicket]) -> list[StoreUnavailable | None]:
         """Store new tickets, each unless there is that ticket already.
 
-        Returns, in the order of `new`, None for each ticket that is there now.
+        Returns, in the order of `new`, None for each ticket that is there now. Raises
+        StoreUnavailable if none of them could be sent to the store.
         """
         ...

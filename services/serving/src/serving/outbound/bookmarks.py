@@ -53,12 +53,13 @@ class UnusableBookmark(Exception):
 
 
 async def set_up_bookmarks(js: JetStreamContext, *, replicas: int) -> None:
-    """Create the bucket; bring one that exists to this number of replicas."""
+    """Create the bucket; raise the number of replicas of one that exists, if it has fewer."""
     try:
         config = (await js.stream_info(STREAM_OF_BUCKET)).config
     except NotFoundError:
         await js.create_key_value(api.KeyValueConfig(bucket=BUCKET, replicas=replicas))
-    else:
+        return
+    if (config.num_replicas or 1) < replicas:
         await js.update_stream(config.evolve(num_replicas=replicas))
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 
 import structlog
@@ -23,7 +23,6 @@ from serving.outbound.bookmarks import (
     load_bookmark,
     load_open_tickets,
 )
-from serving.outbound.link import Link
 from serving.outbound.open_tickets import OpenTickets, is_open
 from serving.outbound.stream_follower import follow_stream
 from serving.outbound.ticket_changes import TicketChanges, TicketMessage
@@ -35,10 +34,13 @@ LENGTH = Gauge("comanda_serving_tickets", "Tickets in the queues, by status", ["
 
 
 class KitchenQueues:
-    """Each restaurant's queue, as of the last message that came."""
+    """Each restaurant's queue, as of the last message that came.
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    `client` returns the connection that they are followed over, or raises StoreUnavailable.
+    """
+
+    def __init__(self, client: Callable[[], Client]) -> None:
+        self._client = client
         self._current: tuple[OpenTickets, TicketChanges] | None = None
         self._is_closed = False
 
@@ -117,7 +119,8 @@ class KitchenQueues:
         return self._current[0].bookmark() if self._current else None
 
     def _up_to_date(self) -> tuple[OpenTickets, TicketChanges]:
-        if self._current is None or not self._link.is_up:
+        self._client()
+        if self._current is None:
             raise StoreUnavailable("the queue has not caught up with the stream")
         return self._current
 

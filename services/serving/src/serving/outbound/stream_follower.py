@@ -1,11 +1,13 @@
 """Follows the stream TICKETS: every message from a sequence on, in order, and none missed."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 
 from comanda_contracts.streams import TICKETS
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 from nats.js import api
 from service_kit.nats.jetstream import jetstream
 
@@ -28,29 +30,33 @@ async def follow_stream(client: Client, *, after: int = 0) -> AsyncGenerator[Msg
     nats-py has an ordered consumer too. It starts itself anew without saying so, and nobody could
     tell meanwhile that the queues are not up to date.
     """
-    messages, backlog = await _subscribe(client, after)
-    received = 0
-    while True:
-        if received == backlog:
-            yield None
-        message = await _next(messages)
-        headers = message.headers or {}
-        if api.Header.STATUS not in headers:
-            received += 1
-            _require_all(received, message.metadata.sequence.consumer)
-            yield message
-        elif go_on := message.reply or headers.get(api.Header.CONSUMER_STALLED):
-            await client.publish(go_on)  # flow control
-        else:
-            _require_all(received, int(headers[api.Header.LAST_CONSUMER]))
-            yield None
-
-
-async def _subscribe(client: Client, after: int) -> tuple[asyncio.Queue[Msg], int]:
-    """A queue that what comes after the sequence is put in, and how many messages that is now."""
     messages: asyncio.Queue[Msg] = asyncio.Queue()
     inbox = client.new_inbox()
-    await client.subscribe(inbox, cb=messages.put)
+    subscription = await client.subscribe(inbox, cb=messages.put)
+    try:
+        backlog = await _create_consumer(client, inbox, after)
+        received = 0
+        while True:
+            if received == backlog:
+                yield None
+            message = await _next(messages)
+            headers = message.headers or {}
+            if api.Header.STATUS not in headers:
+                received += 1
+                _require_all(received, message.metadata.sequence.consumer)
+                yield message
+            elif go_on := message.reply or headers.get(api.Header.CONSUMER_STALLED):
+                await client.publish(go_on)  # flow control
+            else:
+                _require_all(received, int(headers[api.Header.LAST_CONSUMER]))
+                yield None
+    finally:  # without a subscriber the server removes the consumer
+        with contextlib.suppress(NatsError):
+            await subscription.unsubscribe()
+
+
+async def _create_consumer(client: Client, inbox: str, after: int) -> int:
+    """Have what comes after the sequence sent to the inbox. Returns how many messages are there."""
     consumer = await jetstream(client).add_consumer(
         TICKETS.name,
         api.ConsumerConfig(
@@ -65,7 +71,7 @@ async def _subscribe(client: Client, after: int) -> tuple[asyncio.Queue[Msg], in
             num_replicas=1,
         ),
     )
-    return messages, consumer.num_pending or 0
+    return consumer.num_pending or 0
 
 
 async def _next(messages: asyncio.Queue[Msg]) -> Msg:

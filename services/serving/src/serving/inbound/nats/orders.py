@@ -1,9 +1,8 @@
-"""QueueUpdate of orders from NATS: rounds that become tickets, and rounds not wanted any more."""
+"""Events of orders from NATS: new rounds become tickets, cancelled rounds are voided."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from comanda_contracts import (
     CancellationRequested,
@@ -11,13 +10,13 @@ from comanda_contracts import (
     Order,
     OrderPlaced,
     Unreadable,
+    read,
     subjects,
 )
 from comanda_contracts import Round as OrderedRound
 from comanda_contracts.streams import ORDERS
-from nats.aio.client import Client
-from service_kit.nats.consumer import Consumer
-from service_kit.nats.dead_letters import DeadLetter, set_aside
+from nats.aio.msg import Msg
+from service_kit.nats.router import Router
 from service_kit.nats.subscriber import Received
 from service_kit.runtime.tracing import traced
 
@@ -25,62 +24,56 @@ from serving.application.change_ticket import ChangeTicket, Clock, NewId
 from serving.application.queue_ticket import QueueTicket, queue_tickets
 from serving.application.tickets import StoreUnavailable, Tickets
 from serving.application.void_ticket import void_ticket
+from serving.contract import EVENT_MODELS
 from serving.domain.ticket import Channel, Ticket, TicketLine
 
 SERVICE = "serving"
+"""The name of the durable, of the connection and of the service's dead letters."""
+CONSUMED_EVENTS = ("placed", "items-added", "cancellation-requested")
+"""The events of an order that are of concern to the kitchen."""
 TRACE_HEADERS = ("traceparent", "tracestate")
 
 
 @dataclass(frozen=True, slots=True)
 class KitchenRequest:
-    """One message as commands to the kitchen: tickets to queue, then those of them to void."""
+    """The commands that a message leads to: tickets to queue, then those of them to void."""
 
-    received: Received
     to_queue: Sequence[QueueTicket]
     to_void: Sequence[ChangeTicket] = ()
 
 
-def orders_consumer(client: Client, *, tickets: Tickets, clock: Clock, new_id: NewId) -> Consumer:
-    """The durable consumer of the events of orders that are of concern to the kitchen."""
-    return Consumer(
-        stream=ORDERS,
+def order_router(*, tickets: Tickets, clock: Clock, new_id: NewId) -> Router:
+    """The consumer of the events of orders that are of concern to the kitchen."""
+    router = Router()
+    router.publishes(*EVENT_MODELS.values())
+
+    @router.batch_subscriber(
+        ORDERS,
         durable=SERVICE,
-        subjects=tuple(
-            subjects.order("*", "*", event)
-            for event in ("placed", "items-added", "cancellation-requested")
-        ),
-        handler=partial(handle_orders, client=client, tickets=tickets, clock=clock, new_id=new_id),
+        filter_subjects=[subjects.order("*", "*", event) for event in CONSUMED_EVENTS],
+        reader=read_kitchen_request,
     )
+    async def on_orders(batch: list[Received[KitchenRequest]]) -> None:
+        """Queues a ticket for each round, and voids the tickets of cancelled rounds."""
+        await carry_out(batch, tickets=tickets, clock=clock, new_id=new_id)
+
+    return router
 
 
-async def handle_orders(
-    batch: Sequence[Received],
-    *,
-    client: Client,
-    tickets: Tickets,
-    clock: Clock,
-    new_id: NewId,
+async def carry_out(
+    batch: Sequence[Received[KitchenRequest]], *, tickets: Tickets, clock: Clock, new_id: NewId
 ) -> None:
-    """Queue a ticket for each round, and void the tickets of cancelled rounds. Safe to repeat.
+    """Queue and void the tickets of a batch. Safe to repeat.
 
-    Each message is acknowledged once its commands are stored; the others come again. A message that
-    no ticket can be made of goes to the dead-letter stream. Raises the first failure to store, once
-    all other messages are done with.
+    Each message is acknowledged once its commands are stored; the others come again. Raises the
+    first failure to store, once all other messages are done with.
     """
-    requests, dead_letters = [], []
-    for received in batch:
-        try:
-            requests.append(kitchen_request(received))
-        except Unreadable as error:
-            dead_letters.append(DeadLetter(received.message, str(error)))
-    if dead_letters:
-        await set_aside(client, SERVICE, dead_letters)
-    to_queue = [command for each in requests for command in each.to_queue]
+    to_queue = [command for each in batch for command in each.event.to_queue]
     failures = iter(await queue_tickets(to_queue, tickets=tickets, clock=clock, new_id=new_id))
     outcomes = await asyncio.gather(
         *(
-            _finish(each, [next(failures) for _ in each.to_queue], tickets, clock, new_id)
-            for each in requests
+            _finish(each, [next(failures) for _ in each.event.to_queue], tickets, clock, new_id)
+            for each in batch
         ),
         return_exceptions=True,
     )
@@ -90,49 +83,50 @@ async def handle_orders(
 
 
 async def _finish(
-    request: KitchenRequest,
+    received: Received[KitchenRequest],
     failures: Sequence[StoreUnavailable | None],
     tickets: Tickets,
     clock: Clock,
     new_id: NewId,
 ) -> None:
-    """Void the request's tickets and acknowledge its message.
+    """Void the tickets of a request and acknowledge its message.
 
     `failures` says of each of its tickets whether it could be queued; raises the first of them.
     """
     for failure in filter(None, failures):
         raise failure
-    with traced(request.received.message.headers):
-        for command in request.to_void:
+    with traced(received.message.headers):
+        for command in received.event.to_void:
             await void_ticket(command, tickets=tickets, clock=clock, new_id=new_id)
-    await request.received.message.ack()
+    await received.message.ack()
 
 
-def kitchen_request(received: Received) -> KitchenRequest:
-    """The commands that follow from an event. Raises Unreadable if it is not of the kitchen."""
-    match received.event:
+def read_kitchen_request(message: Msg) -> KitchenRequest:
+    """The commands that a message leads to. Raises Unreadable if no ticket can be made of it."""
+    match read(message.headers, message.data):
         case OrderPlaced(order=order):
-            return KitchenRequest(received, [_queue(received, order, 1)])
+            return KitchenRequest([_queue(message, order, 1)])
         case ItemsAdded(order=order, round=number):
-            return KitchenRequest(received, [_queue(received, order, number)])
+            return KitchenRequest([_queue(message, order, number)])
         case CancellationRequested(order=order) as event:
             rounds = order.cancellation.rounds if order.cancellation else ()
-            to_queue = [_queue(received, order, number) for number in rounds]
-            to_void = [_void(event, each.ticket, received) for each in to_queue]
-            return KitchenRequest(received, to_queue, to_void)
+            to_queue = [_queue(message, order, number) for number in rounds]
+            return KitchenRequest(
+                to_queue, [_void(event, each.ticket, message) for each in to_queue]
+            )
         case event:
-            raise Unreadable(f"{event.TYPE} does not belong on {received.message.subject}")
+            raise Unreadable(f"{event.TYPE} does not belong on {message.subject}")
 
 
-def _queue(received: Received, order: Order, number: int) -> QueueTicket:
-    headers = received.message.headers or {}
+def _queue(message: Msg, order: Order, number: int) -> QueueTicket:
+    headers = message.headers or {}
     trace = {name: headers[name] for name in TRACE_HEADERS if name in headers}
     return QueueTicket(_ticket(order, number), trace)
 
 
-def _void(event: CancellationRequested, ticket: Ticket, received: Received) -> ChangeTicket:
+def _void(event: CancellationRequested, ticket: Ticket, message: Msg) -> ChangeTicket:
     """The event's id is the command's key, so that one delivered twice has one effect."""
-    event_id = (received.message.headers or {}).get("ce-id")
+    event_id = (message.headers or {}).get("ce-id")
     key = f"message/{event_id}" if event_id else None
     return ChangeTicket(ticket_id=ticket.id, actor=event.actor, request_key=key)
 
