@@ -7,6 +7,7 @@ from typing import Self
 from serving.domain.ticket import Refusal
 
 
+# decision/0010: a cook's request is remembered by the event it led to
 @dataclass(frozen=True, slots=True)
 class KeyedRequest:
     """A client's request, named by its key; `change` is the verb and the version it expects.

@@ -31,6 +31,7 @@ LOAD_BATCH_TICKETS = 256
 """Open tickets that are loaded at the same time."""
 
 
+# decision/0017: serving starts from a bookmark, not from a snapshot
 class Bookmark(BaseModel):
     """Stands for the messages up to `sequence`: only those with a sequence in `open` are read.
 

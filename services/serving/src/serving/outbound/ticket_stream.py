@@ -33,6 +33,7 @@ REQUEST_HEADER = "Comanda-Request"
 CHANGES = Counter("comanda_serving_ticket_changes", "Changes of tickets stored", ["change"])
 
 
+# decision/0003: a ticket is its last message
 class TicketStream:
     """`Tickets` on JetStream; `client` gives the connection to use, or raises StoreUnavailable."""
 
