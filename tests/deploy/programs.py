@@ -24,6 +24,7 @@ PROGRAMS: dict[tuple[str, ...], type[BaseSettings]] = {
     ("query",): QuerySettings,
     ("query", Role.API): QuerySettings,
     ("query", Role.PROJECTOR): QuerySettings,
+    ("query", "set-up"): QuerySettings,
 }
 """Image and arguments: the settings that are read."""
 

@@ -105,6 +105,7 @@ def test_each_begins_once_what_it_needs_is_there(services: Services) -> None:
             assert ends or needed in ours(services) or "healthcheck" in services[needed]
     assert "ordering-migration" in services["ordering"]["depends_on"]
     assert "mongodb-set-up" in services["query-projector"]["depends_on"]
+    assert services["query-set-up"]["command"] == ["set-up"]
 
 
 def test_what_is_stored_stays(services: Services) -> None:

@@ -11,6 +11,7 @@ MAY_REACH = {
     ("serving", "api"): {"nats": 4222},
     ("query", "api"): {"nats": 4222, "mongodb": 27017},
     ("query", "projector"): {"nats": 4222, "mongodb": 27017},
+    ("query", "set-up"): {"nats": 4222},
 }
 """What the design lets each part of us reach, besides names to be resolved."""
 
