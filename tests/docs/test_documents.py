@@ -105,6 +105,14 @@ def commands_of(script: str) -> list[str]:
     return [line for line in joined.splitlines() if line and not line.startswith("#")]
 
 
+def test_each_word_is_in_the_glossary_once() -> None:
+    rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    words = [row for row in rows if row not in ("word", "---")]
+
+    assert len(words) > 60
+    assert sorted(words) == sorted(set(words))
+
+
 @pytest.mark.parametrize("decision", [pytest.param(each, id=each.stem) for each in DECISIONS])
 def test_a_decision_says_when_why_and_what_was_rejected(decision: Path) -> None:
     text = decision.read_text()
