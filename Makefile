@@ -1,5 +1,6 @@
 PYTHON ?= python3
 CONTAINERS ?= docker
+WORKERS ?= 3  # of the tests: one more than CI has processors, for they wait for one thing or another
 BIN := .venv/bin
 PACKAGES := contracts shared services/ordering services/serving services/query deploy/local
 INSTALLED := .venv/.installed
@@ -14,10 +15,10 @@ demo: $(INSTALLED)  ## an evening at the restaurant, on a stack of its own
 	@$(BIN)/comanda demo
 
 test: $(INSTALLED)  ## every test, on real servers
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 test-fast: $(INSTALLED)  ## every test that starts no server and no service
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not servers"
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not servers"
 
 check: lint  ## lint, types, import rules, images and manifests
 	$(BIN)/pytest tests/deploy

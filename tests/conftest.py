@@ -22,14 +22,39 @@ logs.configure("test", "INFO")
 
 NewNatsServer = Callable[[], Nats]
 SERVERS: tuple[type, ...] = (Nats, Postgres, MongoDB, Service)
+LONGEST_FIRST = (
+    *(
+        "benchmark",
+        "faults of servers",
+        "faults of services",
+        "stack",
+        "rolling",
+        "apis",
+        "commands",
+        "read-side",
+        "pickup",
+        "e2e",
+    ),
+    *("replicas", "real-orders", "abandoned"),
+)
+"""Groups of tests that take a minute or so, and more, in the order in which workers get them.
+
+What is short comes last, so that none is still at work for long when the others have finished.
+"""
 
 
 @pytest.hookimpl(tryfirst=True)  # before those with the mark are deselected
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the mark `servers` to every test that asks for a fixture which yields one."""
+    """Sort the longest groups first, and mark every test with a fixture that yields a server."""
+    items.sort(key=_turn)
     for item in items:
         if isinstance(item, pytest.Function) and any(map(_yields_a_server, _fixtures_of(item))):
             item.add_marker("servers")
+
+
+def _turn(item: pytest.Item) -> int:
+    group = item.get_closest_marker("xdist_group")
+    return LONGEST_FIRST.index(group.args[0]) if group else len(LONGEST_FIRST)
 
 
 def _fixtures_of(item: pytest.Function) -> Iterator[Callable[..., object]]:

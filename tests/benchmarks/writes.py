@@ -88,7 +88,7 @@ async def _lags_at(stack: Stack, lags: Lags, rate: float, *, seconds: int) -> Se
     before = len(lags)
     url = stack.services["ordering"].url
     load = await at_a_rate(url, PLACING, rate=rate, seconds=seconds)
-    await lags.until(before + load.requests, within=DRAINED_WITHIN)
+    await lags.until(before + load.answered, within=DRAINED_WITHIN)
     return await lags.since(before, stack.urls[DATABASE_URL])
 
 
@@ -100,10 +100,10 @@ async def _lags_at_saturation(
     async with await nats.connect(stack.urls[NATS_URL]) as client:
         before, begin = len(lags), clock()
         load = await saturate(stack.services["ordering"].url, PLACING, seconds=seconds)
-        await lags.until(before + load.requests, within=DRAINED_WITHIN)
+        await lags.until(before + load.answered, within=DRAINED_WITHIN)
         for service in ("serving", "query"):
             await settled(client.jetstream(), service)
-        rate = load.requests / (clock() - begin)
+        rate = load.answered / (clock() - begin)
     return rate, await lags.since(before, stack.urls[DATABASE_URL])
 
 

@@ -16,7 +16,7 @@ from comanda_local.system_urls import SystemUrls
 from tests.faults.checks import outcome_of
 from tests.faults.load import Load, under_load
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("replicas"), pytest.mark.timeout(600)]
 
 ORDERS = 60
 

@@ -25,6 +25,8 @@ LONGEST_ORDER = 0.5
 LONGEST_ANSWER = 5.0
 PAUSE = 0.1
 """Seconds before a request that was not answered is repeated, to another replica if possible."""
+LONGEST_PAUSE = 1.6
+"""Seconds to which the pauses of a cook grow while his ticket is not there."""
 
 LINES = [{"sku": "margherita", "quantity": 2}, {"sku": "cola", "quantity": 1}]
 ITEMS = {"margherita": ("Pizza", 850), "cola": ("Drinks", 350)}
@@ -135,15 +137,18 @@ class Load:
         self, method: str, service: str, path: str, body: Json | None = None, **how: bool
     ) -> Answer:
         key = {"Idempotency-Key": uuid.uuid4().hex}
+        pause = PAUSE
         while True:
             url = f"{self._next(service)}/v1/restaurants/{self.restaurant}{path}"
             with contextlib.suppress(NoAnswer):
                 answer = await self._wire.request(method, url, body, key)
                 if _is_answer(answer, **how):
                     return answer
-                self.early += not answer.is_server_error
+                if not answer.is_server_error:
+                    self.early += 1
+                    pause = min(2 * pause, LONGEST_PAUSE)
             self.repeated += 1
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(pause)
 
     def _next(self, service: str) -> str:
         replicas = [each for each in self._services if each.name == service]

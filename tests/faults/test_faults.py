@@ -8,8 +8,10 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
+import nats
 import pytest
 from comanda_local.folders import temporary_folder
 from comanda_local.services import Service
@@ -18,19 +20,38 @@ from comanda_local.stack import DATABASE_URL, NATS_URL, Server, Stack
 from tests.faults.checks import outcome_of
 from tests.faults.load import Load, under_load
 
-pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(1500)]
+pytestmark = pytest.mark.timeout(1500)
+of_services = pytest.mark.xdist_group("faults of services")
+of_servers = pytest.mark.xdist_group("faults of servers")
 
 ORDERS = int(os.environ.get("COMANDA_FAULT_ORDERS", "2000"))
 STOPPED = 10.0
 """Seconds for which the broker hangs."""
 
 
+REDELIVERED = 3.0
+"""Seconds after which what a killed service had taken comes again, rather than after 30."""
+
+
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
+async def stack() -> AsyncIterator[Stack]:
     with temporary_folder() as folder, Stack(folder, environment={}) as stack:
+        await redeliver_soon(stack)
         yield stack
 
 
+async def redeliver_soon(stack: Stack) -> None:
+    """Set the wait of every durable consumer, as an operator may."""
+    async with await nats.connect(stack.urls[NATS_URL]) as client:
+        js = client.jetstream()
+        for stream in await js.streams_info():
+            for consumer in await js.consumers_info(stream.config.name or ""):
+                if consumer.config.durable_name:
+                    config = replace(consumer.config, ack_wait=REDELIVERED)
+                    await js.add_consumer(consumer.stream_name, config)
+
+
+@of_services
 async def test_nothing_is_lost_when_ordering_is_killed(stack: Stack) -> None:
     async with under_load(writers(stack), ORDERS) as load:
         await load.reached(1 / 3)
@@ -39,6 +60,7 @@ async def test_nothing_is_lost_when_ordering_is_killed(stack: Stack) -> None:
     await nothing_is_lost_or_doubled("ordering killed", load, stack)
 
 
+@of_services
 async def test_nothing_is_lost_when_serving_is_killed(stack: Stack) -> None:
     async with under_load(writers(stack), ORDERS) as load:
         await load.reached(1 / 3)
@@ -47,6 +69,7 @@ async def test_nothing_is_lost_when_serving_is_killed(stack: Stack) -> None:
     await nothing_is_lost_or_doubled("serving killed", load, stack)
 
 
+@of_services
 async def test_nothing_is_lost_when_both_relays_are_killed_in_turn(stack: Stack) -> None:
     second = await asyncio.to_thread(stack.replica, "ordering")
 
@@ -60,6 +83,7 @@ async def test_nothing_is_lost_when_both_relays_are_killed_in_turn(stack: Stack)
     await asyncio.to_thread(second.stop)
 
 
+@of_servers
 async def test_nothing_is_lost_when_the_broker_is_killed(stack: Stack) -> None:
     async with under_load(writers(stack), ORDERS) as load:
         await load.reached(1 / 3)
@@ -68,6 +92,7 @@ async def test_nothing_is_lost_when_the_broker_is_killed(stack: Stack) -> None:
     await nothing_is_lost_or_doubled("nats-server killed", load, stack)
 
 
+@of_servers
 async def test_nothing_is_lost_when_the_database_is_killed(stack: Stack) -> None:
     async with under_load(writers(stack), ORDERS) as load:
         await load.reached(1 / 3)
@@ -76,6 +101,7 @@ async def test_nothing_is_lost_when_the_database_is_killed(stack: Stack) -> None
     await nothing_is_lost_or_doubled("PostgreSQL killed", load, stack)
 
 
+@of_servers
 async def test_nothing_is_lost_when_the_broker_hangs(stack: Stack) -> None:
     broker = stack.servers[NATS_URL].process.pid
 

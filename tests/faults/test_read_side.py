@@ -27,7 +27,7 @@ from tests.query.operators import run, started
 from tests.query.running import STREAMS, left_over, publish, quiet, running_service, set_up
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("faults"), pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("read-side"), pytest.mark.timeout(500)]
 
 EVENTS = int(os.environ.get("COMANDA_FAULT_EVENTS", "20000"))
 LONG = 300.0

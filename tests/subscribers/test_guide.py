@@ -13,7 +13,7 @@ from tests.e2e.restaurant import Restaurant
 from tests.node import installed, node
 from tests.subscribers.conftest import EXAMPLES, url_of
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("pickup"), pytest.mark.timeout(300)]
 
 GUIDE = Path(__file__).parents[2] / "contracts" / "README.md"
 

@@ -12,7 +12,7 @@ from contract_release.readers import READERS
 from tests.e2e.restaurant import Json, Refused, Restaurant
 from tests.subscribers.conftest import Subscriber
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("pickup"), pytest.mark.timeout(300)]
 
 BATCH = 100
 """Messages that both read at a time."""
