@@ -19,7 +19,7 @@ AT_A_RATE = 128
 SCRIPT = Path(__file__).with_name("wrk.lua")
 AN_HOUR = 3600
 strict = ContextVar("strict", default=True)
-"""Whether one refused request ends the run; a quick one, beside other work, only needs some answers."""
+"""Whether a refused request ends the run; in a quick one, beside other work, it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,6 @@ async def _load(
     if process.returncode != 0:
         raise RuntimeError(f"wrk ended with {process.returncode}: {errors.decode()[-500:]}")
     load = Load(**json.loads(output.decode().strip().splitlines()[-1]))
-    if load.refused or load.failed:
-        if strict.get() or not load.answered:
-            raise NotAnswered(f"{url}: {load}")
+    if (load.refused or load.failed) and (strict.get() or not load.answered):
+        raise NotAnswered(f"{url}: {load}")
     return load
