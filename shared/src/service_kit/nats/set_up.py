@@ -106,18 +106,18 @@ async def set_up_consumer(
 
     A message is delivered until it is settled, however often that takes.
     """
-    await js.add_consumer(
-        stream,
-        api.ConsumerConfig(
+    try:
+        found = (await js.consumer_info(stream, durable)).config
+    except NotFoundError:
+        found = api.ConsumerConfig(
             durable_name=durable,
             deliver_policy=api.DeliverPolicy.ALL,
             ack_policy=api.AckPolicy.EXPLICIT,
             ack_wait=ACK_WAIT,
             max_deliver=-1,
             max_ack_pending=UNSETTLED_MAX,
-            filter_subjects=list(subjects),
-        ),
-    )
+        )
+    await js.add_consumer(stream, found.evolve(filter_subject=None, filter_subjects=list(subjects)))
 
 
 async def _until_there(js: JetStreamContext, stream: str) -> None:
