@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings
 from query.bootstrap import Role
 from query.settings import Settings as QuerySettings
-from service_kit.runtime.settings import PREFIX
+from service_kit.runtime.settings import PREFIX, ServiceSettings
 from serving.settings import Settings as ServingSettings
 
 from tests.deploy.manifests import ROOT
@@ -20,13 +20,18 @@ SERVICES = ("ordering", "serving", "query")
 PROGRAMS: dict[tuple[str, ...], type[BaseSettings]] = {
     ("ordering",): OrderingSettings,
     ("ordering", "migrate"): DatabaseSettings,
+    ("ordering", "set-up"): ServiceSettings,
     ("serving",): ServingSettings,
+    ("serving", "set-up"): ServingSettings,
     ("query",): QuerySettings,
     ("query", Role.API): QuerySettings,
     ("query", Role.PROJECTOR): QuerySettings,
     ("query", "set-up"): QuerySettings,
 }
 """Image and arguments: the settings that are read."""
+
+STEPS = {"ordering": ("migrate", "set-up"), "serving": ("set-up",), "query": ("set-up",)}
+"""The arguments with which a service's image runs once before it serves."""
 
 GIVEN_BY_A_SECRET = {
     "COMANDA_NATS_URL": "nats://user:password@host",

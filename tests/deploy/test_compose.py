@@ -16,7 +16,10 @@ from tests.deploy.programs import PROGRAMS, SERVICES, complaints, version_of
 from tests.deploy.test_nats import passwords
 
 FILE = ROOT / "docker-compose.yml"
-ONCE = {"ordering-migration", "mongodb-set-up"}
+ONCE = {
+    *("ordering-migration", "mongodb-set-up"),
+    *(f"{service}-set-up" for service in SERVICES),
+}
 """What ends by itself, before others begin."""
 
 Services = dict[str, dict[str, Any]]
@@ -104,6 +107,8 @@ def test_each_begins_once_what_it_needs_is_there(services: Services) -> None:
             assert condition["condition"] == wanted
             assert ends or needed in ours(services) or "healthcheck" in services[needed]
     assert "ordering-migration" in services["ordering"]["depends_on"]
+    for name, each in ours(services).items():
+        assert name in ONCE or f"{name.partition('-')[0]}-set-up" in each["depends_on"]
     assert "mongodb-set-up" in services["query-projector"]["depends_on"]
     assert services["query-set-up"]["command"] == ["set-up"]
 

@@ -3,6 +3,7 @@
 It needs docker or podman, and the base image, so it runs only by `make images`.
 """
 
+import asyncio
 import json
 import os
 import subprocess
@@ -14,10 +15,13 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS
 from comanda_local.ports import free_port
+from service_kit.nats.jetstream import connected, jetstream
+from service_kit.nats.set_up import set_up_stream
 
 from tests.deploy.manifests import ROOT
-from tests.deploy.programs import SERVICES, version_of
+from tests.deploy.programs import SERVICES, STEPS, version_of
 
 ENGINE = os.environ.get("COMANDA_CONTAINERS", "")
 RESTRICTED = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
@@ -78,6 +82,19 @@ def running(service: str, environment: dict[str, str]) -> Iterator[str]:
         engine("rm", "-f", container)
 
 
+def prepare(service: str, environment: dict[str, str]) -> None:
+    """Run the steps that come before the service; the streams of other services are there."""
+    asyncio.run(_make_streams(environment["COMANDA_NATS_URL"]))
+    for step in STEPS[service]:
+        engine("run", "--rm", *options(environment), image_of(service), step)
+
+
+async def _make_streams(nats_url: str) -> None:
+    async with connected([nats_url], "test") as client:
+        for stream in (ORDERS, RESTAURANTS, MENU, TICKETS):
+            await set_up_stream(jetstream(client), stream, replicas=1)
+
+
 def wait_until_ready(port: str) -> None:
     for _ in range(300):
         try:
@@ -90,8 +107,7 @@ def wait_until_ready(port: str) -> None:
 
 
 def test_an_image_runs_as_nobody_and_is_healthy(service: str, environment: dict[str, str]) -> None:
-    if service == "ordering":
-        engine("run", "--rm", *options(environment), image_of(service), "migrate")
+    prepare(service, environment)
     with running(service, environment) as container:
         wait_until_ready(environment["COMANDA_HTTP_PORT"])
 
@@ -103,6 +119,7 @@ def test_an_image_runs_as_nobody_and_is_healthy(service: str, environment: dict[
 
 
 def test_an_image_stops_in_order(service: str, environment: dict[str, str]) -> None:
+    prepare(service, environment)
     with running(service, environment) as container:
         wait_until_ready(environment["COMANDA_HTTP_PORT"])
 

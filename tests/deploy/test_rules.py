@@ -199,6 +199,28 @@ DEFECTS: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         lambda m: container(m, "Deployment/query-projector").update(args=["project"]),
         "Deployment/query-projector runs query project, which is not known",
     ),
+    "a service that nobody sets up": (
+        lambda m: m.pop("Job/serving-set-up"),
+        "Deployment/serving needs serving set-up, which no Job runs",
+    ),
+    "a set-up that does something else": (
+        lambda m: container(m, "Job/query-set-up").update(args=["api"]),
+        "Deployment/query-projector needs query set-up, which no Job runs",
+    ),
+    "a set-up that is tried once": (
+        lambda m: pod(m, "Job/ordering-set-up").update(restartPolicy="Never"),
+        "Job/ordering-set-up is not repeated when it fails",
+    ),
+    "a set-up that stays": (
+        lambda m: m["Job/ordering-set-up"]["spec"].pop("ttlSecondsAfterFinished"),
+        "Job/ordering-set-up stays, and so the next release can't apply its own",
+    ),
+    "a set-up that reaches a store": (
+        lambda m: m["NetworkPolicy/query-set-up"]["spec"]["egress"].append(
+            to_pods({"comanda/store": "mongodb"}, 27017)
+        ),
+        "NetworkPolicy/query-set-up lets Job/query-set-up reach mongodb at {27017}",
+    ),
     "a variable that is no setting": (
         lambda m: variable(m, "Deployment/query", "COMANDA_MONGODB_URL").update(
             name="COMANDA_MONGO_URL"

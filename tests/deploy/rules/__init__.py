@@ -29,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     operators.what_is_scaled_by_is_measured,
     programs.images_are_pinned,
     programs.programs_are_known_and_given_their_settings,
+    programs.services_are_set_up,
     programs.secrets_are_only_referred_to,
     programs.secrets_go_to_their_service_alone,
 )

@@ -8,7 +8,9 @@ from tests.deploy.manifests import Manifest, named
 MAY_REACH = {
     ("ordering", "api"): {"nats": 4222, "postgresql": 5432},
     ("ordering", "migration"): {"postgresql": 5432},
+    ("ordering", "set-up"): {"nats": 4222},
     ("serving", "api"): {"nats": 4222},
+    ("serving", "set-up"): {"nats": 4222},
     ("query", "api"): {"nats": 4222, "mongodb": 27017},
     ("query", "projector"): {"nats": 4222, "mongodb": 27017},
     ("query", "set-up"): {"nats": 4222},

@@ -9,6 +9,7 @@ from tests.deploy.programs import (
     GIVEN_BY_A_SECRET,
     PROGRAMS,
     SERVICES,
+    STEPS,
     complaints,
     version_of,
 )
@@ -35,6 +36,25 @@ def programs_are_known_and_given_their_settings(manifests: Sequence[Manifest]) -
         else:
             for complaint in complaints(settings, _environment(container, maps)):
                 yield f"{pod.name}: {complaint}"
+
+
+def services_are_set_up(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """By Jobs that are repeated until they succeed, and make way for those of the next release."""
+    jobs = {
+        (pod.service, *container.get("args", [])): pod
+        for pod, container in _ours(manifests)
+        if pod.owner["kind"] == "Job"
+    }
+    for pod in pods(manifests):
+        if pod.owner["kind"] == "Deployment" and pod.service:
+            for step in STEPS[pod.service]:
+                if (pod.service, step) not in jobs:
+                    yield f"{pod.name} needs {pod.service} {step}, which no Job runs"
+    for pod in jobs.values():
+        if pod.spec.get("restartPolicy") != "OnFailure":
+            yield f"{pod.name} is not repeated when it fails"
+        if "ttlSecondsAfterFinished" not in pod.owner["spec"]:
+            yield f"{pod.name} stays, and so the next release can't apply its own"
 
 
 def secrets_are_only_referred_to(manifests: Sequence[Manifest]) -> Iterator[str]:
