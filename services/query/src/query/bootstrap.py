@@ -45,7 +45,7 @@ DESCRIPTION = "Answers every question about orders, from views that are filled b
 
 
 class Role(StrEnum):
-    """What a process does: any number of each may run beside the others."""
+    """The work of a process: any number of each may run beside the others."""
 
     EVERYTHING = "everything"
     API = "api"
@@ -93,7 +93,7 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
 
 
 class Answers(NamedTuple):
-    """What answers questions over HTTP, what has to run beside it, and what ends the live feeds."""
+    """The routes and lanes that answer over HTTP, what runs beside them, and how feeds end."""
 
     routes: list[APIRouter]
     lanes: list[Lane]

@@ -1,4 +1,4 @@
-"""What query is told by its environment."""
+"""The settings of query, from its environment."""
 
 from typing import Annotated
 

@@ -1,1 +1,1 @@
-"""What an operator does beside the running service: rebuild, audit, repair, dead letters."""
+"""Operations beside the running service: rebuild, audit, repair, dead letters."""
