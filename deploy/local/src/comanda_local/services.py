@@ -1,6 +1,5 @@
 """The three services, each as a process of its own."""
 
-import importlib.util
 import os
 import sys
 from collections.abc import Mapping
@@ -12,18 +11,6 @@ from comanda_local.ports import LOOPBACK, require_free
 from comanda_local.processes import Child
 
 NAMES = ("ordering", "serving", "query")
-
-
-def _sets_up(service: str) -> bool:
-    """Whether the service has the command `set-up`; until it has, it sets up while it runs."""
-    spec = importlib.util.find_spec(service)
-    folders = (spec and spec.submodule_search_locations) or ()
-    files = (file for folder in folders for file in Path(folder).rglob("*.py"))
-    return any('"set-up"' in file.read_text() for file in files)
-
-
-SET_UP = tuple(name for name in NAMES if _sets_up(name))
-"""The services that make their streams and durables in a step of their own."""
 
 READY_TIMEOUT_S = 60.0
 """Seconds in which a service must be ready."""

@@ -151,13 +151,10 @@ class Stack:
         """
         with contextlib.ExitStack() as ending:
             steps = [self._step("migration", "ordering", "migrate")]
-            steps += [self._step(f"{name}-set-up", name, "set-up") for name in services.SET_UP]
+            steps += [self._step(f"{name}-set-up", name, "set-up") for name in services.NAMES]
             for step in steps:
                 ending.callback(step.stop)
                 step.start()
-            for name in services.NAMES:
-                if name not in services.SET_UP:
-                    self._start_service(name)
             for step in steps:
                 if step.wait() != 0:
                     raise CannotStart(f"{step.name} failed.\n{step.tail()}")
@@ -171,15 +168,12 @@ class Stack:
         )
 
     def _start_services(self) -> None:
-        for name in services.SET_UP:
-            self._start_service(name)
+        for name in services.NAMES:
+            port = getattr(self._ports, name) or free_port()
+            self.services[name] = self._service(name, name, port)
+            self.services[name].start()
         for service in self.services.values():
             service.wait_until_ready()
-
-    def _start_service(self, name: str) -> None:
-        port = getattr(self._ports, name) or free_port()
-        self.services[name] = self._service(name, name, port)
-        self.services[name].start()
 
     def _service(self, name: str, folder: str, port: int, *role: str) -> Service:
         return Service(name, port, self.folder / folder, self._urls_for(name), *role)
