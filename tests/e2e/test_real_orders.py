@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from comanda_local.folders import temporary_folder
-from comanda_local.pos_export import decode, read_orders, read_prices
+from comanda_local.pos_export.export import File, read_export
+from comanda_local.pos_export.file_format import FileFormat
 from comanda_local.stack import Stack
 from comanda_local.system_urls import SystemUrls
 
@@ -48,9 +49,10 @@ class Commands:
 @pytest.fixture(scope="module")
 def count() -> int:
     """How many orders there are to replay."""
-    items = read_prices(decode(PRICES.read_bytes())).items
-    orders = read_orders(decode(ORDERS.read_bytes()), items).orders
-    return len(orders) if WANTED == "all" else int(WANTED)
+    if WANTED != "all":
+        return int(WANTED)
+    orders, prices = (File(file.name, file.read_bytes()) for file in (ORDERS, PRICES))
+    return len(read_export(orders, prices, FileFormat()).orders)
 
 
 @pytest.fixture(scope="module")

@@ -24,12 +24,12 @@ COMANDA = Path(sys.executable).with_name("comanda")
 PRICES = "Item Name,Product Price\nPilau Rice,2.95\nPlain Papadum,0.8\n"
 ORDERS = """\
 Order Number,Order Date,Item Name,Quantity
-7,3/8/2019 20:25,Pilau Rice,1
-8,3/8/2019 20:26,Pilau Rice,2
-7,3/8/2019 20:25,Lobster,1
-7,3/8/2019 20:25,Plain Papadum,3
-8,3/8/2019 20:26,Pilau Rice,2
+7,13/8/2019 20:25,Pilau Rice,1
+8,13/8/2019 20:26,Pilau Rice,2
+7,13/8/2019 20:25,Plain Papadum,3
+8,13/8/2019 20:26,Pilau Rice,2
 """
+LOBSTER = "7,13/8/2019 20:25,Lobster,1\n"
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("commands")]
 
@@ -98,7 +98,71 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_replay_places_every_order_and_names_the_rows_it_left_out(
+def test_a_replay_with_a_bad_row_names_it_and_places_nothing(
+    tmp_path: Path, export: tuple[Path, Path]
+) -> None:
+    orders, prices = export
+    orders.write_text(ORDERS + LOBSTER, encoding="utf-8")
+
+    outcome = comanda("replay", orders, "--prices", prices, "--data", tmp_path)
+
+    assert outcome.returncode == 1
+    assert "line 6: 'Lobster' is not in the price list" in outcome.stdout
+    assert "Nothing is placed" in outcome.stdout
+
+
+def test_a_replay_that_may_skip_bad_rows_places_the_others_and_names_them(
+    stack: Stack, export: tuple[Path, Path]
+) -> None:
+    orders, prices = export
+    orders.write_text(ORDERS + LOBSTER, encoding="utf-8")
+    options = ("--skip-bad-rows", "--data", stack.folder, "--restaurant", "skipped")
+
+    outcome = comanda("replay", orders, "--prices", prices, *options)
+
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert "line 6: 'Lobster' is not in the price list" in outcome.stdout
+    assert figure(outcome.stdout, "orders placed") == "2"
+
+
+def test_a_replay_shows_how_it_reads_the_files_without_a_running_system(
+    tmp_path: Path, export: tuple[Path, Path]
+) -> None:
+    orders, prices = export
+
+    outcome = comanda("replay", orders, "--prices", prices, "--only-read", "--data", tmp_path)
+
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert "dates: day-first by '13/8/2019 20:25' in line 2" in outcome.stdout
+    assert "4 rows, of which 0 are left out" in outcome.stdout
+
+
+def test_a_replay_asks_what_it_can_not_guess(tmp_path: Path, export: tuple[Path, Path]) -> None:
+    orders, prices = export
+    orders.write_text(ORDERS.replace("13/8", "3/8"), encoding="utf-8")
+
+    outcome = comanda("replay", orders, "--prices", prices, "--data", tmp_path)
+
+    assert outcome.returncode == 1
+    assert "say --date-format day-first or month-first" in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    "options", [("--zone", "Factory"), ("--currency", "QQQ"), ("--delimiter", "ab")]
+)
+def test_a_replay_refuses_an_option_that_means_nothing_in_a_line(
+    options: tuple[str, str], export: tuple[Path, Path]
+) -> None:
+    orders, prices = export
+
+    outcome = comanda("replay", orders, "--prices", prices, *options)
+
+    assert outcome.returncode == 1
+    assert options[1] in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_a_replay_places_every_order_with_what_its_file_says(
     stack: Stack, export: tuple[Path, Path]
 ) -> None:
     orders, prices = export
@@ -106,7 +170,6 @@ def test_a_replay_places_every_order_and_names_the_rows_it_left_out(
     outcome = comanda("replay", orders, "--prices", prices, "--data", stack.folder)
 
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert "line 4: 'Lobster' is not in the price list" in outcome.stdout
     assert figure(outcome.stdout, "orders placed") == "2"
     assert figure(outcome.stdout, "audit: differences") == "0"
 

@@ -18,11 +18,12 @@ from comanda_local.api import RefusedRequest
 from comanda_local.audit import CONVERGENCE_TIMEOUT_S
 from comanda_local.audit.command import print_audit
 from comanda_local.demo import demo as hold_demo
-from comanda_local.pos_export import NotAnExport
+from comanda_local.pos_export.file_format import Numbers, parse_format
+from comanda_local.pos_export.findings import NotAnExport
+from comanda_local.pos_export.money import DEFAULT_ZONE, check_zone
 from comanda_local.processes import CannotStart
 from comanda_local.query_commands import HELP_OPTION, run_query, show_help
-from comanda_local.replay import Replay
-from comanda_local.replay import replay as run_replay
+from comanda_local.replay import Replay, Source, place, read
 from comanda_local.servers.nats import password_variable
 from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Ports
 from comanda_local.system_urls import DEFAULT_NATS_PORT, DEFAULT_PORTS, SystemUrls
@@ -52,6 +53,33 @@ QueryUrl = Annotated[str | None, typer.Option("--query", envvar="COMANDA_QUERY_U
 NatsUrl = Annotated[str | None, typer.Option("--nats", envvar=NATS_URL)]
 MongoUrl = Annotated[str | None, typer.Option("--mongodb", envvar=MONGODB_URL)]
 DatabaseUrl = Annotated[str | None, typer.Option("--database", envvar=DATABASE_URL)]
+
+SKIP_HELP = "Place the orders though some rows have to be left out."
+ONLY_READ_HELP = "Show how the files are read; place nothing."
+Prices = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="The price list, if the orders have no prices."),
+]
+Columns = Annotated[
+    str, typer.Option(help="What columns are called: order=Bon no,item=Dish; date= is none.")
+]
+DateFormat = Annotated[
+    str | None, typer.Option(help="day-first, month-first, year-first, or as %d/%m/%Y %H:%M.")
+]
+Decimal = Annotated[
+    list[str], typer.Option(help="Mark of decimals, . or ,; twice: for orders, then prices.")
+]
+Encoding = Annotated[
+    list[str], typer.Option(help="Such as cp1252; twice: for orders, then prices.")
+]
+Delimiter = Annotated[
+    list[str], typer.Option(help="Character or its name (tab); twice: for orders, then prices.")
+]
+Currency = Annotated[str | None, typer.Option(help="ISO 4217 code, such as EUR.")]
+Zone = Annotated[str, typer.Option(help="IANA time zone of the restaurant.")]
+OrderNumbers = Annotated[
+    Numbers | None, typer.Option(help="Whether numbers are used anew, on another day.")
+]
 
 
 @app.command()
@@ -139,7 +167,17 @@ def query_command(
 def replay(
     *,
     orders: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    prices: Annotated[Path, typer.Option(exists=True, dir_okay=False)],
+    prices: Prices = None,
+    columns: Columns = "",
+    date_format: DateFormat = None,
+    decimal: Decimal = [],  # noqa: B006 - typer's own
+    encoding: Encoding = [],  # noqa: B006 - typer's own
+    delimiter: Delimiter = [],  # noqa: B006 - typer's own
+    currency: Currency = None,
+    zone: Zone = DEFAULT_ZONE,
+    numbers: OrderNumbers = None,
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help=SKIP_HELP)] = False,
+    only_read: Annotated[bool, typer.Option("--only-read", help=ONLY_READ_HELP)] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first orders.")] = None,
     rate: Annotated[float | None, typer.Option(min=0.01, help="Orders a second at most.")] = None,
     guests: Annotated[int, typer.Option(min=1, max=500, help="Guests at once.")] = 32,
@@ -151,11 +189,20 @@ def replay(
     nats_url: NatsUrl = None,
     database: DatabaseUrl = None,
 ) -> None:
-    """Place the orders of a point-of-sale export once more, through the running system."""
+    """Place the orders of a point-of-sale export once more, through the running system.
+
+    How the files are written is guessed and shown. Where two readings are possible, an option has
+    to say which.
+    """
     with _in_plain_words():
+        parsed = (columns, date_format, decimal, encoding, delimiter, currency, numbers)
+        source = Source(orders, prices, parse_format(*parsed), skip_bad_rows)
+        check_zone(zone)
+        export = read(source, console)
+        if export is None or only_read:
+            raise typer.Exit(0 if export else 1)
         system = _find(data, ordering, serving, query, nats_url, database)
-        wanted = Replay(orders, prices, restaurant, limit, rate, guests)
-        _exit(run_replay(wanted, system, console))
+        _exit(place(export, Replay(restaurant, zone, limit, rate, guests), system, console))
 
 
 @app.command()

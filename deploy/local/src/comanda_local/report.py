@@ -50,15 +50,17 @@ def table(tally: Tally, findings: Findings) -> Table:
     return rows
 
 
-def print_some(console: Console, title: str, lines: Sequence[object]) -> None:
+def print_some(
+    console: Console, title: str, lines: Sequence[object], most: int = LIST_LINES_MAX
+) -> None:
     """Print the first lines of what may be a long list; nothing if it is empty."""
     if not lines:
         return
     console.print(f"[bold]{title}[/bold]")
-    for line in lines[:LIST_LINES_MAX]:
+    for line in lines[:most]:
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
-    if len(lines) > LIST_LINES_MAX:
-        console.print(f"  … and {len(lines) - LIST_LINES_MAX:,} more")
+    if len(lines) > most:
+        console.print(f"  … and {len(lines) - most:,} more")
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
