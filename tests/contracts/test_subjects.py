@@ -77,3 +77,9 @@ def test_subjects_are_built_and_taken_apart_in_one_place_only() -> None:
     guilty = [source.name for source in sources if by_hand.search(source.read_text())]
 
     assert guilty == []
+
+
+def test_an_address_names_the_parts_that_differ() -> None:
+    ticket = subjects.ticket("la-piazza", "0199", 2, "ready")
+
+    assert subjects.address(ticket) == "tickets.v1.{restaurant}.{order_id}.{round}.ready"

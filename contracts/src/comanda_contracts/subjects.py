@@ -138,6 +138,24 @@ def parse_dead_letter(subject: str) -> DeadLetterSubject:
     return DeadLetterSubject(*_split(subject, "dead-letters", DeadLetterSubject._fields))
 
 
+_PARTS: dict[str, tuple[str, ...]] = {
+    "orders": OrderSubject._fields,
+    "tickets": TicketSubject._fields,
+    "menu": MenuSubject._fields,
+    "restaurants": RestaurantSubject._fields,
+    "commands": CommandSubject._fields,
+}
+
+
+def address(subject: str) -> str:
+    """What the subjects of all messages of one kind look like: only their last part is the same.
+
+    Of `menu.v1.la-piazza.tiramisu.item-set` it is `menu.v1.{restaurant}.{sku}.item-set`.
+    """
+    root, version, *_, name = subject.split(".")
+    return ".".join([root, version, *(f"{{{part}}}" for part in _PARTS[root][:-1]), name])
+
+
 def aggregate(subject: str) -> str:
     """What the subjects of all events of one order, ticket, item or restaurant begin with."""
     return subject.rpartition(".")[0]

@@ -18,15 +18,6 @@ from pydantic import TypeAdapter
 
 ALL = (">",)
 
-PARTS: dict[str, tuple[str, ...]] = {
-    "orders": subjects.OrderSubject._fields,
-    "tickets": subjects.TicketSubject._fields,
-    "menu": subjects.MenuSubject._fields,
-    "restaurants": subjects.RestaurantSubject._fields,
-    "commands": subjects.CommandSubject._fields,
-}
-"""The parts of the subjects below each root; the last one names the event or command."""
-
 
 @dataclass(frozen=True, slots=True)
 class PublishedMessage:
@@ -49,12 +40,7 @@ def messages_on(filter_subjects: Sequence[str], *, of: Any = None) -> Iterator[P
     for subject, title, model in kinds:
         is_let_through = any(subjects.covers(each, subject) for each in filter_subjects)
         if is_let_through and of in (None, model):
-            yield PublishedMessage(_address(subject), title, model)
-
-
-def _address(subject: str) -> str:
-    root, version, *_, name = subject.split(".")
-    return ".".join([root, version, *(f"{{{part}}}" for part in PARTS[root][:-1]), name])
+            yield PublishedMessage(subjects.address(subject), title, model)
 
 
 class ConsumedMessages(NatsSubscriberSpecification):
