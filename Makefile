@@ -1,6 +1,6 @@
 PYTHON ?= python3
 CONTAINERS ?= docker
-WORKERS ?= 3  # of the tests: one more than CI has processors, for they wait for one thing or another
+WORKERS ?= 2  # of the tests: as many as CI has processors
 BIN := .venv/bin
 PACKAGES := contracts shared services/ordering services/serving services/query deploy/local
 INSTALLED := .venv/.installed

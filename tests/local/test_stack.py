@@ -131,7 +131,7 @@ class Up:
             )
 
     def wait_until_up(self) -> SystemUrls:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 100
         while "The bill" not in self.out.read_text():
             assert self.process.poll() is None, self.out.read_text()
             assert time.monotonic() < deadline, self.out.read_text()
