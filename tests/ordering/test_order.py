@@ -57,16 +57,17 @@ def test_a_dine_in_order_closes_once_everything_is_served() -> None:
         .take_verdict(2, KitchenVerdict.SERVED)
     )
 
-    event = order.close(at=NOON, actor=None)
+    event = order.close(at=NOON, actor="Gina")
 
     assert isinstance(event, OrderClosed)
     assert (event.order.status, event.order.version) == (OrderStatus.CLOSED, 3)
+    assert (event.at, event.actor) == (NOON, "Gina")
 
 
 def test_an_order_with_a_round_in_the_kitchen_stays_open() -> None:
     order = an_order(rounds=3).take_verdict(2, KitchenVerdict.SERVED)
 
-    with pytest.raises(StillInTheKitchen, match="round 1, 3"):
+    with pytest.raises(StillInTheKitchen, match=r"Order A-001 .* round 1, 3\."):
         order.close(at=NOON, actor=None)
 
 
@@ -237,3 +238,18 @@ def test_the_business_day_is_the_restaurants_own_date() -> None:
 
     assert a_restaurant(time_zone="Europe/Rome").business_day(late).isoformat() == "2026-05-05"
     assert a_restaurant(time_zone="Europe/London").business_day(late).isoformat() == "2026-05-04"
+
+
+def test_a_command_for_another_version_is_told_both() -> None:
+    with pytest.raises(VersionMismatch, match="at version 1, not 2"):
+        expect_version(an_order(), 2)
+
+
+def test_what_does_not_exist_is_at_version_0() -> None:
+    expect_version(None, 0)
+    with pytest.raises(VersionMismatch, match="at version 0, not 1"):
+        expect_version(None, 1)
+
+
+def test_a_command_for_any_version_is_for_this_one() -> None:
+    expect_version(an_order(), None)
