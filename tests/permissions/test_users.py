@@ -9,6 +9,7 @@ from comanda_contracts import streams
 from comanda_local.servers import Nats
 from comanda_local.teams import JETSTREAM_API
 from nats.js import api
+from service_kit.nats.set_up import set_up_consumer
 
 from tests.permissions.conftest import STREAMS, ConnectAs, last_sequences
 from tests.permissions.nats_user import NatsUser
@@ -136,6 +137,30 @@ async def test_a_service_does_not_take_or_settle_what_another_is_given(
 
     assert await query.ask(f"{JETSTREAM_API}.CONSUMER.MSG.NEXT.ORDERS.serving") is None
     assert not await query.may_publish("$JS.ACK.ORDERS.serving.1.1.1.1.0")
+
+
+@pytest.mark.parametrize(
+    ("service", "stream"),
+    [
+        ("ordering", streams.COMMANDS),
+        ("ordering", streams.TICKETS),
+        ("serving", streams.ORDERS),
+        *(("query", each) for each in (streams.ORDERS, streams.TICKETS, streams.MENU)),
+    ],
+)
+async def test_a_service_sets_its_durable_up_again_with_another_filter(
+    connect_as: ConnectAs, service: str, stream: streams.Stream, operator: NatsUser
+) -> None:
+    connection = await connect_as(service)
+    js = connection.client.jetstream(prefix=JETSTREAM_API)
+    one_restaurant = stream.subject.replace(">", "la-piazza.>")
+
+    for filters in ([one_restaurant], [one_restaurant], [stream.subject]):
+        await set_up_consumer(js, stream.name, service, filters)
+
+    durable = await operator.client.jetstream().consumer_info(stream.name, service)
+    assert durable.config.filter_subjects == [stream.subject]
+    assert not await connection.was_forbidden()
 
 
 @pytest.mark.parametrize(

@@ -109,15 +109,22 @@ async def set_up_consumer(
     try:
         found = (await js.consumer_info(stream, durable)).config
     except NotFoundError:
-        found = api.ConsumerConfig(
+        created = api.ConsumerConfig(
             durable_name=durable,
             deliver_policy=api.DeliverPolicy.ALL,
             ack_policy=api.AckPolicy.EXPLICIT,
             ack_wait=ACK_WAIT,
             max_deliver=-1,
             max_ack_pending=UNSETTLED_MAX,
+            filter_subjects=list(subjects),
         )
-    await js.add_consumer(stream, found.evolve(filter_subject=None, filter_subjects=list(subjects)))
+        await js.add_consumer(stream, created)
+        return
+    filters = found.filter_subjects or [found.filter_subject] * (found.filter_subject is not None)
+    if sorted(filters) != sorted(subjects):
+        # without a name: the client then asks on the subject that the services may publish to
+        needed = found.evolve(name=None, filter_subject=None, filter_subjects=list(subjects))
+        await js.add_consumer(stream, needed)
 
 
 async def _until_there(js: JetStreamContext, stream: str) -> None:
