@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
 
 import pytest
 from comanda_contracts import Event, MenuItemSet, Message, seal
@@ -19,9 +20,10 @@ from service_kit.nats.jetstream import ACK_WAIT, connected, publish_all
 from service_kit.nats.pull import MESSAGES_MAX
 from service_kit.nats.router import Router
 from service_kit.nats.set_up import set_up, set_up_stream
-from service_kit.nats.subscriber import Received
+from service_kit.nats.subscriber import FIRST_PAUSE_S, Received
 from service_kit.runtime.components import Component
 from service_kit.runtime.components import running as running_components
+from structlog.testing import capture_logs
 
 from tests.conftest import NewNatsServer
 from tests.support.eventually import eventually
@@ -242,6 +244,26 @@ async def test_a_durable_deleted_under_way_is_missed_until_it_is_set_up_again(
 
         await prices.until(2)
         await until(lambda: component.ready)
+
+
+async def test_pauses_grow_until_messages_have_come_again(
+    nats_server: Nats, client: Client
+) -> None:
+    prices = Prices()
+    async with consuming(nats_server, prices):
+        for price in (1, 2):
+            with capture_logs() as logs:
+                await client.jetstream().delete_consumer(MENU.name, "test")
+                await until(lambda logs=logs: len(pauses(logs)) == 3)  # type: ignore[misc]
+            again = a_broker(nats_server, prices)
+            await set_up(again, [nats_server.url], streams=[], replicas=1)
+            await publish_all(client, [an_item_set(price)])
+            await prices.until(price)
+            assert pauses(logs) == [FIRST_PAUSE_S, 2 * FIRST_PAUSE_S, 4 * FIRST_PAUSE_S]
+
+
+def pauses(logs: Sequence[Mapping[str, Any]]) -> list[float]:
+    return [entry["retry_in"] for entry in logs if entry["event"] == "no messages"]
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -28,7 +28,7 @@ from service_kit.runtime.turns import in_turns
 log = structlog.get_logger()
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
-"""Pauses before messages are asked for again when that has failed: growing, and bounded."""
+"""Pauses before messages are asked for again when that has failed: they grow until some come."""
 
 Content = TypeVar("Content", default=Event)
 
@@ -96,6 +96,7 @@ class BatchSubscriber(BatchPullStreamSubscriber):
         """Why the last batch failed; None if it did not."""
         self._reader = reader
         self._batches = batches
+        self._pause_s = FIRST_PAUSE_S
 
     @override
     async def stop(self) -> None:
@@ -110,16 +111,16 @@ class BatchSubscriber(BatchPullStreamSubscriber):
 
     @override
     async def _consume_pull(self) -> None:
-        pause_s = FIRST_PAUSE_S
         while self.running:
             try:
                 async with Pull(self.connection, self.stream.name, self.durable) as pull:
                     await self._consume(pull)
             except Exception as error:  # whatever it is, messages are asked for again
                 reason = f"{type(error).__name__}: {error}"
-                log.warning("no messages", stream=self.stream.name, reason=reason, retry_in=pause_s)
+                stream, pause_s = self.stream.name, self._pause_s
+                self._pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                log.warning("no messages", stream=stream, reason=reason, retry_in=pause_s)
                 await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def _consume(self, pull: Pull) -> None:
         handling = set[asyncio.Task[Any]]()
@@ -135,6 +136,7 @@ class BatchSubscriber(BatchPullStreamSubscriber):
             while True:
                 await pull.until(may_begin)
                 messages = await pull.take()
+                self._pause_s = FIRST_PAUSE_S
                 if not self.running:
                     await redeliver(messages, after_s=0)
                     return
