@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from query.storage.batch_loader import BATCH_KEYS_MAX, CONCURRENT_FETCHES_MAX, BatchLoader
+from query.views.ports import StoreUnavailable
 
 TURNS_TO_REST = 12
 """Turns of the event loop after which nothing goes on any more unless the store answers."""
@@ -82,7 +83,7 @@ async def test_a_key_that_is_asked_for_while_it_is_fetched_is_fetched_again() ->
     assert await asyncio.gather(*tasks) == ["A", "A"]
 
 
-async def test_a_failure_is_raised_to_those_who_asked_and_to_nobody_else() -> None:
+async def test_a_key_that_can_not_be_fetched_fails_alone() -> None:
     store = Store()
     loader = BatchLoader(store.fetch)
     tasks = await ask_in_turn(loader, ["a", "b", "broken", "c"])
@@ -90,8 +91,8 @@ async def test_a_failure_is_raised_to_those_who_asked_and_to_nobody_else() -> No
 
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
 
-    assert outcomes[:2] == ["A", "B"]
-    assert all(isinstance(each, LookupError) for each in outcomes[2:])
+    assert [*outcomes[:2], outcomes[3]] == ["A", "B", "C"]
+    assert isinstance(outcomes[2], LookupError)
     [later] = await ask_in_turn(loader, ["d"])
     await store.answer_all()
     assert await later == "D"
@@ -120,6 +121,31 @@ async def test_a_fetch_has_no_more_keys_than_the_store_answers_in_one_go() -> No
         BATCH_KEYS_MAX,
         1,
     ]
+
+
+async def test_the_keys_of_a_fetch_weigh_no_more_than_it_may_take() -> None:
+    store = Store()
+    loader = BatchLoader(store.fetch, weigh=len, batch_weight_max=4)
+    tasks = await ask_in_turn(loader, ["a", "b", "cc", "dd", "e", "too heavy", "f"])
+
+    await store.answer_all()
+    await asyncio.gather(*tasks)
+
+    assert store.asked == [["a"], ["b"], ["cc", "dd"], ["e"], ["too heavy"], ["f"]]
+
+
+async def test_a_store_that_is_away_is_not_asked_again_for_each_key() -> None:
+    async def fetch(keys: Sequence[str]) -> dict[str, str]:
+        asked.append(keys)
+        raise StoreUnavailable
+
+    asked: list[Sequence[str]] = []
+    loader = BatchLoader(fetch)
+
+    outcomes = await asyncio.gather(*map(loader.load, "abcd"), return_exceptions=True)
+
+    assert all(isinstance(each, StoreUnavailable) for each in outcomes)
+    assert len(asked) <= CONCURRENT_FETCHES_MAX + 1
 
 
 async def test_a_key_that_comes_in_the_turn_in_which_every_fetch_ends_is_fetched() -> None:
@@ -176,9 +202,9 @@ async def check(steps: Sequence[str]) -> None:
     for question, outcome in zip(questions, outcomes, strict=True):
         fetched = [keys for keys in store.asked[question.fetches_before :] if question.key in keys]
         is_value = outcome == question.key.upper()
-        may_fail = any("broken" in keys for keys in fetched)
+        is_broken = question.key == "broken" and isinstance(outcome, LookupError)
         assert fetched
-        assert is_value or (may_fail and isinstance(outcome, LookupError))
+        assert is_value or is_broken
     assert store.concurrent_rounds_max <= CONCURRENT_FETCHES_MAX
     assert all(len(set(keys)) == len(keys) for keys in store.asked)
 

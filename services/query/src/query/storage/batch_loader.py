@@ -8,7 +8,10 @@ cache it fetches a key as often as it is wanted.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import accumulate, islice
 from typing import Generic, TypeVar
+
+from query.views.ports import StoreUnavailable
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -21,6 +24,10 @@ BATCH_KEYS_MAX = 100
 """Keys in one fetch: no more than the store answers in one go."""
 
 
+def _one(_: object) -> int:
+    return 1
+
+
 # decision/0025: questions for an order are asked of MongoDB together
 class BatchLoader(Generic[Key, Value]):
     """Loads values by their keys, in batches while many ask.
@@ -28,12 +35,24 @@ class BatchLoader(Generic[Key, Value]):
     There is no timer: while few ask, each key is fetched at once and alone; keys that come while
     `CONCURRENT_FETCHES_MAX` fetches are under way wait until one of them ends, and are its next
     batch. A value is never older than the question for it: a key that is asked for while it is
-    being fetched is fetched again. `fetch` takes distinct keys and returns what exists.
+    being fetched is fetched again. `fetch` takes distinct keys and returns what exists. A batch
+    that fails is fetched anew key by key, so that a key fails alone; unless the store is
+    unavailable.
     """
 
-    def __init__(self, fetch: Fetch[Key, Value], batch_keys_max: int = BATCH_KEYS_MAX) -> None:
+    def __init__(
+        self,
+        fetch: Fetch[Key, Value],
+        batch_keys_max: int = BATCH_KEYS_MAX,
+        *,
+        weigh: Callable[[Key], int] = _one,
+        batch_weight_max: int | None = None,
+    ) -> None:
+        """A batch has one key, or several that together weigh no more than `batch_weight_max`."""
         self._fetch = fetch
         self._batch_keys_max = batch_keys_max
+        self._weigh = weigh
+        self._batch_weight_max = batch_weight_max
         self._waiting: dict[Key, asyncio.Future[Value | None]] = {}
         self._workers: list[asyncio.Task[None]] = []
 
@@ -51,13 +70,26 @@ class BatchLoader(Generic[Key, Value]):
 
     async def _load_waiting(self) -> None:
         while self._waiting:
-            keys = list(self._waiting)[: self._batch_keys_max]
+            keys = self._next_keys()
             await self._load_batch({key: self._waiting.pop(key) for key in keys})
+
+    def _next_keys(self) -> list[Key]:
+        """The keys of the next batch: those that have waited longest."""
+        keys = list(islice(self._waiting, self._batch_keys_max))
+        if self._batch_weight_max is None:
+            return keys
+        weights = accumulate(map(self._weigh, keys))
+        fitting = sum(weight <= self._batch_weight_max for weight in weights)
+        return keys[: max(1, fitting)]
 
     async def _load_batch(self, batch: Mapping[Key, "asyncio.Future[Value | None]"]) -> None:
         try:
             found = await self._fetch(list(batch))
         except Exception as error:  # raised to those who asked
+            if len(batch) > 1 and not isinstance(error, StoreUnavailable):
+                for key, value in batch.items():
+                    await self._load_batch({key: value})
+                return
             for value in batch.values():
                 value.set_exception(error)
                 value.exception()  # nobody may want to know any more

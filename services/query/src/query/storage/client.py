@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from bson.codec_options import CodecOptions
 from bson.errors import BSONError
+from bson.int64 import Int64
+from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.asynchronous.collection import AsyncCollection
@@ -20,6 +23,9 @@ from query.views.ports import StoreUnavailable, Unstorable
 Client = AsyncMongoClient[Document]
 Database = AsyncDatabase[Document]
 Collection = AsyncCollection[Document]
+
+RAW_BSON: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+"""Documents as they came, to be decoded by whoever wants them."""
 
 APPLICATION = "query"
 """The name by which the server knows our connections."""
@@ -77,6 +83,26 @@ async def store_call(timeout_s: float | None = None) -> AsyncIterator[None]:
             yield
     except (ConnectionFailure, TimeoutError) as error:
         raise StoreUnavailable(_brief(error)) from error
+
+
+class RawAnswer(NamedTuple):
+    """What the store gives in one answer, at most 16 MiB, and whether that is everything."""
+
+    documents: Sequence[RawBSONDocument]
+    is_whole: bool
+
+
+async def raw_answer(collection: Collection, command: str, **asked: Any) -> RawAnswer:
+    """Ask a `find` or an `aggregate`, take its first answer undecoded, and no further one.
+
+    What comes later (`getMore`) would be decoded otherwise, and have no bound.
+    """
+    database = collection.database
+    answer: Any = await database.command(command, collection.name, codec_options=RAW_BSON, **asked)
+    found = answer["cursor"]
+    if found["id"]:
+        await database.command("killCursors", collection.name, cursors=[Int64(found["id"])])
+    return RawAnswer(found["firstBatch"], not found["id"])
 
 
 async def iterate(

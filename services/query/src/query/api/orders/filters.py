@@ -83,7 +83,13 @@ class Filters(BaseModel):
         Sort.NEWEST
     )
     limit: Annotated[
-        int, Field(ge=1, le=PAGE_ORDERS_MAX, description="orders of a page", examples=[20])
+        int,
+        Field(
+            ge=1,
+            le=PAGE_ORDERS_MAX,
+            description="orders of a page at most; it ends before it is longer than 4 MiB",
+            examples=[20],
+        ),
     ] = 100
     cursor: Annotated[
         str | None,

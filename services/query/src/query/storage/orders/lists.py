@@ -7,7 +7,7 @@ from pymongo.read_concern import ReadConcern
 from query.storage.batch_loader import BatchLoader
 from query.storage.client import store_call
 from query.storage.generations import Generation, Generations
-from query.storage.orders.pages import SNAPSHOT, PageRequest, PageRow, Pages
+from query.storage.orders.pages import SNAPSHOT, PageRequest, PageRow, PageRows, Pages
 from query.views.merge import Document
 from query.views.orders import search_terms
 from query.views.orders.list_query import ListQuery, PagePosition, SnapshotTime, milliseconds
@@ -16,6 +16,8 @@ from query.views.ports import Page
 
 PAGES_PER_FETCH_MAX = 16
 """Pages that are read by one query, so that none waits long for others."""
+ORDERS_PER_FETCH_MAX = 2000
+"""Orders of those pages together: as a rule no more than the store gives in one answer."""
 
 TABLE_FIELDS = {
     "status": 1,
@@ -25,6 +27,9 @@ TABLE_FIELDS |= {f"order.{name}": 1 for name in ("currency", "placed_at", "versi
 """The fields of an order that `occupied_tables` uses."""
 
 
+NO_ROWS = PageRows([], is_last=True)
+
+
 class MongoLists:
     """The port `Lists`, from the collection `orders` of the live generation."""
 
@@ -32,7 +37,12 @@ class MongoLists:
         """`render` makes the JSON of an order in a list."""
         self._generations = generations
         self._pages = Pages(render)
-        self._pages_now = BatchLoader(self._now, batch_keys_max=PAGES_PER_FETCH_MAX)
+        self._pages_now = BatchLoader(
+            self._now,
+            batch_keys_max=PAGES_PER_FETCH_MAX,
+            weigh=_orders_of,
+            batch_weight_max=ORDERS_PER_FETCH_MAX,
+        )
 
     async def version(self, restaurant: str, order_id: str) -> int:
         majority = self._generations.live.orders.with_options(
@@ -50,15 +60,13 @@ class MongoLists:
             return await self._generations.live.orders.find_one(which)
 
     async def page(self, list_query: ListQuery, after: PagePosition | None, limit: int) -> Page:
-        request = PageRequest(list_query, after, limit + 1)
+        request = PageRequest(list_query, after, limit)
         if list_query.sort.by_total:
             found, snapshot = await self._page_of_first_snapshot(request)
         else:
-            found, snapshot = await self._pages_now.load(request) or [], None
-        rows = found[:limit]
-        is_last = len(found) <= limit
-        position = None if is_last else _position_of(list_query, rows[-1], snapshot)
-        return Page([each.json for each in rows], position)
+            found, snapshot = await self._pages_now.load(request) or NO_ROWS, None
+        position = None if found.is_last else _position_of(list_query, found.rows[-1], snapshot)
+        return Page([each.json for each in found.rows], position)
 
     async def seated(self, restaurant: str) -> list[Document]:
         snapshot = self._generations.live.orders.with_options(read_concern=ReadConcern(SNAPSHOT))
@@ -67,18 +75,20 @@ class MongoLists:
         async with store_call():
             return await at_tables.to_list()
 
-    async def _now(self, requests: Sequence[PageRequest]) -> Mapping[PageRequest, list[PageRow]]:
+    async def _now(self, requests: Sequence[PageRequest]) -> Mapping[PageRequest, PageRows]:
         async with store_call():
             return await self._pages.now(self._generations.live, requests)
 
-    async def _page_of_first_snapshot(
-        self, request: PageRequest
-    ) -> tuple[list[PageRow], SnapshotTime]:
+    async def _page_of_first_snapshot(self, request: PageRequest) -> tuple[PageRows, SnapshotTime]:
         """The page as of the snapshot in which the list was first read, and that snapshot."""
         live, snapshot = self._generations.live, request.after.snapshot if request.after else None
         async with store_call():
             snapshot = snapshot or await _current_snapshot(live)
             return await self._pages.at(live, snapshot, request), snapshot
+
+
+def _orders_of(request: PageRequest) -> int:
+    return request.limit
 
 
 async def _current_snapshot(live: Generation) -> SnapshotTime:

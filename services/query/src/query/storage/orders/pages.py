@@ -1,4 +1,4 @@
-"""Reads pages of lists, many by one query: each from an index and from one snapshot."""
+"""Reads pages of lists, many by one question: each from an index and from one snapshot."""
 
 # decision/0022: a list by total is a snapshot
 
@@ -9,12 +9,10 @@ from typing import Any, NamedTuple
 
 import bson
 from bson import Timestamp
-from bson.codec_options import CodecOptions
-from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, DESCENDING
-from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 from pymongo.errors import OperationFailure
 
+from query.storage.client import raw_answer
 from query.storage.generations import Generation
 from query.views.merge import Document
 from query.views.orders import search_terms
@@ -28,10 +26,13 @@ SNAPSHOT = "snapshot"
 SNAPSHOT_GONE_CODES = frozenset({239, 246})
 """Codes of MongoDB: SnapshotTooOld, SnapshotUnavailable."""
 
-RAW_BSON: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+PAGE_BYTES_MAX = 4 * 1024 * 1024
+"""JSON of one page: the page ends before the order with which it would be longer, but has one."""
 
 RENDERED_ORDERS_MAX = 2000
 """Orders whose JSON is cached: lists are read again and again, and few orders change."""
+RENDERED_ORDER_BYTES_MAX = 8 * 1024
+"""A larger document is not cached, so that the cache has a bound in bytes: twice 16 MiB."""
 
 PAGE_SEPARATOR = bson.encode({})
 """Stands between two pages that are read together; no order is an empty document."""
@@ -41,7 +42,10 @@ Stages = list[dict[str, Any]]
 
 
 class PageRequest(NamedTuple):
-    """A page of a list: up to `limit` orders, from the beginning or after another page."""
+    """A page of a list: up to `limit` orders, from the beginning or after another page.
+
+    It is shorter if its JSON would be longer than `PAGE_BYTES_MAX`.
+    """
 
     list_query: ListQuery
     after: PagePosition | None
@@ -57,21 +61,30 @@ class PageRow(NamedTuple):
     total: int
 
 
+class PageRows(NamedTuple):
+    """The orders of a page, and whether none comes after them."""
+
+    rows: list[PageRow]
+    is_last: bool
+
+
 class Pages:
     """Reads pages. `render` makes the JSON of an order; it is cached by the document."""
 
     def __init__(self, render: Callable[[Document], bytes]) -> None:
-        self._row = lru_cache(maxsize=RENDERED_ORDERS_MAX)(partial(_row, render))
+        self._render = render
+        self._cached_row = lru_cache(maxsize=RENDERED_ORDERS_MAX)(partial(_row, render))
 
     async def now(
         self, live: Generation, requests: Sequence[PageRequest]
-    ) -> Mapping[PageRequest, list[PageRow]]:
-        """The pages as they are now, by one query."""
-        return dict(zip(requests, await self._read(live, requests, {}), strict=True))
+    ) -> Mapping[PageRequest, PageRows]:
+        """The pages as they are now, by one question unless they are too large for one answer."""
+        pages: list[PageRows] = []
+        while left := requests[len(pages) :]:
+            pages += await self._read(live, left, {})
+        return dict(zip(requests, pages, strict=True))
 
-    async def at(
-        self, live: Generation, snapshot: SnapshotTime, request: PageRequest
-    ) -> list[PageRow]:
+    async def at(self, live: Generation, snapshot: SnapshotTime, request: PageRequest) -> PageRows:
         """The page as of a snapshot. Raises PageExpired if that can't be read any more."""
         if snapshot.generation != live.number:
             raise PageExpired
@@ -86,23 +99,58 @@ class Pages:
 
     async def _read(
         self, live: Generation, requests: Sequence[PageRequest], when: Mapping[str, Timestamp]
-    ) -> list[list[PageRow]]:
+    ) -> list[PageRows]:
+        """The first pages, at least one: those that are in one answer of the store (16 MiB).
+
+        The answer is larger than a page may be, so the page that it breaks off in is whole as a
+        rule; where it is not, and is not the first one, it is left to the next question.
+        """
         first, *others = (_stages(each) for each in requests)
-        cursor: AsyncCommandCursor[Any] = await live.orders.database.cursor_command(
+        answer = await raw_answer(
+            live.orders,
             "aggregate",
-            live.orders.name,
             pipeline=first + [stage for each in others for stage in _appended(live, each)],
-            cursor={"batchSize": sum(each.limit + 1 for each in requests)},
+            cursor={"batchSize": sum(each.limit + 2 for each in requests)},
             readConcern={"level": SNAPSHOT, **when},
-            codec_options=RAW_BSON,
         )
-        pages: list[list[PageRow]] = [[]]
-        for document in await cursor.to_list():
+        pages = [_PageBuilder(request.limit) for request in requests]
+        unread = iter(pages)
+        page = next(unread)
+        for document in answer.documents:
             if document.raw == PAGE_SEPARATOR:
-                pages.append([])
-            else:
-                pages[-1].append(self._row(document.raw))
-        return pages
+                page = next(unread)
+            elif not page.is_full:
+                page.add(self._row(bytes(document.raw)))
+        if answer.is_whole:
+            return [each.rows() for each in pages]
+        read = pages[: pages.index(page) + (page.is_full or page is pages[0])]
+        return [each.rows(is_broken_off=each is page) for each in read]
+
+    def _row(self, raw: bytes) -> PageRow:
+        is_small = len(raw) <= RENDERED_ORDER_BYTES_MAX
+        return self._cached_row(raw) if is_small else _row(self._render, raw)
+
+
+class _PageBuilder:
+    """Takes the orders of a page as they come, until it is full."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rows: list[PageRow] = []
+        self._bytes = 0
+        self.is_full = False
+        """Whether an order came that the page has no room for."""
+
+    def add(self, row: PageRow) -> None:
+        self._bytes += len(row.json)
+        is_too_long = self._rows and self._bytes > PAGE_BYTES_MAX
+        if is_too_long or len(self._rows) == self._limit:
+            self.is_full = True
+        else:
+            self._rows.append(row)
+
+    def rows(self, *, is_broken_off: bool = False) -> PageRows:
+        return PageRows(self._rows, is_last=not self.is_full and not is_broken_off)
 
 
 def _row(render: Callable[[Document], bytes], raw: bytes) -> PageRow:
@@ -115,7 +163,7 @@ def _stages(request: PageRequest) -> Stages:
     return [
         {"$match": _filter(request.list_query, request.after)},
         {"$sort": _sort(request.list_query)},
-        {"$limit": request.limit},
+        {"$limit": request.limit + 1},  # one more tells whether the page is the last
     ]
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import bson
 from pymongo import UpdateOne
 from service_kit.runtime.turns import in_turns
 
 from query.storage.batch_loader import BatchLoader
-from query.storage.client import store_call, write_to_all
+from query.storage.client import raw_answer, store_call, write_to_all
 from query.storage.generations import Generations
 from query.storage.orders.board import read_board
 from query.storage.orders.indexes import ORDER_INDEXES
@@ -40,16 +41,28 @@ class MongoOrders:
             await mark_for_roll_up(generation, views)
 
     async def one(self, order_id: str) -> Document | None:
-        return await self._by_id.load(order_id)
+        raw = await self._by_id.load(order_id)
+        return None if raw is None else bson.decode(raw)
 
     async def board(self, restaurant: str) -> Board:
         async with store_call():
             return await read_board(self._generations.live, restaurant)
 
-    async def _fetch(self, order_ids: Sequence[str]) -> dict[str, Document]:
-        async with store_call():
-            found = self._generations.live.orders.find({"_id": {"$in": order_ids}})
-            return {document["_id"]: document async for document in found}
+    async def _fetch(self, order_ids: Sequence[str]) -> dict[str, bytes]:
+        """The documents, by as many questions as they need answers: one, unless they are large."""
+        found: dict[str, bytes] = {}
+        left = list(order_ids)
+        while left:
+            async with store_call():
+                answer = await raw_answer(
+                    self._generations.live.orders,
+                    "find",
+                    filter={"_id": {"$in": left}},
+                    batchSize=len(left) + 1,
+                )
+            found |= {each["_id"]: bytes(each.raw) for each in answer.documents}
+            left = [] if answer.is_whole else [each for each in left if each not in found]
+        return found
 
 
 def _merge_update(view: OrderView) -> UpdateOne:
