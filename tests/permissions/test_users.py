@@ -1,5 +1,6 @@
 """Each user may do what it needs, and nothing else."""
 
+import asyncio
 import uuid
 
 import nats
@@ -9,7 +10,9 @@ from comanda_contracts import streams
 from comanda_local.servers import Nats
 from comanda_local.teams import JETSTREAM_API
 from nats.js import api
+from service_kit.nats.jetstream import connected
 from service_kit.nats.set_up import set_up_consumer
+from serving.outbound import stream_follower
 
 from tests.permissions.conftest import STREAMS, ConnectAs, last_sequences
 from tests.permissions.nats_user import NatsUser
@@ -59,6 +62,7 @@ MAY_ASK = {
     "CONSUMER.DURABLE.CREATE.ORDERS.serving": {"serving"},
     "CONSUMER.DURABLE.CREATE.ORDERS.query": {"query"},
     "CONSUMER.CREATE.ORDERS": set(),
+    "CONSUMER.CREATE.TICKETS": set(),
     "CONSUMER.DELETE.ORDERS.serving": set(),
     "CONSUMER.PAUSE.ORDERS.serving": set(),
     "CONSUMER.LIST.ORDERS": set(),
@@ -123,7 +127,9 @@ async def test_nobody_reads_past_jetstream_or_in_anothers_inbox(
         f"_INBOX_{user}.>"
     }
 
-    subjects = [">", "$JS.>", *others, *(each.subject for each in STREAMS)]
+    if user != "serving":
+        others.add(stream_follower.STORED_SUBJECTS)
+    subjects = [">", "$JS.>", "stored.>", *others, *(each.subject for each in STREAMS)]
 
     assert [each for each in subjects if await connection.may_subscribe(each)] == []
 
@@ -202,6 +208,27 @@ async def test_a_service_has_no_answer_sent_to_a_stream(
     assert await connection.ask(f"{JETSTREAM_API}.STREAM.INFO.{stream}"), "they are answered by now"
 
     assert await last_sequences(operator) == before | {stream: before[stream] + len(STREAMS)}
+
+
+async def test_serving_follows_its_stream(
+    server: Nats, connect_as: ConnectAs, operator: NatsUser
+) -> None:
+    await stream_follower.set_up_stored_subjects(operator.client.jetstream())
+    kept = "tickets.v1.a.7.1.queued"
+    for number in range(2 * stream_follower.BACKLOG_BATCH_MESSAGES):
+        await operator.client.publish(kept, f"{number}".encode())
+    last = (await operator.client.jetstream().publish(kept, b"last")).seq
+
+    async with connected([server.url_of("serving")], "serving") as serving:
+        messages = stream_follower.follow_stream(serving, after=last - 1000)
+        backlog = [await anext(messages) for _ in range(1001)]
+        live = await operator.client.jetstream().publish(kept, b"live")
+        heard = await asyncio.wait_for(anext(messages), 10)
+        await messages.aclose()
+
+    assert [each and each.sequence for each in backlog] == [*range(last - 999, last + 1), None]
+    assert heard is not None
+    assert (heard.sequence, heard.subject, heard.body) == (live.seq, kept, b"live")
 
 
 @pytest.mark.parametrize("password", [None, "wrong"])

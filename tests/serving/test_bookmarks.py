@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from functools import partial
 
 import pytest
@@ -29,6 +29,8 @@ from serving.outbound.bookmarks import (
     set_up_bookmarks,
 )
 from serving.outbound.kitchen_queues import KitchenQueues
+from serving.outbound.stream_follower import follow_stream
+from serving.outbound.ticket_changes import TicketMessage
 from serving.queue_updates import QueueSnapshot, TicketChange
 from uuid_utils.compat import uuid7
 
@@ -115,14 +117,24 @@ async def last_of(js: JetStreamContext) -> int:
     return (await js.stream_info(TICKETS.name)).state.last_seq
 
 
-async def consumers(js: JetStreamContext) -> dict[str, int]:
-    """How many messages of TICKETS each of its consumers was sent."""
-    found = await js.consumers_info(TICKETS.name)
-    return {each.name: each.delivered.consumer_seq for each in found if each.delivered}
+@pytest.fixture
+def followed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sequences of all messages that replicas have read by following the stream."""
+    sequences: list[int] = []
+
+    async def follow(client: Client, *, after: int) -> AsyncGenerator[TicketMessage | None]:
+        async with contextlib.aclosing(follow_stream(client, after=after)) as messages:
+            async for message in messages:
+                if message:
+                    sequences.append(message.sequence)
+                yield message
+
+    monkeypatch.setattr(kitchen_queues, "follow_stream", follow)
+    return sequences
 
 
 async def test_a_replica_that_starts_reads_no_more_than_the_tail(
-    server: Nats, client: Client, js: JetStreamContext
+    server: Nats, client: Client, js: JetStreamContext, followed: list[int]
 ) -> None:
     forgotten, started, late = (a_ticket() for _ in range(3))
     await publish(client, queued(forgotten))
@@ -132,16 +144,15 @@ async def test_a_replica_that_starts_reads_no_more_than_the_tail(
     async with bookmarked(server, js):
         await bookmark_is_set(js, await last_of(js) - INTERVAL_MESSAGES)
     await publish(client, queued(late))
-    before = await consumers(js)
+    followed.clear()
 
     async with running_queues(server.url) as (queues, component):
         await is_ready(component)
         in_the_kitchen = queues.of(HERE)
-        (read,) = (n for name, n in (await consumers(js)).items() if name not in before)
 
     assert in_the_kitchen == in_turn(forgotten, started.start(at=NOON).ticket, late)
     assert await last_of(js) == 8_004
-    assert read <= INTERVAL_MESSAGES + REPLAYED_CHANGES + 1
+    assert len(followed) <= INTERVAL_MESSAGES + REPLAYED_CHANGES + 1
 
 
 def in_turn(*tickets: Ticket) -> list[PublishedTicket]:
@@ -198,7 +209,7 @@ async def a_message_of_an_open_ticket_is_gone(client: Client) -> None:
     ],
 )
 async def test_without_a_bookmark_that_fits_all_is_read_again(
-    server: Nats, client: Client, js: JetStreamContext, spoil: Spoil
+    server: Nats, client: Client, js: JetStreamContext, spoil: Spoil, followed: list[int]
 ) -> None:
     await publish(client, queued(a_ticket()))
     await serve(client, INTERVAL_MESSAGES // 2)
@@ -207,14 +218,13 @@ async def test_without_a_bookmark_that_fits_all_is_read_again(
     await spoil(client)
     ticket = a_ticket(restaurant="da-mario")
     await publish(client, queued(ticket))
-    before = await consumers(js)
+    followed.clear()
 
     async with running_queues(server.url) as (queues, component):
         await is_ready(component)
-        (read,) = (n for name, n in (await consumers(js)).items() if name not in before)
 
         assert queues.of("da-mario") == [ticket_to_contract(ticket)]
-    assert read == (await js.stream_info(TICKETS.name)).state.messages
+    assert len(followed) == (await js.stream_info(TICKETS.name)).state.messages
 
 
 async def test_of_many_replicas_one_moves_the_bookmark(

@@ -21,6 +21,7 @@ from serving.contract import ticket_to_contract
 from serving.domain.ticket import Ticket, WrongStatus
 from serving.outbound.connection import connected_client, until_connected
 from serving.outbound.kitchen_queues import KitchenQueues
+from serving.outbound.stream_follower import set_up_stored_subjects
 from serving.outbound.ticket_stream import TicketStream
 from uuid_utils.compat import uuid7
 
@@ -51,6 +52,7 @@ async def replicas(nodes: list[Node]) -> AsyncIterator[list[Client]]:
         async def set_up() -> bool:
             with contextlib.suppress(Exception):  # until the nodes have agreed on a leader
                 await set_up_stream(clients[0].jetstream(), TICKETS, replicas=SIZE)
+                await set_up_stored_subjects(clients[0].jetstream())
                 return True
             return False
 

@@ -21,7 +21,6 @@ from serving.domain.ticket import Ticket
 from serving.outbound import stream_follower
 from serving.outbound.connection import connected_client, until_connected
 from serving.outbound.kitchen_queues import KitchenQueues
-from serving.outbound.stream_follower import MessagesMissed
 from serving.outbound.ticket_stream import TicketStream
 from uuid_utils.compat import uuid7
 
@@ -40,6 +39,7 @@ async def running_queues(url: str) -> AsyncIterator[tuple[KitchenQueues, Compone
 
     async with connected([url], "test") as client:
         await set_up_stream(client.jetstream(), TICKETS, replicas=1)
+        await stream_follower.set_up_stored_subjects(client.jetstream())
     component = Component("queue", keep)
     async with running_broker(broker), running([component]):
         yield queues, component
@@ -177,25 +177,84 @@ async def test_the_queue_is_unavailable_the_moment_the_connection_is_lost(
         await eventually(unavailable)
 
 
-async def test_a_queue_that_missed_a_message_is_built_anew(
+async def test_the_stream_is_followed_without_a_consumer(
+    new_nats_server: Callable[[], Nats], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_follower, "CHECK_INTERVAL_S", 600.0)  # not by looking at its end
+    server = new_nats_server()
+    async with running_queues(server.url) as (queues, component):
+        await is_ready(component)
+        async with connected([server.url], "test") as client:
+            ticket = a_ticket()
+            await add(client, ticket)
+            await shown(queues, "la-piazza", ticket)
+            consumers = await client.jetstream().consumers_info(TICKETS.name)
+
+    assert consumers == []
+
+
+async def test_what_nothing_was_heard_of_is_shown_all_the_same(
     new_nats_server: Callable[[], Nats],
 ) -> None:
     server = new_nats_server()
-    caught_up = asyncio.Event()
+    first, second, third = (a_ticket() for _ in range(3))
+    async with running_queues(server.url) as (queues, component):
+        await is_ready(component)
+        async with connected([server.url], "test") as client:
+            await publish_no_more(client)
+            await add(client, first)
+            await shown(queues, "la-piazza", first)  # found at the stream's end
 
-    def ready(failing: str | None = None) -> None:
-        caught_up.set()
+            await add(client, second)
+            await stream_follower.set_up_stored_subjects(client.jetstream())
+            await add(client, third)
+            await shown(queues, "la-piazza", first, second, third)
 
+
+async def test_what_was_removed_from_the_stream_stops_nothing(
+    new_nats_server: Callable[[], Nats],
+) -> None:
+    server = new_nats_server()
+    tickets = [a_ticket() for _ in range(4)]
     async with connected([server.url], "test") as client:
-        await set_up_stream(client.jetstream(), TICKETS, replicas=1)
-        queues = KitchenQueues(lambda: client)
-        keeping = asyncio.create_task(queues.keep_up_to_date(client, ready))
-        await caught_up.wait()
+        js = client.jetstream()
+        await set_up_stream(js, TICKETS, replicas=1)
+        await add(client, *tickets)
+        for sequence in (1, 3, 4):
+            await js.delete_msg(TICKETS.name, sequence)
 
-        await _say_that_messages_were_sent(client, 1)
+    async with running_queues(server.url) as (queues, component):
+        await is_ready(component)
 
-        with pytest.raises(MessagesMissed, match="0 messages came of 1"):
-            await asyncio.wait_for(keeping, 60)
+        assert queues.of("la-piazza") == [ticket_to_contract(tickets[1])]
+
+
+async def test_a_stream_that_was_made_anew_is_followed_from_its_beginning(
+    new_nats_server: Callable[[], Nats],
+) -> None:
+    server = new_nats_server()
+    before, after = a_ticket(), a_ticket()
+    async with (
+        running_queues(server.url) as (queues, component),
+        connected([server.url], "test") as client,
+    ):
+        await is_ready(component)
+        await add(client, before)
+        await shown(queues, "la-piazza", before)
+
+        js = client.jetstream()
+        await js.delete_stream(TICKETS.name)
+        await set_up_stream(js, TICKETS, replicas=1)
+        await add(client, after)
+
+        await shown(queues, "la-piazza", after)
+
+
+async def publish_no_more(client: Client) -> None:
+    """Have the server keep to itself what it stores."""
+    js = client.jetstream()
+    config = (await js.stream_info(TICKETS.name)).config
+    await js.update_stream(config.evolve(republish=None))
 
 
 async def test_following_ends_when_it_is_told_to_even_while_messages_arrive(
@@ -213,12 +272,3 @@ async def test_following_ends_when_it_is_told_to_even_while_messages_arrive(
                     await asyncio.sleep(0)
                 # here the queue is told to end
             await adding
-
-
-async def _say_that_messages_were_sent(client: Client, sent: int) -> None:
-    """Tell the queue what the server would after a message was lost on the way."""
-    (consumer,) = await client.jetstream().consumers_info(TICKETS.name)
-    inbox = consumer.config.deliver_subject
-    assert inbox is not None
-    headers = {"Status": "100", "Description": "Idle Heartbeat", "Nats-Last-Consumer": str(sent)}
-    await client.publish(inbox, headers=headers)

@@ -19,6 +19,7 @@ from serving.inbound.nats.orders import SERVICE, order_router
 from serving.outbound.bookmarks import keep_bookmark, set_up_bookmarks
 from serving.outbound.connection import connected_client, until_connected
 from serving.outbound.kitchen_queues import KitchenQueues, export_lengths
+from serving.outbound.stream_follower import set_up_stored_subjects
 from serving.outbound.ticket_stream import TicketStream
 from serving.settings import Settings
 
@@ -74,7 +75,7 @@ async def set_up(settings: Settings) -> None:
         settings.nats_servers,
         streams=[TICKETS],
         replicas=replicas,
-        steps=[partial(set_up_bookmarks, replicas=replicas)],
+        steps=[set_up_stored_subjects, partial(set_up_bookmarks, replicas=replicas)],
     )
 
 

@@ -9,7 +9,6 @@ from functools import partial
 import structlog
 from comanda_contracts import Ticket, TicketStatus
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from prometheus_client import Gauge
 from service_kit.http.live_feed import READER_LAG_MAX_CHANGES, Reader
@@ -145,10 +144,9 @@ async def _load(js: JetStreamContext) -> OpenTickets:
     return open_tickets
 
 
-def _apply(open_tickets: OpenTickets, changes: TicketChanges, message: Msg) -> None:
-    sequence = message.metadata.sequence.stream
-    open_tickets.apply(sequence, message.subject, message.headers, message.data)
-    changes.append(TicketMessage(sequence, message.subject, message.headers, message.data))
+def _apply(open_tickets: OpenTickets, changes: TicketChanges, message: TicketMessage) -> None:
+    open_tickets.apply(message.sequence, message.subject, message.headers, message.body)
+    changes.append(message)
 
 
 async def _updates(

@@ -2,91 +2,199 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from comanda_contracts.streams import TICKETS
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js import api
-from service_kit.nats.jetstream import jetstream
+from nats.js import JetStreamContext, api
+from nats.js.errors import NotFoundError
+from service_kit.nats.jetstream import api_prefix, jetstream
 
-HEARTBEAT_INTERVAL_S = 0.5
-"""Seconds without a message after which the server sends a heartbeat."""
+from serving.outbound.ticket_changes import TicketMessage
+
+STORED_SUBJECTS = f"stored.{TICKETS.subject}"
+"""Where the server publishes each message of TICKETS once more, with its sequence, when it is
+stored."""
+BACKLOG_BATCH_MESSAGES = 500
+BACKLOG_BATCH_BYTES = 4 * 1024 * 1024
+HEARD_BYTES_MAX = 8 * 1024 * 1024
+"""What may wait to be taken; what comes beyond it is read from the stream later."""
+SEQUENCE_HEADER = "Nats-Sequence"
+SUBJECT_HEADER = "Nats-Subject"
+CHECK_INTERVAL_S = 0.5
+"""Seconds between two questions to the stream's leader for its last sequence."""
 SILENCE_TIMEOUT_S = 2.0
-"""Seconds without a message or a heartbeat after which the server counts as gone."""
+"""Seconds without an answer after which the server counts as gone."""
 
 
 class MessagesMissed(Exception):
-    """A message was lost on the way, or the server fell silent: follow the stream anew."""
+    """The stream is not the one that was followed, or its leader is silent: follow it anew."""
 
 
-async def follow_stream(client: Client, *, after: int = 0) -> AsyncGenerator[Msg | None]:
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """How far the stream goes, as its leader says, and since when it has been there."""
+
+    created: datetime | None
+    sequence: int
+
+
+async def set_up_stored_subjects(js: JetStreamContext) -> None:
+    """Have the server publish what TICKETS stores, unless it does so already."""
+    config = (await js.stream_info(TICKETS.name)).config
+    wanted = api.RePublish(src=TICKETS.subject, dest=STORED_SUBJECTS)
+    if config.republish is None or config.republish.dest != wanted.dest:
+        await js.update_stream(config.evolve(republish=wanted))
+
+
+# decision/0034: serving follows its stream without a consumer
+async def follow_stream(client: Client, *, after: int = 0) -> AsyncGenerator[TicketMessage | None]:
     """The messages that come after the sequence `after`, without end.
 
-    Yields None once every message that was there at the start has been yielded, and whenever the
-    server says that there is nothing new. Raises MessagesMissed.
-
-    nats-py has an ordered consumer too. It starts itself anew without saying so, and nobody could
-    tell meanwhile that the queues are not up to date.
+    They are read from the stream up to its end, then heard as they are stored. A gap between what
+    was read and what is heard, and an end that nothing was heard of, are read from the stream.
+    Yields None whenever there is nothing new. Raises MessagesMissed.
     """
-    messages: asyncio.Queue[Msg] = asyncio.Queue()
-    inbox = client.new_inbox()
-    subscription = await client.subscribe(inbox, cb=messages.put)
-    try:
-        backlog = await _create_consumer(client, inbox, after)
-        received = 0
+    follower = _Follower(client)
+    async with follower.hearing():
+        end = await follower.end()
+        position, created = after, end.created
         while True:
-            if received == backlog:
-                yield None
-            message = await _next(messages)
-            headers = message.headers or {}
-            if api.Header.STATUS not in headers:
-                received += 1
-                _require_all(received, message.metadata.sequence.consumer)
+            async for message in follower.read(position + 1, end.sequence):
+                position = message.sequence
                 yield message
-            elif go_on := message.reply or headers.get(api.Header.CONSUMER_STALLED):
-                await client.publish(go_on)  # flow control
-            else:
-                _require_all(received, int(headers[api.Header.LAST_CONSUMER]))
-                yield None
-    finally:  # without a subscriber the server removes the consumer
-        with contextlib.suppress(NatsError):
-            await subscription.unsubscribe()
+            position = max(position, end.sequence)
+            yield None
+            due = asyncio.get_running_loop().time() + CHECK_INTERVAL_S
+            while heard := await follower.hear(until=due):
+                if heard.sequence > position + 1:
+                    async for message in follower.read(position + 1, heard.sequence - 1):
+                        yield message
+                if heard.sequence > position:
+                    position = heard.sequence
+                    yield heard
+            end = await follower.end()
+            if end.created != created or end.sequence < position:
+                raise MessagesMissed(f"the stream ends at {end.sequence}, not {position}")
 
 
-async def _create_consumer(client: Client, inbox: str, after: int) -> int:
-    """Have what comes after the sequence sent to the inbox. Returns how many messages are there."""
-    consumer = await jetstream(client).add_consumer(
-        TICKETS.name,
-        api.ConsumerConfig(
-            deliver_subject=inbox,
-            deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=after + 1,
-            ack_policy=api.AckPolicy.NONE,
-            max_deliver=1,
-            idle_heartbeat=HEARTBEAT_INTERVAL_S,
-            flow_control=True,
-            mem_storage=True,
-            num_replicas=1,
-        ),
+class _Follower:
+    """One connection's ways to the messages of the stream."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._js = jetstream(client)
+        self._connections = client.stats["reconnects"]
+        self._heard: asyncio.Queue[Msg] = asyncio.Queue()
+        self._heard_bytes = 0
+
+    @contextlib.asynccontextmanager
+    async def hearing(self) -> AsyncIterator[None]:
+        """Listen to what is stored from now on."""
+
+        async def put(message: Msg) -> None:
+            if self._heard_bytes < HEARD_BYTES_MAX:
+                self._heard_bytes += len(message.data)
+                self._heard.put_nowait(message)
+
+        subscription = await self._client.subscribe(STORED_SUBJECTS, cb=put)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(NatsError):
+                await subscription.unsubscribe()
+
+    async def hear(self, *, until: float) -> TicketMessage | None:
+        """The next message that was stored; None at the time `until` of the loop's clock.
+
+        Not by nats-py's `next_msg`: it waits by `asyncio.wait_for`, which before Python 3.12
+        forgets that it was cancelled if a message comes at that moment, and the service would
+        never end.
+        """
+        self._require_same_connection()
+        try:
+            async with asyncio.timeout_at(until):
+                message = await self._heard.get()
+        except TimeoutError:
+            return None
+        self._heard_bytes -= len(message.data)
+        return _stored(message)
+
+    async def end(self) -> StreamEnd:
+        """Asked of the leader. Raises MessagesMissed if it does not answer in time."""
+        try:
+            async with asyncio.timeout(SILENCE_TIMEOUT_S):
+                info = await self._js.stream_info(TICKETS.name)
+        except (TimeoutError, NatsError) as error:
+            raise MessagesMissed(f"no word from the stream's leader: {error!r}") from error
+        return StreamEnd(info.created, info.state.last_seq)
+
+    async def read(self, first: int, last: int) -> AsyncIterator[TicketMessage]:
+        """The messages between these sequences that are still there."""
+        while first <= last:
+            batch = await self._batch(first) or await self._from_leader(first)
+            for message in batch:
+                if message.sequence > last:
+                    return
+                yield message
+            if not batch:
+                return
+            first = batch[-1].sequence + 1
+
+    async def _batch(self, first: int) -> list[TicketMessage]:
+        """Messages from the sequence on; none, also if the replica that answers is behind."""
+        batch: asyncio.Queue[Msg] = asyncio.Queue()
+        inbox = self._client.new_inbox()
+        subscription = await self._client.subscribe(inbox, cb=batch.put)
+        limits = {"batch": BACKLOG_BATCH_MESSAGES, "max_bytes": BACKLOG_BATCH_BYTES}
+        request = json.dumps({"seq": first, **limits}).encode()
+        messages: list[TicketMessage] = []
+        try:
+            subject = f"{api_prefix(self._client)}.DIRECT.GET.{TICKETS.name}"
+            await self._client.publish(subject, request, inbox)
+            while True:
+                async with asyncio.timeout(SILENCE_TIMEOUT_S):
+                    message = await batch.get()
+                if api.Header.STATUS in (message.headers or {}):  # the end, or there is nothing
+                    return messages
+                messages.append(_stored(message))
+        except (TimeoutError, NatsError) as error:
+            raise MessagesMissed(f"no messages from the stream: {error!r}") from error
+        finally:
+            with contextlib.suppress(NatsError):
+                await subscription.unsubscribe()
+
+    async def _from_leader(self, first: int) -> list[TicketMessage]:
+        """The next message from the sequence on, if there is one: the leader knows."""
+        try:
+            async with asyncio.timeout(SILENCE_TIMEOUT_S):
+                found = await self._js.get_msg(TICKETS.name, first, subject=">", next=True)
+        except NotFoundError:
+            return []
+        except (TimeoutError, NatsError) as error:
+            raise MessagesMissed(f"no word from the stream's leader: {error!r}") from error
+        return [
+            TicketMessage(found.seq or 0, found.subject or "", found.headers, found.data or b"")
+        ]
+
+    def _require_same_connection(self) -> None:
+        """What came after a break may be another stream of the same name and length."""
+        if self._client.stats["reconnects"] != self._connections:
+            raise MessagesMissed("the connection was lost meanwhile")
+
+
+def _stored(message: Msg) -> TicketMessage:
+    """A message as a direct get brings it, or as the server publishes it when it is stored."""
+    headers: dict[str, Any] = message.headers or {}
+    return TicketMessage(
+        int(headers[SEQUENCE_HEADER]),
+        headers[SUBJECT_HEADER],
+        headers,
+        message.data,
     )
-    return consumer.num_pending or 0
-
-
-async def _next(messages: asyncio.Queue[Msg]) -> Msg:
-    """The next message. Raises MessagesMissed after `SILENCE_TIMEOUT_S`.
-
-    Not by nats-py's `next_msg`: it waits by `asyncio.wait_for`, which before Python 3.12 forgets
-    that it was cancelled if a message comes at that moment, and the service would never end.
-    """
-    try:
-        async with asyncio.timeout(SILENCE_TIMEOUT_S):
-            return await messages.get()
-    except TimeoutError as error:
-        raise MessagesMissed(f"not a word from the server in {SILENCE_TIMEOUT_S} s") from error
-
-
-def _require_all(received: int, sent: int) -> None:
-    if sent != received:
-        raise MessagesMissed(f"{received} messages came of {sent}")
