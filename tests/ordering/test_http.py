@@ -184,6 +184,39 @@ async def test_a_bad_request_is_refused_with_the_field_at_fault(
     assert (answer.status_code, fields(answer)) == (status, [field])
 
 
+A_VENUE = {"name": "La Piazza", "currency": "EUR", "time_zone": "Europe/Rome"}
+
+
+async def test_the_hour_of_the_day_is_midnight_unless_it_is_set(http: httpx.AsyncClient) -> None:
+    opened = await http.put("/v1/restaurants/bar", json=A_VENUE)
+    night = await http.put("/v1/restaurants/bar", json=A_VENUE | {"day_begins": "05:30"})
+    again = await http.put("/v1/restaurants/bar", json=A_VENUE | {"day_begins": "05:30"})
+
+    told = [(each.json()["day_begins"], each.json()["version"]) for each in (opened, night, again)]
+    assert told == [("00:00", 1), ("05:30", 2), ("05:30", 2)]
+
+
+@pytest.mark.parametrize(
+    "hour",
+    [
+        "24:00",
+        "4:00",
+        "04:60",
+        "04:00:00",
+        "04:00\n",
+        "\u0660\u0664:00",
+        "04:00+02:00",
+        "",
+        None,
+        4,
+    ],
+)
+async def test_an_hour_is_a_local_hour_and_a_minute(http: httpx.AsyncClient, hour: object) -> None:
+    answer = await http.put(HERE, json=A_VENUE | {"day_begins": hour})
+
+    assert (answer.status_code, fields(answer)) == (422, ["day_begins"])
+
+
 @pytest.mark.parametrize(
     ("content", "status", "code"),
     [

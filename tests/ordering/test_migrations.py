@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from datetime import time
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -10,7 +11,9 @@ from ordering.outbound.database.engine import connect, migrate, watch
 from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
+from tests.ordering.builders import a_restaurant
 from tests.ordering.conftest import Database
+from tests.ordering.use_cases import setting
 
 
 async def test_the_migrations_make_the_tables_as_they_are_described(database: Database) -> None:
@@ -31,6 +34,29 @@ async def test_many_may_migrate_at_once_and_again(fresh_database: str) -> None:
 
     assert await asyncio.gather(*(migration() for _ in range(3))) == [0, 0, 0]
     assert await migration() == 0
+
+
+async def test_the_release_before_goes_on_beside_the_hour_of_the_day(database: Database) -> None:
+    """By the statements of a program that does not know the columns."""
+    venue = "'la-piazza', 'La Piazza', 'EUR', 'Europe/Rome', 1"
+    async with database.engine.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO restaurants (restaurant, name, currency, time_zone, version) "
+                f"VALUES ({venue})"
+            )
+        )
+    store = database.replica()
+
+    opened = await store.run(setting(a_restaurant(name="La Piazzetta")))
+    await store.run(setting(a_restaurant(name="La Piazzetta", day_begins=time(4))))
+    async with database.engine.begin() as connection:
+        await connection.execute(text("UPDATE restaurants SET name = 'La Piazza', version = 4"))
+    renamed = await store.run(setting(a_restaurant(name="Da Mario", day_begins=time(4))))
+
+    assert (opened.day_begins, opened.version) == (time(0), 2)
+    assert (renamed.day_begins, renamed.version) == (time(4), 5)
+    assert renamed.day_begins_since is not None
 
 
 async def test_ordering_is_ready_once_the_schema_is_there(fresh_database: str) -> None:

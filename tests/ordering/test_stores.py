@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from ordering.application.keyed_request import Answer, KeyedRequest, KeyReused
@@ -78,6 +78,25 @@ async def test_orders_are_numbered_per_restaurant_and_business_day(store: Store)
 
     numbers = [order.number for order in (first, second, elsewhere, next_day)]
     assert numbers == ["A-001", "A-002", "A-001", "A-001"]
+
+
+async def test_an_evening_goes_on_after_midnight_once_its_hour_is_set(store: Store) -> None:
+    await open_la_piazza(store)
+    evening = datetime(2026, 5, 4, 19, 0, tzinfo=UTC)  # 21:00 in Rome
+
+    before = await store.run(placing(at=evening))
+    await store.run(setting(a_restaurant(day_begins=time(4)), at=evening))
+    after = [
+        await store.run(placing(at=evening + timedelta(hours=hours))) for hours in (2, 4, 6.9, 7)
+    ]
+
+    assert [(order.business_day.day, order.number) for order in (before, *after)] == [
+        (4, "A-001"),
+        (4, "A-002"),
+        (4, "A-003"),
+        (4, "A-004"),
+        (5, "A-001"),
+    ]
 
 
 async def test_the_price_is_that_of_the_moment_of_ordering(store: Store) -> None:

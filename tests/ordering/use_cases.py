@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from uuid import UUID
 
 from ordering.application.add_items import AddItems, add_items
@@ -26,8 +27,10 @@ from tests.ordering.fakes import InMemoryStore
 Store = GroupCommit | InMemoryStore
 
 
-def setting(wanted: Restaurant) -> Callable[[Transaction], Awaitable[Restaurant]]:
-    return lambda tx: set_restaurant(SetRestaurant(wanted=wanted), transaction=tx, at=NOON)
+def setting(
+    wanted: Restaurant, at: datetime = NOON
+) -> Callable[[Transaction], Awaitable[Restaurant]]:
+    return lambda tx: set_restaurant(SetRestaurant(wanted=wanted), transaction=tx, at=at)
 
 
 def offering(
@@ -49,9 +52,11 @@ def running_out_of(
     return lambda tx: set_availability(command, transaction=tx, at=NOON)
 
 
-def placing(command: PlaceOrder | None = None) -> Callable[[Transaction], Awaitable[Order]]:
+def placing(
+    command: PlaceOrder | None = None, at: datetime = NOON
+) -> Callable[[Transaction], Awaitable[Order]]:
     wanted = command or a_place_order()
-    return lambda tx: place_order(wanted, transaction=tx, at=NOON)
+    return lambda tx: place_order(wanted, transaction=tx, at=at)
 
 
 def adding(order_id: UUID, version: int | None = None) -> Callable[[Transaction], Awaitable[Order]]:

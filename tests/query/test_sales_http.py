@@ -97,6 +97,23 @@ async def test_sales_are_grouped_by_time_and_channel(
     assert [(each[by], each["revenue"], each["orders"]) for each in found] == expected
 
 
+async def test_hours_are_found_whichever_business_day_they_are_of(
+    query: httpx.AsyncClient, database: Database, menus: MongoMenus, restaurant: str
+) -> None:
+    """In Honolulu, on a day that begins at 23:00: its evening is two dates behind that of UTC."""
+    await menus.merge_restaurants([view_of(opened(restaurant))])
+    at = {"placed_at": "2026-11-25T05:00:00Z", "business_day": "2026-11-23"}
+    await project(Generations(database), placed(an_order(restaurant=restaurant, **at)))
+    await roll_up_all(Generations(database).live)
+
+    found = await groups(
+        query,
+        f"/v1/restaurants/{restaurant}/sales?from=2026-11-25T05:00Z&to=2026-11-25T06:00Z&by=hour",
+    )
+
+    assert [each["orders"] for each in found] == [1]
+
+
 async def test_items_have_the_category_that_the_menu_has_now(
     query: httpx.AsyncClient, venue: str
 ) -> None:

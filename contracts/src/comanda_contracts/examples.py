@@ -26,7 +26,12 @@ def _next(state: AnyState, **changes: Any) -> AnyState:
 
 
 RESTAURANT = contracts.Restaurant(
-    restaurant="la-piazza", version=1, name="La Piazza", currency="EUR", time_zone="Europe/Rome"
+    restaurant="la-piazza",
+    version=1,
+    name="La Piazza",
+    currency="EUR",
+    time_zone="Europe/Rome",
+    day_begins="04:00",
 )
 ITEM = contracts.MenuItem(
     restaurant="la-piazza",

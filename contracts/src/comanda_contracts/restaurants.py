@@ -1,9 +1,15 @@
 """Restaurants: the venues whose orders Comanda takes."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import StringConstraints
 
 from comanda_contracts import subjects
 from comanda_contracts.envelope import Event, State
+
+LocalHour = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+"""A time of day at the restaurant, `HH:MM`."""
+MIDNIGHT = "00:00"
 
 
 class Restaurant(State):
@@ -15,6 +21,9 @@ class Restaurant(State):
     """ISO 4217 code; every price of the restaurant is in its minor units."""
     time_zone: str
     """IANA name, such as `Europe/Rome`; it decides the business day."""
+    day_begins: LocalHour = MIDNIGHT
+    """Local hour at which its business days begin; a change holds from the next one. You need not
+    reckon with it: each order carries its business day."""
 
 
 class RestaurantEvent(Event):
@@ -39,6 +48,6 @@ class RestaurantEvent(Event):
 
 
 class RestaurantSet(RestaurantEvent):
-    """A restaurant was opened, or its name, currency or time zone changed."""
+    """A restaurant was opened, or its name, currency, time zone or the hour of its day changed."""
 
     TYPE: ClassVar[str] = "comanda.restaurant.set.v1"

@@ -25,13 +25,13 @@ done
 curl -sS {query}/v1/restaurants/la-piazza/board; echo
 curl -sS {query}/v1/restaurants/la-piazza/menu; echo
 
-# The bill: close the order.
-curl -sS --retry 5 --retry-all-errors --fail -X POST \\
-  {ordering}/v1/restaurants/la-piazza/orders/$ORDER/close; echo
+# The bill: close the order. The answer holds its business day.
+BILL=$(curl -sS --retry 5 --retry-all-errors --fail -X POST \\
+  {ordering}/v1/restaurants/la-piazza/orders/$ORDER/close); echo "$BILL"
 
-# What sold today, by item.
-TODAY=$(TZ=Europe/Rome date +%F)
-curl -sS "{query}/v1/restaurants/la-piazza/sales?from=$TODAY&to=$TODAY&by=item"; echo
+# What sold on that day, by item.
+DAY=$(echo "$BILL" | sed 's/.*"business_day": *"\\([^"]*\\)".*/\\1/')
+curl -sS "{query}/v1/restaurants/la-piazza/sales?from=$DAY&to=$DAY&by=item"; echo
 """
 
 

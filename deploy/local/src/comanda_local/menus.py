@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 
 from comanda_contracts import MenuItem
+from comanda_contracts.restaurants import MIDNIGHT
 
 from comanda_local.api import Api
 
@@ -31,6 +32,8 @@ class Venue:
     currency: str
     time_zone: str
     items: tuple[Item, ...]
+    day_begins: str = MIDNIGHT
+    """The local hour at which its business days begin, `HH:MM`."""
 
     @property
     def skus(self) -> list[str]:
@@ -48,7 +51,11 @@ async def set_menu(api: Api, venue: Venue) -> None:
     """Set the restaurant, and each item that is not yet as in its menu."""
     existing = {item.sku: item for item in await api.menu(venue.slug)}
     await api.set_restaurant(
-        venue.slug, name=venue.name, currency=venue.currency, time_zone=venue.time_zone
+        venue.slug,
+        name=venue.name,
+        currency=venue.currency,
+        time_zone=venue.time_zone,
+        day_begins=venue.day_begins,
     )
     turn = asyncio.Semaphore(REQUESTS_IN_FLIGHT)
 

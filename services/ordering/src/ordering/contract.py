@@ -32,6 +32,7 @@ def restaurant_to_contract(restaurant: Restaurant) -> contracts.Restaurant:
         name=restaurant.name,
         currency=restaurant.currency,
         time_zone=restaurant.time_zone,
+        day_begins=f"{restaurant.day_begins:%H:%M}",
         version=restaurant.version,
     )
 

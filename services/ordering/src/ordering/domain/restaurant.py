@@ -1,18 +1,22 @@
 """A restaurant: its name, its money and its clock."""
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from ordering.domain.events import DomainEvent
 from ordering.domain.refusals import CurrencyIsFixed
+
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restaurant:
     """One venue. `currency` is an ISO 4217 code, `time_zone` an IANA name.
 
-    Orders, menu items and subjects name it by its `slug`.
+    Orders, menu items and subjects name it by its `slug`. Its business days begin at the local hour
+    `day_begins`: since the instant `day_begins_since` if that was changed, and until then the day
+    before that instant's is running.
     """
 
     slug: str
@@ -20,10 +24,30 @@ class Restaurant:
     currency: str
     time_zone: str
     version: int
+    day_begins: time = time(0)
+    day_begins_since: datetime | None = None
 
     def business_day(self, at: datetime) -> date:
-        """The local date at which something happens; `at` is any aware time."""
-        return at.astimezone(ZoneInfo(self.time_zone)).date()
+        """The date of the business day that is running `at` an aware time; it never goes back."""
+        since = self.day_begins_since
+        if since is not None and at < since:
+            return self._day_begun_by(since) - ONE_DAY
+        return self._day_begun_by(at)
+
+    def beginning(self, day: date) -> datetime:
+        """The instant (UTC) at which the business day begins, by the hour as it is set now.
+
+        Where clocks are put back, at the first of the two times that the hour comes; where they are
+        put forward over the hour, as long after it as the clocks skip (as RFC 5545 has it).
+        """
+        begins = datetime.combine(day, self.day_begins, ZoneInfo(self.time_zone))
+        return begins.astimezone(UTC)
+
+    def _day_begun_by(self, at: datetime) -> date:
+        day = at.astimezone(ZoneInfo(self.time_zone)).date() + ONE_DAY
+        while self.beginning(day) > at:
+            day -= ONE_DAY
+        return day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +66,31 @@ def set_restaurant(
 ) -> RestaurantSet | None:
     """Make the restaurant as wanted, whatever version `wanted` has; None if it is so already.
 
-    Raises CurrencyIsFixed if that would change the money its prices are in.
+    Another hour for its days holds from the day after the one that is running, which begins at the
+    later of the two hours. Raises CurrencyIsFixed if the money its prices are in would change.
     """
     if current is None:
         return RestaurantSet(restaurant=replace(wanted, version=1), at=at, actor=actor)
     if wanted.currency != current.currency:
         raise CurrencyIsFixed(current.currency)
-    if replace(wanted, version=current.version) == current:
+    wanted = replace(
+        wanted, version=current.version, day_begins_since=_hour_holds_since(current, wanted, at)
+    )
+    if wanted == current:
         return None
     changed = replace(wanted, version=current.version + 1)
     return RestaurantSet(restaurant=changed, at=at, actor=actor)
+
+
+# decision/0035: a business day begins once, at the restaurant's hour
+def _hour_holds_since(current: Restaurant, wanted: Restaurant, at: datetime) -> datetime | None:
+    """The instant since which the wanted hour begins the days; another time zone holds at once."""
+    if wanted.time_zone != current.time_zone:
+        return None
+    planned = current.day_begins_since
+    if wanted.day_begins == current.day_begins:
+        return planned
+    following = current.business_day(at) + ONE_DAY
+    if planned is None or planned <= at:
+        planned = current.beginning(following)
+    return max(planned, wanted.beginning(following))

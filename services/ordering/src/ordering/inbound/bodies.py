@@ -5,6 +5,7 @@ the one answer that is not the state of an aggregate. Every body is checked fiel
 anything else.
 """
 
+from datetime import time
 from typing import Annotated, assert_never
 from zoneinfo import available_timezones
 
@@ -20,10 +21,12 @@ from comanda_contracts.commands import (
     TakeawayOrderRequest,
 )
 from comanda_contracts.envelope import Money
+from comanda_contracts.restaurants import MIDNIGHT, LocalHour
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from ordering.domain.menu import RequestedLine
 from ordering.domain.order import DineIn, Party, Takeaway
+from ordering.domain.restaurant import Restaurant
 
 ACTOR_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]{0,80}$"
 
@@ -47,6 +50,8 @@ class RestaurantBody(RequestBody):
     """ISO 4217 code."""
     time_zone: TimeZone = Field(examples=["Europe/Rome"])
     """IANA name; it decides the business day."""
+    day_begins: LocalHour = Field(default=MIDNIGHT, examples=["04:00"])
+    """Local hour at which the business day begins. A change holds from the next business day."""
 
 
 class MenuItemBody(RequestBody):
@@ -73,6 +78,18 @@ class MenuAnswer(BaseModel):
     """The items that a restaurant offers."""
 
     items: list[MenuItem]
+
+
+def wanted_restaurant(slug: str, body: RestaurantBody) -> Restaurant:
+    """The restaurant as the body wants it."""
+    return Restaurant(
+        slug=slug,
+        name=body.name,
+        currency=body.currency,
+        time_zone=body.time_zone,
+        day_begins=time.fromisoformat(body.day_begins),
+        version=1,
+    )
 
 
 def requested_lines(body: RoundRequest) -> tuple[RequestedLine, ...]:

@@ -7,6 +7,9 @@ from comanda_contracts import MenuEvent, RestaurantEvent
 
 from query.views.merge import AggregateState, newer
 
+UNKNOWN_TO_1_0 = {"day_begins"}
+"""Fields that no answer needs: left out, documents are the same whichever release wrote them."""
+
 
 @dataclass(frozen=True, slots=True)
 class MenuView:
@@ -20,7 +23,8 @@ class MenuView:
 
 def view_of(event: MenuEvent | RestaurantEvent) -> MenuView:
     """The view that knows this event alone."""
-    state = {"version": event.state.version, **event.state.model_dump(mode="json")}
+    fields = event.state.model_dump(mode="json", exclude=UNKNOWN_TO_1_0)
+    state = {"version": event.state.version, **fields}
     match event:
         case MenuEvent():
             restaurant = event.item.restaurant

@@ -15,8 +15,13 @@ from ordering.application.set_restaurant import SetRestaurant, set_restaurant
 from ordering.application.withdraw_menu_item import WithdrawMenuItem, withdraw_menu_item
 from ordering.contract import item_to_contract
 from ordering.domain.menu import MenuItem
-from ordering.domain.restaurant import Restaurant
-from ordering.inbound.bodies import MenuAnswer, MenuItemBody, ReasonBody, RestaurantBody
+from ordering.inbound.bodies import (
+    MenuAnswer,
+    MenuItemBody,
+    ReasonBody,
+    RestaurantBody,
+    wanted_restaurant,
+)
 from ordering.inbound.change import Store
 from ordering.inbound.http.openapi import (
     AVAILABILITY_RESPONSES,
@@ -44,7 +49,7 @@ def menu_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
     async def put_restaurant(context: Context, body: RestaurantBody) -> Response:
         """Open a restaurant, or change it."""
         command = SetRestaurant(
-            wanted=Restaurant(slug=context.restaurant, version=1, **body.model_dump()),
+            wanted=wanted_restaurant(context.restaurant, body),
             expected_version=context.expected_version,
             actor=context.actor,
         )

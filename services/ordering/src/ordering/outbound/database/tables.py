@@ -1,6 +1,6 @@
 """The tables: an aggregate a row, its parts in one JSON column, and the outbox."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from sqlalchemy import (
     LargeBinary,
     SmallInteger,
     Table,
+    Time,
     func,
     text,
 )
@@ -21,7 +22,7 @@ from sqlmodel import Field, SQLModel
 
 
 class RestaurantRow(SQLModel, table=True):
-    """A restaurant."""
+    """A restaurant; a release that knows no `day_begins` may still write to it."""
 
     __tablename__ = "restaurants"
 
@@ -30,6 +31,8 @@ class RestaurantRow(SQLModel, table=True):
     currency: str
     time_zone: str
     version: int
+    day_begins: time = Field(sa_column=Column(Time, server_default="00:00", nullable=False))
+    day_begins_since: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
 
 
 class MenuItemRow(SQLModel, table=True):

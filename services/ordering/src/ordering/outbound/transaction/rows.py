@@ -40,6 +40,8 @@ def restaurant_of(row: Row) -> Restaurant:
         currency=row["currency"],
         time_zone=row["time_zone"],
         version=row["version"],
+        day_begins=row["day_begins"],
+        day_begins_since=row["day_begins_since"],
     )
 
 

@@ -70,8 +70,8 @@ def span_of(restaurant: str, begin: date, end: date, *, by_hours: bool) -> Span:
 
 
 def _between_hours(restaurant: str, start: datetime, end: datetime) -> Span:
-    """The business day of an hour is the date of UTC, or the one beside it."""
-    first, last = _beside(start, -1).isoformat(), _beside(end, 1).isoformat()
+    """Local time is up to 14 h ahead of UTC and 12 h behind it; a day begins up to 24 h late."""
+    first, last = _beside(start, -2).isoformat(), _beside(end, 1).isoformat()
     return Span(restaurant, first, last, start, end)
 
 
