@@ -7,7 +7,8 @@ from datetime import time
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from ordering.outbound.database.engine import connect, migrate, watch
+from ordering.outbound.database.engine import connect, migrate
+from ordering.outbound.database.health import WriteHealth, watch
 from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
@@ -62,7 +63,7 @@ async def test_the_release_before_goes_on_beside_the_hour_of_the_day(database: D
 async def test_ordering_is_ready_once_the_schema_is_there(fresh_database: str) -> None:
     reports = Reports()
     engine = connect(fresh_database)
-    watching = asyncio.create_task(watch(engine, reports))
+    watching = asyncio.create_task(watch(engine, reports, WriteHealth()))
 
     assert await reports.states.get() == "the schema is to be migrated"
 
@@ -79,7 +80,7 @@ async def test_ordering_works_on_the_schema_of_a_later_release(database: Databas
         await connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
     reports = Reports()
 
-    watching = asyncio.create_task(watch(database.engine, reports))
+    watching = asyncio.create_task(watch(database.engine, reports, WriteHealth()))
 
     assert await reports.states.get() is None
     watching.cancel()

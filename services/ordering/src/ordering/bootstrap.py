@@ -23,7 +23,8 @@ from ordering.inbound.http.order_placement import placement_endpoint, placement_
 from ordering.inbound.http.orders import order_routes
 from ordering.inbound.nats.command_subscriber import command_router
 from ordering.inbound.nats.verdict_subscriber import verdict_router
-from ordering.outbound.database.engine import connect, watch
+from ordering.outbound.database.engine import connect
+from ordering.outbound.database.health import WriteHealth, watch
 from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.relay.publisher import event_router
 from ordering.outbound.relay.relay import Relay
@@ -42,12 +43,13 @@ def bootstrap(settings: Settings) -> FastAPI:
     """The whole service. Orders are taken while PostgreSQL is there, whatever else is not."""
     engine = connect(settings.database_url.get_secret_value())
     first_events = FirstEvents()
-    store = GroupCommit(engine, new_id=new_id, first_events=first_events)
+    writes = WriteHealth()
+    store = GroupCommit(engine, new_id=new_id, first_events=first_events, writes=writes)
     broker = messaging(settings.nats_servers, store)
     relay = Relay(engine, broker.client, first_events)
 
     async def database(ready: Ready) -> None:
-        await watch(engine, ready)
+        await watch(engine, ready, writes)
 
     async def sweep(ready: Ready) -> None:
         await delete_expired_answers(engine, ready)

@@ -2,34 +2,47 @@
 
 import asyncio
 import contextvars
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
-from prometheus_client import Counter, Histogram
-from sqlalchemy.ext.asyncio import AsyncEngine
+from prometheus_client import Histogram
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ordering.application.keyed_request import Answer, AnsweredRequest, KeyedRequest
 from ordering.application.transaction import StoreUnavailable, Transaction
 from ordering.domain.refusals import Refusal
-from ordering.outbound.database.engine import is_connection_loss
+from ordering.outbound.database.errors import (
+    CONSEQUENTIAL,
+    failure_of,
+    reason_of,
+    sqlstate_of,
+)
+from ordering.outbound.database.health import WriteHealth
 from ordering.outbound.outbox.first_events import FirstEvents
+from ordering.outbound.outbox.outbox import CommittedEvent
+from ordering.outbound.transaction.command_queue import (
+    MAX_QUEUE_COMMANDS,
+    MAX_WAIT_S,
+    CommandQueue,
+    PendingCommand,
+)
 from ordering.outbound.transaction.idempotency import Name, name_of
 from ordering.outbound.transaction.unit_of_work import PostgresTransaction
 
 log = structlog.get_logger()
 
-MAX_GROUP_COMMANDS = 64
 GROUP_INTERVAL_S = 0.015
 """Seconds between the beginnings of two groups while commands come faster than they are committed.
 
 Every group costs the relay, the broker, the kitchen and the projector a batch each.
 """
+MAX_LONE_TRANSACTIONS = 3
+"""Connections on which commands are tried alone, beside the groups."""
+LONE_PAUSE_MIN_S, LONE_PAUSE_MAX_S = 0.01, 0.2
+"""Pauses before a command is tried alone again: growing, and bounded."""
 
-COMMANDS = Counter("comanda_commands_total", "Commands by outcome", ["outcome"])
 GROUPS = Histogram(
     "comanda_commit_group_size", "Commands per transaction", buckets=(1, 2, 4, 8, 16, 32, 64)
 )
@@ -39,33 +52,35 @@ Command = Callable[[Transaction], Awaitable[Result]]
 """A use case with everything bound but its transaction; it may be run more than once."""
 
 
-@dataclass(frozen=True, slots=True)
-class _PendingCommand:
-    command: Command[Any]
-    answer: "asyncio.Future[Any]"
-    context: contextvars.Context
-    request: KeyedRequest | None = None
-
-
 # decision/0029: a lone command waits for nobody; a busy service takes its time
+# decision/0036: a command waits its time and no longer
 class GroupCommit:
     """Runs commands, several to a transaction.
 
     A group is the commands that arrived while the group before it was being committed, and until
     that one began `GROUP_INTERVAL_S` ago. If none did, the next command waits for nobody. A refused
-    command fails alone. If anything else fails, the group is rolled back and each of its commands
-    is run again on its own.
+    command fails alone. If anything else fails that may be one command's, the group is rolled back
+    and each of its commands is tried alone, beside the groups that follow: again and again if
+    another transaction was in its way, until its time is over.
     """
 
     def __init__(
-        self, engine: AsyncEngine, *, new_id: Callable[[], UUID], first_events: FirstEvents
+        self,
+        engine: AsyncEngine,
+        *,
+        new_id: Callable[[], UUID],
+        first_events: FirstEvents,
+        writes: WriteHealth | None = None,
     ) -> None:
-        """The relay of this process takes `first_events`."""
+        """The relay of this process takes `first_events`; `writes` is told when none succeeds."""
         self._engine = engine
         self._new_id = new_id
         self._first_events = first_events
-        self._pending: deque[_PendingCommand] = deque()
+        self._writes = writes or WriteHealth()
+        self._queue = CommandQueue()
         self._draining: asyncio.Task[None] | None = None
+        self._lone_turns = asyncio.Semaphore(MAX_LONE_TRANSACTIONS)
+        self._lone: set[asyncio.Task[None]] = set()
 
     async def run(self, command: Command[Result]) -> Result:
         """Run the command and return its result once it is on disk.
@@ -85,72 +100,100 @@ class GroupCommit:
         return answer
 
     async def _run(self, command: Command[Any], request: KeyedRequest | None) -> Any:
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._pending.append(_PendingCommand(command, answer, contextvars.copy_context(), request))
+        if len(self._queue) + len(self._lone) >= MAX_QUEUE_COMMANDS:
+            raise StoreUnavailable(f"{MAX_QUEUE_COMMANDS} commands wait already")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+        context, give_up_at = contextvars.copy_context(), loop.time() + MAX_WAIT_S
+        self._queue.put(PendingCommand(command, answer, context, request, give_up_at))
         if self._draining is None or self._draining.done():
-            self._draining = asyncio.get_running_loop().create_task(self._drain())
+            self._draining = loop.create_task(self._drain())
         return await answer
 
     async def _drain(self) -> None:
         clock = asyncio.get_running_loop().time
-        while self._pending:
+        while group := self._queue.next_group():
             began = clock()
-            group = _next_group(self._pending)
             GROUPS.observe(len(group))
             await self._commit_or_split(group)
-            if self._pending:
+            if self._queue:
                 await asyncio.sleep(began + GROUP_INTERVAL_S - clock())
 
-    async def _commit_or_split(self, group: list[_PendingCommand]) -> None:
+    async def _commit_or_split(self, group: list[PendingCommand]) -> None:
         try:
             await self._commit(group)
         except Exception as error:  # told to the one whose it is, or found out one by one
-            if is_connection_loss(error):
-                _fail(group, StoreUnavailable(str(error)))
-            elif len(group) == 1:
+            failure = failure_of(error)
+            if not failure.splits or (len(group) == 1 and not failure.is_retried):
                 _fail(group, error)
-            else:
-                log.warning("group split", size=len(group), reason=str(error))
-                for each in group:
-                    await self._commit_or_split([each])
+                return
+            log.warning("group split", size=len(group), reason=reason_of(error))
+            for each in group:
+                task = asyncio.get_running_loop().create_task(self._run_alone(each))
+                self._lone.add(task)
+                task.add_done_callback(self._lone.discard)
 
-    async def _commit(self, group: list[_PendingCommand]) -> None:
-        async with self._engine.begin() as connection:
-            transaction = PostgresTransaction(connection, self._new_id, self._first_events)
-            requests = [each.request for each in group if each.request]
-            answered = await transaction.answers.find(requests)
-            outcomes = await asyncio.gather(
-                *(_decide(each, transaction, answered) for each in group), return_exceptions=True
-            )
-            await transaction.finish_loads()
-            for outcome in outcomes:
-                if isinstance(outcome, BaseException) and not isinstance(outcome, Refusal):
-                    raise outcome
-            await transaction.save()
-        self._first_events.put(transaction.for_relay)
+    async def _run_alone(self, each: PendingCommand) -> None:
+        """Try the command by itself until it succeeds, its failure is its own, or it is too late.
+
+        Between two tries others have their turn, so that one that is blocked holds nobody up.
+        """
+        pause_s = LONE_PAUSE_MIN_S
+        clock = asyncio.get_running_loop().time
+        while True:
+            try:
+                async with asyncio.timeout_at(each.give_up_at):
+                    await self._lone_turns.acquire()
+            except TimeoutError:
+                each.give_up()
+                return
+            try:
+                await self._commit([each])
+                return
+            except Exception as error:  # it is told whose it is
+                if not failure_of(error).is_retried or clock() + pause_s >= each.give_up_at:
+                    _fail([each], error)
+                    return
+            finally:
+                self._lone_turns.release()
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONE_PAUSE_MAX_S)
+
+    async def _commit(self, group: list[PendingCommand]) -> None:
+        async with self._engine.connect() as connection:
+            try:
+                outcomes, for_relay = await self._carry_out(group, connection)
+                await connection.commit()
+            except Exception as error:
+                if not failure_of(error).splits:
+                    self._writes.failure = reason_of(error)
+                    await connection.invalidate()  # a server that is away answers no rollback
+                raise
+        self._first_events.put(for_relay)
         for each, outcome in zip(group, outcomes, strict=True):
-            _answer(each, outcome)
+            each.settle(outcome)
 
+    async def _carry_out(
+        self, group: list[PendingCommand], connection: AsyncConnection
+    ) -> tuple[list[Any], list[CommittedEvent]]:
+        """Decide and write everything but the commit; returns the outcomes, in the group's order.
 
-def _next_group(pending: deque[_PendingCommand]) -> list[_PendingCommand]:
-    """Take the oldest commands; of requests with one key one, since it answers the others."""
-    group: list[_PendingCommand] = []
-    repeated: list[_PendingCommand] = []
-    names: set[Name] = set()
-    while pending and len(group) < MAX_GROUP_COMMANDS:
-        each = pending.popleft()
-        if each.request and name_of(each.request) in names:
-            repeated.append(each)
-            continue
-        if each.request:
-            names.add(name_of(each.request))
-        group.append(each)
-    pending.extendleft(reversed(repeated))
-    return group
+        With them come the events for the relay of this process. Raises what is no refusal.
+        """
+        transaction = PostgresTransaction(connection, self._new_id, self._first_events)
+        requests = [each.request for each in group if each.request]
+        answered = await transaction.answers.find(requests)
+        outcomes = await asyncio.gather(
+            *(_decide(each, transaction, answered) for each in group), return_exceptions=True
+        )
+        await transaction.finish_loads()
+        _raise_failure(outcomes)
+        await transaction.save()
+        return outcomes, transaction.for_relay
 
 
 def _decide(
-    each: _PendingCommand,
+    each: PendingCommand,
     transaction: PostgresTransaction,
     answered: Mapping[Name, AnsweredRequest],
 ) -> "asyncio.Task[Any]":
@@ -167,19 +210,20 @@ def _decide(
     return asyncio.get_running_loop().create_task(run(), context=each.context)
 
 
-def _answer(each: _PendingCommand, outcome: Any) -> None:
-    refused = isinstance(outcome, Refusal)
-    COMMANDS.labels("refused" if refused else "done").inc()
-    if each.answer.done():  # the client has gone
-        return
-    if refused:
-        each.answer.set_exception(outcome)
-    else:
-        each.answer.set_result(outcome)
+def _raise_failure(outcomes: Sequence[Any]) -> None:
+    """Raise what is no refusal: the cause, rather than what followed from it."""
+    failures = [
+        each
+        for each in outcomes
+        if isinstance(each, BaseException) and not isinstance(each, Refusal)
+    ]
+    failures.sort(key=lambda each: sqlstate_of(each) == CONSEQUENTIAL)
+    if failures:
+        raise failures[0]
 
 
-def _fail(group: list[_PendingCommand], error: Exception) -> None:
+def _fail(group: Sequence[PendingCommand], error: Exception) -> None:
+    if failure_of(error).is_passing:
+        error = StoreUnavailable(reason_of(error))
     for each in group:
-        COMMANDS.labels("failed").inc()
-        if not each.answer.done():
-            each.answer.set_exception(error)
+        each.fail(error)

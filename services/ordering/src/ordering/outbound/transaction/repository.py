@@ -98,7 +98,7 @@ class Aggregates(Generic[State]):
 
     async def save(self) -> None:
         """Write the staged states: one statement for the new ones, one for the changed ones."""
-        inserted = [row for key, row in self._rows.items() if key in self._new]
+        inserted = [self._rows[key] for key in sorted(self._new)]  # as all do: no deadlock
         updated = [
             {f"_{name}": value for name, value in row.items()}
             for key, row in self._rows.items()
@@ -151,7 +151,7 @@ class Statements(Generic[State]):
         self.mapped = mapped
         self.key_of: Callable[[Row], Key] = _key_of([column.name for column in keys])
         self.read = mapped.selection()
-        self.lock = mapped.selection().with_for_update(of=table)
+        self.lock = mapped.selection().with_for_update(of=table, key_share=True)
         self.insert = insert(table)
         self.update = (
             update(table)
