@@ -64,7 +64,7 @@ BAD: dict[str, tuple[Change, str]] = {
         lambda c: remove(model(c, "Order"), "total"),
         (
             f"event {PLACED}: order.total was removed; this breaks readers of orders.v1.*.*.placed "
-            "(serving, query, pickup-python, pickup-javascript)"
+            "(serving, query, notifier, pickup-python, pickup-javascript)"
         ),
     ),
     "a field that may be missing is removed": (

@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from comanda_contracts.streams import MENU, ORDERS
 from comanda_local.folders import temporary_folder
 from comanda_local.servers import Nats
 from comanda_local.servers.nats import ACCOUNTS, password_variable
-from comanda_local.teams import TEAMS_FILE, NotGranted, write_team
+from comanda_local.team_consumers import make_consumers
+from comanda_local.teams import TEAMS_FILE, NotGranted, file_of, write_team, written_teams
+from nats.js import api
 
 from tests.permissions.nats_user import NatsUser
 
@@ -24,40 +27,48 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.servers
-async def test_a_new_team_is_let_in_and_makes_its_consumers(folder: Path) -> None:
-    write_team("loyalty-eu", ["menu.v1.>", "orders.v1.*.*.placed", "orders.v1.*.*.closed"], folder)
+async def test_a_new_team_is_let_in_and_reads_by_the_consumers_made_for_it(folder: Path) -> None:
+    team = write_team(
+        "loyalty-eu", ["menu.v1.>", "orders.v1.*.*.placed", "orders.v1.*.*.closed"], folder
+    )
 
     with temporary_folder() as data:
         server = Nats(data, accounts=folder / "accounts.conf")
         server.start()
-        async with NatsUser.of(server, "loyalty-eu", "_INBOX") as team:
+        async with NatsUser.of(server, "operator", "_INBOX") as operator:
+            for stream in (ORDERS, MENU):
+                config = api.StreamConfig(stream.name, subjects=[stream.subject])
+                await operator.client.jetstream().add_stream(config)
+        made = await make_consumers(server.url, [team])
+        async with NatsUser.of(server, "loyalty-eu", "_INBOX") as user:
             asked = {
-                consumer: await team.ask(f"$JS.comanda.API.CONSUMER.INFO.{consumer}")
-                for consumer in ("MENU.loyalty-eu", "ORDERS.loyalty-eu", "ORDERS.loyalty-eu-2")
+                name: await user.ask(f"$JS.comanda.API.CONSUMER.INFO.{name.replace('/', '.')}")
+                for name in (*made, "TICKETS/loyalty-eu")
             }
-            other = await team.ask("$JS.comanda.API.CONSUMER.INFO.TICKETS.loyalty-eu")
         server.stop()
 
-    assert all(answer["error"]["code"] == 404 for answer in asked.values()), "it may ask"
-    assert other is None
+    assert made == ["MENU/loyalty-eu", "ORDERS/loyalty-eu"]
+    assert [asked[name]["config"]["filter_subjects"] for name in made] == [
+        ["menu.v1.>"],
+        ["orders.v1.*.*.placed", "orders.v1.*.*.closed"],
+    ]
+    assert asked["TICKETS/loyalty-eu"] is None
 
 
 def test_a_team_is_written_anew_without_being_listed_twice(folder: Path) -> None:
     write_team("loyalty", ["menu.v1.>"], folder)
-    file = write_team("loyalty", ["tickets.v1.*.*.*.ready"], folder)
+    team = write_team("loyalty", ["tickets.v1.*.*.*.ready"], folder)
 
-    assert "menu" not in file.read_text()
+    assert "menu" not in file_of("loyalty", folder).read_text()
+    assert team in written_teams(folder)
     assert (folder / TEAMS_FILE).read_text().count("team-loyalty.conf") == 1
 
 
 def test_what_is_committed_is_what_the_command_writes(folder: Path) -> None:
-    for file in ACCOUNTS.parent.glob("team-*.conf"):
-        name = file.stem.removeprefix("team-")
-        lines = [line for line in file.read_text().splitlines() if line.startswith("#   ")]
+    for team in written_teams():
+        write_team(team.name, [grant.subject for grant in team.grants], folder)
 
-        again = write_team(name, [line[4:].partition(",")[0] for line in lines], folder)
-
-        assert again.read_text() == file.read_text()
+        assert file_of(team.name, folder).read_text() == file_of(team.name).read_text()
 
 
 @pytest.mark.parametrize(
@@ -82,6 +93,32 @@ def test_a_grant_is_within_a_published_stream(folder: Path, subject: str) -> Non
         write_team("loyalty", [subject], folder)
 
     assert not (folder / "team-loyalty.conf").exists()
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        ("orders.v1.>", "orders.v1.*.*.placed"),
+        ("orders.v1.la-piazza.>", "orders.v1.*.*.placed"),
+        ("orders.v1.la-piazza.*.placed", "orders.v1.*.*.placed"),
+        ("menu.v1.>", "menu.v1.>"),
+    ],
+)
+def test_grants_that_overlap_are_refused(folder: Path, filters: tuple[str, str]) -> None:
+    with pytest.raises(NotGranted, match="overlap"):
+        write_team("loyalty", filters, folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("operator", "system", "till", "tills", "till-la-piazza-1"),
+        *("ordering", "serving", "query", "query-rebuild", "query-audit", "query-operator"),
+    ],
+)
+def test_a_name_is_not_that_of_another_user_or_its_consumer(folder: Path, name: str) -> None:
+    with pytest.raises(NotGranted, match="name of a user"):
+        write_team(name, ["menu.v1.>"], folder)
 
 
 @pytest.mark.parametrize("name", ["Loyalty", "", "a.b", "a b", "../x", "-a"])

@@ -22,6 +22,7 @@ from comanda_local.teams import write_team
 from tests.node import installed, node
 
 TEAMS = ("pickup-python", "pickup-javascript", "guide-python", "guide-javascript")
+GRANTS = {team: ["orders.v1.*.*.placed"] for team in ("guide-python", "guide-javascript")}
 EXAMPLES = Path(__file__).parents[2] / "examples" / "subscribers"
 
 
@@ -87,7 +88,7 @@ def stack() -> Iterator[Stack]:
     with temporary_folder() as folder, pytest.MonkeyPatch.context() as patch:
         accounts = shutil.copytree(ACCOUNTS.parent, folder / "accounts") / ACCOUNTS.name
         for team in TEAMS:
-            write_team(team, [ORDERS.subject, TICKETS.subject], accounts.parent)
+            write_team(team, GRANTS.get(team, [ORDERS.subject, TICKETS.subject]), accounts.parent)
         patch.setattr("comanda_local.stack.ACCOUNTS", accounts)
         with Stack(folder, environment={}) as stack:
             yield stack

@@ -7,6 +7,8 @@ import nats
 import pytest
 from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS
 from comanda_local.stack import NATS_URL, Stack
+from comanda_local.team_consumers import make_consumers
+from comanda_local.teams import Team
 from contract_release.readers import READERS
 
 from tests.e2e.restaurant import Json, Refused, Restaurant
@@ -116,7 +118,7 @@ async def test_what_cannot_be_read_stands_in_nobodys_way(
     assert subscriber.process.alive
 
 
-async def test_one_whose_consumer_is_deleted_fails_and_begins_anew_when_started_again(
+async def test_one_whose_consumer_is_deleted_fails_and_begins_anew_once_it_is_made_again(
     stack: Stack, subscriber: Subscriber
 ) -> None:
     restaurant = Restaurant(stack)
@@ -128,6 +130,8 @@ async def test_one_whose_consumer_is_deleted_fails_and_begins_anew_when_started_
         await client.jetstream().delete_consumer(TICKETS.name, subscriber.name)
     restaurant.until(lambda: not subscriber.process.alive, PATIENCE)
     assert subscriber.process.exit_code == 1
+    team = Team.of(subscriber.name, [ORDERS.subject, TICKETS.subject])
+    await make_consumers(stack.urls[NATS_URL], [team])
     subscriber.process.start()
     after = ready(restaurant, 1)
 

@@ -85,9 +85,9 @@ def _subscribe(stream: Stream) -> Json:
     return {
         "action": "receive",
         "channel": _channel_reference(stream),
-        "summary": f"A subscriber reads {_key(stream)} with a durable pull consumer of its own.",
+        "summary": f"A subscriber reads {_key(stream)} by the durable pull consumer of its team.",
         "description": "Drop what was read before by `ce-id`; of one aggregate keep the highest "
-        "`version`. Narrow it with filters:\n\n"
+        "`version`. What a team is granted may be narrower than the stream:\n\n"
         + "\n".join(f"- `{everywhere(stream, event.name)}`" for event in events),
         "tags": [{"name": "subscriber"}],
         "bindings": NATS_BINDING,

@@ -1,7 +1,7 @@
 """Who is known to read what: whom a breaking change must name.
 
-A team that subscribes adds a line. That they are as here is tested against the consumers that the
-services and the examples make.
+A team that subscribes adds a line. That they are as here is tested against the consumers of the
+services, the teams that are let in and the examples.
 """
 
 from comanda_contracts import subjects
@@ -26,6 +26,8 @@ READERS: dict[str, tuple[str, ...]] = {
     "ordering": _tickets("served", "voided", "void-refused"),
     "serving": (*_orders("placed", "items-added", "cancellation-requested"), subjects.ALL_TICKETS),
     "query": _EVERYTHING,
+    "notifier": (*_orders("placed"), *_tickets("ready")),
+    "wallboard": ("orders.v1.la-piazza.>", "tickets.v1.la-piazza.>"),
     "pickup-python": (subjects.ALL_ORDERS, subjects.ALL_TICKETS),
     "pickup-javascript": (subjects.ALL_ORDERS, subjects.ALL_TICKETS),
 }

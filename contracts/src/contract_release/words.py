@@ -22,8 +22,8 @@ What happens in the restaurants that use Comanda, for every team that wants to k
 **Every event carries the whole state after it**, and that state's `version`: 1, 2, 3, … per order,
 ticket, menu item or restaurant. You need no history of your own and nobody to ask.
 
-**Read it so:** make a durable pull consumer of your own, from the beginning of the stream; drop
-what you have had before by `ce-id`; of one aggregate apply the highest `version` only. Then it does
+**Read it so:** by the durable pull consumer that is made for your team on each stream; drop what
+you have had before by `ce-id`; of one aggregate apply the highest `version` only. Then it does
 not matter what comes twice, late or out of order.
 
 **What stays:** fields are only ever added, and what is added may be missing from older messages.
@@ -37,7 +37,7 @@ service or a till publishes, `receive` what a subscriber or ordering does.
 SERVER: dict[str, Any] = {
     "host": "{host}:{port}",
     "protocol": "nats",
-    "description": "NATS with JetStream, from version 2.10 on.",
+    "description": "NATS with JetStream, from version 2.12 on.",
     "variables": {
         "host": {"default": "localhost", "description": "Differs by installation."},
         "port": {"default": "4222"},
@@ -55,14 +55,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 CONSUMER: dict[str, Any] = {
-    "durable_name": "<team>-<purpose>",
+    "durable_name": "<team>",
     "deliver_policy": "all",
     "ack_policy": "explicit",
     "ack_wait_seconds": 30,
     "max_deliver": -1,
     "max_ack_pending": 1000,
 }
-"""What we advise; the guide says why."""
+"""As the operator makes it; the guide says why."""
 
 COMMAND_HEADERS: dict[str, Any] = {
     "type": "object",

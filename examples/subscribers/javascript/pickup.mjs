@@ -1,14 +1,14 @@
 // Tells takeaway customers that their order is ready. Run: `node pickup.mjs`, settings below.
 import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { connect, nanos } from '@nats-io/transport-node';
+import { jetstream } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { Events, Unreadable } from './events.mjs';
 import { isTooLate, Notices } from './notices.mjs';
 
 const {
   NATS_URL, // nats://team:password@host:port
-  TEAM = 'pickup', // name of the durable consumers; two processes of one name share the work
+  TEAM = 'pickup', // name of the durable consumers, which the operator makes; two processes share them
   RECORD = 'pickup.jsonl',
   SCHEMAS, // folder of Comanda's JSON Schemas; by default that of this repository
 } = process.env;
@@ -57,21 +57,6 @@ async function hear(message) {
   message.ack();
 }
 
-/** Our durable consumer of a stream, from its beginning. */
-async function consumerOf(stream, subject) {
-  const manager = await jetstreamManager(client, { apiPrefix: API, checkAPI: false });
-  await manager.consumers.add(stream, {
-    name: TEAM,
-    durable_name: TEAM,
-    filter_subject: subject,
-    deliver_policy: DeliverPolicy.All,
-    ack_policy: AckPolicy.Explicit,
-    ack_wait: nanos(10_000), // many times what one message takes
-    max_ack_pending: 1000,
-  });
-  return jetstream(client, { apiPrefix: API }).consumers.get(stream, TEAM);
-}
-
 /** Read a stream, for ever. */
 async function follow(consumer) {
   const messages = await consumer.consume({ max_messages: 100, abort_on_missing_resource: true });
@@ -91,6 +76,7 @@ async function catchUp(consumers) {
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => client.close().then(() => process.exit(0)));
 }
-const consumers = [await consumerOf('ORDERS', 'orders.v1.>'), await consumerOf('TICKETS', 'tickets.v1.>')];
+const { consumers: ours } = jetstream(client, { apiPrefix: API });
+const consumers = [await ours.get('ORDERS', TEAM), await ours.get('TICKETS', TEAM)];
 await Promise.all([...consumers.map(follow), catchUp(consumers)]);
 process.exit(1); // only if a consumer was deleted: whoever runs us starts us again

@@ -10,7 +10,7 @@ from pathlib import Path
 import nats
 import nats.errors
 from comanda_contracts import Unreadable, read
-from comanda_contracts.streams import ORDERS, TICKETS, Stream
+from comanda_contracts.streams import ORDERS, TICKETS
 from faststream import AckPolicy, FastStream
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from nats.js import JetStreamContext, api
@@ -19,7 +19,7 @@ from notices import Notices
 URL = os.environ["NATS_URL"]
 """nats://team:password@host:port."""
 NAME = os.environ.get("TEAM", "pickup")
-"""Name of the durable consumers: our team's. Two processes of one name share the work."""
+"""Name of the durable consumers, which the operator makes: our team's. Two processes share them."""
 FILE = Path(os.environ.get("RECORD", "pickup.sqlite"))
 API = "$JS.comanda.API"
 """What a team's account knows Comanda's JetStream by."""
@@ -79,20 +79,6 @@ for stream in STREAMS:
     )(hear)
 
 
-async def set_up(js: JetStreamContext, stream: Stream) -> None:
-    """Make our durable consumer, unless it is there: from the beginning of the stream."""
-    mine = api.ConsumerConfig(
-        name=NAME,
-        durable_name=NAME,
-        filter_subject=stream.subject,
-        deliver_policy=api.DeliverPolicy.ALL,
-        ack_policy=api.AckPolicy.EXPLICIT,
-        ack_wait=10,  # seconds, many times what one message takes
-        max_ack_pending=1000,
-    )
-    await js.add_consumer(stream.name, mine)
-
-
 async def watch(js: JetStreamContext) -> None:
     """Tell whom we may once we have caught up.
 
@@ -119,8 +105,6 @@ async def main() -> None:
         asyncio.TaskGroup() as tasks,
     ):
         js = client.jetstream(prefix=API)
-        for stream in STREAMS:
-            await set_up(js, stream)
         watching = tasks.create_task(watch(js))
         await FastStream(broker).run()
         watching.cancel()

@@ -26,8 +26,9 @@ from comanda_local.query_commands import HELP_OPTION, run_query, show_help
 from comanda_local.replay import Replay, Source, place, read
 from comanda_local.servers.nats import password_variable
 from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Ports
-from comanda_local.system_urls import DEFAULT_NATS_PORT, DEFAULT_PORTS, SystemUrls
-from comanda_local.teams import NotGranted, write_team
+from comanda_local.system_urls import DEFAULT_NATS_PORT, DEFAULT_PORTS, SystemUrls, find_nats
+from comanda_local.team_consumers import make_consumers
+from comanda_local.teams import NotGranted, file_of, write_team, written_teams
 from comanda_local.up import up as stay_up
 
 app = typer.Typer(
@@ -207,13 +208,33 @@ def replay(
 
 @app.command()
 def team(
-    name: str,
-    subjects: Annotated[list[str], typer.Argument(help="What it may read: orders.v1.*.*.placed")],
+    name: Annotated[
+        str | None, typer.Argument(help="Without one: all teams that are let in.")
+    ] = None,
+    subjects: Annotated[
+        list[str] | None, typer.Argument(help="What it may read: orders.v1.*.*.placed")
+    ] = None,
+    *,
+    data: Data = DEFAULT_DATA,
+    nats_url: Annotated[
+        str | None, typer.Option("--nats", envvar=NATS_URL, help="The operator's URL.")
+    ] = None,
 ) -> None:
-    """Let a team subscribe: write its NATS account, or write it anew."""
+    """Let a team subscribe: write its NATS account, and make its consumers.
+
+    Repeated it changes nothing; with other subjects it changes what the team may read. Where NATS
+    is not known to run, only the account is written: without a name all teams' consumers are made.
+    """
     with _in_plain_words():
-        file = write_team(name, subjects)
-        print(f"{file} is written; its password is {password_variable(name)} on the NATS server.")
+        if name:
+            teams = [write_team(name, subjects or [])]
+            print(f"{file_of(name)}; its password is {password_variable(name)} on the NATS server.")
+        else:
+            teams = written_teams()
+        if url := find_nats(data, nats_url):
+            print("consumers " + ", ".join(asyncio.run(make_consumers(url, teams))))
+        else:
+            print("No consumers yet: `comanda up` makes them, or this command with --nats.")
 
 
 def _find(data: Path, *urls: str | None) -> SystemUrls:

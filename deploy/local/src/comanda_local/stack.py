@@ -1,5 +1,6 @@
 """The whole system on one machine: the servers, then the services, as real processes."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -17,6 +18,8 @@ from comanda_local.processes import RECORD_FILE, CannotStart, Child, end_leftove
 from comanda_local.servers import MongoDB, Nats, Postgres
 from comanda_local.servers.nats import ACCOUNTS
 from comanda_local.services import Service
+from comanda_local.team_consumers import make_consumers
+from comanda_local.teams import written_teams
 
 NATS_URL = "COMANDA_NATS_URL"
 DATABASE_URL = "COMANDA_DATABASE_URL"
@@ -158,6 +161,14 @@ class Stack:
             for step in steps:
                 if step.wait() != 0:
                     raise CannotStart(f"{step.name} failed.\n{step.tail()}")
+        if NATS_URL in self.servers:
+            self._make_team_consumers()
+
+    def _make_team_consumers(self) -> None:
+        """In a thread, because whoever starts us may have an event loop running in this one."""
+        teams = written_teams(ACCOUNTS.parent)
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            beside.submit(asyncio.run, make_consumers(self.urls[NATS_URL], teams)).result()
 
     def _step(self, folder: str, service: str, command: str) -> Child:
         return Child(

@@ -72,3 +72,10 @@ class SystemUrls:
         file.touch(mode=0o600)
         file.write_text(json.dumps(asdict(self), indent=2))
         return file
+
+
+def find_nats(folder: Path, given: str | None) -> str | None:
+    """The operator's URL of NATS that is given or was written down; None if neither is there."""
+    file = folder / SYSTEM_FILE
+    written: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    return given or written.get("nats")

@@ -1,9 +1,9 @@
 """`comanda team`: the NATS account of a team that subscribes, and what it may read."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Self
 
@@ -26,6 +26,9 @@ SUBJECTS_BY_STREAM = {
 
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,31}")
 FILTER_PATTERN = re.compile(r"[a-z]+\.v\d+(?:\.(?:[A-Za-z0-9_-]+|\*))*(?:\.>)?")
+RESERVED_PATTERN = re.compile(r"(?:operator|system|tills?|ordering|serving|query)(?:-.*)?")
+"""Names of users that are no team, and of their consumers: `query-rebuild` is one of query's."""
+GRANT_LINE = re.compile(r"#   (\S+)")
 
 
 class NotGranted(Exception):
@@ -34,7 +37,7 @@ class NotGranted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A filter of one published stream that a team may read, or anything narrower."""
+    """A filter of one published stream that a team may read."""
 
     stream: Stream
     subject: str
@@ -48,38 +51,78 @@ class Grant:
         raise NotGranted(f"{subject!r} is within none of {', '.join(SUBJECTS_BY_STREAM.values())}")
 
 
-def write_team(name: str, subjects: Sequence[str], folder: Path = ACCOUNTS.parent) -> Path:
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A team and what it may read: by one consumer of its name on each stream."""
+
+    name: str
+    grants: Sequence[Grant]
+
+    @classmethod
+    def of(cls, name: str, filters: Sequence[str]) -> Self:
+        """Raises NotGranted for a name or grants that no team can have."""
+        if not NAME_PATTERN.fullmatch(name) or not filters:
+            raise NotGranted(
+                "a team has a name of lower-case letters, digits and hyphens, and a grant"
+            )
+        if RESERVED_PATTERN.fullmatch(name):
+            raise NotGranted(f"{name} is the name of a user of Comanda, or of its consumer")
+        for one, other in combinations(filters, 2):
+            if _overlap(one, other):
+                raise NotGranted(f"{one} and {other} overlap: a consumer takes neither twice")
+        return cls(name, [Grant.of(subject) for subject in filters])
+
+    @property
+    def filters_by_stream(self) -> dict[Stream, list[str]]:
+        """What its consumer on each stream is to read."""
+        streams = dict.fromkeys(grant.stream for grant in self.grants)
+        return {
+            stream: [grant.subject for grant in self.grants if grant.stream is stream]
+            for stream in streams
+        }
+
+
+def write_team(name: str, filters: Sequence[str], folder: Path = ACCOUNTS.parent) -> Team:
     """Write the team's account, anew if there is one, and see that NATS reads it.
 
     Raises NotGranted.
     """
-    if not NAME_PATTERN.fullmatch(name) or not subjects:
-        raise NotGranted("a team has a name of lower-case letters, digits and hyphens, and a grant")
-    file = folder / f"team-{name}.conf"
-    file.write_text(account(name, [Grant.of(subject) for subject in subjects]))
+    team = Team.of(name, filters)
+    file = file_of(name, folder)
+    file.write_text(account(team))
     listed, line = folder / TEAMS_FILE, f"include '{file.name}'\n"
     if line not in listed.read_text().splitlines(keepends=True):
         with listed.open("a") as lines:
             lines.write(line)
-    return file
+    return team
 
 
-def account(team: str, grants: Sequence[Grant]) -> str:
-    """The team's account. It publishes nothing, and has one consumer, of its name, for each grant.
+def written_teams(folder: Path = ACCOUNTS.parent) -> list[Team]:
+    """The teams that were let in, as their accounts say."""
+    return [_read(file) for file in sorted(folder.glob("team-*.conf"))]
 
-    The second of a stream is `<team>-2`: permissions know names, not how names begin.
-    """
-    consumers = list(_consumers(team, grants))
-    whole = team.upper().replace("-", "_")
-    read = "".join(f"#   {grant.subject}, by consumer {name}\n" for grant, name in consumers)
-    imports = "".join(f"    {line}\n" for each in consumers for line in _imports(*each))
+
+def file_of(name: str, folder: Path = ACCOUNTS.parent) -> Path:
+    """The file of a team's account."""
+    return folder / f"team-{name}.conf"
+
+
+def account(team: Team) -> str:
+    """The team's account. It publishes and makes nothing; the operator makes its consumers."""
+    read = "".join(f"#   {grant.subject}\n" for grant in team.grants)
+    imports = "".join(
+        f"    {line}\n"
+        for stream in team.filters_by_stream
+        for line in _imports(f"{stream.name}.{team.name}")
+    )
     return (
-        f"# The team {team}, as `comanda team` writes it. It may read, of these or less:\n{read}"
-        f"TEAM_{whole} {{\n"
+        f"# The team {team.name}, as `comanda team` writes it. It may read, by consumers of its "
+        f"name:\n{read}"
+        f"TEAM_{team.name.upper().replace('-', '_')} {{\n"
         "  users: [\n"
         "    {\n"
-        f"      user: {team}\n"
-        f"      password: ${password_variable(team)}\n"
+        f"      user: {team.name}\n"
+        f"      password: ${password_variable(team.name)}\n"
         "      permissions {\n"
         f'        publish: ["{JETSTREAM_API}.CONSUMER.>", "$JS.ACK.>"]\n'
         '        subscribe: "_INBOX.>"\n'
@@ -91,23 +134,26 @@ def account(team: str, grants: Sequence[Grant]) -> str:
     )
 
 
-def _consumers(team: str, grants: Iterable[Grant]) -> Iterator[tuple[Grant, str]]:
-    so_far: Counter[str] = Counter()
-    for grant in grants:
-        so_far[grant.stream.name] += 1
-        number = so_far[grant.stream.name]
-        yield grant, team if number == 1 else f"{team}-{number}"
+def _read(file: Path) -> Team:
+    lines = map(GRANT_LINE.match, file.read_text().splitlines())
+    return Team.of(file.stem.removeprefix("team-"), [line.group(1) for line in lines if line])
 
 
-def _imports(grant: Grant, consumer: str) -> Iterator[str]:
-    place = f"{grant.stream.name}.{consumer}"
-    # the filter is part of the subject, and the server refuses a request whose body has another
-    for request in (f"CREATE.{place}.{grant.subject}", f"INFO.{place}", f"DELETE.{place}"):
-        yield _api(f"CONSUMER.{request}")
-    yield _api(f"CONSUMER.MSG.NEXT.{place}")
-    yield f'{{service: {{account: COMANDA, subject: "$JS.ACK.{place}.>"}}}}'
+def _imports(consumer: str) -> Iterator[str]:
+    """What the consumer is asked, and both forms in which its messages are acknowledged."""
+    for request in (f"CONSUMER.INFO.{consumer}", f"CONSUMER.MSG.NEXT.{consumer}"):
+        imported = f'{{account: COMANDA, subject: "$JS.API.{request}"}}'
+        yield f'{{service: {imported}, to: "{JETSTREAM_API}.{request}"}}'
+    for place in (consumer, f"_.*.{consumer}"):
+        yield f'{{service: {{account: COMANDA, subject: "$JS.ACK.{place}.>"}}}}'
 
 
-def _api(request: str) -> str:
-    imported = f'{{account: COMANDA, subject: "$JS.API.{request}"}}'
-    return f'{{service: {imported}, to: "{JETSTREAM_API}.{request}"}}'
+def _overlap(one: str, other: str) -> bool:
+    """Whether a subject can fit both filters."""
+    ones, others = one.split("."), other.split(".")
+    for a, b in zip(ones, others, strict=False):
+        if ">" in (a, b):
+            return True
+        if "*" not in (a, b) and a != b:
+            return False
+    return len(ones) == len(others)

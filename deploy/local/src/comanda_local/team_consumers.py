@@ -1,0 +1,56 @@
+"""The consumers that teams read by, made by the operator: a team can make none."""
+
+from collections.abc import Iterable
+
+import nats
+from comanda_contracts.streams import Stream
+from nats.js import JetStreamContext, api
+from nats.js.errors import NotFoundError
+
+from comanda_local.teams import Team
+
+ACK_WAIT_S = 30.0
+"""Seconds after which a message that was delivered and not settled is delivered again."""
+UNSETTLED_MAX = 1000
+"""Messages that a team may have been given and not settled yet."""
+
+
+async def make_consumers(operator_url: str, teams: Iterable[Team]) -> list[str]:
+    """Make the teams' durable pull consumers, or give those that are there the teams' filters.
+
+    Repeated it changes nothing; what else an operator set stays. Returns what they are called, such
+    as `ORDERS/loyalty`. Raises nats.errors.Error.
+    """
+    made = []
+    async with await nats.connect(operator_url, allow_reconnect=False) as client:
+        js = client.jetstream()
+        for team in teams:
+            for stream, filters in team.filters_by_stream.items():
+                await _make_consumer(js, stream, team.name, filters)
+                made.append(f"{stream.name}/{team.name}")
+    return made
+
+
+async def _make_consumer(
+    js: JetStreamContext, stream: Stream, name: str, filters: list[str]
+) -> None:
+    try:
+        found = (await js.consumer_info(stream.name, name)).config
+    except NotFoundError:
+        created = api.ConsumerConfig(
+            name=name,
+            durable_name=name,
+            deliver_policy=api.DeliverPolicy.ALL,
+            ack_policy=api.AckPolicy.EXPLICIT,
+            ack_wait=ACK_WAIT_S,
+            max_deliver=-1,
+            max_ack_pending=UNSETTLED_MAX,
+            filter_subjects=filters,
+        )
+        await js.add_consumer(stream.name, created)
+        return
+    present = found.filter_subjects or [found.filter_subject]
+    if sorted(map(str, present)) != sorted(filters):
+        await js.add_consumer(
+            stream.name, found.evolve(filter_subject=None, filter_subjects=filters)
+        )
