@@ -53,6 +53,8 @@ FILTERS = NARROW | COMBINED
 
 BY_TIME_AT_MOST = 3 * LIMIT
 """Orders that are looked at for a page by time: hardly more than it shows."""
+PLACED_AT_ONCE = 2
+"""Orders that were placed at the same time: of the last page's, the ids have to be looked at."""
 BY_TOTAL_AT_MOST = ORDERS // 4
 """For a page by total either a filter's orders are sorted, or all by total are filtered."""
 
@@ -111,6 +113,8 @@ async def test_every_page_is_read_from_an_index(
 
                     most = BY_TOTAL_AT_MOST if sort.by_total else BY_TIME_AT_MOST
                     assert plan["docsExamined"] <= most, plan
+                    if listing.is_in_index_order:
+                        assert plan["docsExamined"] <= LIMIT + 1 + PLACED_AT_ONCE, plan
                     may_sort = sort.by_total or listing.min_total
                     assert may_sort or not plan.get("hasSortStage", False), plan
 

@@ -14,11 +14,11 @@ from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError, ConnectionFailure, CursorNotFound
+from pymongo.errors import BulkWriteError, ConnectionFailure, CursorNotFound, ExecutionTimeout
 from service_kit.runtime.components import Ready
 
 from query.views.merge import Document
-from query.views.ports import StoreUnavailable, Unstorable
+from query.views.ports import StoreUnavailable, TooSlow, Unstorable
 
 Client = AsyncMongoClient[Document]
 Database = AsyncDatabase[Document]
@@ -33,6 +33,9 @@ SERVER_SELECTION_TIMEOUT_S = 2.0
 """To find a server to talk to."""
 READ_TIMEOUT_S = 2.0
 """For one query."""
+KEY_READ_TIME_MS_MAX, LIST_TIME_MS_MAX, SEARCH_TIME_MS_MAX = 1000, 1500, 1500
+"""After which the server itself gives up a question: by key, in one index's order, or any other.
+They are less than `READ_TIMEOUT_S`, so that the connection is kept."""
 WRITE_TIMEOUT_S = 10.0
 """For one batch: less than JetStream waits for its acknowledgement."""
 COMMAND_READ_TIMEOUT_S = 30.0
@@ -75,12 +78,14 @@ async def monitor_server(
 async def store_call(timeout_s: float | None = None) -> AsyncIterator[None]:
     """Bound a call of the server, by `READ_TIMEOUT_S` unless told otherwise.
 
-    Raises StoreUnavailable if the server is away or too slow. The driver's own time-outs do the
-    same for a third more CPU a call.
+    Raises StoreUnavailable if the server is away or too slow, TooSlow if it has given this call up.
+    The driver's own time-outs do the same for a third more CPU a call.
     """
     try:
         async with asyncio.timeout(READ_TIMEOUT_S if timeout_s is None else timeout_s):
             yield
+    except ExecutionTimeout as error:
+        raise TooSlow(_brief(error)) from error
     except (ConnectionFailure, TimeoutError) as error:
         raise StoreUnavailable(_brief(error)) from error
 

@@ -22,6 +22,10 @@ class StoreUnavailable(Exception):
     """The store can't be reached, or does not answer in time."""
 
 
+class TooSlow(StoreUnavailable):
+    """The store can be reached, but this question takes it too long: others are answered."""
+
+
 class Unstorable(ValueError):
     """An event that the store can't hold, such as one with a number beyond 64 bits."""
 

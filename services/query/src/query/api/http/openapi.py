@@ -32,6 +32,7 @@ from query.api.http.responses import (
     body_of,
     order_as_json,
     store_unavailable,
+    too_slow,
     unknown_order,
     unknown_restaurant,
 )
@@ -131,7 +132,7 @@ ORDER_LIST_REFUSALS = problem_responses(
     _NO_RESTAURANT, _INVALID, all_behind([_BEHIND]), store_unavailable()
 )
 RESTAURANT_REFUSALS = problem_responses(_NO_RESTAURANT, _INVALID, store_unavailable())
-PAGE_REFUSALS = problem_responses(expired())
+PAGE_REFUSALS = problem_responses(expired(), all_behind([_BEHIND]), store_unavailable(), too_slow())
 LIVE_REFUSALS = problem_responses(_NO_RESTAURANT, _NO_ORDER, _INVALID, store_unavailable())
 """OpenAPI responses of routes about one order, many orders, a restaurant, a page and live feeds."""
 

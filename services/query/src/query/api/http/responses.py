@@ -11,7 +11,7 @@ from service_kit.http.problems import ProblemError
 
 from query.views.merge import Document
 from query.views.orders.presentation import present_listed_order, present_order
-from query.views.ports import StoreUnavailable
+from query.views.ports import StoreUnavailable, TooSlow
 
 RETRY_AFTER = {"Retry-After": "1"}
 """In seconds: the view has usually caught up by then."""
@@ -115,9 +115,17 @@ def store_unavailable() -> ProblemError:
     return ProblemError(503, "store-unavailable", detail, headers=RETRY_AFTER)
 
 
+def too_slow() -> ProblemError:
+    """The question takes the store too long."""
+    detail = "This takes too long to find. Ask for less, such as a shorter time, or try again."
+    return ProblemError(503, "too-slow", detail, headers=RETRY_AFTER)
+
+
 async def from_store(answer: Awaitable[Result]) -> Result:
     """The store's answer. Raises ProblemError (503) if the store is unavailable."""
     try:
         return await answer
+    except TooSlow as error:
+        raise too_slow() from error
     except StoreUnavailable as error:
         raise store_unavailable() from error

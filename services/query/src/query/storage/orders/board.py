@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pymongo import ASCENDING, DESCENDING
 from pymongo.read_concern import ReadConcern
 
+from query.storage.client import LIST_TIME_MS_MAX
 from query.storage.generations import Generation
 from query.views.board.view import BOARD_STATUSES, Board, board_of
 from query.views.sales.view import PREPARATION_SAMPLES_MAX
@@ -32,7 +33,12 @@ async def read_board(generation: Generation, restaurant: str) -> Board:
     shown = {"restaurant": restaurant, "status": {"$in": BOARD_STATUSES}}
     orders = (
         await generation.orders.with_options(read_concern=SNAPSHOT_READ)
-        .find(shown, BOARD_FIELDS, sort=[("order.placed_at", ASCENDING)])
+        .find(
+            shown,
+            BOARD_FIELDS,
+            sort=[("order.placed_at", ASCENDING)],
+            max_time_ms=LIST_TIME_MS_MAX,
+        )
         .to_list()
     )
     preparations = await _latest_preparations(generation, restaurant) if orders else []

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pymongo.read_concern import ReadConcern
 
 from query.storage.batch_loader import BatchLoader
-from query.storage.client import store_call
+from query.storage.client import LIST_TIME_MS_MAX, SEARCH_TIME_MS_MAX, store_call
+from query.storage.fair_slots import FairSlots
 from query.storage.generations import Generation, Generations
-from query.storage.orders.pages import SNAPSHOT, PageRequest, PageRow, PageRows, Pages
+from query.storage.orders.pages import NO_ROWS, SNAPSHOT, PageRequest, PageRow, PageRows, Pages
 from query.views.merge import Document
 from query.views.orders import search_terms
 from query.views.orders.list_query import ListQuery, PagePosition, SnapshotTime, milliseconds
@@ -27,7 +28,8 @@ TABLE_FIELDS |= {f"order.{name}": 1 for name in ("currency", "placed_at", "versi
 """The fields of an order that `occupied_tables` uses."""
 
 
-NO_ROWS = PageRows([], is_last=True)
+SEARCHES_MAX, SEARCHES_OF_ONE_RESTAURANT_MAX = 8, 2
+"""Searches that are under way at once: each may look at every order of its restaurant."""
 
 
 class MongoLists:
@@ -37,6 +39,7 @@ class MongoLists:
         """`render` makes the JSON of an order in a list."""
         self._generations = generations
         self._pages = Pages(render)
+        self._search_slots = FairSlots(total=SEARCHES_MAX, each=SEARCHES_OF_ONE_RESTAURANT_MAX)
         self._pages_now = BatchLoader(
             self._now,
             batch_keys_max=PAGES_PER_FETCH_MAX,
@@ -63,6 +66,8 @@ class MongoLists:
         request = PageRequest(list_query, after, limit)
         if list_query.sort.by_total:
             found, snapshot = await self._page_of_first_snapshot(request)
+        elif not list_query.is_in_index_order:
+            found, snapshot = await self._page_of_search(request), None
         else:
             found, snapshot = await self._pages_now.load(request) or NO_ROWS, None
         position = None if found.is_last else _position_of(list_query, found.rows[-1], snapshot)
@@ -71,20 +76,29 @@ class MongoLists:
     async def seated(self, restaurant: str) -> list[Document]:
         snapshot = self._generations.live.orders.with_options(read_concern=ReadConcern(SNAPSHOT))
         active = {"restaurant": restaurant, "status": {"$in": sorted(ACTIVE)}}
-        at_tables = snapshot.find({**active, "order.table": {"$type": "string"}}, TABLE_FIELDS)
+        at_tables = snapshot.find(
+            {**active, "order.table": {"$type": "string"}},
+            TABLE_FIELDS,
+            max_time_ms=LIST_TIME_MS_MAX,
+        )
         async with store_call():
             return await at_tables.to_list()
 
     async def _now(self, requests: Sequence[PageRequest]) -> Mapping[PageRequest, PageRows]:
         async with store_call():
-            return await self._pages.now(self._generations.live, requests)
+            return await self._pages.now(self._generations.live, requests, LIST_TIME_MS_MAX)
+
+    async def _page_of_search(self, request: PageRequest) -> PageRows:
+        async with self._search_slots.slot(request.list_query.restaurant), store_call():
+            live = self._generations.live
+            return (await self._pages.now(live, [request], SEARCH_TIME_MS_MAX))[request]
 
     async def _page_of_first_snapshot(self, request: PageRequest) -> tuple[PageRows, SnapshotTime]:
         """The page as of the snapshot in which the list was first read, and that snapshot."""
         live, snapshot = self._generations.live, request.after.snapshot if request.after else None
-        async with store_call():
+        async with self._search_slots.slot(request.list_query.restaurant), store_call():
             snapshot = snapshot or await _current_snapshot(live)
-            return await self._pages.at(live, snapshot, request), snapshot
+            return await self._pages.at(live, snapshot, request, SEARCH_TIME_MS_MAX), snapshot
 
 
 def _orders_of(request: PageRequest) -> int:

@@ -68,6 +68,9 @@ class PageRows(NamedTuple):
     is_last: bool
 
 
+NO_ROWS = PageRows([], is_last=True)
+
+
 class Pages:
     """Reads pages. `render` makes the JSON of an order; it is cached by the document."""
 
@@ -76,21 +79,26 @@ class Pages:
         self._cached_row = lru_cache(maxsize=RENDERED_ORDERS_MAX)(partial(_row, render))
 
     async def now(
-        self, live: Generation, requests: Sequence[PageRequest]
+        self, live: Generation, requests: Sequence[PageRequest], time_ms_max: int
     ) -> Mapping[PageRequest, PageRows]:
-        """The pages as they are now, by one question unless they are too large for one answer."""
+        """The pages as they are now, by one question unless they are too large for one answer.
+
+        The store gives a question up after `time_ms_max`.
+        """
         pages: list[PageRows] = []
         while left := requests[len(pages) :]:
-            pages += await self._read(live, left, {})
+            pages += await self._read(live, left, {}, time_ms_max)
         return dict(zip(requests, pages, strict=True))
 
-    async def at(self, live: Generation, snapshot: SnapshotTime, request: PageRequest) -> PageRows:
+    async def at(
+        self, live: Generation, snapshot: SnapshotTime, request: PageRequest, time_ms_max: int
+    ) -> PageRows:
         """The page as of a snapshot. Raises PageExpired if that can't be read any more."""
         if snapshot.generation != live.number:
             raise PageExpired
         then = {"atClusterTime": Timestamp(snapshot.seconds, snapshot.increment)}
         try:
-            [page] = await self._read(live, [request], then)
+            [page] = await self._read(live, [request], then, time_ms_max)
         except OperationFailure as error:
             if error.code in SNAPSHOT_GONE_CODES:
                 raise PageExpired from error
@@ -98,7 +106,11 @@ class Pages:
         return page
 
     async def _read(
-        self, live: Generation, requests: Sequence[PageRequest], when: Mapping[str, Timestamp]
+        self,
+        live: Generation,
+        requests: Sequence[PageRequest],
+        when: Mapping[str, Timestamp],
+        time_ms_max: int,
     ) -> list[PageRows]:
         """The first pages, at least one: those that are in one answer of the store (16 MiB).
 
@@ -112,6 +124,7 @@ class Pages:
             pipeline=first + [stage for each in others for stage in _appended(live, each)],
             cursor={"batchSize": sum(each.limit + 2 for each in requests)},
             readConcern={"level": SNAPSHOT, **when},
+            maxTimeMS=time_ms_max,
         )
         pages = [_PageBuilder(request.limit) for request in requests]
         unread = iter(pages)

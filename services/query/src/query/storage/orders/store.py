@@ -8,7 +8,7 @@ from pymongo import UpdateOne
 from service_kit.runtime.turns import in_turns
 
 from query.storage.batch_loader import BatchLoader
-from query.storage.client import raw_answer, store_call, write_to_all
+from query.storage.client import KEY_READ_TIME_MS_MAX, raw_answer, store_call, write_to_all
 from query.storage.generations import Generations
 from query.storage.orders.board import read_board
 from query.storage.orders.indexes import ORDER_INDEXES
@@ -59,6 +59,7 @@ class MongoOrders:
                     "find",
                     filter={"_id": {"$in": left}},
                     batchSize=len(left) + 1,
+                    maxTimeMS=KEY_READ_TIME_MS_MAX,
                 )
             found |= {each["_id"]: bytes(each.raw) for each in answer.documents}
             left = [] if answer.is_whole else [each for each in left if each not in found]

@@ -50,6 +50,18 @@ class ListQuery:
         """True if the list can't have an order that is over."""
         return self.statuses <= ACTIVE
 
+    @property
+    def is_in_index_order(self) -> bool:
+        """True if one index has just these orders in this order: no other one is looked at.
+
+        Such a list costs what it shows; any other, a search, may cost all that there is.
+        """
+        terms = [each for each in (self.table, self.customer, self.channel) if each is not None]
+        terms += sorted(self.words)
+        is_of_active_table = self.table is not None and self.only_active
+        has_status = self.statuses != frozenset(ViewStatus) and not is_of_active_table
+        return not self.sort.by_total and not self.min_total and len(terms) + has_status <= 1
+
 
 @dataclass(frozen=True, slots=True)
 class SnapshotTime:
