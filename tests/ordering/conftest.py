@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
+from ordering.application.list_menu import Menus
 from ordering.outbound.database.engine import connect, migrate
 from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.transaction.group_commit import GroupCommit
+from ordering.outbound.transaction.menus import PostgresMenus
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -56,3 +58,12 @@ def store(request: pytest.FixtureRequest) -> Store:
         return InMemoryStore()
     database: Database = request.getfixturevalue("database")
     return database.replica()
+
+
+@pytest.fixture
+def menus(request: pytest.FixtureRequest, store: Store) -> Menus:
+    """The menus in that store."""
+    if isinstance(store, InMemoryStore):
+        return store
+    database: Database = request.getfixturevalue("database")
+    return PostgresMenus(database.engine)

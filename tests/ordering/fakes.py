@@ -39,6 +39,17 @@ class InMemoryStore:
         self.answered[name] = AnsweredRequest(request, answer)
         return answer
 
+    async def whole(self, restaurant: str) -> Sequence[MenuItem] | None:
+        """The menu."""
+        offered = [
+            item
+            for item in self.items.values()
+            if item.restaurant == restaurant and not item.withdrawn
+        ]
+        if restaurant not in self.restaurants:
+            return None
+        return sorted(offered, key=lambda item: (item.category, item.name))
+
     async def run(self, command: Command[Result]) -> Result:
         async with self._one_at_a_time:
             transaction = InMemoryTransaction(self)
@@ -67,14 +78,6 @@ class InMemoryTransaction:
     def menu(self, restaurant: str, skus: Collection[str]) -> Awaitable[Mapping[str, MenuItem]]:
         items = self._store.items
         return _known({sku: items[restaurant, sku] for sku in skus if (restaurant, sku) in items})
-
-    async def whole_menu(self, restaurant: str) -> Sequence[MenuItem]:
-        offered = [
-            item
-            for item in self._store.items.values()
-            if item.restaurant == restaurant and not item.withdrawn
-        ]
-        return sorted(offered, key=lambda item: (item.category, item.name))
 
     def item_to_change(self, restaurant: str, sku: str) -> Changeable[MenuItem]:
         return InMemoryChangeable(self._items, (restaurant, sku), self._events)

@@ -12,8 +12,10 @@ from ordering.inbound.http.menu import menu_routes
 from ordering.inbound.http.order_placement import placement_endpoint, placement_lane
 from ordering.inbound.http.orders import order_routes
 from ordering.outbound.transaction.group_commit import GroupCommit
+from ordering.outbound.transaction.menus import PostgresMenus
 from service_kit.http.fast_lane import FastLane
 from service_kit.http.server import application
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.ordering.builders import NOON, an_item
 from tests.ordering.conftest import Database
@@ -25,11 +27,11 @@ DINE_IN = {"channel": "dine_in", "table": "12", "guests": 2, "lines": [A_LINE]}
 TAKEAWAY = {"channel": "takeaway", "customer": "Ada", "lines": [A_LINE]}
 
 
-def ordering(store: GroupCommit, *, has_lane: bool) -> httpx.AsyncClient:
+def ordering(store: GroupCommit, engine: AsyncEngine, *, has_lane: bool) -> httpx.AsyncClient:
     """A client of ordering's HTTP side, with its lane for orders, or without."""
     app = application("ordering", "", [])
     place = placement_endpoint(store, clock=lambda: NOON, new_id=uuid.uuid4)
-    app.include_router(menu_routes(store, lambda: NOON))
+    app.include_router(menu_routes(store, PostgresMenus(engine), lambda: NOON))
     app.include_router(order_routes(store, place, clock=lambda: NOON))
     if has_lane:
         app.add_middleware(FastLane, lanes=[placement_lane(place)])
@@ -40,7 +42,7 @@ def ordering(store: GroupCommit, *, has_lane: bool) -> httpx.AsyncClient:
 async def http(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     store = database.replica()
     await open_la_piazza(store)
-    async with ordering(store, has_lane=True) as client:
+    async with ordering(store, database.engine, has_lane=True) as client:
         yield client
 
 
@@ -49,7 +51,7 @@ async def framework(
     database: Database, http: httpx.AsyncClient
 ) -> AsyncIterator[httpx.AsyncClient]:
     """The same without a lane ahead of the framework."""
-    async with ordering(database.replica(), has_lane=False) as client:
+    async with ordering(database.replica(), database.engine, has_lane=False) as client:
         yield client
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from ordering.application.keyed_request import Answer, KeyedRequest, KeyReused
-from ordering.application.list_menu import list_menu
+from ordering.application.list_menu import Menus, list_menu
 from ordering.application.place_order import PlaceOrder, place_order
 from ordering.application.transaction import Decision, Transaction
 from ordering.domain.order import KitchenVerdict, Order, OrderStatus
@@ -216,22 +216,26 @@ async def test_a_takeaway_order_closes_when_all_that_was_not_cancelled_is_served
     assert (over.status, over.version, over.total) == (OrderStatus.CLOSED, 5, 850)
 
 
-async def test_the_menu_lists_what_is_not_withdrawn_by_category_and_name(store: Store) -> None:
+async def test_the_menu_lists_what_is_not_withdrawn_by_category_and_name(
+    store: Store, menus: Menus
+) -> None:
     await open_la_piazza(store)
     await store.run(offering(an_item("calzone")))
     await store.run(offering(an_item("lasagne")))
     await store.run(withdrawing("lasagne"))
 
-    items = await store.run(lambda tx: list_menu("la-piazza", transaction=tx))
+    items = await list_menu("la-piazza", menus=menus)
 
     assert [item.sku for item in items] == ["cola", "calzone", "margherita"]
 
 
-async def test_an_item_that_has_run_out_is_on_the_menu_but_not_to_be_had(store: Store) -> None:
+async def test_an_item_that_has_run_out_is_on_the_menu_but_not_to_be_had(
+    store: Store, menus: Menus
+) -> None:
     await open_la_piazza(store)
 
     item = await store.run(running_out_of("cola"))
-    items = await store.run(lambda tx: list_menu("la-piazza", transaction=tx))
+    items = await list_menu("la-piazza", menus=menus)
 
     assert [each for each in items if each.sku == "cola"] == [item]
     with pytest.raises(CannotOrder):

@@ -68,7 +68,7 @@ class Site:
         return int(str(count))
 
     async def place(self) -> Any:
-        async with ordering(self.store, has_lane=True) as http:
+        async with ordering(self.store, self.engine, has_lane=True) as http:
             return await http.post(f"{HERE}/orders", json=TAKEAWAY)
 
     async def says(self, state: Callable[[str], bool]) -> str:
@@ -180,6 +180,21 @@ async def test_a_server_without_a_free_connection_is_told_of_and_got_over(site: 
     assert reason
     assert [(each.status_code, each.headers["Retry-After"]) for each in answers] == [(503, "1")] * 3
     assert (await site.place()).status_code == 201
+
+
+async def test_a_menu_is_read_while_the_groups_wait(site: Site) -> None:
+    async with ordering(site.store, site.engine, has_lane=True) as http:
+        connection = await asyncpg.connect(site.server.url.replace("+asyncpg", ""))
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE days")
+            waiting = [asyncio.create_task(site.store.run(placing())) for _ in range(100)]
+            menus = [await http.get(f"{HERE}/menu") for _ in range(5)]
+            is_anybody_answered = any(each.done() for each in waiting)
+        await connection.close()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert [len(menu.json()["items"]) for menu in menus] == [2] * 5
+    assert not is_anybody_answered
 
 
 async def test_a_full_queue_refuses_and_who_is_in_it_is_served(

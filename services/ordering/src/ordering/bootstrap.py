@@ -30,6 +30,7 @@ from ordering.outbound.relay.publisher import event_router
 from ordering.outbound.relay.relay import Relay
 from ordering.outbound.transaction.group_commit import GroupCommit
 from ordering.outbound.transaction.idempotency import delete_expired_answers
+from ordering.outbound.transaction.menus import PostgresMenus
 from ordering.settings import Settings
 
 SERVICE = "ordering"
@@ -66,7 +67,7 @@ def bootstrap(settings: Settings) -> FastAPI:
         ],
         messaging=partial(running, broker),
     )
-    app.include_router(menu_routes(store, utc_now))
+    app.include_router(menu_routes(store, PostgresMenus(engine), utc_now))
     place = placement_endpoint(store, clock=utc_now, new_id=new_id)
     app.include_router(order_routes(store, place, clock=utc_now))
     app.include_router(

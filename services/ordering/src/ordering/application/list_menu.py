@@ -1,14 +1,29 @@
 """List a restaurant's menu."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
-from ordering.application.transaction import Transaction
 from ordering.domain.menu import MenuItem
 from ordering.domain.refusals import UnknownRestaurant
 
 
-async def list_menu(restaurant: str, *, transaction: Transaction) -> Sequence[MenuItem]:
-    """List the items that are not withdrawn, by category and name. Raises UnknownRestaurant."""
-    if await transaction.restaurant(restaurant) is None:
+class Menus(Protocol):
+    """The menus as they were committed."""
+
+    async def whole(self, restaurant: str) -> Sequence[MenuItem] | None:
+        """Every item that is not withdrawn, by category and name; None without the restaurant.
+
+        Raises StoreUnavailable.
+        """
+        ...
+
+
+async def list_menu(restaurant: str, *, menus: Menus) -> Sequence[MenuItem]:
+    """List the items that are not withdrawn, by category and name.
+
+    Raises UnknownRestaurant, StoreUnavailable.
+    """
+    items = await menus.whole(restaurant)
+    if items is None:
         raise UnknownRestaurant(restaurant)
-    return await transaction.whole_menu(restaurant)
+    return items

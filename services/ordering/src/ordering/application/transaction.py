@@ -1,6 +1,6 @@
 """The port of the use cases to the store: they read, and have their decisions recorded."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Generic, Protocol, TypeVar
@@ -58,10 +58,6 @@ class Transaction(Protocol):
 
     def menu(self, restaurant: str, skus: Collection[str]) -> Awaitable[Mapping[str, MenuItem]]:
         """Those of the items that exist, by sku."""
-        ...
-
-    def whole_menu(self, restaurant: str) -> Awaitable[Sequence[MenuItem]]:
-        """Every item of a restaurant that is not withdrawn, by category and name."""
         ...
 
     def restaurant_to_change(self, slug: str) -> Changeable[Restaurant]:

@@ -8,7 +8,7 @@ import comanda_contracts as contracts
 from comanda_contracts.commands import Reason
 from fastapi import APIRouter, Query, Response
 
-from ordering.application.list_menu import list_menu
+from ordering.application.list_menu import Menus, list_menu
 from ordering.application.set_availability import SetAvailability, set_availability
 from ordering.application.set_menu_item import SetMenuItem, set_menu_item
 from ordering.application.set_restaurant import SetRestaurant, set_restaurant
@@ -41,7 +41,7 @@ WhyWithdrawn = Annotated[
 ]
 
 
-def menu_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
+def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> APIRouter:
     """The routes of restaurants and menus."""
     router = APIRouter(prefix=PREFIX, responses=COMMON_RESPONSES)
 
@@ -61,7 +61,7 @@ def menu_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
     async def get_menu(restaurant: Slug) -> Response:
         """List what the restaurant offers, as the write side knows it."""
         with refusals_as_problems():
-            items = await store.run(lambda tx: list_menu(restaurant, transaction=tx))
+            items = await list_menu(restaurant, menus=menus)
         menu = MenuAnswer(items=[item_to_contract(item) for item in items])
         return Response(menu.model_dump_json(), media_type="application/json")
 

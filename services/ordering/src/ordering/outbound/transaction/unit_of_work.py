@@ -6,7 +6,6 @@ from datetime import date
 from uuid import UUID
 
 from service_kit.runtime.tracing import current_trace
-from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ordering.application.transaction import Changeable, RecordedEvent
@@ -31,14 +30,6 @@ from ordering.outbound.transaction.repository import Aggregates, Mapped, Stateme
 RESTAURANTS = Statements(Mapped(table(RestaurantRow), rows.restaurant_row, rows.restaurant_of))
 ITEMS = Statements(Mapped(table(MenuItemRow), rows.item_row, rows.item_of))
 ORDERS = Statements(Mapped(table(OrderRow), rows.order_row, rows.order_of))
-WHOLE_MENU = (
-    select(ITEMS.mapped.table)
-    .where(
-        ITEMS.mapped.table.c.restaurant == bindparam("restaurant"),
-        ITEMS.mapped.table.c.withdrawn.is_(False),
-    )
-    .order_by(ITEMS.mapped.table.c.category, ITEMS.mapped.table.c.name)
-)
 
 
 class PostgresTransaction:
@@ -71,11 +62,6 @@ class PostgresTransaction:
     def restaurant(self, slug: str) -> Awaitable[Restaurant | None]:
         self._fetch_soon()
         return self._restaurants.load(slug)
-
-    async def whole_menu(self, restaurant: str) -> Sequence[MenuItem]:
-        async with self._statement:
-            found = await self._connection.execute(WHOLE_MENU, {"restaurant": restaurant})
-            return [rows.item_of(row) for row in found.mappings()]
 
     def restaurant_to_change(self, slug: str) -> Changeable[Restaurant]:
         self._fetch_soon()
