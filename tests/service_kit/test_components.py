@@ -69,9 +69,12 @@ async def test_a_service_is_ready_when_its_required_components_are() -> None:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         before = await http.get("/health/ready")
-        store.state = "ready"
+        store.show("ready")
         after = await http.get("/health/ready")
+        metrics = (await http.get("/metrics")).text
 
         assert (before.status_code, after.status_code) == (503, 200)
+        assert (before.json()["status"], after.json()["status"]) == ("not ready", "degraded")
+        assert 'comanda_component_ready{component="store",required="true"} 1.0' in metrics
         assert after.json()["components"] == {"store": "ready", "broker": "starting"}
         assert (await http.get("/health/live")).status_code == 200

@@ -26,6 +26,7 @@ from ordering.inbound.nats.verdict_subscriber import verdict_router
 from ordering.outbound.database.engine import connect
 from ordering.outbound.database.health import WriteHealth, watch
 from ordering.outbound.outbox.first_events import FirstEvents
+from ordering.outbound.outbox.waiting import watch_waiting
 from ordering.outbound.relay.publisher import event_router
 from ordering.outbound.relay.relay import Relay
 from ordering.outbound.transaction.group_commit import GroupCommit
@@ -52,6 +53,9 @@ def bootstrap(settings: Settings) -> FastAPI:
     async def database(ready: Ready) -> None:
         await watch(engine, ready, writes)
 
+    async def waiting(ready: Ready) -> None:
+        await watch_waiting(engine, ready, within_s=settings.outbox_within, clock=utc_now)
+
     async def sweep(ready: Ready) -> None:
         await delete_expired_answers(engine, ready)
 
@@ -60,6 +64,7 @@ def bootstrap(settings: Settings) -> FastAPI:
         DESCRIPTION,
         [
             Component("database", database),
+            Component("outbox", waiting),
             Component("relay", relay.run, required=False),
             Component("sweep", sweep, required=False),
             Component("kitchen", broker.watching(TICKETS), required=False),

@@ -19,3 +19,9 @@ class DatabaseSettings(BaseSettings):
 
 class Settings(ServiceSettings, DatabaseSettings):
     """All that ordering needs to run."""
+
+    outbox_within: float = Field(
+        default=600,
+        gt=0,
+        description="seconds that an event may wait to be published until ordering is not ready",
+    )

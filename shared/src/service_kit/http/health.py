@@ -9,11 +9,15 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from service_kit.http.draining import Draining
 from service_kit.runtime.components import Component
 
+ABLE = frozenset({"ready", "degraded"})
+"""What a service says of itself that does its own job."""
+
 
 def health_routes(components: Sequence[Component], draining: Draining) -> APIRouter:
     """`/health/live`, `/health/ready` and `/metrics`.
 
-    A service is ready when every required component is, and it has not been told to end.
+    A service is ready when every required component is, and it has not been told to end. While
+    another is not, it is degraded: it does its own job, and what is wrong is shown.
     """
     router = APIRouter(include_in_schema=False)
 
@@ -23,14 +27,13 @@ def health_routes(components: Sequence[Component], draining: Draining) -> APIRou
 
     @router.get("/health/ready")
     async def ready() -> JSONResponse:
-        has_all = all(component.ready for component in components if component.required)
-        is_ready = has_all and not draining.begun
+        status = _status(components, draining)
         return JSONResponse(
             {
-                "status": "ready" if is_ready else "leaving" if draining.begun else "not ready",
+                "status": status,
                 "components": {component.name: component.state for component in components},
             },
-            status_code=200 if is_ready else 503,
+            status_code=200 if status in ABLE else 503,
         )
 
     @router.get("/metrics")
@@ -38,3 +41,11 @@ def health_routes(components: Sequence[Component], draining: Draining) -> APIRou
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+def _status(components: Sequence[Component], draining: Draining) -> str:
+    if draining.begun:
+        return "leaving"
+    if not all(component.ready for component in components if component.required):
+        return "not ready"
+    return "ready" if all(component.ready for component in components) else "degraded"

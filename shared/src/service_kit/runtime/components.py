@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
+from prometheus_client import Gauge
 
 log = structlog.get_logger()
 
@@ -15,6 +16,13 @@ RESTART_PAUSE_MIN_S = 0.2
 """Pause before the first restart; it doubles with each further one."""
 RESTART_PAUSE_MAX_S = 5.0
 CANCEL_RETRY_INTERVAL_S = 0.5
+
+WORKS = Gauge(
+    "comanda_component_ready",
+    "1 while a part of the service works; a service is not ready without a required one, and "
+    "degraded without another",
+    ["component", "required"],
+)
 
 
 class Ready(Protocol):
@@ -30,7 +38,7 @@ class Component:
     """A background task that runs for as long as the service does.
 
     `run` is restarted, after a growing pause, whenever it raises or returns. A service is ready
-    when every component that is `required` has reported so; the others are only shown.
+    when every component that is `required` has reported so, and degraded without one of the others.
     """
 
     name: str
@@ -42,6 +50,18 @@ class Component:
     def ready(self) -> bool:
         """Whether it works now."""
         return self.state == READY
+
+    def show(self, state: str) -> None:
+        """Take the state over; one that is new is logged, as a warning if it does not work."""
+        if self.state != state:
+            self.state = state
+            level = "info" if self.ready else "warning"
+            getattr(log, level)("component", component=self.name, state=state)
+        self.measure()
+
+    def measure(self) -> None:
+        """Export whether it works."""
+        WORKS.labels(self.name, str(self.required).lower()).set(self.ready)
 
 
 @contextlib.asynccontextmanager
@@ -65,19 +85,16 @@ async def _supervise(component: Component) -> None:
     def ready(failing: str | None = None) -> None:
         nonlocal pause
         pause = RESTART_PAUSE_MIN_S
-        state = failing or READY
-        if component.state != state:
-            component.state = state
-            log.info("component", component=component.name, state=state)
+        component.show(failing or READY)
 
+    component.measure()
     while True:
         try:
             await component.run(ready)
             reason = "ended"
         except Exception as error:  # whatever it is, the component is tried again
             reason = _reason(error)
-            log.warning("component failed", component=component.name, reason=reason, retry_in=pause)
-        component.state = reason
+        component.show(reason)
         await asyncio.sleep(pause)
         pause = min(2 * pause, RESTART_PAUSE_MAX_S)
 

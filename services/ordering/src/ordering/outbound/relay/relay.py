@@ -177,7 +177,7 @@ class _Session:
             RELAYED.inc(len(stored))
             self._drained.update(stored)
         if failure is not None:
-            raise NotAcknowledged(f"events wait: {failure!r}")
+            raise NotAcknowledged(f"events wait: {type(failure).__name__}: {failure}")
 
 
 async def _republish_lost(connection: AsyncConnection, nats: Client) -> None:

@@ -1,0 +1,41 @@
+"""How long the oldest event has waited to be published: what is late is told, and counted."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from prometheus_client import Gauge
+from service_kit.runtime.components import Ready
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ordering.outbound.outbox.outbox import PARTITIONS, select_unpublished
+
+CHECK_INTERVAL_S = 2.0
+"""Seconds between two looks at the outbox."""
+
+OLDEST = Gauge(
+    "comanda_ordering_outbox_oldest_seconds", "Seconds that the oldest unpublished event has waited"
+)
+
+
+async def watch_waiting(
+    engine: AsyncEngine, ready: Ready, *, within_s: float, clock: Callable[[], datetime]
+) -> None:
+    """Say that the outbox works while no event in it has waited for more than `within_s`.
+
+    Raises when PostgreSQL does not answer.
+    """
+    while True:
+        waited_s = await _oldest_s(engine, clock)
+        OLDEST.set(waited_s)
+        late = f"an event has waited to be published for more than {within_s:.0f} s"
+        ready(failing=late if waited_s > within_s else None)
+        await asyncio.sleep(CHECK_INTERVAL_S)
+
+
+async def _oldest_s(engine: AsyncEngine, clock: Callable[[], datetime]) -> float:
+    """Seconds since the oldest unpublished event was decided; 0 if none waits."""
+    async with engine.connect() as connection:
+        oldest = await select_unpublished(connection, range(PARTITIONS), limit=1)
+    times = [datetime.fromisoformat(row.headers["ce-time"]) for row in oldest]
+    return max(0.0, (clock() - min(times)).total_seconds()) if times else 0.0
