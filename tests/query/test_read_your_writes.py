@@ -52,7 +52,9 @@ async def read(
         return document is not None and version_of(document) >= 2
 
     async with asyncio.timeout(LONG / 2):
-        seen = await waiter.read_until(str(order.order_id), look, closed_by_now, within)
+        seen = await waiter.read_until(
+            order.restaurant, str(order.order_id), look, closed_by_now, within
+        )
     return version_of(seen) if seen else 0
 
 

@@ -1,11 +1,20 @@
 """Lists and boards that wait for what the client wrote: `?after=<order_id>:<version>`."""
 
 import asyncio
+import uuid
 
 import httpx
 import pytest
+from pymongo.monitoring import CommandListener, CommandStartedEvent
 from query.api.http.read_your_writes import AFTER_ORDERS_MAX
+from query.live import version_waiter
+from query.live.change_stream import ChangeStream
+from query.live.version_waiter import ChangeStreamVersionWaiter
+from query.storage.client import Client, Database
+from query.storage.generations import Generations
+from query.storage.orders.lists import MongoLists
 from query.storage.orders.store import MongoOrders
+from service_kit.runtime.components import Component, running
 
 from tests.query.builders import an_order, at_table, closed, placed
 from tests.query.conftest import answering, store
@@ -72,3 +81,69 @@ async def test_an_after_that_makes_no_sense_is_refused(
 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
     assert answer.json()["errors"][0]["field"].split(".")[0] == "after"
+
+
+WAITS = 400
+"""Of orders that nobody knows, for as long as a client may wait."""
+
+
+class Questions(CommandListener):
+    """Counts the questions about orders that a client asks."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self.count += str(event.command.get("find", "")).startswith("orders")
+
+    def succeeded(self, event: object) -> None: ...
+    def failed(self, event: object) -> None: ...
+
+
+async def test_many_who_wait_for_what_never_comes_cost_a_few_questions(
+    fresh_mongodb_url: str,
+) -> None:
+    questions = Questions()
+    client = Client(fresh_mongodb_url, event_listeners=[questions])
+    generations = Generations(client.get_default_database())
+    changes, lists = ChangeStream(generations), MongoLists(generations, render=lambda _: b"")
+    waiter = ChangeStreamVersionWaiter(changes)
+
+    async def wait_in_vain() -> int:
+        order_id = str(uuid.uuid4())
+        return await waiter.read_until(
+            "r", order_id, lambda: lists.version("r", order_id), bool, timeout_s=2.5
+        )
+
+    async with client, running([Component("changes", changes.run)]):
+        versions = await asyncio.gather(*(wait_in_vain() for _ in range(WAITS)))
+
+    assert versions == [0] * WAITS
+    assert questions.count < WAITS / 10
+
+
+async def test_a_restaurant_that_waits_for_much_takes_nobody_elses_place(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(version_waiter, "WAITS_OF_ONE_RESTAURANT_MAX", 3)
+    waiter = ChangeStreamVersionWaiter(ChangeStream(Generations(database)))
+    found: dict[str, bool] = {}
+
+    def wait(restaurant: str, order_id: str) -> asyncio.Task[bool]:
+        async def read() -> bool:
+            return found.setdefault(order_id, False)
+
+        return asyncio.create_task(waiter.read_until(restaurant, order_id, read, bool, 5.0))
+
+    waiting = [wait("noisy", str(number)) for number in range(3)]
+    await asyncio.sleep(0)
+    refused, other = wait("noisy", "too many"), wait("quiet", "other")
+
+    assert await refused is False
+    found["other"] = True
+    assert await other is True
+    for each in waiting:
+        each.cancel()
+    await asyncio.wait(waiting)
+    found["again"] = True
+    assert await wait("noisy", "again") is True

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
@@ -9,7 +10,13 @@ from query.live.change_stream import ChangeListener, ChangeStream
 from query.live.position import Position
 
 POLL_INTERVAL_S = 0.5
-"""After which one who waits reads again although no change was told."""
+"""After which one who waits reads again while changes are not told."""
+OPEN_POLL_INTERVAL_S = 2.0
+"""After which one who waits reads again although changes are told, and none was."""
+WAITS_MAX = 4000
+"""Waits in this process; a request waits once for each order that it names."""
+WAITS_OF_ONE_RESTAURANT_MAX = 400
+"""Of them for one restaurant: whoever waits for what never comes takes nobody else's place."""
 
 Result = TypeVar("Result")
 
@@ -24,10 +31,12 @@ class ChangeStreamVersionWaiter(ChangeListener):
     def __init__(self, changes: ChangeStream) -> None:
         self._changes = changes
         self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._waits: Counter[str] = Counter()
         changes.add(self)
 
     async def read_until(
         self,
+        restaurant: str,
         order_id: str,
         read: Callable[[], Awaitable[Result]],
         is_enough: Callable[[Result], bool],
@@ -35,15 +44,16 @@ class ChangeStreamVersionWaiter(ChangeListener):
     ) -> Result:
         clock = asyncio.get_running_loop().time
         end = clock() + timeout_s
-        with self._changes_of(order_id) as changed:
+        with self._changes_of(restaurant, order_id) as changed:
             while True:
                 result = await read()
                 left = end - clock()
-                if is_enough(result) or left <= 0:
+                if is_enough(result) or left <= 0 or changed is None:
                     return result
-                self._changes.request()
+                is_told = self._changes.request() and bool(order_id)
+                pause = OPEN_POLL_INTERVAL_S if is_told else POLL_INTERVAL_S
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(min(left, POLL_INTERVAL_S)):
+                    async with asyncio.timeout(min(left, pause)):
                         await changed.wait()
                 changed.clear()
 
@@ -58,12 +68,21 @@ class ChangeStreamVersionWaiter(ChangeListener):
             changed.set()
 
     @contextlib.contextmanager
-    def _changes_of(self, order_id: str) -> Iterator[asyncio.Event]:
+    def _changes_of(self, restaurant: str, order_id: str) -> Iterator[asyncio.Event | None]:
+        """Set whenever the order changes; None if there are too many waits already."""
+        of_restaurant = self._waits[restaurant]
+        if of_restaurant >= WAITS_OF_ONE_RESTAURANT_MAX or self._waits.total() >= WAITS_MAX:
+            yield None
+            return
+        self._waits[restaurant] += 1
         changed = asyncio.Event()
         self._waiting.setdefault(order_id, set()).add(changed)
         try:
             yield changed
         finally:
+            self._waits[restaurant] -= 1
+            if not self._waits[restaurant]:
+                del self._waits[restaurant]
             self._waiting[order_id].discard(changed)
             if not self._waiting[order_id]:
                 del self._waiting[order_id]

@@ -137,6 +137,7 @@ class VersionWaiter(Protocol):
 
     async def read_until(
         self,
+        restaurant: str,
         order_id: str,
         read: Callable[[], Awaitable[Result]],
         is_enough: Callable[[Result], bool],
@@ -144,7 +145,8 @@ class VersionWaiter(Protocol):
     ) -> Result:
         """Read, and again whenever the order changes, until it `is_enough` or time has run out.
 
-        Returns the last result. What `read` raises ends the wait.
+        Returns the last result. What `read` raises ends the wait. Where too many wait already, of
+        the restaurant or of all, the first result is the last.
         """
 
 

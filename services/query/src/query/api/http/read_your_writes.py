@@ -59,7 +59,8 @@ class ReadYourWrites:
         """The version that the view has once it is enough or the wait is over; 0 if it has none."""
         read = partial(self._lists.version, restaurant, order_id)
         is_enough = partial(_at_least, wanted)
-        return await from_store(self._waiter.read_until(order_id, read, is_enough, self._timeout_s))
+        wait = self._waiter.read_until(restaurant, order_id, read, is_enough, self._timeout_s)
+        return await from_store(wait)
 
 
 def _wanted(after: Sequence[str]) -> dict[str, int]:

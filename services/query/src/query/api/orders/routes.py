@@ -46,13 +46,14 @@ class OrderReader:
         self._timeout_s = timeout_s
 
     async def read_in_time(
-        self, read: Read, order_id: str, min_version: int | None
+        self, read: Read, restaurant: str, order_id: str, min_version: int | None
     ) -> Document | None:
         """The order as it was read last: it may be behind, or None."""
         if min_version is None:
             return await from_store(read())
         is_enough = partial(_has, version=min_version)
-        return await from_store(self._waiter.read_until(order_id, read, is_enough, self._timeout_s))
+        wait = self._waiter.read_until(restaurant, order_id, read, is_enough, self._timeout_s)
+        return await from_store(wait)
 
     async def by_id(self, restaurant: str, order_id: str, min_version: int | None) -> Document:
         """The order. Raises ProblemError: 404 if it is unknown, 503 if it is behind `min_version`.
@@ -60,7 +61,7 @@ class OrderReader:
         Whoever asks for a version knows that the order exists: an unknown one is then behind.
         """
         document = await self.read_in_time(
-            partial(self._orders.one, order_id), order_id, min_version
+            partial(self._orders.one, order_id), restaurant, order_id, min_version
         )
         if document and document["restaurant"] != restaurant:
             raise unknown_order(restaurant, order_id)
@@ -134,7 +135,7 @@ def order_routes(order: OrderReader, lists: Lists) -> APIRouter:
             order_id = (
                 document["_id"] if document else ""
             )  # without an id nothing wakes it: it polls
-            document = await order.read_in_time(read, order_id, min_version)
+            document = await order.read_in_time(read, restaurant, order_id, min_version)
         _require(document, min_version)
         if document is None:
             raise unknown_order(restaurant, f"{number} of {business_day}")

@@ -5,7 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pymongo.read_concern import ReadConcern
 
 from query.storage.batch_loader import BatchLoader
-from query.storage.client import LIST_TIME_MS_MAX, SEARCH_TIME_MS_MAX, store_call
+from query.storage.client import (
+    KEY_READ_TIME_MS_MAX,
+    LIST_TIME_MS_MAX,
+    SEARCH_TIME_MS_MAX,
+    store_call,
+)
 from query.storage.fair_slots import FairSlots
 from query.storage.generations import Generation, Generations
 from query.storage.orders.pages import NO_ROWS, SNAPSHOT, PageRequest, PageRow, PageRows, Pages
@@ -20,6 +25,9 @@ PAGES_PER_FETCH_MAX = 16
 ORDERS_PER_FETCH_MAX = 2000
 """Orders of those pages together: as a rule no more than the store gives in one answer."""
 
+OrderKey = tuple[str, str]
+"""The restaurant and the id of an order."""
+
 TABLE_FIELDS = {
     "status": 1,
     **{f"order.{name}": 1 for name in ("table", "guests", "number", "total")},
@@ -28,6 +36,8 @@ TABLE_FIELDS |= {f"order.{name}": 1 for name in ("currency", "placed_at", "versi
 """The fields of an order that `occupied_tables` uses."""
 
 
+VERSIONS_PER_FETCH_MAX = 1000
+"""Orders whose versions are read by one query."""
 SEARCHES_MAX, SEARCHES_OF_ONE_RESTAURANT_MAX = 8, 2
 """Searches that are under way at once: each may look at every order of its restaurant."""
 
@@ -39,6 +49,7 @@ class MongoLists:
         """`render` makes the JSON of an order in a list."""
         self._generations = generations
         self._pages = Pages(render)
+        self._versions = BatchLoader(self._known_versions, batch_keys_max=VERSIONS_PER_FETCH_MAX)
         self._search_slots = FairSlots(total=SEARCHES_MAX, each=SEARCHES_OF_ONE_RESTAURANT_MAX)
         self._pages_now = BatchLoader(
             self._now,
@@ -48,13 +59,7 @@ class MongoLists:
         )
 
     async def version(self, restaurant: str, order_id: str) -> int:
-        majority = self._generations.live.orders.with_options(
-            read_concern=ReadConcern("majority")  # what every later snapshot has, too
-        )
-        of_it = {"_id": order_id, "restaurant": restaurant, "order": {"$exists": True}}
-        async with store_call():
-            found = await majority.find_one(of_it, {"order.version": 1})
-        return int(found["order"]["version"]) if found else 0
+        return await self._versions.load((restaurant, order_id)) or 0
 
     async def numbered(self, restaurant: str, day: str, number: str) -> Document | None:
         term = search_terms.of_number(day, number)
@@ -83,6 +88,19 @@ class MongoLists:
         )
         async with store_call():
             return await at_tables.to_list()
+
+    async def _known_versions(self, keys: Sequence[OrderKey]) -> Mapping[OrderKey, int]:
+        majority = self._generations.live.orders.with_options(
+            read_concern=ReadConcern("majority")  # what every later snapshot has, too
+        )
+        ids = sorted({order_id for _, order_id in keys})
+        those = {"_id": {"$in": ids}, "order": {"$exists": True}}
+        wanted = {"restaurant": 1, "order.version": 1}
+        async with store_call():
+            found = await majority.find(
+                those, wanted, max_time_ms=KEY_READ_TIME_MS_MAX, batch_size=len(ids) + 1
+            ).to_list()
+        return {(each["restaurant"], each["_id"]): int(each["order"]["version"]) for each in found}
 
     async def _now(self, requests: Sequence[PageRequest]) -> Mapping[PageRequest, PageRows]:
         async with store_call():
