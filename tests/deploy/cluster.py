@@ -23,7 +23,7 @@ SUFFIXES = {
 
 @dataclass(frozen=True)
 class Pod:
-    """The pods that one Deployment, StatefulSet or Job makes."""
+    """The pods that one Deployment, StatefulSet, Job or CronJob makes."""
 
     owner: Manifest
     template: Manifest
@@ -76,10 +76,15 @@ def of_kind(manifests: Sequence[Manifest], *kinds: str) -> Iterator[Manifest]:
 
 
 def pods(manifests: Sequence[Manifest]) -> list[Pod]:
-    return [
+    at_once = [
         Pod(each, each["spec"]["template"])
         for each in of_kind(manifests, "Deployment", "StatefulSet", "Job")
     ]
+    on_demand = [
+        Pod(each, each["spec"]["jobTemplate"]["spec"]["template"])
+        for each in of_kind(manifests, "CronJob")
+    ]
+    return at_once + on_demand
 
 
 def selects(selector: Mapping[str, Any], pod: Pod) -> bool:

@@ -26,7 +26,8 @@ PROGRAMS: dict[tuple[str, ...], type[BaseSettings]] = {
     ("query",): QuerySettings,
     ("query", Role.API): QuerySettings,
     ("query", Role.PROJECTOR): QuerySettings,
-    ("query", "set-up"): QuerySettings,
+    ("query", "set-up"): ServiceSettings,
+    ("query", "generations"): QuerySettings,
 }
 """Image and arguments: the settings that are read."""
 

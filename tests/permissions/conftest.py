@@ -29,9 +29,11 @@ def server_folder() -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(scope="package")
-def server(server_folder: Path) -> Iterator[Nats]:
-    server = Nats(server_folder, accounts=ACCOUNTS)
+@pytest.fixture(scope="package", params=[(), ("js_ack_fc_v2",)], ids=["", "ack-v2"])
+def server(server_folder: Path, request: pytest.FixtureRequest) -> Iterator[Nats]:
+    """With and without the acknowledgements' subjects that a later server will have."""
+    folder = server_folder / "-".join(("nats", *request.param))
+    server = Nats(folder, accounts=ACCOUNTS, feature_flags=request.param)
     server.start()
     yield server
     server.stop()
@@ -46,7 +48,7 @@ async def connect_as(server: Nats) -> AsyncIterator[ConnectAs]:
                 await set_up_stream(operator.jetstream(), stream, replicas=1)
 
         async def connect_as(user: str) -> NatsUser:
-            own = user in SERVICES
+            own = user.removesuffix("-operator") in SERVICES
             inbox = f"_INBOX_{user}" if own else "_INBOX"
             return await connections.enter_async_context(NatsUser.of(server, user, inbox))
 

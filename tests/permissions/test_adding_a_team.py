@@ -129,7 +129,9 @@ def test_a_name_is_one_that_a_consumer_may_have(folder: Path, name: str) -> None
 
 def test_the_server_does_not_start_without_a_password(folder: Path) -> None:
     write_team("loyalty", ["menu.v1.>"], folder)
-    users = ("operator", "ordering", "serving", "query", "tills", "notifier", "wallboard")
+    services = ("ordering", "serving", "query")
+    own = ("operator", "tills", *services, *(f"{each}-operator" for each in services))
+    users = (*own, "notifier", "wallboard")
     passwords = {password_variable(user): "p1" for user in users}
     config = str(folder / "nats.conf")
 

@@ -175,7 +175,7 @@ class Stack:
             f"{service} {command}",
             services.command(service, command),
             self.folder / folder,
-            env=services.environment(self._urls_for(service)),
+            env=services.environment(self._urls_for(service, user=f"{service}-operator")),
         )
 
     def _start_services(self) -> None:
@@ -189,13 +189,13 @@ class Stack:
     def _service(self, name: str, folder: str, port: int, *role: str) -> Service:
         return Service(name, port, self.folder / folder, self._urls_for(name), *role)
 
-    def _urls_for(self, service: str) -> dict[str, str]:
-        return {variable: self._url_for(service, variable) for variable in USES[service]}
+    def _urls_for(self, service: str, *, user: str | None = None) -> dict[str, str]:
+        """The URLs of what the service uses, on the embedded NATS those of a user of its own."""
+        return {variable: self._url_for(user or service, variable) for variable in USES[service]}
 
-    def _url_for(self, service: str, variable: str) -> str:
-        """On the embedded NATS each service is a user of its own."""
+    def _url_for(self, user: str, variable: str) -> str:
         server = self.servers.get(variable)
-        return server.url_of(service) if isinstance(server, Nats) else self.urls[variable]
+        return server.url_of(user) if isinstance(server, Nats) else self.urls[variable]
 
     def _stop(self) -> None:
         """Stop the services, then the servers, those of each kind at the same time."""

@@ -16,6 +16,7 @@ from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.set_up import set_up as set_up_messaging
 from service_kit.runtime.components import Component
+from service_kit.runtime.settings import ServiceSettings
 
 from query.api.board_routes import board_cache, board_lane, board_routes
 from query.api.http.openapi import ANSWERS
@@ -41,6 +42,8 @@ from query.storage.stores import set_up, stores_over
 from query.views.ports import Stores
 
 TITLE = "Comanda query"
+NO_STORE = "mongodb://none.invalid/comanda"
+"""Set-up declares the projections and projects nothing: it is given no store."""
 DESCRIPTION = "Answers every question about orders, from views that are filled by events alone."
 
 
@@ -136,19 +139,19 @@ def answers_from(generations: Generations, *, min_version_wait: float) -> Answer
     )
 
 
-async def set_up_durables(settings: Settings) -> None:
+async def set_up_durables(settings: ServiceSettings) -> None:
     """Make the durables by which the streams are projected, once their owners have made these.
 
     Raises TimeoutError, which names the streams that are not there.
     """
-    client, database = connect(settings.mongodb_url.get_secret_value())
+    client, database = connect(NO_STORE)
     async with client:  # it is never used, and so does not connect
         broker = _projecting_broker(settings, stores_over(Generations(database)))
         servers, replicas = settings.nats_servers, settings.stream_replicas
         await set_up_messaging(broker, servers, streams=[], replicas=replicas)
 
 
-def _projecting_broker(settings: Settings, stores: Stores) -> Broker:
+def _projecting_broker(settings: ServiceSettings, stores: Stores) -> Broker:
     """The process's one connection to NATS, and the projection of the streams over it."""
     broker = Broker(settings.nats_servers, SERVICE)
     broker.include_router(projection_router(stores, broker.client))

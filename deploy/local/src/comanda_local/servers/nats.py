@@ -7,6 +7,7 @@ import secrets
 import shutil
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from comanda_local.ports import LOOPBACK, free_port, require_free
@@ -30,12 +31,18 @@ class Nats:
     """
 
     def __init__(
-        self, folder: Path, port: int | None = None, *, accounts: Path | None = None
+        self,
+        folder: Path,
+        port: int | None = None,
+        *,
+        accounts: Path | None = None,
+        feature_flags: Sequence[str] = (),
     ) -> None:
         self.port = port or free_port()
         self._folder = folder.resolve()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._accounts = accounts
+        self._feature_flags = feature_flags
         self._config = self._folder / "nats.conf"
         self._passwords = _passwords(self._folder, accounts) if accounts else {}
         variables = {password_variable(user): word for user, word in self._passwords.items()}
@@ -78,7 +85,9 @@ class Nats:
             f"  store_dir: {json.dumps(str(self._folder / 'data'))}\n"
             "  # by default up to two minutes of acknowledged messages are lost with the power\n"
             "  sync_interval: 1s\n"
-            "}\n" + (f"include {json.dumps(accounts)}\n" if accounts else "")
+            "}\n"
+            + "".join(f"feature_flags {{ {flag}: true }}\n" for flag in self._feature_flags)
+            + (f"include {json.dumps(accounts)}\n" if accounts else "")
         )
 
     def _greets(self) -> bool:

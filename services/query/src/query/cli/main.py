@@ -5,7 +5,7 @@ import asyncio
 import typer
 from service_kit.http import server as http
 from service_kit.runtime import logs
-from service_kit.runtime.settings import load
+from service_kit.runtime.settings import ServiceSettings, load
 
 from query.bootstrap import Role, bootstrap, set_up_durables
 from query.cli.audit import audit
@@ -46,7 +46,7 @@ def set_up() -> None:
     The streams are made by their owners, which are waited for. Safe to repeat.
     """
     try:
-        asyncio.run(set_up_durables(load(Settings)))
+        asyncio.run(set_up_durables(load(ServiceSettings)))
     except TimeoutError as error:
         raise SystemExit(str(error)) from None
 
