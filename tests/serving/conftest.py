@@ -22,6 +22,7 @@ from serving.outbound.ticket_stream import TicketStream
 from tests.serving.builders import a_restaurant
 from tests.serving.fakes import InMemoryTickets
 from tests.serving.running import Kitchen, NewService, set_up
+from tests.support.small_nats import SmallNats
 
 
 @pytest.fixture
@@ -69,6 +70,16 @@ def new_service() -> Iterator[NewService]:
             return service
 
         yield new
+
+
+@pytest.fixture
+def small_nats() -> Iterator[Nats]:
+    """A server of the test's own that may keep little."""
+    with temporary_folder() as folder:
+        server = SmallNats(folder)
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture

@@ -77,16 +77,16 @@ async def all_events(js: JetStreamContext) -> list[Any]:
     return [await js.get_msg(TICKETS.name, seq=number) for number in range(1, last + 1)]
 
 
-def settings_for(nats_url: str) -> Settings:
-    return Settings(nats_url=SecretStr(nats_url))
+def settings_for(nats_url: str, replicas: int = 1) -> Settings:
+    return Settings(nats_url=SecretStr(nats_url), stream_replicas=replicas)
 
 
-async def set_up(nats_url: str) -> None:
+async def set_up(nats_url: str, replicas: int = 1) -> None:
     """Have the streams and durables that serving needs, as after the set-up of every service."""
     async with connected([nats_url], "test") as client:
         for stream in (ORDERS, DEAD_LETTERS):
-            await set_up_stream(client.jetstream(), stream, replicas=1)
-    await set_up_serving(settings_for(nats_url))
+            await set_up_stream(client.jetstream(), stream, replicas=replicas)
+    await set_up_serving(settings_for(nats_url, replicas))
 
 
 @contextlib.asynccontextmanager

@@ -20,7 +20,7 @@ from serving.contract import ticket_to_contract
 from serving.domain.ticket import Ticket
 from serving.outbound import stream_follower
 from serving.outbound.connection import connected_client, until_connected
-from serving.outbound.kitchen_queues import KitchenQueues
+from serving.outbound.kitchen_queues import LOST, KitchenQueues
 from serving.outbound.ticket_stream import TicketStream
 from uuid_utils.compat import uuid7
 
@@ -248,6 +248,59 @@ async def test_a_stream_that_was_made_anew_is_followed_from_its_beginning(
         await add(client, after)
 
         await shown(queues, "la-piazza", after)
+
+
+async def test_a_stream_made_anew_without_open_tickets_is_not_ready_until_they_are_back(
+    new_nats_server: Callable[[], Nats],
+) -> None:
+    server = new_nats_server()
+    lost, other = a_ticket(), a_ticket()
+    async with (
+        running_queues(server.url) as (queues, component),
+        connected([server.url], "test") as client,
+    ):
+        await is_ready(component)
+        await add(client, lost, other)
+        await shown(queues, "la-piazza", *sorted([lost, other], key=lambda each: each.order_id))
+
+        js = client.jetstream()
+        await js.delete_stream(TICKETS.name)
+        await set_up_stream(js, TICKETS, replicas=1)
+
+        async def says_so() -> bool:
+            return "made anew, without tickets that were open" in component.state
+
+        await eventually(says_so)
+        await add(client, other)
+        await shown(queues, "la-piazza", other)
+        assert not component.ready
+        assert LOST._value.get() == 1
+
+        await add(client, lost)
+        await is_ready(component)
+
+
+async def test_a_stream_made_anew_while_nothing_was_open_is_just_followed(
+    new_nats_server: Callable[[], Nats],
+) -> None:
+    server = new_nats_server()
+    done, next_one = a_ticket(), a_ticket()
+    async with (
+        running_queues(server.url) as (queues, component),
+        connected([server.url], "test") as client,
+    ):
+        await is_ready(component)
+        await add(client, done)
+        await move(client, done, "start", "ready", "serve")
+        await shown(queues, "la-piazza")
+
+        js = client.jetstream()
+        await js.delete_stream(TICKETS.name)
+        await set_up_stream(js, TICKETS, replicas=1)
+        await add(client, next_one)
+
+        await shown(queues, "la-piazza", next_one)
+        await is_ready(component)
 
 
 async def publish_no_more(client: Client) -> None:

@@ -8,6 +8,7 @@ from service_kit.http.openapi_examples import add_examples
 from service_kit.http.server import application
 from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
+from service_kit.nats.jetstream import jetstream
 from service_kit.nats.set_up import set_up as set_up_messaging
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
@@ -19,6 +20,7 @@ from serving.inbound.nats.orders import SERVICE, order_router
 from serving.outbound.bookmarks import keep_bookmark, set_up_bookmarks
 from serving.outbound.connection import connected_client, until_connected
 from serving.outbound.kitchen_queues import KitchenQueues, export_lengths
+from serving.outbound.room import watch_room
 from serving.outbound.stream_follower import set_up_stored_subjects
 from serving.outbound.ticket_stream import TicketStream
 from serving.settings import Settings
@@ -41,6 +43,7 @@ def bootstrap(settings: Settings) -> FastAPI:
         DESCRIPTION,
         [
             Component("queue", partial(_keep_queues, broker, queues)),
+            Component("room", partial(_watch_room, broker)),
             Component("orders", broker.watching(ORDERS), required=False),
             Component("bookmark", partial(_keep_bookmark, broker, queues), required=False),
         ],
@@ -89,6 +92,10 @@ def _messaging(settings: Settings) -> tuple[Broker, TicketStream]:
 
 async def _keep_queues(broker: Broker, queues: KitchenQueues, ready: Ready) -> None:
     await queues.keep_up_to_date(await until_connected(broker), ready)
+
+
+async def _watch_room(broker: Broker, ready: Ready) -> None:
+    await watch_room(jetstream(await until_connected(broker)), ready)
 
 
 async def _keep_bookmark(broker: Broker, queues: KitchenQueues, ready: Ready) -> None:

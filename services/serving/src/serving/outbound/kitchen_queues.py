@@ -4,10 +4,12 @@ import contextlib
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 
 import structlog
 from comanda_contracts import Ticket, TicketStatus
+from comanda_contracts.streams import TICKETS
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from prometheus_client import Gauge
@@ -22,13 +24,19 @@ from serving.outbound.bookmarks import (
     load_bookmark,
     load_open_tickets,
 )
-from serving.outbound.open_tickets import OpenTickets, is_open
-from serving.outbound.stream_follower import follow_stream
+from serving.outbound.open_tickets import OpenTickets, TicketKey, is_open
+from serving.outbound.stream_follower import follow_stream, leader_says
 from serving.outbound.ticket_changes import TicketChanges, TicketMessage
 from serving.queue_updates import QueueSnapshot, QueueUpdate, TicketChange
 
 log = structlog.get_logger()
 
+MADE_ANEW = (
+    f"{TICKETS.name} was made anew, without tickets that were open: bring them back into it, or "
+    "start serving again to go on without them"
+)
+
+LOST = Gauge("comanda_serving_tickets_lost", "Open tickets that were not in the stream made anew")
 LENGTH = Gauge("comanda_serving_tickets", "Tickets in the queues, by status", ["status"])
 
 
@@ -42,6 +50,8 @@ class KitchenQueues:
         self._client = client
         self._current: tuple[OpenTickets, TicketChanges] | None = None
         self._is_closed = False
+        self._followed: tuple[datetime | None, OpenTickets] | None = None
+        """When the stream was made that was shown last, and the tickets that were open in it."""
 
     def of(self, restaurant: str) -> list[Ticket]:
         """The restaurant's tickets that are neither served nor voided, oldest first.
@@ -92,26 +102,44 @@ class KitchenQueues:
         It is read from the bookmark on, and from a little before it for the sake of readers that
         reconnect; from the beginning if there is no bookmark that fits. The queues are shown once
         all of it has been read, never half of it. Raises MessagesMissed: call it again.
+
+        A stream that was made anew is shown as it is; but while tickets are missing from it that
+        were open before, this says so instead of being ready.
         """
         begun = time.monotonic()
-        open_tickets = await _load(jetstream(client))
+        js = jetstream(client)
+        created = (await leader_says(js)).created
+        lost = self._open_before(created)
+        open_tickets = OpenTickets() if lost else await _load(js)
         changes = TicketChanges(max(0, open_tickets.sequence - READER_LAG_MAX_CHANGES))
         try:
             async with contextlib.aclosing(follow_stream(client, after=changes.begin)) as messages:
                 async for message in messages:
                     if message is not None:
                         _apply(open_tickets, changes, message)
-                    elif self._current is None:
+                        if lost:
+                            lost.discard(message.ticket)
+                        continue
+                    if self._current is None:
                         self._current = open_tickets, changes
                         log.info(
                             "caught up",
                             read=open_tickets.sequence - changes.begin,
                             seconds=round(time.monotonic() - begun, 3),
                         )
-                        ready()
+                    LOST.set(len(lost))
+                    if not lost:
+                        self._followed = created, open_tickets
+                    ready(failing=MADE_ANEW if lost else None)
         finally:
             self._current = None
             changes.end()
+
+    def _open_before(self, created: datetime | None) -> set[tuple[str, TicketKey] | None]:
+        """The tickets that were open in the stream before this one; none if it is the same."""
+        if self._followed is None or self._followed[0] == created:
+            return set()
+        return set(self._followed[1].keys())
 
     def bookmark(self) -> Bookmark | None:
         """A bookmark of the queues as they are; None while they are not up to date."""

@@ -68,6 +68,14 @@ class OpenTickets:
             for each in tickets.values()
         )
 
+    def keys(self) -> set[tuple[str, TicketKey]]:
+        """The open tickets, by restaurant and key."""
+        return {
+            (restaurant, key)
+            for restaurant, tickets in self._by_restaurant.items()
+            for key in tickets
+        }
+
     def bookmark(self) -> Bookmark | None:
         """A bookmark of this state; None if the last message has no id to recognize it by."""
         if self._message_id is None:
@@ -118,6 +126,12 @@ def is_open(status: TicketStatus) -> bool:
 def read_restaurant(subject: str) -> str:
     """The restaurant named by the subject of a ticket's event. Raises Unreadable."""
     return subjects.parse_ticket(subject).restaurant
+
+
+def read_key(subject: str) -> tuple[str, TicketKey]:
+    """The restaurant and the ticket's key in the subject of its event. Raises Unreadable."""
+    restaurant, order_id, round_number, _ = subjects.parse_ticket(subject)
+    return restaurant, (order_id, round_number)
 
 
 def read_ticket(headers: Mapping[str, str] | None, body: bytes) -> Ticket:

@@ -128,11 +128,7 @@ class _Follower:
 
     async def end(self) -> StreamEnd:
         """Asked of the leader. Raises MessagesMissed if it does not answer in time."""
-        try:
-            async with asyncio.timeout(SILENCE_TIMEOUT_S):
-                info = await self._js.stream_info(TICKETS.name)
-        except (TimeoutError, NatsError) as error:
-            raise MessagesMissed(f"no word from the stream's leader: {error!r}") from error
+        info = await leader_says(self._js)
         return StreamEnd(info.created, info.state.last_seq)
 
     async def read(self, first: int, last: int) -> AsyncIterator[TicketMessage]:
@@ -187,6 +183,15 @@ class _Follower:
         """What came after a break may be another stream of the same name and length."""
         if self._client.stats["reconnects"] != self._connections:
             raise MessagesMissed("the connection was lost meanwhile")
+
+
+async def leader_says(js: JetStreamContext) -> api.StreamInfo:
+    """What the stream's leader says of it. Raises MessagesMissed if it does not answer in time."""
+    try:
+        async with asyncio.timeout(SILENCE_TIMEOUT_S):
+            return await js.stream_info(TICKETS.name)
+    except (TimeoutError, NatsError) as error:
+        raise MessagesMissed(f"no word from the leader of {TICKETS.name}: {error!r}") from error
 
 
 def _stored(message: Msg) -> TicketMessage:

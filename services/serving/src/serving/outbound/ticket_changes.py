@@ -9,7 +9,7 @@ from comanda_contracts import Unreadable
 from prometheus_client import Counter, Gauge
 from service_kit.http.live_feed import Reader, Readers, ReplayBuffer
 
-from serving.outbound.open_tickets import read_restaurant, read_ticket
+from serving.outbound.open_tickets import TicketKey, read_key, read_restaurant, read_ticket
 from serving.queue_updates import TicketChange
 
 READERS = Gauge("comanda_serving_live_readers", "Readers of the live queues")
@@ -30,6 +30,13 @@ class TicketMessage:
         """The restaurant in the subject; None if that is not the subject of a ticket's event."""
         with contextlib.suppress(Unreadable):
             return read_restaurant(self.subject)
+        return None
+
+    @property
+    def ticket(self) -> tuple[str, TicketKey] | None:
+        """The restaurant and the key of the ticket; None if the subject names none."""
+        with contextlib.suppress(Unreadable):
+            return read_key(self.subject)
         return None
 
     def parse(self) -> TicketChange | None:
