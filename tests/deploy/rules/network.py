@@ -14,6 +14,7 @@ MAY_REACH = {
     ("query", "api"): {"nats": 4222, "mongodb": 27017},
     ("query", "projector"): {"nats": 4222, "mongodb": 27017},
     ("query", "set-up"): {"nats": 4222},
+    ("query", "operator"): {"nats": 4222, "mongodb": 27017},
 }
 """What the design lets each part of us reach, besides names to be resolved."""
 
