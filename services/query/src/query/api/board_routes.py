@@ -1,8 +1,10 @@
 """The board that guests see, over HTTP."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from fastapi import APIRouter, Depends, Request, Response
 from service_kit.http.fast_lane import Lane, RawRequest
@@ -13,7 +15,16 @@ from query.api.http.openapi import ORDER_LIST_REFUSALS
 from query.api.http.parameters import NOT_MODIFIED, PREFIX, RESTAURANT_PATTERN, IfNoneMatch, Slug
 from query.api.http.read_your_writes import ReadYourWrites
 from query.api.http.response_cache import ResponseCache, cached_response
-from query.api.http.responses import Body, body_of, from_store, tagged_response
+from query.api.http.responses import (
+    Body,
+    are_presentable,
+    body_of,
+    count_damaged,
+    from_store,
+    tagged_response,
+)
+from query.views.board.view import Board
+from query.views.merge import MALFORMED
 from query.views.ports import Menus, Orders
 
 BOARD_PATH = re.compile(f"{RESTAURANT_PATTERN}/board")
@@ -26,9 +37,27 @@ def board_cache(orders: Orders, menus: Menus, is_notified: Callable[[], bool]) -
         columns = await from_store(orders.board(restaurant))
         if not any(columns.values()):
             await known_restaurant(menus, restaurant)
+        if "left_out" not in columns:
+            with contextlib.suppress(*MALFORMED):
+                return body_of(columns)
+        columns = _without_odd(columns)
+        count_damaged(columns["left_out"], "on the board")
         return body_of(columns)
 
     return ResponseCache("board", make, is_notified)
+
+
+def _without_odd(columns: Board) -> Board:
+    """The board without what can't be written as JSON; their ids are in `left_out`, too."""
+    shown = [*columns["preparing"], *columns["ready"]]
+    odd = [each["order_id"] for each in shown if not are_presentable(partial(dict, each))]
+    return {
+        **{
+            name: [each for each in columns[name] if each["order_id"] not in odd]
+            for name in ("preparing", "ready")
+        },
+        "left_out": [*columns.get("left_out", ()), *odd],
+    }
 
 
 def board_lane(boards: ResponseCache) -> Lane:

@@ -16,7 +16,7 @@ from query.storage.generations import Generations
 from query.views.merge import Document
 from query.views.orders.presentation import is_known
 from query.views.orders.status import ACTIVE
-from query.views.ports import LiveUpdate, StoreUnavailable
+from query.views.ports import DamagedView, LiveUpdate, StoreUnavailable
 
 READERS = Gauge("comanda_query_live_readers", "Readers of live feeds", ["feed"])
 TOO_SLOW = Counter("comanda_query_live_readers_too_slow", "Readers sent away as too slow", ["feed"])
@@ -72,7 +72,10 @@ class MongoLiveOrders(ChangeListener):
             reading.enter_context(self._changes.kept_open())
             async with self._consistent_start():
                 found = await self._by_ids([order_id])
-                first = self._snapshot(each for each in found if each["restaurant"] == restaurant)
+                ours = [each for each in found if each.get("restaurant") == restaurant]
+                first = self._snapshot(ours)
+                if any(map(is_known, ours)) and not first.orders:
+                    raise DamagedView(order_id)
                 reader = reading.enter_context(self._order_readers.reader(order_id))
             yield _updates([first], reader)
 
@@ -88,7 +91,8 @@ class MongoLiveOrders(ChangeListener):
                     first: Sequence[LiveUpdate] = [self._snapshot(await self._active(restaurant))]
                 else:
                     orders = _by_position(await self._by_ids(missed), missed)
-                    first = [self._change(order, missed) for order in orders]
+                    updates = [self._change(order, missed) for order in orders]
+                    first = [each for each in updates if each]
                 reader = reading.enter_context(self._list_readers.reader(restaurant))
             yield _updates(first, reader)
 
@@ -114,12 +118,14 @@ class MongoLiveOrders(ChangeListener):
             found = {each["_id"]: each for each in await self._find(changes.keys())}
             for order_id, position in changes.items():
                 if order_id in found:
-                    restaurant = found[order_id]["restaurant"]
+                    restaurant = found[order_id].get("restaurant", "")
                     self._replay.append(position, restaurant, order_id)
                     self._cache.invalidate(restaurant)
             watched = [each["whole"] for each in found.values() if "whole" in each]
             for order in _by_position(watched, changes):
                 update = self._change(order, changes)
+                if update is None:
+                    continue
                 self._order_readers.publish(order["_id"], update)
                 self._list_readers.publish(order["restaurant"], update)
             if len(found) < len(changes):  # some were deleted, whose is not known
@@ -159,11 +165,21 @@ class MongoLiveOrders(ChangeListener):
         return dict(sorted(last.items(), key=lambda change: change[1]))
 
     def _snapshot(self, orders: Iterable[Document]) -> LiveUpdate:
-        known = [self._render(order) for order in orders if is_known(order)]
-        return LiveUpdate(str(self._replay.last), known, is_snapshot=True)
+        """Of the orders that are known and can be shown."""
+        known = [order for order in orders if is_known(order)]
+        shown = [json for json in map(self._shown, known) if json is not None]
+        return LiveUpdate(str(self._replay.last), shown, is_snapshot=True)
 
-    def _change(self, order: Document, changes: Mapping[str, Position]) -> LiveUpdate:
-        return LiveUpdate(str(changes[order["_id"]]), [self._render(order)], is_snapshot=False)
+    def _change(self, order: Document, changes: Mapping[str, Position]) -> LiveUpdate | None:
+        """None if the order can't be shown."""
+        json = self._shown(order)
+        position = str(changes[order["_id"]])
+        return None if json is None else LiveUpdate(position, [json], is_snapshot=False)
+
+    def _shown(self, order: Document) -> bytes | None:
+        with contextlib.suppress(DamagedView):
+            return self._render(order)
+        return None
 
     async def _find(self, ids: AbstractSet[str]) -> list[Document]:
         """The restaurant of each order, and as `whole` the orders that somebody watches."""

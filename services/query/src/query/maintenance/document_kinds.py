@@ -16,11 +16,8 @@ from query.maintenance.fingerprints import Fingerprints
 from query.storage.client import Collection
 from query.storage.generations import Generation
 from query.views import menu
-from query.views.merge import Document
+from query.views.merge import MALFORMED, Document
 from query.views.orders import view as order
-
-MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
-"""Raised by reading a document that is nothing like what was stored."""
 
 
 class DocumentKind(Protocol):

@@ -9,7 +9,6 @@ from comanda_contracts.streams import Stream
 
 from query.maintenance.ack_floor import AckFloorWaiter
 from query.maintenance.document_kinds import (
-    MALFORMED,
     DocumentKind,
     expected_document,
     stored_fingerprints,
@@ -19,7 +18,7 @@ from query.maintenance.session import OperatorSession
 from query.maintenance.stream_reader import events_on_subject
 from query.storage.client import COMMAND_READ_TIMEOUT_S, store_call
 from query.storage.generations import Generation
-from query.views.merge import Document
+from query.views.merge import MALFORMED, Document
 
 INSPECTION_ATTEMPTS = 20
 """For a document that changes all the time."""

@@ -5,7 +5,6 @@ import contextlib
 from pymongo.errors import DuplicateKeyError
 
 from query.maintenance.document_kinds import (
-    MALFORMED,
     ORDER_DOCUMENTS,
     DocumentKind,
     expected_document,
@@ -15,7 +14,7 @@ from query.maintenance.session import OperatorSession
 from query.storage.client import COMMAND_READ_TIMEOUT_S, Collection, store_call
 from query.storage.generations import Generation
 from query.storage.sales.store import mark_for_roll_up
-from query.views.merge import Document
+from query.views.merge import MALFORMED, Document
 
 REPAIR_ATTEMPTS = 20
 """For a document that changes all the time."""

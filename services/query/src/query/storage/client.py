@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
@@ -26,6 +26,14 @@ Collection = AsyncCollection[Document]
 
 RAW_BSON: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 """Documents as they came, to be decoded by whoever wants them."""
+
+LENIENT: dict[str, Any] = {
+    "datetime_conversion": DatetimeConversion.DATETIME_AUTO,
+    "unicode_decode_error_handler": "replace",
+}
+"""How documents are decoded: a value that Python has not fails its own document where it is shown,
+and not the answer that it is in."""
+DOCUMENT: CodecOptions[Document] = CodecOptions(**LENIENT)
 
 APPLICATION = "query"
 """The name by which the server knows our connections."""
@@ -55,6 +63,7 @@ def connect(url: str) -> tuple[Client, Database]:
     client = Client(
         url,
         appname=APPLICATION,
+        **LENIENT,
         serverSelectionTimeoutMS=int(SERVER_SELECTION_TIMEOUT_S * 1000),
         connectTimeoutMS=int(SERVER_SELECTION_TIMEOUT_S * 1000),
     )

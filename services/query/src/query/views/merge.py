@@ -12,6 +12,9 @@ AggregateState = dict[str, Any]
 Document = dict[str, Any]
 """A view as the store holds it."""
 
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError)
+"""Raised by reading a document that is nothing like what was stored."""
+
 View = TypeVar("View")
 
 

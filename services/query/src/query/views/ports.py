@@ -30,6 +30,14 @@ class Unstorable(ValueError):
     """An event that the store can't hold, such as one with a number beyond 64 bits."""
 
 
+class DamagedView(Exception):
+    """A stored order that can't be shown: its document lacks what no default stands for."""
+
+    def __init__(self, order_id: str) -> None:
+        super().__init__(order_id)
+        self.order_id = order_id
+
+
 class PageExpired(Exception):
     """The snapshot that a list was first read from is not there any more."""
 
@@ -45,7 +53,10 @@ class Orders(Protocol):
         """
 
     async def one(self, order_id: str) -> Document | None:
-        """The stored document of one order; None if there is none."""
+        """The stored document of one order; None if there is none.
+
+        Raises DamagedView if it can't be decoded.
+        """
 
     async def board(self, restaurant: str) -> Board:
         """The board as it is now."""
@@ -59,6 +70,8 @@ class Page:
     """The JSON of each."""
     end: PagePosition | None
     """The position of its last order; None if no order comes after it."""
+    left_out: Sequence[str] = ()
+    """The ids of its orders that can't be shown, because their documents are damaged."""
 
 
 class Lists(Protocol):

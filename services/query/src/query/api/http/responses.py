@@ -1,20 +1,28 @@
 """HTTP responses: JSON with an ETag, and the refusals."""
 
 import hashlib
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
+import structlog
 from fastapi import Response
+from prometheus_client import Counter
 from service_kit.http.problems import ProblemError
 
-from query.views.merge import Document
-from query.views.orders.presentation import present_listed_order, present_order
-from query.views.ports import StoreUnavailable, TooSlow
+from query.views.merge import MALFORMED, Document
+from query.views.orders.presentation import present_listed_order, present_order, present_timeline
+from query.views.ports import DamagedView, StoreUnavailable, TooSlow
+
+log = structlog.get_logger()
 
 RETRY_AFTER = {"Retry-After": "1"}
 """In seconds: the view has usually caught up by then."""
+
+DAMAGED = Counter(
+    "comanda_query_damaged_views", "Orders that could not be shown: their documents are damaged"
+)
 
 Result = TypeVar("Result")
 
@@ -45,13 +53,45 @@ def as_json(content: Any) -> bytes:
 
 
 def order_as_json(document: Document) -> bytes:
-    """The order view as JSON, for its route and its live feeds."""
-    return as_json(present_order(document))
+    """The order view as JSON, for its route and its live feeds. Raises DamagedView."""
+    return _shown(document, present_order)
+
+
+def timeline_as_json(document: Document) -> bytes:
+    """What happened to the order, as JSON. Raises DamagedView."""
+    return _shown(
+        document,
+        lambda each: {"order_id": each["_id"], "timeline": present_timeline(each)},
+    )
 
 
 def listed_order_as_json(document: Document) -> bytes:
-    """The order as JSON, for lists."""
-    return as_json(present_listed_order(document))
+    """The order as JSON, for lists. Raises DamagedView."""
+    return _shown(document, present_listed_order)
+
+
+def _shown(document: Document, present: Callable[[Document], Any]) -> bytes:
+    try:
+        return as_json(present(document))
+    except MALFORMED as error:
+        count_damaged([document["_id"]], reason=f"{type(error).__name__}: {error}"[:200])
+        raise DamagedView(document["_id"]) from error
+
+
+def are_presentable(present: Callable[[], Any]) -> bool:
+    """Whether what this makes can be made, and written as JSON."""
+    try:
+        as_json(present())
+    except MALFORMED:
+        return False
+    return True
+
+
+def count_damaged(order_ids: Sequence[str], reason: str) -> None:
+    """Report orders that can't be shown, as a metric and in the log."""
+    for each in order_ids:
+        DAMAGED.inc()
+        log.warning("order can't be shown", order_id=each, reason=reason)
 
 
 def json_response(content: Any, headers: Mapping[str, str] | None = None) -> Response:
@@ -59,9 +99,20 @@ def json_response(content: Any, headers: Mapping[str, str] | None = None) -> Res
     return Response(as_json(content), media_type="application/json", headers=dict(headers or {}))
 
 
-def tagged_json_response(content: Any, if_none_match: str | None) -> Response:
-    """The content as JSON with an ETag; 304 without a body if the client has it already."""
-    return tagged_response(body_of(content), if_none_match)
+def order_response(
+    document: Document,
+    if_none_match: str | None,
+    render: Callable[[Document], bytes] = order_as_json,
+) -> Response:
+    """The order with an ETag; 304 without a body if the client has it already.
+
+    Raises ProblemError (503) if it can't be shown.
+    """
+    try:
+        json = render(document)
+    except DamagedView as error:
+        raise damaged_view(error.order_id) from error
+    return tagged_response(body_of_json(json), if_none_match)
 
 
 def tagged_response(body: Body, if_none_match: str | None) -> Response:
@@ -115,6 +166,12 @@ def store_unavailable() -> ProblemError:
     return ProblemError(503, "store-unavailable", detail, headers=RETRY_AFTER)
 
 
+def damaged_view(order_id: str) -> ProblemError:
+    """The order can't be shown until its view is repaired."""
+    detail = f"The view of order {order_id} is damaged. It will be shown once it is repaired."
+    return ProblemError(503, "damaged-view", detail, headers=RETRY_AFTER)
+
+
 def too_slow() -> ProblemError:
     """The question takes the store too long."""
     detail = "This takes too long to find. Ask for less, such as a shorter time, or try again."
@@ -122,9 +179,11 @@ def too_slow() -> ProblemError:
 
 
 async def from_store(answer: Awaitable[Result]) -> Result:
-    """The store's answer. Raises ProblemError (503) if the store is unavailable."""
+    """The store's answer. Raises ProblemError (503) if it has none now."""
     try:
         return await answer
+    except DamagedView as error:
+        raise damaged_view(error.order_id) from error
     except TooSlow as error:
         raise too_slow() from error
     except StoreUnavailable as error:

@@ -80,6 +80,10 @@ class OrderList(BaseModel):
 
     orders: list[ListedOrder]
     next: str | None = Field(description="cursor of the page after this one; null at the end")
+    left_out: list[str] = Field(
+        default=[],
+        description="ids of orders that can't be shown until their views are repaired; only then",
+    )
 
 
 class TableOrder(BaseModel):
@@ -109,6 +113,10 @@ class TableList(BaseModel):
     """The occupied tables, table 2 before table 10."""
 
     tables: list[Table]
+    left_out: list[str] = Field(
+        default=[],
+        description="ids of orders that can't be shown until their views are repaired; only then",
+    )
 
 
 class BoardOrder(BaseModel):
@@ -119,6 +127,10 @@ class BoardOrder(BaseModel):
     channel: Channel
     table: str | None = Field(examples=["7"])
     placed_at: AwareDatetime
+    left_out: list[str] = Field(
+        default=[],
+        description="ids of orders that can't be shown until their views are repaired; only then",
+    )
 
 
 class PreparedOrder(BoardOrder):

@@ -1,7 +1,9 @@
 """Lists of a restaurant's orders, page by page, and its tables."""
 
+import contextlib
 import re
 from collections.abc import Awaitable
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,8 +17,9 @@ from query.api.http.known_restaurant import known_restaurant
 from query.api.http.openapi import ORDER_LIST_REFUSALS, PAGE_REFUSALS
 from query.api.http.parameters import PREFIX, RESTAURANT_PATTERN, Slug
 from query.api.http.read_your_writes import ReadYourWrites
-from query.api.http.responses import from_store, json_response
+from query.api.http.responses import are_presentable, count_damaged, from_store, json_response
 from query.api.orders.filters import Filters
+from query.views.merge import MALFORMED
 from query.views.orders.tables import occupied_tables
 from query.views.ports import Lists, Menus, PageExpired
 
@@ -42,11 +45,17 @@ class OrderListReader:
             page = await from_store(self._lists.page(list_query, start, filters.limit))
         except PageExpired:
             raise expired() from None
-        if not page.orders:
+        if not page.orders and not page.left_out:
             await known_restaurant(self._menus, restaurant)
         cursor = encode_cursor(page.end, list_query) if page.end else None
+        listed: dict[str, Any] = {
+            "orders": [orjson.Fragment(each) for each in page.orders],
+            "next": cursor,
+        }
+        if page.left_out:
+            listed["left_out"] = page.left_out
         return json_response(
-            {"orders": [orjson.Fragment(each) for each in page.orders], "next": cursor},
+            listed,
             headers=_link(query, cursor) if cursor else {},
         )
 
@@ -97,10 +106,15 @@ def list_routes(
     @router.get("/tables", response_model=schema.TableList)
     async def list_tables(restaurant: Slug) -> Response:
         """The tables at which guests sit: since when, for how much, and what they wait for."""
-        tables = occupied_tables(await from_store(lists.seated(restaurant)))
-        if not tables:
+        seated = await from_store(lists.seated(restaurant))
+        if not seated:
             await known_restaurant(menus, restaurant)
-        return json_response({"tables": tables})
+        with contextlib.suppress(*MALFORMED):
+            return json_response({"tables": occupied_tables(seated)})
+        sound = [each for each in seated if are_presentable(partial(occupied_tables, [each]))]
+        left_out = [each["_id"] for each in seated if each not in sound]
+        count_damaged(left_out, "among the tables")
+        return json_response({"tables": occupied_tables(sound), "left_out": left_out})
 
     return router
 

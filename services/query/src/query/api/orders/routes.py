@@ -20,9 +20,15 @@ from query.api.http.parameters import (
     OrderId,
     Slug,
 )
-from query.api.http.responses import behind, from_store, tagged_json_response, unknown_order
+from query.api.http.responses import (
+    behind,
+    from_store,
+    order_response,
+    timeline_as_json,
+    unknown_order,
+)
 from query.views.merge import Document
-from query.views.orders.presentation import is_known, present_order, present_timeline, version_of
+from query.views.orders.presentation import is_known, version_of
 from query.views.ports import Lists, Orders, VersionWaiter
 
 Read = Callable[[], Awaitable[Document | None]]
@@ -63,7 +69,7 @@ class OrderReader:
         document = await self.read_in_time(
             partial(self._orders.one, order_id), restaurant, order_id, min_version
         )
-        if document and document["restaurant"] != restaurant:
+        if document and document.get("restaurant") != restaurant:
             raise unknown_order(restaurant, order_id)
         _require(document, min_version)
         if document is None or not is_known(document):
@@ -75,7 +81,7 @@ class OrderReader:
     ) -> Response:
         """The response with the order view."""
         document = await self.by_id(restaurant, order_id, min_version)
-        return tagged_json_response(present_order(document), if_none_match)
+        return order_response(document, if_none_match)
 
 
 def order_lane(order: OrderReader) -> Lane:
@@ -117,8 +123,7 @@ def order_routes(order: OrderReader, lists: Lists) -> APIRouter:
     ) -> Response:
         """Who did what to one order, when and why, oldest first."""
         document = await order.by_id(restaurant, str(order_id), min_version)
-        happened = {"order_id": document["_id"], "timeline": present_timeline(document)}
-        return tagged_json_response(happened, if_none_match)
+        return order_response(document, if_none_match, timeline_as_json)
 
     @router.get("/orders/by-number/{business_day}/{number}", response_model=schema.OrderView)
     async def numbered_order(
@@ -139,7 +144,7 @@ def order_routes(order: OrderReader, lists: Lists) -> APIRouter:
         _require(document, min_version)
         if document is None:
             raise unknown_order(restaurant, f"{number} of {business_day}")
-        return tagged_json_response(present_order(document), if_none_match)
+        return order_response(document, if_none_match)
 
     return router
 

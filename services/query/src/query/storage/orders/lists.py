@@ -75,8 +75,11 @@ class MongoLists:
             found, snapshot = await self._page_of_search(request), None
         else:
             found, snapshot = await self._pages_now.load(request) or NO_ROWS, None
-        position = None if found.is_last else _position_of(list_query, found.rows[-1], snapshot)
-        return Page([each.json for each in found.rows], position)
+        return Page(
+            [each.json for each in found.rows if each.json is not None],
+            None if found.is_last else _position_of(list_query, found.rows, snapshot),
+            [each.order_id for each in found.rows if each.json is None],
+        )
 
     async def seated(self, restaurant: str) -> list[Document]:
         snapshot = self._generations.live.orders.with_options(read_concern=ReadConcern(SNAPSHOT))
@@ -130,7 +133,12 @@ async def _current_snapshot(live: Generation) -> SnapshotTime:
 
 
 def _position_of(
-    list_query: ListQuery, last: PageRow, snapshot: SnapshotTime | None
-) -> PagePosition:
-    key = last.total if list_query.sort.by_total else milliseconds(last.placed_at)
-    return PagePosition(key, last.order_id, snapshot)
+    list_query: ListQuery, rows: Sequence[PageRow], snapshot: SnapshotTime | None
+) -> PagePosition | None:
+    """The position of the last row that has one: a damaged one may not."""
+    for row in reversed(rows):
+        placed_at = milliseconds(row.placed_at) if row.placed_at else None
+        key = row.total if list_query.sort.by_total else placed_at
+        if key is not None:
+            return PagePosition(key, row.order_id, snapshot)
+    return None

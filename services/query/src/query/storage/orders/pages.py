@@ -9,16 +9,18 @@ from typing import Any, NamedTuple
 
 import bson
 from bson import Timestamp
+from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import OperationFailure
 
-from query.storage.client import raw_answer
+from query.storage.client import DOCUMENT, raw_answer
 from query.storage.generations import Generation
 from query.views.merge import Document
 from query.views.orders import search_terms
 from query.views.orders.list_query import ListQuery, PagePosition, SnapshotTime, at_milliseconds
 from query.views.orders.status import ViewStatus
-from query.views.ports import PageExpired
+from query.views.ports import DamagedView, PageExpired
 
 SNAPSHOT = "snapshot"
 """Read concern: a change during a scan can't hide an order or show it twice."""
@@ -55,10 +57,12 @@ class PageRequest(NamedTuple):
 class PageRow(NamedTuple):
     """An order of a page: its JSON, and what its position in a list is made of."""
 
-    json: bytes
+    json: bytes | None
+    """None if it can't be shown."""
     order_id: str
-    placed_at: datetime
-    total: int
+    placed_at: datetime | None
+    """None, as the total, if the document is damaged in it."""
+    total: int | None
 
 
 class PageRows(NamedTuple):
@@ -155,7 +159,7 @@ class _PageBuilder:
         """Whether an order came that the page has no room for."""
 
     def add(self, row: PageRow) -> None:
-        self._bytes += len(row.json)
+        self._bytes += len(row.json or b"")
         is_too_long = self._rows and self._bytes > PAGE_BYTES_MAX
         if is_too_long or len(self._rows) == self._limit:
             self.is_full = True
@@ -167,9 +171,21 @@ class _PageBuilder:
 
 
 def _row(render: Callable[[Document], bytes], raw: bytes) -> PageRow:
-    document = bson.decode(raw)
-    order = document["order"]
-    return PageRow(render(document), document["_id"], order["placed_at"], order["total"])
+    document: Mapping[str, Any]
+    json: bytes | None
+    try:
+        decoded = bson.decode(raw, DOCUMENT)
+        document, json = decoded, render(decoded)
+    except (BSONError, DamagedView):
+        document, json = RawBSONDocument(raw), None
+    order = document.get("order")
+    placed_at, total = (order.get("placed_at"), order.get("total")) if order else (None, None)
+    return PageRow(
+        json,
+        document["_id"],
+        placed_at if isinstance(placed_at, datetime) else None,
+        total if isinstance(total, int) else None,
+    )
 
 
 def _stages(request: PageRequest) -> Stages:

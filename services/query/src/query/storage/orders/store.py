@@ -4,11 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import bson
+from bson.errors import BSONError
 from pymongo import UpdateOne
 from service_kit.runtime.turns import in_turns
 
 from query.storage.batch_loader import BatchLoader
-from query.storage.client import KEY_READ_TIME_MS_MAX, raw_answer, store_call, write_to_all
+from query.storage.client import (
+    DOCUMENT,
+    KEY_READ_TIME_MS_MAX,
+    raw_answer,
+    store_call,
+    write_to_all,
+)
 from query.storage.generations import Generations
 from query.storage.orders.board import read_board
 from query.storage.orders.indexes import ORDER_INDEXES
@@ -17,6 +24,7 @@ from query.storage.sales.store import mark_for_roll_up
 from query.views.board.view import Board
 from query.views.merge import AggregateState, Document
 from query.views.orders.view import OrderView
+from query.views.ports import DamagedView
 
 
 class MongoOrders:
@@ -42,7 +50,10 @@ class MongoOrders:
 
     async def one(self, order_id: str) -> Document | None:
         raw = await self._by_id.load(order_id)
-        return None if raw is None else bson.decode(raw)
+        try:
+            return None if raw is None else bson.decode(raw, DOCUMENT)
+        except BSONError as error:
+            raise DamagedView(order_id) from error
 
     async def board(self, restaurant: str) -> Board:
         async with store_call():

@@ -8,16 +8,17 @@ from typing import Any
 from comanda_contracts import TicketStatus
 
 from query.views.board.estimate import PendingRound, PreparedRound, ready_times
-from query.views.merge import AggregateState
+from query.views.merge import MALFORMED, AggregateState
 from query.views.orders.status import ViewStatus
 from query.views.sales.histogram import epoch_seconds
 
-Board = dict[str, list[dict[str, Any]]]
+Board = dict[str, list[Any]]
 """Orders that are being `preparing` and those that are `ready`, the oldest first."""
 
 BOARD_STATUSES = (ViewStatus.PLACED, ViewStatus.PREPARING, ViewStatus.READY)
 """The statuses of the orders that are on the board."""
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNFINISHED_STATUSES = (TicketStatus.QUEUED, TicketStatus.PREPARING)
 
 
@@ -35,8 +36,28 @@ def board_of(
     """The board of a restaurant.
 
     `orders` are those on the board, the oldest first, as the store has them; `prepared` are the
-    latest rounds as `Sales.preparations` has them; `now` is aware.
+    latest rounds as `Sales.preparations` has them; `now` is aware. An order whose document can't be
+    read is left out, and its id is in `left_out`, which is there only then.
     """
+    try:
+        return _board(orders, prepared, now)
+    except MALFORMED:
+        left_out = [each["_id"] for each in orders if not _is_sound(each)]
+        sound = [each for each in orders if each["_id"] not in left_out]
+        return {**_board(sound, prepared, now), "left_out": left_out}
+
+
+def _is_sound(order: AggregateState) -> bool:
+    try:
+        _board([order], [], EPOCH)
+    except MALFORMED:
+        return False
+    return True
+
+
+def _board(
+    orders: Sequence[AggregateState], prepared: Sequence[Sequence[float]], now: datetime
+) -> Board:
     line = sorted(
         (each for order in orders for each in _unfinished(order)),
         key=lambda each: (each.work.ordered_at, each.order_id),
@@ -64,7 +85,7 @@ def _order(document: AggregateState) -> dict[str, Any]:
         "order_id": document["_id"],
         "number": order["number"],
         "channel": order["channel"],
-        "table": order["table"],
+        "table": order.get("table"),
         "placed_at": order["placed_at"],
     }
 
@@ -74,10 +95,10 @@ def _unfinished(document: AggregateState) -> Iterable[_QueuedRound]:
     tickets = document.get("tickets", {})
     for each in document["order"]["rounds"]:
         ticket = tickets.get(str(each["round"]), {"status": TicketStatus.QUEUED})
-        if not each["voided"] and ticket["status"] in UNFINISHED_STATUSES:
+        if not each.get("voided") and ticket["status"] in UNFINISHED_STATUSES:
             begun = ticket["status"] == TicketStatus.PREPARING
             started_at = (
-                epoch_seconds(ticket["started_at"]) if begun and ticket["started_at"] else None
+                epoch_seconds(ticket["started_at"]) if begun and ticket.get("started_at") else None
             )
             yield _QueuedRound(
                 PendingRound(epoch_seconds(each["ordered_at"]), started_at), document["_id"]
@@ -105,7 +126,7 @@ def _estimates(
 
 def _ready_at(document: AggregateState) -> str | None:
     """The time at which the last of its rounds was ready."""
-    times = [ticket["ready_at"] for ticket in document.get("tickets", {}).values()]
+    times = [ticket.get("ready_at") for ticket in document.get("tickets", {}).values()]
     return max(filter(None, times), key=epoch_seconds, default=None)
 
 

@@ -46,7 +46,7 @@ def _table(name: str, found: list[Document]) -> dict[str, Any]:
         "table": name,
         "since": orders[0]["order"]["placed_at"],
         "status": min((each["status"] for each in orders), key=STATUSES_BY_URGENCY.index),
-        "guests": sum(each["order"]["guests"] or 0 for each in orders),
+        "guests": sum(each["order"].get("guests") or 0 for each in orders),
         "open_total": sum(each["order"]["total"] for each in orders),
         "currency": orders[0]["order"]["currency"],
         "orders": [_order(each) for each in orders],

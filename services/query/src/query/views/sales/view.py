@@ -124,7 +124,7 @@ class Sales:
     def add_order(self, document: Document) -> None:
         """Add one known order, unless it was cancelled or all of its rounds were voided."""
         order, tickets = document["order"], document.get("tickets", {})
-        rounds = [each for each in order["rounds"] if not each["voided"]]
+        rounds = [each for each in order["rounds"] if not each.get("voided")]
         if order["status"] == OrderStatus.CANCELLED or not rounds:
             return
         self.currency = self.currency or order["currency"]
