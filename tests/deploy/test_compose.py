@@ -39,7 +39,7 @@ def compose(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
 
 
 def variables() -> list[str]:
-    return re.findall(r"^([A-Z_]+)=$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    return re.findall(r"^([A-Z0-9_]+)=$", (ROOT / ".env.example").read_text(), re.MULTILINE)
 
 
 @pytest.fixture(scope="module")

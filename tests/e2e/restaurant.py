@@ -27,8 +27,8 @@ class Refused(Exception):
 class Restaurant:
     """One restaurant of a running stack, new and with a small menu."""
 
-    def __init__(self, stack: Stack) -> None:
-        self.slug = f"r-{uuid.uuid4().hex[:12]}"
+    def __init__(self, stack: Stack, slug: str | None = None) -> None:
+        self.slug = slug or f"r-{uuid.uuid4().hex[:12]}"
         self._stack = stack
         self._http = httpx.Client(timeout=60, trust_env=False)
         self.put("", {"name": "La Piazza", "currency": "EUR", "time_zone": "Europe/Rome"})

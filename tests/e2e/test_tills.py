@@ -15,13 +15,15 @@ from tests.e2e.restaurant import Restaurant, lines
 pytestmark = pytest.mark.xdist_group("e2e")
 
 
-async def test_a_till_orders_and_hears_the_answer(stack: Stack, restaurant: Restaurant) -> None:
+async def test_a_till_orders_and_hears_the_answer(stack: Stack) -> None:
+    restaurant = Restaurant(stack, slug="la-piazza")
     server = stack.servers[NATS_URL]
     assert isinstance(server, Nats)
     body = {"channel": "takeaway", "customer": "Ada", "lines": lines()}
-    headers = {"Comanda-Reply-To": "replies.v1.till-1.17", "Nats-Msg-Id": "till-1/17"}
-    async with await nats.connect(server.url_of("tills")) as till:
-        answers = await till.subscribe("replies.v1.till-1.>")
+    headers = {"Comanda-Reply-To": "replies.v1.la-piazza.1.17", "Nats-Msg-Id": "till-1/17"}
+    own = "replies.v1.la-piazza.1"
+    async with await nats.connect(server.url_of("till-la-piazza-1"), inbox_prefix=own) as till:
+        answers = await till.subscribe(f"{own}.17")
 
         stored = await till.jetstream().publish(
             subjects.command(restaurant.slug, "place-order"),

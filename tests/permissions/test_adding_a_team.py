@@ -13,6 +13,7 @@ from comanda_local.servers import Nats
 from comanda_local.servers.nats import ACCOUNTS, password_variable
 from comanda_local.team_consumers import make_consumers
 from comanda_local.teams import TEAMS_FILE, NotGranted, file_of, write_team, written_teams
+from comanda_local.tills import TILLS_FILE, write_till
 from nats.js import api
 
 from tests.permissions.nats_user import NatsUser
@@ -127,10 +128,41 @@ def test_a_name_is_one_that_a_consumer_may_have(folder: Path, name: str) -> None
         write_team(name, ["menu.v1.>"], folder)
 
 
+def test_a_till_is_written_once(folder: Path) -> None:
+    files = {write_till("da-mario", "bar", folder) for _ in range(2)}
+
+    assert [each.name for each in files] == ["till-da-mario-bar.conf"]
+    assert (folder / TILLS_FILE).read_text().count("till-da-mario-bar.conf") == 1
+
+
+def test_a_till_does_not_take_anothers_user(folder: Path) -> None:
+    write_till("da-mario", "bar-2", folder)
+
+    with pytest.raises(NotGranted, match="another till"):
+        write_till("da-mario-bar", "2", folder)
+
+
+def test_the_till_that_is_committed_is_what_the_command_writes(folder: Path) -> None:
+    again = write_till("la-piazza", "1", folder)
+
+    assert again.read_text() == (ACCOUNTS.parent / again.name).read_text()
+
+
+@pytest.mark.parametrize(
+    ("restaurant", "device"),
+    [("La-Piazza", "1"), ("*", "1"), ("a.b", "1"), ("a", ">"), ("a", ""), ("a", "b.c"), ("a", "-")],
+)
+def test_a_till_has_the_names_of_a_restaurant_and_a_device(
+    folder: Path, restaurant: str, device: str
+) -> None:
+    with pytest.raises(NotGranted):
+        write_till(restaurant, device, folder)
+
+
 def test_the_server_does_not_start_without_a_password(folder: Path) -> None:
     write_team("loyalty", ["menu.v1.>"], folder)
     services = ("ordering", "serving", "query")
-    own = ("operator", "tills", *services, *(f"{each}-operator" for each in services))
+    own = ("operator", "till-la-piazza-1", *services, *(f"{each}-operator" for each in services))
     users = (*own, "notifier", "wallboard")
     passwords = {password_variable(user): "p1" for user in users}
     config = str(folder / "nats.conf")

@@ -20,6 +20,7 @@ from tests.permissions.conftest import SERVICES, STREAMS, ConnectAs, last_sequen
 from tests.permissions.nats_user import NatsUser
 
 READ = (streams.ORDERS, streams.TICKETS, streams.MENU, streams.RESTAURANTS, streams.DEAD_LETTERS)
+TILL = "till-la-piazza-1"
 VICTIM = "victim"
 """A durable on each stream that is read, whose messages somebody is after."""
 APIS = ("$JS.API", JETSTREAM_API)
@@ -53,7 +54,7 @@ OWN = {
     "ordering": ["orders.v1.a.1.placed", "replies.v1.a.till.1", "dead-letters.v1.ordering.TICKETS"],
     "serving": ["tickets.v1.a.1.1.queued", "$KV.serving.other"],
     "query": ["dead-letters.v1.query.ORDERS"],
-    "tills": ["commands.v1.a.place-order"],
+    TILL: ["commands.v1.la-piazza.place-order"],
     "notifier": [],
     "wallboard": [],
 }
@@ -62,7 +63,7 @@ DURABLES = {
     "ordering": ["COMMANDS.ordering", "TICKETS.ordering"],
     "serving": ["ORDERS.serving"],
     "query": ["ORDERS.query", "MENU.query"],
-    "tills": [],
+    TILL: [],
     "notifier": ["ORDERS.notifier", "TICKETS.notifier"],
     "wallboard": ["ORDERS.wallboard", "TICKETS.wallboard"],
 }

@@ -19,15 +19,17 @@ from tests.permissions.nats_user import NatsUser
 GETS = ("STREAM.MSG.GET", "DIRECT.GET")
 """How single messages of a stream are asked for."""
 
+TILL = "till-la-piazza-1"
 OPERATORS = ("ordering-operator", "serving-operator", "query-operator")
 """Who does for a service what an operator starts: they alone make streams and consumers."""
-USERS = ("ordering", "serving", "query", *OPERATORS, "tills", "notifier", "wallboard")
+USERS = ("ordering", "serving", "query", *OPERATORS, TILL, "notifier", "wallboard")
 MAY_PUBLISH = {
     "orders.v1.la-piazza.1.placed": {"ordering"},
     "restaurants.v1.la-piazza.set": {"ordering"},
     "menu.v1.la-piazza.cola.item-set": {"ordering"},
     "tickets.v1.la-piazza.1.1.started": {"serving"},
-    "commands.v1.la-piazza.place-order": {"tills"},
+    "commands.v1.la-piazza.place-order": {TILL},
+    "commands.v1.da-mario.place-order": set(),
     "replies.v1.la-piazza.till-1": {"ordering"},
     "dead-letters.v1.ordering.TICKETS": {"ordering"},
     "dead-letters.v1.serving.ORDERS": {"serving"},
@@ -220,6 +222,22 @@ async def test_serving_follows_its_stream(
     assert [each and each.sequence for each in backlog] == [*range(last - 999, last + 1), None]
     assert heard is not None
     assert (heard.sequence, heard.subject, heard.body) == (live.seq, kept, b"live")
+
+
+async def test_a_till_hears_its_own_answers_alone(connect_as: ConnectAs) -> None:
+    till = await connect_as(TILL)
+
+    assert await till.may_subscribe("replies.v1.la-piazza.1.>")
+    for subject in (
+        "replies.v1.>",
+        "replies.v1.la-piazza.>",
+        "replies.v1.la-piazza.2.>",
+        "replies.v1.da-mario.1.>",
+        "_INBOX.>",
+        "_INBOX.a.b",
+        "commands.v1.la-piazza.*",
+    ):
+        assert not await till.may_subscribe(subject), subject
 
 
 @pytest.mark.parametrize("password", [None, "wrong"])

@@ -75,7 +75,8 @@ COMMAND_HEADERS: dict[str, Any] = {
         },
         "Comanda-Reply-To": {
             "type": "string",
-            "description": "Subject for the answer, if wanted: one below `replies.v1.`.",
+            "description": "Subject for the answer, if wanted: one below "
+            "`replies.v1.<restaurant>.<till>.`.",
         },
         "Comanda-Actor": {"type": "string", "description": "Who asks, for the record."},
         "traceparent": {"type": "string", "description": "W3C trace context, if there is one."},

@@ -1,4 +1,4 @@
-"""The command line: `comanda up`, `demo`, `audit`, `query`, `replay` and `team`."""
+"""The command line: `comanda up`, `demo`, `audit`, `query`, `replay`, `team` and `till`."""
 
 import asyncio
 import contextlib
@@ -29,6 +29,7 @@ from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Ports
 from comanda_local.system_urls import DEFAULT_NATS_PORT, DEFAULT_PORTS, SystemUrls, find_nats
 from comanda_local.team_consumers import make_consumers
 from comanda_local.teams import NotGranted, file_of, write_team, written_teams
+from comanda_local.tills import user_of, write_till
 from comanda_local.up import up as stay_up
 
 app = typer.Typer(
@@ -204,6 +205,17 @@ def replay(
             raise typer.Exit(0 if export else 1)
         system = _find(data, ordering, serving, query, nats_url, database)
         _exit(place(export, Replay(restaurant, zone, limit, rate, guests), system, console))
+
+
+@app.command()
+def till(
+    restaurant: Annotated[str, typer.Argument(help="The restaurant's slug.")],
+    device: Annotated[str, typer.Argument(help="The till's name in its restaurant.")],
+) -> None:
+    """Let a till send commands over NATS: write its account."""
+    with _in_plain_words():
+        file, user = write_till(restaurant, device), user_of(restaurant, device)
+        print(f"{file}; its password is {password_variable(user)} on the NATS server.")
 
 
 @app.command()

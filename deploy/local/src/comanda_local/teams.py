@@ -90,11 +90,16 @@ def write_team(name: str, filters: Sequence[str], folder: Path = ACCOUNTS.parent
     team = Team.of(name, filters)
     file = file_of(name, folder)
     file.write_text(account(team))
-    listed, line = folder / TEAMS_FILE, f"include '{file.name}'\n"
+    list_account(file, folder / TEAMS_FILE)
+    return team
+
+
+def list_account(file: Path, listed: Path) -> None:
+    """Include the file of an account in the list that NATS reads, unless it is there."""
+    line = f"include '{file.name}'\n"
     if line not in listed.read_text().splitlines(keepends=True):
         with listed.open("a") as lines:
             lines.write(line)
-    return team
 
 
 def written_teams(folder: Path = ACCOUNTS.parent) -> list[Team]:
