@@ -1,6 +1,7 @@
 """Commands over NATS, on a real NATS and a real PostgreSQL."""
 
 import asyncio
+import contextlib
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from comanda_local.servers import Nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import PubAck
+from nats.js.errors import NotFoundError
 from ordering.inbound.nats.command_subscriber import command_router
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.jetstream import connected, publish_all
@@ -22,6 +24,7 @@ from tests.conftest import NewNatsServer
 from tests.ordering.builders import NOON
 from tests.ordering.conftest import Database
 from tests.ordering.use_cases import open_la_piazza
+from tests.support.eventually import eventually
 
 TAKEAWAY = {
     "channel": "takeaway",
@@ -156,3 +159,54 @@ async def test_what_is_no_command_is_set_aside_and_the_next_is_carried_out(
     assert letter.headers is not None
     assert reason in letter.headers["Comanda-Reason"]
     assert (await client.jetstream().stream_info(COMMANDS.name)).state.messages == 0
+
+
+@pytest.mark.parametrize("name", ["till-7\x00", "n" * 9_000, "\ufffd", "à la carte"])
+async def test_whatever_names_a_request_it_is_carried_out_once_and_its_neighbours_too(
+    client: Client, database: Database, name: str
+) -> None:
+    await forget_message_ids_after(0.1, client)
+    async with Till(client) as till:
+        for _ in range(5):
+            await till.send("place-order", TAKEAWAY)
+        await till.send("place-order", TAKEAWAY, **{"Nats-Msg-Id": name})
+        answers = [await till.answer() for _ in range(6)]
+        while (await till.send("place-order", TAKEAWAY, **{"Nats-Msg-Id": name})).duplicate:
+            await asyncio.sleep(0.02)
+        again = await till.answer()
+
+    assert [status for status, _ in answers] == [201] * 6
+    assert again in answers
+    assert await database.rows("SELECT count(*) FROM orders") == [(6,)]
+
+
+async def test_a_refusal_that_would_be_larger_than_a_message_is_answered_in_short(
+    client: Client,
+) -> None:
+    faulty = {**TAKEAWAY, "x" * 400_000: 1, "y" * 400_000: 2}
+    async with Till(client) as till:
+        await till.send("place-order", faulty)
+        status, problem = await till.answer()
+        after, _ = await till.ask("place-order", TAKEAWAY)
+
+    assert (status, problem["code"], after) == (422, "invalid-request", 201)
+
+
+async def test_an_answer_that_can_go_nowhere_keeps_nobody_waiting(client: Client) -> None:
+    async with Till(client) as till:
+        for _ in range(3):
+            await till.send("place-order", TAKEAWAY)
+        nowhere = {"Comanda-Reply-To": "replies.v1." + "r" * 9_000}
+        await till.send("place-order", TAKEAWAY, **nowhere)
+        answers = [await till.answer() for _ in range(3)]
+
+    letter = await eventually(lambda: the_last_letter(client))
+    assert [status for status, _ in answers] == [201] * 3
+    assert "Comanda-Reply-To" in letter["Comanda-Reason"]
+
+
+async def the_last_letter(client: Client) -> dict[str, str] | None:
+    with contextlib.suppress(NotFoundError):
+        js, subject = client.jetstream(), "dead-letters.v1.ordering.COMMANDS"
+        return (await js.get_last_msg(DEAD_LETTERS.name, subject)).headers
+    return None

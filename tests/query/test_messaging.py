@@ -29,7 +29,7 @@ SERVERS = {"nats_url": "nats://nats:4222", "mongodb_url": "mongodb://mongodb/com
 
 def a_broker(log: MergeLog) -> Broker:
     broker = Broker([SERVERS["nats_url"]], SERVICE)
-    broker.include_router(projection_router(stores_of(log), broker.client))
+    broker.include_router(projection_router(stores_of(log)))
     return broker
 
 

@@ -141,7 +141,7 @@ async def test_what_can_not_be_read_is_set_aside_and_does_not_stop_the_next(
     prices = Prices()
     condition = {"Nats-Expected-Last-Sequence": "1"}  # which no other stream could meet
     garbage = Message(
-        "menu.v1.la-piazza.x.item-set", {"ce-type": "unheard-of", **condition}, b"\x00garbage"
+        "menu.v1.la-piazza.x.item-set", {"ce-type": MenuItemSet.TYPE, **condition}, b"\x00garbage"
     )
     await publish_all(client, [an_item_set(1), garbage, an_item_set(2)])
 
@@ -153,9 +153,37 @@ async def test_what_can_not_be_read_is_set_aside_and_does_not_stop_the_next(
     assert letters == 1
     assert letter.data == b"\x00garbage"
     assert letter.headers is not None
-    assert letter.headers["Comanda-Reason"] == "ce-type 'unheard-of' is not known"
+    assert "body: Invalid JSON" in letter.headers["Comanda-Reason"]
     assert letter.headers["Comanda-Subject"] == "menu.v1.la-piazza.x.item-set"
     assert letter.headers["Comanda-Sequence"] == "2"
+
+
+@pytest.mark.parametrize("subject", ["menu.v1.la-piazza.x.item-set", "menu.v1.la-piazza.x.moved"])
+async def test_an_event_of_an_unknown_type_is_kept_as_its_place_on_the_stream_and_acknowledged(
+    nats_server: Nats, client: Client, subject: str
+) -> None:
+    prices = Prices()
+    newer = Message(subject, {"ce-type": "comanda.menu.moved.v1", "Nats-Msg-Id": "7"}, b"{}")
+    await publish_all(client, [newer, an_item_set(1)])
+
+    async with consuming(nats_server, prices):
+        await prices.until(1)
+        await until_settled(client)
+
+    letter = await client.jetstream().get_last_msg(DEAD_LETTERS.name, "dead-letters.v1.test.MENU")
+    assert letter.headers is not None
+    assert letter.headers["Comanda-Reason"] == "unknown-type"
+    assert "comanda.menu.moved.v1" in letter.headers["Comanda-Detail"]
+    assert (letter.headers["Comanda-Stream"], letter.headers["Comanda-Sequence"]) == ("MENU", "1")
+    assert not letter.data
+
+
+async def until_settled(client: Client) -> None:
+    async def look() -> bool:
+        info = await client.jetstream().consumer_info(MENU.name, "test")
+        return not info.num_pending and not info.num_ack_pending
+
+    await eventually(look)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +198,7 @@ async def test_whatever_can_not_be_read_has_a_dead_letter_that_fits(
     nats_server: Nats, client: Client, unreadable: bytes
 ) -> None:
     prices = Prices()
-    noise = {"ce-type": "unheard-of\x1b[31m", "ce-noise": "n" * 60_000}  # 64 KiB may be headers
+    noise = {"ce-type": MenuItemSet.TYPE, "ce-noise": "n" * 60_000}  # 64 KiB may be headers
     whole = unreadable.ljust(client.max_payload - 60_100)
     garbage = Message("menu.v1.la-piazza.x.item-set", noise, whole)
     outcomes = await publish_all(client, [garbage, an_item_set(1)])

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from serving.application.keyed_request import KeyedRequest
-from serving.application.tickets import NewTicket, Overtaken, StoredTicket, StoreUnavailable
+from serving.application.tickets import (
+    NewTicket,
+    Overtaken,
+    StoredTicket,
+    StoreUnavailable,
+    TicketTooLarge,
+)
 from serving.domain.ticket import TicketEvent, TicketId
 
 
@@ -38,7 +44,7 @@ class InMemoryTickets:
         stored = StoredTicket(event.ticket, event_id, len(self.events), after, request)
         self._stored.setdefault(event.ticket.id, []).append(stored)
 
-    async def add(self, new: Sequence[NewTicket]) -> list[StoreUnavailable | None]:
+    async def add(self, new: Sequence[NewTicket]) -> list[StoreUnavailable | TicketTooLarge | None]:
         for each in new:
             if self._last(each.event.ticket.id) is None:
                 await self.append(each.event, event_id=each.event_id, after=0)

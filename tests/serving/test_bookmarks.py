@@ -23,7 +23,6 @@ from serving.outbound.bookmarks import (
     KEY,
     STREAM_OF_BUCKET,
     Bookmark,
-    BookmarkPart,
     UnusableBookmark,
     keep_bookmark,
     load_bookmark,
@@ -226,91 +225,6 @@ async def test_without_a_bookmark_that_fits_all_is_read_again(
 
         assert queues.of("da-mario") == [ticket_to_contract(ticket)]
     assert len(followed) == (await js.stream_info(TICKETS.name)).state.messages
-
-
-async def a_bookmark_of(client: Client, tickets: int) -> Bookmark:
-    """One that is due and names so many tickets, as after years of forgotten ones."""
-    js = client.jetstream()
-    await serve(client, INTERVAL_MESSAGES // 4)
-    last = await last_of(js)
-    message = await js.get_msg(TICKETS.name, seq=last)
-    first = 100_000_000
-    return Bookmark(
-        sequence=last,
-        message_id=(message.headers or {})["Nats-Msg-Id"],
-        open=tuple(range(first, first + tickets)),
-    )
-
-
-@contextlib.asynccontextmanager
-async def kept(js: JetStreamContext, wanted: Bookmark) -> AsyncIterator[None]:
-    """A replica that would set this bookmark."""
-    async with running([Component("bookmark", partial(keep_bookmark, js, lambda: wanted))]):
-        yield
-
-
-async def test_a_bookmark_of_more_tickets_than_a_message_holds_is_kept_in_parts(
-    client: Client, js: JetStreamContext
-) -> None:
-    wanted = await a_bookmark_of(client, 250_000)
-
-    async with kept(js, wanted):
-        found = await bookmark_is_set(js, wanted.sequence)
-
-    assert len(wanted.model_dump_json()) > 2 * 1024 * 1024
-    assert found == wanted
-
-
-async def test_a_bookmark_in_parts_follows_another_and_is_followed_by_a_short_one(
-    client: Client, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bookmarks, "PART_TICKETS", 3)
-
-    for tickets in (10, 4, 12, 2, 7):
-        wanted = await a_bookmark_of(client, tickets)
-        async with kept(js, wanted):
-            assert await bookmark_is_set(js, wanted.sequence) == wanted
-
-
-async def test_parts_of_different_bookmarks_are_never_taken_for_one(
-    client: Client, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bookmarks, "PART_TICKETS", 3)
-    wanted = await a_bookmark_of(client, 10)
-    async with kept(js, wanted):
-        await bookmark_is_set(js, wanted.sequence)
-    bucket = await js.key_value(BUCKET)
-    other = BookmarkPart(sequence=wanted.sequence + 1, open=(1, 2, 3))
-
-    await bucket.put(f"{KEY}.a.2", other.model_dump_json().encode())
-
-    with pytest.raises(UnusableBookmark, match="another bookmark's"):
-        await load_bookmark(js)
-    await bucket.delete(f"{KEY}.a.2")
-    with pytest.raises(UnusableBookmark):
-        await load_bookmark(js)
-
-
-async def test_a_replica_starts_from_a_bookmark_in_parts(
-    server: Nats,
-    client: Client,
-    js: JetStreamContext,
-    followed: list[int],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(bookmarks, "PART_TICKETS", 3)
-    forgotten = [a_ticket() for _ in range(10)]
-    await publish(client, *map(queued, forgotten))
-    await serve(client, INTERVAL_MESSAGES)
-    async with bookmarked(server, js):
-        await bookmark_is_set(js, await last_of(js) - INTERVAL_MESSAGES)
-    followed.clear()
-
-    async with running_queues(server.url) as (queues, component):
-        await is_ready(component)
-
-        assert queues.of(HERE) == in_turn(*forgotten)
-    assert len(followed) <= INTERVAL_MESSAGES + REPLAYED_CHANGES
 
 
 async def test_of_many_replicas_one_moves_the_bookmark(

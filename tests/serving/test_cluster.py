@@ -16,7 +16,7 @@ from service_kit.nats.set_up import set_up_stream
 from service_kit.runtime.components import Component, Ready, running
 from serving.application.change_ticket import ChangeTicket
 from serving.application.start_ticket import start_ticket
-from serving.application.tickets import NewTicket, StoreUnavailable
+from serving.application.tickets import NewTicket, StoreUnavailable, TicketTooLarge
 from serving.contract import ticket_to_contract
 from serving.domain.ticket import Ticket, WrongStatus
 from serving.outbound.connection import connected_client, until_connected
@@ -102,7 +102,7 @@ async def test_a_round_that_is_delivered_to_all_replicas_at_once_gets_one_ticket
         assert await _count(replicas[0]) == before + 1
 
 
-async def _add(client: Client, ticket: Ticket) -> StoreUnavailable | None:
+async def _add(client: Client, ticket: Ticket) -> StoreUnavailable | TicketTooLarge | None:
     (outcome,) = await TicketStream(lambda: client).add([NewTicket(queued(ticket), uuid7())])
     return outcome
 

@@ -244,7 +244,7 @@ def with_body(message: Message, old: bytes, new: bytes) -> Message:
         (with_body(placed(an_order()), b'"number":"A-001",', b""), "order.number: Field required"),
         (
             with_body(placed(an_order()), b"la-piazza", b"la piazza"),
-            "order.restaurant: 'la piazza'",
+            "'la piazza' can't be a part of a subject",
         ),
         (items_added(an_order(), 2), "order.rounds: there is no round 2"),
     ],

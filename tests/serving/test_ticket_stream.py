@@ -1,11 +1,13 @@
 """How the store takes the stream's answers, and the messages that it leaves in the stream."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import comanda_contracts as contracts
 import pytest
+from comanda_contracts.envelope import Message
 from comanda_contracts.streams import TICKETS
 from comanda_local.servers import Nats
 from nats.aio.client import Client
@@ -14,9 +16,12 @@ from nats.js.api import DiscardPolicy, StreamConfig
 from nats.js.errors import BadRequestError, NoStreamResponseError
 from opentelemetry import context, propagate
 from service_kit.nats.broker import Broker
-from service_kit.nats.jetstream import Outcome, connected
+from service_kit.nats.jetstream import Outcome, connected, publish_all
+from serving.application.change_ticket import ChangeTicket
+from serving.application.start_ticket import start_ticket
 from serving.application.tickets import NewTicket, StoreUnavailable
 from serving.contract import ticket_to_contract
+from serving.domain.ticket import Ticket, TicketStatus
 from serving.outbound import ticket_stream
 from serving.outbound.connection import connected_client
 from serving.outbound.ticket_stream import TicketStream
@@ -106,3 +111,81 @@ async def test_without_a_connection_the_store_is_unavailable() -> None:
 
     with pytest.raises(StoreUnavailable):
         await store.load(a_ticket().id)
+
+
+def of_a_later_release(ticket: Ticket, body: bytes, after: int) -> Message:
+    """An event of a type that this release does not know, as the later one stored it."""
+    event_id = str(uuid7())
+    subject = f"tickets.v1.{ticket.restaurant}.{ticket.order_id}.{ticket.round}.moved"
+    headers = {
+        "ce-type": "comanda.ticket.moved.v1",
+        "ce-id": event_id,
+        "Nats-Msg-Id": event_id,
+        "Nats-Expected-Last-Subject-Sequence": str(after),
+        "Nats-Expected-Last-Subject-Sequence-Subject": f"{subject.rpartition('.')[0]}.>",
+    }
+    return Message(subject, headers, body)
+
+
+async def a_queued_ticket_and(client: Client, restaurant: str, body: bytes | None) -> Ticket:
+    """A queued ticket, followed by a later release's event; without a body one that we can read."""
+    tickets, ticket = TicketStream(lambda: client), a_ticket(restaurant=restaurant)
+    await tickets.append(queued(ticket), event_id=uuid7(), after=0)
+    stored = await tickets.load(ticket.id)
+    assert stored is not None
+    if body is None:
+        moved = replace(ticket, table="7", version=2)
+        body = b'{"ticket": %b}' % ticket_to_contract(moved).model_dump_json().encode()
+    (outcome,) = await publish_all(client, [of_a_later_release(ticket, body, stored.sequence)])
+    assert not isinstance(outcome, Exception), outcome
+    return ticket
+
+
+async def test_after_a_rollback_a_ticket_is_what_the_later_releases_event_says_it_is(
+    client: Client, restaurant: str
+) -> None:
+    ticket = await a_queued_ticket_and(client, restaurant, body=None)
+
+    stored = await TicketStream(lambda: client).load(ticket.id)
+
+    assert stored is not None
+    assert (stored.ticket.table, stored.ticket.version) == ("7", 2)
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"ticket": {"status": "flying"}}', b"", b"\xff"])
+async def test_after_a_rollback_a_ticket_that_can_not_be_read_is_changed_after_its_last_version(
+    client: Client, restaurant: str, body: bytes
+) -> None:
+    tickets, ticket = (
+        TicketStream(lambda: client),
+        await a_queued_ticket_and(client, restaurant, body),
+    )
+
+    stored = await tickets.load(ticket.id)
+    assert stored is not None
+    await tickets.append(stored.ticket.start(at=LATER), event_id=uuid7(), after=stored.sequence)
+    changed = await tickets.load(ticket.id)
+
+    assert stored.ticket == replace(ticket, version=2)
+    assert changed is not None
+    assert (changed.ticket.version, changed.ticket.status) == (3, TicketStatus.PREPARING)
+
+
+async def test_a_request_of_before_a_rollback_is_still_answered_as_the_first_time(
+    client: Client, restaurant: str
+) -> None:
+    tickets, ticket = TicketStream(lambda: client), a_ticket(restaurant=restaurant)
+    await tickets.append(queued(ticket), event_id=uuid7(), after=0)
+    command = ChangeTicket(ticket_id=ticket.id, request_key="k")
+    change = partial(start_ticket, command, tickets=tickets, clock=lambda: LATER, new_id=uuid7)
+    first = await change()
+    stored = await tickets.load(ticket.id)
+    assert stored is not None
+    await publish_all(client, [of_a_later_release(ticket, b"{}", stored.sequence)])
+    await tickets.append(
+        replace(first, version=3).ready(at=LATER), event_id=uuid7(), after=stored.sequence + 1
+    )
+
+    again = await change()
+
+    assert replace(again, version=2) == first

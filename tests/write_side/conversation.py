@@ -61,7 +61,7 @@ class Mail:
         (call,) = subscriber.calls
         subjects = subscriber.config.filter_subjects or ()
         self._names = {subject.rpartition(".")[2] for subject in subjects}
-        self._read = subscriber._reader
+        self._read = subscriber.reader
         self._handle: Handler = call.handler
         self.sent: list[Message] = []
         self.unheard: set[int] = set()

@@ -1,6 +1,6 @@
 """The public events of Comanda: what they carry, where they travel, and how to read them."""
 
-from comanda_contracts.envelope import Event, Message, State, Unreadable, seal
+from comanda_contracts.envelope import Event, Message, State, UnknownType, Unreadable, seal
 from comanda_contracts.menu import MenuEvent, MenuItem, MenuItemSet, MenuItemWithdrawn
 from comanda_contracts.orders import (
     Cancellation,
@@ -70,6 +70,7 @@ __all__ = [
     "TicketStatus",
     "TicketVoidRefused",
     "TicketVoided",
+    "UnknownType",
     "Unreadable",
     "read",
     "seal",

@@ -25,6 +25,10 @@ class Unreadable(ValueError):
     """A message that is not one of the published events; its text says why."""
 
 
+class UnknownType(Unreadable):
+    """A message whose `ce-type` this version of the contract does not know: a later one may."""
+
+
 class Published(BaseModel):
     """Ground of every published model: immutable, tolerant of fields that later versions add."""
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from comanda_contracts import menu, orders, restaurants, tickets
-from comanda_contracts.envelope import Event, Unreadable
+from comanda_contracts.envelope import Event, UnknownType, Unreadable
 
 EVENTS: dict[str, type[Event]] = {
     event.TYPE: event
@@ -35,14 +35,15 @@ EVENTS: dict[str, type[Event]] = {
 def read(headers: Mapping[str, str] | None, body: bytes) -> Event:
     """Read one message.
 
-    Raises Unreadable, with a reason for a person, if it is not a published event or not valid.
+    Raises Unreadable, with a reason for a person, if it is not a published event or not valid;
+    UnknownType, which is one, if only its type is not known here.
     """
     event_type = (headers or {}).get("ce-type")
     if event_type is None:
         raise Unreadable("header ce-type is missing")
     model = EVENTS.get(event_type)
     if model is None:
-        raise Unreadable(f"ce-type {event_type!r} is not known")
+        raise UnknownType(f"ce-type {event_type!r} is not known")
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

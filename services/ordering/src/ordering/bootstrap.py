@@ -1,5 +1,7 @@
 """Puts ordering together: the only place that knows every part."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from functools import partial
 from uuid import UUID
 
@@ -13,7 +15,7 @@ from service_kit.nats.broker import Broker, running
 from service_kit.nats.set_up import set_up
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
-from service_kit.runtime.settings import ServiceSettings
+from service_kit.runtime.settings import ServiceSettings, load
 from uuid_utils.compat import uuid7
 
 from ordering.inbound.change import Store
@@ -100,6 +102,19 @@ async def set_up_messaging(settings: ServiceSettings) -> None:
         streams=OWN_STREAMS,
         replicas=settings.stream_replicas,
     )
+
+
+@contextlib.asynccontextmanager
+async def replaying_broker() -> AsyncIterator[Broker]:
+    """Ordering's handlers on the running system's stores, with nothing consumed."""
+    settings = load(Settings)
+    engine = connect(settings.database_url.get_secret_value())
+    store = GroupCommit(engine, new_id=new_id, first_events=FirstEvents())
+    try:
+        async with messaging(settings.nats_servers, store).without_consuming() as broker:
+            yield broker
+    finally:
+        await engine.dispose()
 
 
 def new_id() -> UUID:

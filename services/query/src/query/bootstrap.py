@@ -16,7 +16,7 @@ from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.set_up import set_up as set_up_messaging
 from service_kit.runtime.components import Component
-from service_kit.runtime.settings import ServiceSettings
+from service_kit.runtime.settings import ServiceSettings, load
 
 from query.api.board_routes import board_cache, board_lane, board_routes
 from query.api.http.openapi import ANSWERS
@@ -151,10 +151,21 @@ async def set_up_durables(settings: ServiceSettings) -> None:
         await set_up_messaging(broker, servers, streams=[], replicas=replicas)
 
 
+@contextlib.asynccontextmanager
+async def replaying_broker() -> AsyncIterator[Broker]:
+    """The projection into the running system's views, with nothing consumed."""
+    settings = load(Settings)
+    client, database = connect(settings.mongodb_url.get_secret_value())
+    async with client:
+        broker = _projecting_broker(settings, stores_over(Generations(database, live=None)))
+        async with broker.without_consuming():
+            yield broker
+
+
 def _projecting_broker(settings: ServiceSettings, stores: Stores) -> Broker:
     """The process's one connection to NATS, and the projection of the streams over it."""
     broker = Broker(settings.nats_servers, SERVICE)
-    broker.include_router(projection_router(stores, broker.client))
+    broker.include_router(projection_router(stores))
     return broker
 
 

@@ -1,13 +1,18 @@
-"""`python -m serving` serves; `python -m serving set-up` makes its streams and durables."""
+"""`python -m serving` serves; `python -m serving set-up` makes its streams and durables.
+
+`dead-letters` lists, shows, replays and discards the messages that were set aside.
+"""
 
 import asyncio
 import sys
 
 from service_kit.http import server as http
+from service_kit.nats.letter_commands import dead_letters_app
 from service_kit.runtime import logs
 from service_kit.runtime.settings import load
 
-from serving.bootstrap import bootstrap, set_up
+from serving.bootstrap import bootstrap, replaying_broker, set_up
+from serving.inbound.nats.orders import SERVICE
 from serving.settings import Settings
 
 
@@ -22,8 +27,11 @@ def main(arguments: list[str]) -> None:
             settings = load(Settings)
             logs.configure("serving", settings.log_level)
             asyncio.run(set_up(settings))
+        case ["dead-letters", *rest]:
+            dead_letters = dead_letters_app(SERVICE, replaying_broker, done="carried out")
+            dead_letters(rest, prog_name="python -m serving dead-letters")
         case _:
-            print("usage: python -m serving [set-up]", file=sys.stderr)
+            print("usage: python -m serving [set-up | dead-letters]", file=sys.stderr)
             sys.exit(2)
 
 

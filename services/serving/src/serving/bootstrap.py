@@ -1,5 +1,7 @@
 """The only wiring: every part of serving is made and joined here."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from functools import partial
 
 from comanda_contracts.streams import ORDERS, TICKETS
@@ -12,6 +14,7 @@ from service_kit.nats.jetstream import jetstream
 from service_kit.nats.set_up import set_up as set_up_messaging
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
+from service_kit.runtime.settings import load
 from uuid_utils.compat import uuid7
 
 from serving.inbound.http.openapi import RESPONSE_EXAMPLES
@@ -80,6 +83,14 @@ async def set_up(settings: Settings) -> None:
         replicas=replicas,
         steps=[set_up_stored_subjects, partial(set_up_bookmarks, replicas=replicas)],
     )
+
+
+@contextlib.asynccontextmanager
+async def replaying_broker() -> AsyncIterator[Broker]:
+    """Serving's handlers on the running system's stream, with nothing consumed."""
+    broker, _ = _messaging(load(Settings))
+    async with broker.without_consuming():
+        yield broker
 
 
 def _messaging(settings: Settings) -> tuple[Broker, TicketStream]:

@@ -21,9 +21,10 @@ from service_kit.nats.jetstream import (
     credentials,
     jetstream,
 )
-from service_kit.nats.middlewares import DeadLetters, Redelivery, Spans, metrics
+from service_kit.nats.middlewares import Settlement, Spans, metrics
 from service_kit.nats.router import Router
 from service_kit.nats.subscriber import BatchSubscriber
+from service_kit.nats.wire import tolerate_any_bytes
 from service_kit.runtime.components import Ready
 
 log = structlog.get_logger()
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 START_AGAIN_AFTER_S = 1.0
 GRACE_S = 5.0
 """Seconds that batches in flight are given to end; then they are given back."""
+CONNECT_TIMEOUT_S = 10.0
+"""Seconds in which an operator's command must be connected."""
 PROBE_INTERVAL_S = 2.0
 """Seconds between two looks at whether a durable is still there."""
 
@@ -65,7 +68,7 @@ class Broker(NatsBroker):
             reconnected_cb=troubles.forget,
             closed_cb=self._on_closed,
             graceful_timeout=GRACE_S,
-            middlewares=(Spans, metrics(), Redelivery, DeadLetters),
+            middlewares=(Spans, metrics(), Settlement),
             routers=routers,
             logger=None,
             apply_types=False,
@@ -95,6 +98,21 @@ class Broker(NatsBroker):
         self._closed.clear()
         await super().start()
         self._connected.set()
+
+    @override
+    async def _connect(self) -> Client:
+        return tolerate_any_bytes(await super()._connect())
+
+    @contextlib.asynccontextmanager
+    async def without_consuming(self) -> AsyncIterator["Broker"]:
+        """Connected, with nothing consumed: for an operator's command. Raises TimeoutError."""
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await self.connect()
+            self._connected.set()
+            yield self
+        finally:
+            await self.stop()
 
     async def stop_consuming(self) -> None:
         """Let the batches in flight end, and take no more. The connection stays."""

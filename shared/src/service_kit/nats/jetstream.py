@@ -18,6 +18,8 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NoStreamResponseError
 
+from service_kit.nats.wire import tolerate_any_bytes
+
 log = structlog.get_logger()
 
 NO_RESPONDERS = "503"
@@ -26,6 +28,9 @@ RECONNECT_INTERVAL_S = 0.25
 
 API = "$JS.comanda.API"
 """Where JetStream's API is for those who are in another account than the streams."""
+
+SUBJECT_BYTES_MAX = 1024
+"""For a line of more than 4 KiB, subjects included, the server closes the connection."""
 
 Outcome = api.PubAck | Exception
 """What became of a published message."""
@@ -59,7 +64,7 @@ async def connected(servers: Sequence[str], name: str) -> AsyncIterator[Client]:
         reconnected_cb=troubles.forget,
     )
     try:
-        yield client
+        yield tolerate_any_bytes(client)
     finally:
         await close(client)
 
@@ -154,9 +159,7 @@ async def publish_all(
     try:
         for position, message in enumerate(messages):
             try:
-                await client.publish(
-                    message.subject, message.body, f"{inbox}.{position}", dict(message.headers)
-                )
+                await publish(client, message, reply=f"{inbox}.{position}")
             except Exception as error:  # told to the caller, as each message's outcome
                 settle(position, error)
         with contextlib.suppress(TimeoutError):
@@ -166,6 +169,34 @@ async def publish_all(
         with contextlib.suppress(nats.errors.Error):  # a lost connection has no subscriptions
             await subscription.unsubscribe()
     return outcomes
+
+
+async def publish(client: Client, message: Message, *, reply: str = "") -> None:
+    """Publish one message, and wait for no answer. Raises what `require_sendable` raises."""
+    require_sendable(client, message)
+    await client.publish(message.subject, message.body, reply, dict(message.headers))
+
+
+def require_sendable(client: Client, message: Message) -> None:
+    """Raise MaxPayloadError or BadSubjectError for what the server would close the connection for.
+
+    The client itself weighs the body alone.
+    """
+    if len(message.subject.encode(errors="replace")) > SUBJECT_BYTES_MAX:
+        raise nats.errors.BadSubjectError
+    characters = sum(len(name) + len(text) + 4 for name, text in message.headers.items())
+    may_be_large = len(message.body) + 4 * characters + 16 > client.max_payload
+    if may_be_large and size_bytes(message) > client.max_payload:
+        raise nats.errors.MaxPayloadError
+
+
+def size_bytes(message: Message) -> int:
+    """What NATS counts: the body, and each header with what stands around it."""
+    headers = sum(
+        len(f"{name}: {text}\r\n".encode(errors="replace"))
+        for name, text in message.headers.items()
+    )
+    return len(b"NATS/1.0\r\n\r\n") + headers + len(message.body)
 
 
 def _outcome(reply: Msg) -> Outcome:

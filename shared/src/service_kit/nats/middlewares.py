@@ -1,11 +1,11 @@
 """What every batch goes through on its way to a handler, outermost first.
 
-Traces, metrics by stream and consumer, redelivery of what a handler left, and the dead-letter
-stream for what can't be read. A handler settles each message by itself.
+Traces, metrics by stream and consumer, and settlement: what can't be read or carried out is set
+aside, what failed and may succeed comes again. A handler settles each message that succeeded.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -16,54 +16,105 @@ from faststream.prometheus.middleware import PrometheusMiddleware
 from nats.aio.msg import Msg
 from opentelemetry import propagate, trace
 from opentelemetry.trace import Link, SpanKind
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, Counter
 
-from service_kit.nats.dead_letters import set_aside
-from service_kit.nats.subscriber import Batch, BatchSubscriber, redeliver
+from service_kit.nats.batches import in_halves
+from service_kit.nats.dead_letters import DeadLetter, Kind, set_aside
+from service_kit.nats.failures import (
+    ATTEMPTS_MAX,
+    PAUSE_MIN_S,
+    Failure,
+    Fate,
+    LeftUnsettled,
+    pause_s,
+    reason_of,
+)
+from service_kit.nats.subscriber import Batch, BatchSubscriber, Received, redeliver
 
 log = structlog.get_logger()
 
-REDELIVER_AFTER_S = 1.0
-"""Seconds after which what a failed handler left is tried again."""
+RETRIED = Counter(
+    "comanda_messages_retried_total",
+    "Messages that failed and are to come again, by whether a server was away (outage) or not",
+    ["consumer", "fate"],
+)
 
 CallNext = Callable[[Any], Any]
 
 
-class Redelivery(BaseMiddleware):
-    """Has what was left unsettled delivered again; a failure is reported, and never lost.
+# decision/0038: a message ends by itself, by the class of its error
+class Settlement(BaseMiddleware):
+    """Has every message of a batch end by itself, by the fate that `failures.py` tells.
 
     FastStream swallows what a handler raises, which would leave its batch alone until the
     acknowledgement's time has passed.
     """
 
     async def consume_scope(self, call_next: CallNext, msg: Any) -> Any:
+        batch: Batch = msg
         subscriber: BatchSubscriber = self.context.get_local("handler_")
-        after_s = REDELIVER_AFTER_S
+        after_s = PAUSE_MIN_S
         try:
-            await call_next(msg)
-            subscriber.failing = None
+            received = list(await batch.decode() or ())
+            await self._settle(batch.unreadable, batch, subscriber)
+            if received:
+                failures = await _handle(call_next, batch, received, subscriber)
+                subscriber.attempts.forget([each for each in batch.raw_message if each.is_acked])
+                subscriber.failing = await self._settle(failures, batch, subscriber)
         except asyncio.CancelledError:
             after_s = 0  # to a replica that goes on
             raise
-        except Exception as error:
-            subscriber.failing = f"{type(error).__name__}: {error}"
-            log.warning("batch failed", consumer=msg.consumer, reason=subscriber.failing)
-            raise
         finally:
-            await redeliver(msg.raw_message, after_s=after_s)
+            await redeliver(batch.raw_message, after_s=after_s)
 
-
-class DeadLetters(BaseMiddleware):
-    """Sets aside what can't be read, message by message, and hands on the rest."""
-
-    async def consume_scope(self, call_next: CallNext, msg: Any) -> Any:
-        batch: Batch = msg
-        received = await batch.decode()
-        if batch.unreadable:
+    async def _settle(
+        self, failures: Sequence[Failure], batch: Batch, subscriber: BatchSubscriber
+    ) -> str | None:
+        """Set aside what has failed for good, and have the rest come again; returns why, if any."""
+        letters: list[DeadLetter] = []
+        reasons: dict[Fate, str] = {}
+        for message, error in ((failure.message, failure.error) for failure in failures):
+            fate = subscriber.failures.fate_of(error)
+            if fate is Fate.PERMANENT:
+                letters.append(DeadLetter.of(message, error))
+                continue
+            attempts = subscriber.attempts.add(message.metadata.sequence.stream, fate)
+            if fate is Fate.PASSING and attempts >= ATTEMPTS_MAX:
+                reason = f"failed {attempts} times, at last with {reason_of(error)}"
+                letters.append(DeadLetter(message, Kind.GIVEN_UP, reason))
+                continue
+            RETRIED.labels(batch.consumer, fate).inc()
+            reasons[fate] = reason_of(error)
+            await redeliver([message], after_s=pause_s(fate, attempts))
+        if reasons:
+            log.warning("messages are to come again", consumer=batch.consumer, reasons=reasons)
+        if letters:
             broker = self.context.get("broker")
-            await set_aside(broker.connection, broker.service, batch.unreadable)
-        if received:
+            await set_aside(broker.connection, broker.service, letters)
+        return next(iter(reasons.values()), None)
+
+
+async def _handle(
+    call_next: CallNext, batch: Batch, received: list[Received[Any]], subscriber: BatchSubscriber
+) -> list[Failure]:
+    """Have the batch handled. Returns the messages that failed, each with its error."""
+    is_first = True
+
+    async def handle(part: list[Received[Any]]) -> None:
+        nonlocal is_first
+        if is_first:
+            is_first = False
             await call_next(batch)
+        else:
+            await subscriber.handler(part)
+
+    failures = await in_halves(handle, received, subscriber.failures)
+    told = {id(failure.message) for failure in failures}
+    return failures + [
+        Failure(each.message, LeftUnsettled())
+        for each in received
+        if each.message.reply and not each.message.is_acked and id(each.message) not in told
+    ]
 
 
 class Spans(BaseMiddleware):

@@ -24,6 +24,11 @@ PENDING = "Nats-Pending-Messages"
 """What a request that ended says it did not bring."""
 FULL = "Message Size Exceeds MaxBytes"
 """What a request is ended with, by status 409, that has brought all the bytes it may."""
+ACKNOWLEDGEMENT = "$JS.ACK."
+"""Where a message of the stream is acknowledged, which the server's own answers have no use for.
+
+A publisher may give a message a status, too.
+"""
 ENDED = frozenset({api.StatusCode.NO_MESSAGES, api.StatusCode.REQUEST_TIMEOUT})
 
 
@@ -99,7 +104,7 @@ class Pull:
     async def _hear(self, message: Msg) -> None:
         headers: dict[str, Any] = message.headers or {}
         status = headers.get(api.Header.STATUS)
-        if not status:
+        if not status or message.reply.startswith(ACKNOWLEDGEMENT):
             self._owed = max(0, self._owed - 1)
             self._come.append(message)
         elif status in ENDED or headers.get(api.Header.DESCRIPTION) == FULL:

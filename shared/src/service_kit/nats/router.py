@@ -16,12 +16,20 @@ from faststream.nats.subscriber.config import (
 )
 from nats.js.api import ConsumerConfig
 
+from service_kit.nats.failures import Classifier
 from service_kit.nats.specification import ALL, ConsumedMessages, messages_on
 from service_kit.nats.subscriber import BatchSubscriber, Reader, read_event
 
 
 class Router(NatsRouter):
-    """Collects a service's subscribers, and what it publishes, to be included in its broker."""
+    """Collects a service's subscribers, and what it publishes, to be included in its broker.
+
+    `failures` tells what the errors mean that its handlers raise.
+    """
+
+    def __init__(self, failures: Classifier | None = None) -> None:
+        super().__init__()
+        self._failures = failures or Classifier()
 
     def batch_subscriber(
         self,
@@ -35,8 +43,10 @@ class Router(NatsRouter):
         """Declare a handler of a durable's batches; the durable itself is made by `set_up`.
 
         The handler takes a list of `Received` and settles each message by itself, once its effect
-        is stored; it returns nothing. What it raises is reported, and the messages that it left
-        come again after a second. What `reader` can't read never reaches it.
+        is stored; it returns nothing. It is safe to repeat, and raises BatchFailed, which names the
+        messages that failed, or anything else: then those that it left are handled in halves, until
+        it is known whose failure it is. What becomes of those is decided in `failures.py`. What
+        `reader` can't read never reaches it.
         `batches` is how many are handled at a time of a backlog.
         """
         config = cast("NatsBrokerConfig", self.config)
@@ -68,6 +78,7 @@ class Router(NatsRouter):
             durable=durable,
             reader=reader,
             batches=batches,
+            failures=self._failures,
         )
         super(NatsRegistrator, self).subscriber(subscriber)
         return subscriber.add_call(parser_=None, decoder_=None, dependencies_=())

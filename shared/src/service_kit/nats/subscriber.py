@@ -7,7 +7,7 @@ leaves everything else to FastStream: routers, middlewares, graceful stop, docum
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -21,7 +21,7 @@ from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
 from nats.aio.msg import Msg
 from typing_extensions import TypeVar, override
 
-from service_kit.nats.dead_letters import DeadLetter
+from service_kit.nats.failures import Attempts, Classifier, Failure
 from service_kit.nats.pull import MESSAGES_MAX, Pull
 from service_kit.runtime.turns import in_turns
 
@@ -44,10 +44,23 @@ class Received(Generic[Content]):
 Reader = Callable[[Msg], Content]
 """Makes of a message what it says. Raises Unreadable."""
 
+Handler = Callable[[list[Received[Any]]], Awaitable[Any]]
+"""Has the effect of a batch stored, and settles its messages."""
+
 
 def read_event(message: Msg) -> Event:
-    """The event in a message. Raises Unreadable."""
-    return read(message.headers, message.data)
+    """The event in a message. Raises Unreadable, also if it is not on its own event's subject.
+
+    Who may publish, and who may read, is granted by subjects, which name the restaurant.
+    """
+    event = read(message.headers, message.data)
+    try:
+        subject = event.subject
+    except ValueError as error:
+        raise Unreadable(f"{event.TYPE}: {error}") from error
+    if subject != message.subject:
+        raise Unreadable(f"{event.TYPE} of {subject} does not belong on {message.subject}")
+    return event
 
 
 class Batch(NatsBatchMessage):
@@ -60,7 +73,7 @@ class Batch(NatsBatchMessage):
         super().__init__(raw_message=messages, body=[])
         self.consumer = consumer
         """The stream and the durable that they came by, such as `ORDERS/serving`."""
-        self.unreadable: list[DeadLetter] = []
+        self.unreadable: list[Failure] = []
 
 
 # decision/0031: FastStream carries the messaging, with batches that come at once
@@ -77,6 +90,7 @@ class BatchSubscriber(BatchPullStreamSubscriber):
         durable: str,
         reader: Reader[Any],
         batches: int,
+        failures: Classifier,
     ) -> None:
         """`batches` is how many are handled at a time while there is a backlog.
 
@@ -94,9 +108,16 @@ class BatchSubscriber(BatchPullStreamSubscriber):
         self.durable = durable
         self.failing: str | None = None
         """Why the last batch failed; None if it did not."""
-        self._reader = reader
+        self.failures = failures
+        self.attempts = Attempts()
+        self.reader = reader
         self._batches = batches
         self._pause_s = FIRST_PAUSE_S
+
+    @property
+    def handler(self) -> Handler:
+        """The declared function itself, without what FastStream puts around it."""
+        return self.calls[0].handler
 
     @override
     async def stop(self) -> None:
@@ -157,9 +178,9 @@ class BatchSubscriber(BatchPullStreamSubscriber):
         received = []
         async for message in in_turns(batch.raw_message):
             try:
-                received.append(Received(self._reader(message), message))
+                received.append(Received(self.reader(message), message))
             except Unreadable as error:
-                batch.unreadable.append(DeadLetter(message, str(error)))
+                batch.unreadable.append(Failure(message, error))
         return received
 
 

@@ -4,13 +4,14 @@ import asyncio
 
 import typer
 from service_kit.http import server as http
+from service_kit.nats.letter_commands import dead_letters_app
 from service_kit.runtime import logs
 from service_kit.runtime.settings import ServiceSettings, load
 
-from query.bootstrap import Role, bootstrap, set_up_durables
+from query.bootstrap import Role, bootstrap, replaying_broker, set_up_durables
 from query.cli.audit import audit
-from query.cli.dead_letters import dead_letters_app
 from query.cli.generations import generations_app, rebuild, rollback
+from query.projection.projector import SERVICE
 from query.settings import Settings
 
 app = typer.Typer(
@@ -55,7 +56,7 @@ app.command()(rebuild)
 app.command()(rollback)
 app.command()(audit)
 app.add_typer(generations_app, name="generations")
-app.add_typer(dead_letters_app, name="dead-letters")
+app.add_typer(dead_letters_app(SERVICE, replaying_broker, done="projected"), name="dead-letters")
 
 
 def _serve(role: Role) -> None:

@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from comanda_contracts.streams import Stream
+from service_kit.nats.batches import in_halves
+from service_kit.nats.failures import Fate
+from service_kit.nats.subscriber import Received
 
 from query.maintenance.retry import retry_while_away
 from query.maintenance.session import REBUILDER, OperatorSession
 from query.maintenance.stream_reader import batches, last_sequence, readable
 from query.maintenance.switchover import Sequences
 from query.maintenance.task_group import task_group
-from query.projection.apply import apply_batch
+from query.projection.apply import FAILURES, apply_batch
 from query.projection.projector import PROJECTED
 from query.storage.generations import OneGeneration
 from query.storage.stores import set_up, stores_over
@@ -86,12 +89,24 @@ async def _read(
         async for messages in found:
             received = readable(messages)
             if received:
-                refused = await retry_while_away(partial(apply_batch, received, stores))
-                progress.skipped += len(refused)
+                progress.skipped += await _apply(received, stores)
             progress.skipped += len(messages) - len(received)
             progress.read[stream.name] = messages[-1].metadata.sequence.stream
             on_progress(progress)
     progress.read[stream.name] = max(after, until)
+
+
+async def _apply(received: list[Received], stores: Stores) -> int:
+    """Merge the events. Returns how many the store can't hold; raises what else goes wrong."""
+
+    async def apply(part: list[Received]) -> None:
+        await retry_while_away(partial(apply_batch, part, stores))
+
+    failures = await in_halves(apply, received, FAILURES)
+    for failure in failures:
+        if FAILURES.fate_of(failure.error) is not Fate.PERMANENT:
+            raise failure.error
+    return len(failures)
 
 
 def _count(read: Sequences, until: Sequences) -> int:

@@ -3,31 +3,32 @@
 from collections.abc import Sequence
 
 from comanda_contracts import Event, MenuEvent, OrderEvent, RestaurantEvent, TicketEvent
-from service_kit.nats.dead_letters import DeadLetter
+from service_kit.nats.failures import Classifier
 from service_kit.nats.subscriber import Received
 from service_kit.runtime.turns import in_turns
 
 from query.views import menu
 from query.views.merge import merge_by_key
 from query.views.orders import view as order
-from query.views.ports import Stores, Unstorable
+from query.views.ports import Stores, StoreUnavailable, Unstorable
+
+FAILURES = Classifier(permanent=(Unstorable,), outages=(StoreUnavailable,))
+"""The errors by which an event fails: which are its own fault, and which nobody's.
+
+`storage/client.py` tells them apart by what MongoDB answers.
+"""
 
 
-async def apply_batch(batch: Sequence[Received], stores: Stores) -> list[DeadLetter]:
-    """Merge the events into the views. Returns those that the store can't hold, with the reason.
+async def apply_batch(batch: Sequence[Received], stores: Stores) -> None:
+    """Merge the events into the views. Safe to repeat, in any order and at once.
 
-    Safe to repeat, in any order and at once. Raises StoreUnavailable if it can't be done now; some
-    of it may be done then.
+    Raises Unstorable if the store can't hold one of them, StoreUnavailable if it can't be done now;
+    some of it may be done then.
     """
     try:
         await _merge([received.event for received in batch], stores)
-    except (Unstorable, OverflowError) as error:
-        if len(batch) == 1:
-            return [DeadLetter(batch[0].message, str(error))]
-        middle = len(batch) // 2
-        before = await apply_batch(batch[:middle], stores)
-        return before + await apply_batch(batch[middle:], stores)
-    return []
+    except OverflowError as error:
+        raise Unstorable(str(error)) from error
 
 
 async def _merge(events: Sequence[Event], stores: Stores) -> None:

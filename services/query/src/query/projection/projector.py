@@ -1,17 +1,15 @@
 """Projects the streams: each batch of events becomes one write to each store."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS
-from nats.aio.client import Client
 from prometheus_client import Counter, Histogram
-from service_kit.nats.dead_letters import set_aside
 from service_kit.nats.router import Router
 from service_kit.nats.subscriber import Received
 from service_kit.runtime.turns import in_turns
 
-from query.projection.apply import apply_batch
+from query.projection.apply import FAILURES, apply_batch
 from query.views.ports import Stores
 
 SERVICE = "query"
@@ -36,24 +34,20 @@ BATCH = Histogram(
 )
 
 
-def projection_router(stores: Stores, connection: Callable[[], Awaitable[Client]]) -> Router:
+def projection_router(stores: Stores) -> Router:
     """The consumers of the projected streams, one each, so that none waits for another.
 
     A message is acknowledged once its effect is stored, so it may be projected more than once;
     that changes nothing, nor does the order. If the store is away nothing is acknowledged and the
-    batch comes again. An event that can't be stored is set aside with its reason, over the
-    `connection`.
+    batch comes again. If one event can't be stored the halves of its batch are, and so on, until it
+    is alone; then it is set aside.
     """
-    router = Router()
+    router = Router(FAILURES)
 
     async def project(stream: str, batch: Sequence[Received]) -> None:
-        refused = await apply_batch(batch, stores)
-        if refused:
-            await set_aside(await connection(), SERVICE, refused)
-        unstorable = {id(letter.message) for letter in refused}
-        stored = [received for received in batch if id(received.message) not in unstorable]
-        await _acknowledge(stored)
-        _measure(stream, stored)
+        await apply_batch(batch, stores)
+        await _acknowledge(batch)
+        _measure(stream, batch)
 
     @router.batch_subscriber(
         ORDERS,

@@ -14,7 +14,13 @@ from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError, ConnectionFailure, CursorNotFound, ExecutionTimeout
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    CursorNotFound,
+    ExecutionTimeout,
+    OperationFailure,
+)
 from service_kit.runtime.components import Ready
 
 from query.views.merge import Document
@@ -54,8 +60,25 @@ PING_INTERVAL_S = 2.0
 CHUNK_DOCUMENTS = 100
 """Documents that are fetched at once from a cursor over many."""
 
-DOCUMENT_TOO_LARGE_CODES = frozenset({10334, 17419, 17420})
-"""Codes of MongoDB for a document beyond 16 MiB."""
+DOCUMENT_CODES = frozenset(
+    {
+        *(10334, 17419, 17420),  # beyond 16 MiB: sent, or as it would become
+        *(2, 14, 15, 22),  # bad value, wrong type, nested too deep, invalid BSON
+        *(28, 52, 55, 56, 57),  # a path or the name of a field that can't be
+        *(121, 171, 17280),  # refused by a rule, two arrays in one index, a key too long for it
+    }
+)
+"""Codes of MongoDB for what one document causes, whenever it comes; its neighbours are stored."""
+SERVER_CODES = frozenset(
+    {
+        *(6, 7, 89, 91, 189, 202),  # the network, a shutdown, a primary that stepped down
+        *(10107, 11600, 11601, 11602, 13435, 13436),  # no primary, or interrupted
+        *(24, 46, 50, 112, 262, 267),  # a lock, a time limit, another write first
+        *(64, 100, 225, 246, 251, 290),  # too few copies, a transaction that ended
+        *(13, 18, 14031, 11000),  # may not (yet), the disk is full, two inserts at once
+    }
+)
+"""Codes of MongoDB for the state of a server: the same write succeeds later."""
 
 
 def connect(url: str) -> tuple[Client, Database]:
@@ -177,15 +200,25 @@ async def _writing() -> AsyncIterator[None]:
     except (BSONError, OverflowError) as error:
         raise Unstorable(_brief(error)) from None
     except BulkWriteError as error:
-        raise _failed(error.details) from None
+        details = error.details or {}
+        errors = details.get("writeErrors") or details.get("writeConcernErrors") or []
+        raise _failed([(each.get("code"), each.get("errmsg")) for each in errors]) from None
+    except OperationFailure as error:
+        raise _failed([(error.code, str(error))]) from None
 
 
-def _failed(details: Any) -> Exception:
-    """The error to raise: it names the first failure, and none of the operations."""
-    errors = details["writeErrors"] or details["writeConcernErrors"]
-    first = f"{len(errors)} failed, the first with {errors[0]['code']}: {errors[0]['errmsg'][:200]}"
-    too_large = any(each["code"] in DOCUMENT_TOO_LARGE_CODES for each in errors)
-    return Unstorable(first) if too_large else RuntimeError(first)
+def _failed(errors: Sequence[tuple[int | None, str | None]]) -> Exception:
+    """The error to raise for codes and texts: it names the first, and none of the operations.
+
+    What is known neither of documents nor of servers is a RuntimeError, of which nobody knows
+    whether it passes.
+    """
+    code, text = errors[0] if errors else (None, None)
+    first = f"{len(errors)} failed, the first with {code}: {(text or '')[:200]}"
+    codes = {code for code, _ in errors}
+    if codes & SERVER_CODES:
+        return StoreUnavailable(first)
+    return Unstorable(first) if codes & DOCUMENT_CODES else RuntimeError(first)
 
 
 def _brief(error: Exception) -> str:

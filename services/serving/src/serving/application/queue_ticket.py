@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from serving.application.change_ticket import Clock, NewId
-from serving.application.tickets import NewTicket, StoreUnavailable, Tickets
+from serving.application.tickets import NewTicket, StoreUnavailable, Tickets, TicketTooLarge
 from serving.domain.ticket import Ticket, TicketQueued
 
 
@@ -18,7 +18,7 @@ class QueueTicket:
 
 async def queue_tickets(
     commands: Sequence[QueueTicket], *, tickets: Tickets, clock: Clock, new_id: NewId
-) -> list[StoreUnavailable | None]:
+) -> list[StoreUnavailable | TicketTooLarge | None]:
     """Queue many tickets at once. Safe to repeat: a round that has a ticket gets no other.
 
     Returns, in the order of `commands`, None for each ticket that is stored now.

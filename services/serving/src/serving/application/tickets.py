@@ -17,6 +17,10 @@ class StoreUnavailable(Exception):
     """The store can't be reached, or did not answer: a change may or may not have been stored."""
 
 
+class TicketTooLarge(Exception):
+    """The store takes no ticket of that size, however often it is tried."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredTicket:
     """A ticket as an event left it.
@@ -61,14 +65,14 @@ class Tickets(Protocol):
         """Store an event that was decided on the ticket as it was at sequence `after`.
 
         Safe to repeat with the same `event_id`. Raises Overtaken if the ticket has changed since
-        then, StoreUnavailable.
+        then, StoreUnavailable, TicketTooLarge.
         """
         ...
 
-    async def add(self, new: Sequence[NewTicket]) -> list[StoreUnavailable | None]:
+    async def add(self, new: Sequence[NewTicket]) -> list[StoreUnavailable | TicketTooLarge | None]:
         """Store new tickets, each unless there is that ticket already.
 
-        Returns, in the order of `new`, None for each ticket that is there now. Raises
-        StoreUnavailable if none of them could be sent to the store.
+        Returns, in the order of `new`, None for each ticket that is there now, or what went wrong.
+        Raises StoreUnavailable if none of them could be sent to the store.
         """
         ...

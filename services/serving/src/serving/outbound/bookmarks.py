@@ -9,14 +9,14 @@ of JetStream's key-value store.
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Literal
 
 from comanda_contracts.streams import TICKETS
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext, api
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NotFoundError
 from nats.js.kv import KeyValue
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from service_kit.runtime.components import Ready
 
 BUCKET = "serving"
@@ -29,11 +29,6 @@ CHECK_INTERVAL_S = 1.0
 """Seconds between two checks of whether the next bookmark is due."""
 LOAD_BATCH_TICKETS = 256
 """Open tickets that are loaded at the same time."""
-PART_TICKETS = 20_000
-"""Open tickets that one message of the bucket names: 200 KB or so, where 1 MiB is the limit."""
-
-Slot = Literal["a", "b"]
-"""Where the parts of a bookmark are; the next one's go to the other slot."""
 
 
 # decision/0017: serving starts from a bookmark, not from a snapshot
@@ -52,28 +47,6 @@ class Bookmark(BaseModel):
     sequence: int = Field(ge=1)
     message_id: str = Field(min_length=1)
     open: tuple[int, ...]
-
-
-class BookmarkInParts(BaseModel):
-    """A bookmark of more open tickets than one message holds: they are in `parts` further ones."""
-
-    format: Literal[2] = 2
-    sequence: int = Field(ge=1)
-    message_id: str = Field(min_length=1)
-    slot: Slot
-    parts: int = Field(ge=1)
-
-
-class BookmarkPart(BaseModel):
-    """Some of the open tickets of the bookmark at `sequence`."""
-
-    sequence: int
-    open: tuple[int, ...]
-
-
-STORED = TypeAdapter[Bookmark | BookmarkInParts](
-    Annotated[Bookmark | BookmarkInParts, Field(discriminator="format")]
-)
 
 
 class UnusableBookmark(Exception):
@@ -95,7 +68,7 @@ async def load_bookmark(js: JetStreamContext) -> Bookmark:
     """The bookmark in the bucket. Raises UnusableBookmark."""
     try:
         bucket = await js.key_value(BUCKET)
-        return await _whole(bucket, await _checked(js, await bucket.get(KEY)))
+        return await _checked(js, await bucket.get(KEY))
     except NatsError as error:
         raise _unusable(error) from error
 
@@ -144,68 +117,21 @@ async def _set(js: JetStreamContext, bucket: KeyValue, bookmark: Bookmark) -> in
     Returns the sequence of the bookmark that is stored then.
     """
     revision = 0
-    stored: Bookmark | BookmarkInParts | None = None
     with contextlib.suppress(KeyNotFoundError, UnusableBookmark):
         entry = await bucket.get(KEY)
         revision = entry.revision or 0
         stored = await _checked(js, entry)
         if bookmark.sequence < stored.sequence + BOOKMARK_INTERVAL_MESSAGES:
             return stored.sequence
-    wanted = await _put_parts(bucket, bookmark, stored)
     with contextlib.suppress(KeyWrongLastSequenceError):  # a replica was faster
-        await bucket.update(KEY, wanted.model_dump_json().encode(), last=revision)
+        await bucket.update(KEY, bookmark.model_dump_json().encode(), last=revision)
     return bookmark.sequence
 
 
-async def _put_parts(
-    bucket: KeyValue, bookmark: Bookmark, stored: Bookmark | BookmarkInParts | None
-) -> Bookmark | BookmarkInParts:
-    """Store the open tickets apart if one message can't hold them; returns what names them.
-
-    The parts of the bookmark that is stored are left alone. A replica that stores another bookmark
-    at the same moment may overwrite these: then they are not of the sequence that they should be.
-    """
-    if len(bookmark.open) <= PART_TICKETS:
-        return bookmark
-    slot: Slot = "b" if isinstance(stored, BookmarkInParts) and stored.slot == "a" else "a"
-    firsts = range(0, len(bookmark.open), PART_TICKETS)
-    for number, first in enumerate(firsts):
-        tickets = bookmark.open[first : first + PART_TICKETS]
-        part = BookmarkPart(sequence=bookmark.sequence, open=tickets)
-        await bucket.put(_part_key(slot, number), part.model_dump_json().encode())
-    return BookmarkInParts(
-        sequence=bookmark.sequence,
-        message_id=bookmark.message_id,
-        slot=slot,
-        parts=len(firsts),
-    )
-
-
-async def _whole(bucket: KeyValue, stored: Bookmark | BookmarkInParts) -> Bookmark:
-    """The bookmark with all of its open tickets. Raises UnusableBookmark, NatsError."""
-    if isinstance(stored, Bookmark):
-        return stored
-    tickets: list[int] = []
-    for number in range(stored.parts):
-        entry = await bucket.get(_part_key(stored.slot, number))
-        try:
-            part = BookmarkPart.model_validate_json(entry.value or b"")
-        except ValidationError as error:
-            raise _unusable(error) from error
-        if part.sequence != stored.sequence:
-            raise UnusableBookmark("one of its parts is another bookmark's")
-        tickets += part.open
-    return Bookmark(sequence=stored.sequence, message_id=stored.message_id, open=tuple(tickets))
-
-
-def _part_key(slot: Slot, number: int) -> str:
-    return f"{KEY}.{slot}.{number}"
-
-
-async def _checked(js: JetStreamContext, entry: KeyValue.Entry) -> Bookmark | BookmarkInParts:
+async def _checked(js: JetStreamContext, entry: KeyValue.Entry) -> Bookmark:
     """The bookmark in the entry. Raises UnusableBookmark if it can't be read or does not fit."""
     try:
-        bookmark = STORED.validate_json(entry.value or b"")
+        bookmark = Bookmark.model_validate_json(entry.value or b"")
         message = await _message(js, bookmark.sequence)
     except (ValidationError, NotFoundError) as error:
         raise _unusable(error) from error

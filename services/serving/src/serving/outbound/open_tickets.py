@@ -6,11 +6,26 @@ from typing import assert_never
 from uuid import UUID
 
 import structlog
-from comanda_contracts import Ticket, TicketEvent, TicketStatus, Unreadable, read, subjects
+from comanda_contracts import (
+    Ticket,
+    TicketEvent,
+    TicketStatus,
+    UnknownType,
+    Unreadable,
+    read,
+    subjects,
+)
+from comanda_contracts.envelope import Published
+from prometheus_client import Counter
+from pydantic import ValidationError
 
 from serving.outbound.bookmarks import Bookmark
 
 log = structlog.get_logger()
+
+UNREADABLE = Counter(
+    "comanda_serving_unreadable_messages_total", "Messages of TICKETS that were passed over"
+)
 
 CLOSING_EVENTS = {"served", "voided"}
 """Events after which a ticket is never open again: of their messages only the subject is read."""
@@ -52,6 +67,7 @@ class OpenTickets:
             self._apply(sequence, subject, headers, body)
         except Unreadable as error:
             log.error("ticket can't be read", subject=subject, sequence=sequence, reason=str(error))
+            UNREADABLE.inc()
 
     def of(self, restaurant: str) -> list[Ticket]:
         """The restaurant's open tickets, the one that was ordered first first."""
@@ -135,11 +151,28 @@ def read_key(subject: str) -> tuple[str, TicketKey]:
 
 
 def read_ticket(headers: Mapping[str, str] | None, body: bytes) -> Ticket:
-    """The ticket after the event that a message carries. Raises Unreadable."""
-    event = read(headers, body)
+    """The ticket after the event that a message carries. Raises Unreadable.
+
+    Every event carries the whole ticket. So one of a type that a later release has added, which may
+    have been rolled back since, tells it as well as any, if the ticket itself is as we know it.
+    """
+    try:
+        event = read(headers, body)
+    except UnknownType as error:
+        try:
+            return _AnyTicketEvent.model_validate_json(body).ticket
+        except ValidationError:
+            raise error from None
     if not isinstance(event, TicketEvent):
         raise Unreadable(f"{event.TYPE} is not an event of a ticket")
     return event.ticket
+
+
+class _AnyTicketEvent(Published):
+    """An event of whatever type, as far as it is about a ticket."""
+
+    ticket: Ticket
+    """The whole ticket after the event."""
 
 
 def _position_in_queue(ticket: Ticket) -> tuple[object, UUID, int]:

@@ -1,25 +1,35 @@
 """The store of tickets: the stream TICKETS, where a ticket's last message is the ticket."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from comanda_contracts import Ticket as PublishedTicket
 from comanda_contracts import TicketEvent as PublishedEvent
-from comanda_contracts import Unreadable, read, seal, subjects
+from comanda_contracts import Unreadable, seal, subjects
 from comanda_contracts.envelope import Message
 from comanda_contracts.streams import TICKETS
 from nats.aio.client import Client
+from nats.errors import BadSubjectError, MaxPayloadError
 from nats.errors import Error as NatsError
 from nats.js import api
 from nats.js.errors import APIError
 from prometheus_client import Counter
-from service_kit.nats.jetstream import Outcome, jetstream, publish_all
+from service_kit.nats.failures import MESSAGE_TOO_LARGE
+from service_kit.nats.jetstream import Outcome, jetstream, publish_all, require_sendable
 from service_kit.runtime.tracing import current_trace
 
 from serving.application.keyed_request import KeyedRequest
-from serving.application.tickets import NewTicket, Overtaken, StoredTicket, StoreUnavailable
+from serving.application.tickets import (
+    NewTicket,
+    Overtaken,
+    StoredTicket,
+    StoreUnavailable,
+    TicketTooLarge,
+)
 from serving.contract import event_to_contract, ticket_from_contract
 from serving.domain.ticket import TicketEvent, TicketId
+from serving.outbound.open_tickets import read_ticket
 
 NO_MESSAGE = 10037
 WRONG_LAST_SEQUENCE = 10071
@@ -44,7 +54,10 @@ class TicketStream:
         last = await self._last(ticket_id)
         if last is None:
             return None
-        return _stored(last)
+        try:
+            return _stored(last)
+        except Unreadable:
+            return await self._last_readable(ticket_id)
 
     async def before(self, stored: StoredTicket) -> StoredTicket | None:
         """Found by the expected sequence of `stored`, which JetStream keeps in its headers."""
@@ -53,6 +66,8 @@ class TicketStream:
         try:
             js = jetstream(self._client())
             return _stored(await js.get_msg(TICKETS.name, seq=stored.after))
+        except Unreadable:
+            return await self._last_readable(stored.ticket.id, before=stored.sequence)
         except NatsError as error:
             if _has_code(error, NO_MESSAGE):
                 return None
@@ -67,6 +82,7 @@ class TicketStream:
         )
         try:
             js = jetstream(self._client())
+            require_sendable(self._client(), message)
             await js.publish(message.subject, message.body, headers=dict(message.headers))
         except NatsError as error:
             if not _has_code(error, WRONG_LAST_SEQUENCE, OTHER_IN_FLIGHT, SAME_IN_FLIGHT):
@@ -75,7 +91,7 @@ class TicketStream:
                 raise Overtaken from error
         CHANGES.labels(published.name).inc()
 
-    async def add(self, new: Sequence[NewTicket]) -> list[StoreUnavailable | None]:
+    async def add(self, new: Sequence[NewTicket]) -> list[StoreUnavailable | TicketTooLarge | None]:
         messages = [
             _sealed(event_to_contract(each.event), each.event_id, 0, each.trace) for each in new
         ]
@@ -98,6 +114,32 @@ class TicketStream:
                 return None
             raise _unavailable(error) from error
 
+    async def _last_readable(
+        self, ticket_id: TicketId, before: int | None = None
+    ) -> StoredTicket | None:
+        """The ticket as of its last message that can be read; None if none can.
+
+        What comes after that, such as the events of a later release that was rolled back, counts as
+        versions of it and is followed by the next change: so no version is given twice, and nothing
+        is overwritten that this release can't see. A ticket has few messages, so all are read.
+        """
+        js = jetstream(self._client())
+        found: StoredTicket | None = None
+        sequence = 0
+        try:
+            while True:
+                message = await js.get_msg(
+                    TICKETS.name, sequence + 1, subject=_all_events_of(ticket_id), next=True
+                )
+                sequence = message.seq or sequence + 1
+                if before is not None and sequence >= before:
+                    return found
+                found = _after(found, message)
+        except NatsError as error:
+            if _has_code(error, NO_MESSAGE):
+                return found
+            raise _unavailable(error) from error
+
     async def _is_last(self, ticket_id: TicketId, event_id: UUID) -> bool:
         """Whether the ticket's last event is this one.
 
@@ -105,22 +147,40 @@ class TicketStream:
         looks for duplicates.
         """
         last = await self._last(ticket_id)
-        return last is not None and _stored(last).event_id == event_id
+        return last is not None and _message_id(last) == str(event_id)
 
 
 def _stored(message: api.RawStreamMsg) -> StoredTicket:
-    event = read(message.headers, message.data or b"")
-    if not isinstance(event, PublishedEvent):
-        raise Unreadable(f"{event.TYPE} is not an event of a ticket")
+    """The ticket as a message left it. Raises Unreadable."""
+    ticket = read_ticket(message.headers, message.data or b"")
     headers = message.headers or {}
     request = headers.get(REQUEST_HEADER)
-    return StoredTicket(
-        ticket_from_contract(event.ticket),
-        UUID(headers[api.Header.MSG_ID.value]),
-        sequence=message.seq or 0,
-        after=int(headers.get(EXPECTED_SEQUENCE, 0)),
-        request=KeyedRequest(*request.split(maxsplit=1)) if request else None,
-    )
+    try:
+        return StoredTicket(
+            ticket_from_contract(ticket),
+            UUID(_message_id(message)),
+            sequence=message.seq or 0,
+            after=int(headers.get(EXPECTED_SEQUENCE, 0)),
+            request=KeyedRequest(*request.split(maxsplit=1)) if request else None,
+        )
+    except (ValueError, TypeError) as error:
+        raise Unreadable(f"headers: {error}") from error
+
+
+def _after(found: StoredTicket | None, message: api.RawStreamMsg) -> StoredTicket | None:
+    """The ticket after one message more, which counts as a version though it can't be read."""
+    try:
+        return _stored(message)
+    except Unreadable:
+        if found is None:
+            return None
+        ticket = replace(found.ticket, version=found.ticket.version + 1)
+        return replace(found, ticket=ticket, sequence=message.seq or found.sequence)
+
+
+def _message_id(message: api.RawStreamMsg) -> str:
+    headers: dict[str, str] = message.headers or {}
+    return headers.get(api.Header.MSG_ID.value, "")
 
 
 def _request_header(request: KeyedRequest | None) -> dict[str, str]:
@@ -144,7 +204,7 @@ def _all_events_of(ticket: TicketId | PublishedTicket) -> str:
     return subjects.every_event_of_ticket(ticket.restaurant, ticket.order_id, ticket.round)
 
 
-def _failure(outcome: Outcome) -> StoreUnavailable | None:
+def _failure(outcome: Outcome) -> StoreUnavailable | TicketTooLarge | None:
     if isinstance(outcome, api.PubAck) or _has_code(outcome, WRONG_LAST_SEQUENCE):
         return None  # stored now, or there already
     return _unavailable(outcome)
@@ -154,5 +214,10 @@ def _has_code(error: Exception, *codes: int) -> bool:
     return isinstance(error, APIError) and error.err_code in codes
 
 
-def _unavailable(error: Exception) -> StoreUnavailable:
-    return StoreUnavailable(f"{type(error).__name__}: {error}")
+def _unavailable(error: Exception) -> StoreUnavailable | TicketTooLarge:
+    """The failure of the store; or of this ticket, if that is what the store can't hold."""
+    reason = f"{type(error).__name__}: {error}"
+    is_too_large = isinstance(error, MaxPayloadError | BadSubjectError)
+    if is_too_large or _has_code(error, MESSAGE_TOO_LARGE):
+        return TicketTooLarge(reason)
+    return StoreUnavailable(reason)

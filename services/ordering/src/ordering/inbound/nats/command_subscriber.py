@@ -16,14 +16,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from comanda_contracts import Unreadable, subjects
+from comanda_contracts import Message, Unreadable, subjects
 from comanda_contracts.commands import COMMAND_BODIES, OrderCommand
 from comanda_contracts.streams import COMMANDS
 from comanda_contracts.subjects import SLUG_PATTERN
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import MaxPayloadError
 from pydantic import ValidationError
 from service_kit.http.problems import ProblemError, invalid_request
+from service_kit.nats.batches import each_by_itself
+from service_kit.nats.jetstream import publish
 from service_kit.nats.router import Router
 from service_kit.nats.subscriber import Received
 from service_kit.runtime.tracing import traced
@@ -36,13 +39,19 @@ from ordering.application.place_order import PlaceOrder, place_order
 from ordering.domain.refusals import Refusal
 from ordering.inbound.bodies import ACTOR_PATTERN, party, requested_lines, rounds_to_cancel
 from ordering.inbound.change import Change, Store, carry_out
-from ordering.inbound.nats.batches import each_by_itself
+from ordering.inbound.nats.failures import FAILURES
 from ordering.inbound.refusals import to_problem
 
-ACCEPTED, CREATED, OK = 202, 201, 200
+ACCEPTED, CREATED, OK, INVALID = 202, 201, 200, 422
 
 REPLY_PATTERN = r"(replies\.v1|_INBOX[A-Za-z0-9_-]*)(\.[A-Za-z0-9_-]+)+"
 """The subjects to which an answer may go: ordering may publish events, its clients may not."""
+
+REPLY_CHARACTERS_MAX = 255
+ID_PATTERN = r"[!-~]{1,128}"
+"""The ids of messages that are kept as they are; of another a digest is."""
+FAULTS_MAX = 50
+"""Faults of a body that are listed: an answer has to fit into a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +73,13 @@ def command_router(
     new_id: Callable[[], UUID],
 ) -> Router:
     """The subscriber that carries commands out; `client` is the connection that answers go by."""
-    router = Router()
+    router = Router(FAILURES)
 
     async def on_command(received: Received[CommandMessage]) -> None:
         with traced(received.message.headers):
             status, content_type, body = await _answer(received, store, clock, new_id)
         if reply_to := received.event.reply_to:
-            headers = {"Comanda-Status": str(status), "content-type": content_type}
-            await (await client()).publish(reply_to, body.encode(), headers=headers)
+            await _reply(await client(), reply_to, status, content_type, body)
         await received.message.ack()
 
     @router.batch_subscriber(
@@ -98,7 +106,9 @@ def read_command(message: Msg) -> CommandMessage:
     if actor is not None and not re.fullmatch(ACTOR_PATTERN, actor):
         raise Unreadable("header Comanda-Actor is not a name")
     reply_to = (message.headers or {}).get("Comanda-Reply-To")
-    if reply_to is not None and not re.fullmatch(REPLY_PATTERN, reply_to):
+    if reply_to is not None and (
+        len(reply_to) > REPLY_CHARACTERS_MAX or not re.fullmatch(REPLY_PATTERN, reply_to)
+    ):
         raise Unreadable("header Comanda-Reply-To is not below replies.v1. or an inbox")
     try:
         body = json.loads(message.data)
@@ -122,11 +132,26 @@ async def _answer(
         status, change = bind_use_case(command, body, clock=clock, new_id=new_id)
         answer = await carry_out(store, _keyed_request(received), status, change)
     except ValidationError as error:
-        problems = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        faults = error.errors()[:FAULTS_MAX]
+        problems = [{**each, "loc": ("body", *each["loc"])} for each in faults]
         return _problem(invalid_request(problems, command.body))
     except Refusal as refusal:
         return _problem(to_problem(refusal))
     return answer.status, "application/json", answer.body
+
+
+async def _reply(client: Client, reply_to: str, status: int, content_type: str, body: str) -> None:
+    """Send the answer; one that no message could hold, such as a list of faults, in short."""
+    headers = {"Comanda-Status": str(status), "content-type": content_type}
+    try:
+        await publish(client, Message(reply_to, headers, body.encode()))
+    except MaxPayloadError:
+        code = "invalid-request" if status == INVALID else "answer-too-large"
+        status, content_type, body = _problem(
+            ProblemError(status, code, "The answer is too large for a message.")
+        )
+        headers = {"Comanda-Status": str(status), "content-type": content_type}
+        await publish(client, Message(reply_to, headers, body.encode()))
 
 
 def _problem(problem: ProblemError) -> tuple[int, str, str]:
@@ -183,6 +208,8 @@ def _keyed_request(received: Received[CommandMessage]) -> KeyedRequest:
     name = (message.headers or {}).get("Nats-Msg-Id")
     if name is None:
         name = f"sequence-{message.metadata.sequence.stream}"
+    if not re.fullmatch(ID_PATTERN, name):
+        name = f"sha256-{hashlib.sha256(name.encode()).hexdigest()}"
     whole = message.subject.encode() + b"\n" + message.data
     fingerprint = hashlib.sha256(whole).hexdigest()
     return KeyedRequest(received.event.restaurant, f"message/{name}", fingerprint)

@@ -10,20 +10,20 @@ from comanda_contracts import (
     TicketVoided,
     TicketVoidRefused,
     Unreadable,
-    read,
     subjects,
 )
 from comanda_contracts.streams import TICKETS
 from nats.aio.msg import Msg
+from service_kit.nats.batches import each_by_itself
 from service_kit.nats.router import Router
-from service_kit.nats.subscriber import Received
+from service_kit.nats.subscriber import Received, read_event
 from service_kit.runtime.tracing import traced
 
 from ordering.application.take_verdict import TakeVerdict, take_verdict
 from ordering.domain.order import KitchenVerdict
 from ordering.domain.refusals import UnknownOrder
 from ordering.inbound.change import Store
-from ordering.inbound.nats.batches import each_by_itself
+from ordering.inbound.nats.failures import FAILURES
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ VERDICT_EVENTS = ("served", "voided", "void-refused")
 
 def verdict_router(store: Store, clock: Callable[[], datetime]) -> Router:
     """The subscriber that has ordering take the kitchen's verdicts."""
-    router = Router()
+    router = Router(FAILURES)
 
     async def on_verdict(received: Received[TakeVerdict]) -> None:
         command = received.event
@@ -62,7 +62,7 @@ def verdict_router(store: Store, clock: Callable[[], datetime]) -> Router:
 
 def read_verdict(message: Msg) -> TakeVerdict:
     """The verdict in a message. Raises Unreadable if it is none."""
-    return verdict_of(read(message.headers, message.data))
+    return verdict_of(read_event(message))
 
 
 def verdict_of(event: Event) -> TakeVerdict:

@@ -1,6 +1,5 @@
 """Events of orders from NATS: new rounds become tickets, cancelled rounds are voided."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,19 +9,20 @@ from comanda_contracts import (
     Order,
     OrderPlaced,
     Unreadable,
-    read,
     subjects,
 )
 from comanda_contracts import Round as OrderedRound
 from comanda_contracts.streams import ORDERS
 from nats.aio.msg import Msg
+from service_kit.nats.batches import each_by_itself
+from service_kit.nats.failures import Classifier
 from service_kit.nats.router import Router
-from service_kit.nats.subscriber import Received
+from service_kit.nats.subscriber import Received, read_event
 from service_kit.runtime.tracing import traced
 
 from serving.application.change_ticket import ChangeTicket, Clock, NewId
 from serving.application.queue_ticket import QueueTicket, queue_tickets
-from serving.application.tickets import StoreUnavailable, Tickets
+from serving.application.tickets import StoreUnavailable, Tickets, TicketTooLarge
 from serving.application.void_ticket import void_ticket
 from serving.contract import EVENT_MODELS
 from serving.domain.ticket import Channel, Ticket, TicketLine
@@ -31,6 +31,8 @@ SERVICE = "serving"
 """The name of the durable, of the connection and of the service's dead letters."""
 CONSUMED_EVENTS = ("placed", "items-added", "cancellation-requested")
 """The events of an order that are of concern to the kitchen."""
+FAILURES = Classifier(permanent=(TicketTooLarge,), outages=(StoreUnavailable,))
+"""The errors by which a message fails: which are its own fault, and which nobody's."""
 TRACE_HEADERS = ("traceparent", "tracestate")
 
 
@@ -44,7 +46,7 @@ class KitchenRequest:
 
 def order_router(*, tickets: Tickets, clock: Clock, new_id: NewId) -> Router:
     """The consumer of the events of orders that are of concern to the kitchen."""
-    router = Router()
+    router = Router(FAILURES)
     router.publishes(*EVENT_MODELS.values())
 
     @router.batch_subscriber(
@@ -65,26 +67,22 @@ async def carry_out(
 ) -> None:
     """Queue and void the tickets of a batch. Safe to repeat.
 
-    Each message is acknowledged once its commands are stored; the others come again. Raises the
-    first failure to store, once all other messages are done with.
+    Each message is acknowledged once its commands are stored. Raises BatchFailed, which names the
+    others, once all are done with.
     """
     to_queue = [command for each in batch for command in each.event.to_queue]
     failures = iter(await queue_tickets(to_queue, tickets=tickets, clock=clock, new_id=new_id))
-    outcomes = await asyncio.gather(
-        *(
-            _finish(each, [next(failures) for _ in each.event.to_queue], tickets, clock, new_id)
-            for each in batch
-        ),
-        return_exceptions=True,
-    )
-    for outcome in outcomes:
-        if outcome is not None:
-            raise outcome
+    of_each = {id(each): [next(failures) for _ in each.event.to_queue] for each in batch}
+
+    async def finish(received: Received[KitchenRequest]) -> None:
+        await _finish(received, of_each[id(received)], tickets, clock, new_id)
+
+    await each_by_itself(finish, batch)
 
 
 async def _finish(
     received: Received[KitchenRequest],
-    failures: Sequence[StoreUnavailable | None],
+    failures: Sequence[StoreUnavailable | TicketTooLarge | None],
     tickets: Tickets,
     clock: Clock,
     new_id: NewId,
@@ -103,7 +101,7 @@ async def _finish(
 
 def read_kitchen_request(message: Msg) -> KitchenRequest:
     """The commands that a message leads to. Raises Unreadable if no ticket can be made of it."""
-    match read(message.headers, message.data):
+    match read_event(message):
         case OrderPlaced(order=order):
             return KitchenRequest([_queue(message, order, 1)])
         case ItemsAdded(order=order, round=number):
@@ -133,7 +131,6 @@ def _void(event: CancellationRequested, ticket: Ticket, message: Msg) -> ChangeT
 
 def _ticket(order: Order, number: int) -> Ticket:
     ordered = _round(order, number)
-    _require_subject(order, number)
     return Ticket(
         restaurant=order.restaurant,
         order_id=order.order_id,
@@ -155,11 +152,3 @@ def _round(order: Order, number: int) -> OrderedRound:
         if each.round == number:
             return each
     raise Unreadable(f"order.rounds: there is no round {number}")
-
-
-def _require_subject(order: Order, number: int) -> None:
-    """Raise Unreadable if the ticket's events would have nowhere to go."""
-    try:
-        subjects.every_event_of_ticket(order.restaurant, order.order_id, number)
-    except ValueError as error:
-        raise Unreadable(f"order.restaurant: {error}") from error

@@ -1,0 +1,9 @@
+"""The errors by which a message of ordering fails: which are its own fault, and which nobody's."""
+
+from service_kit.nats.failures import Classifier
+from sqlalchemy.exc import DataError
+
+from ordering.application.transaction import StoreUnavailable
+
+FAILURES = Classifier(permanent=(DataError,), outages=(StoreUnavailable,))
+"""PostgreSQL will never take a value that it refused as such, such as a NUL in a text."""

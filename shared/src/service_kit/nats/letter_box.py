@@ -1,0 +1,206 @@
+"""The dead letters of a service as an operator finds them: read, replayed, discarded."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from comanda_contracts import subjects
+from comanda_contracts.streams import DEAD_LETTERS
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import NoRespondersError
+from nats.js import JetStreamContext
+from nats.js.api import RawStreamMsg
+from nats.js.errors import NoStreamResponseError, NotFoundError
+from typing_extensions import override
+
+from service_kit.nats.broker import Broker
+from service_kit.nats.dead_letters import (
+    ABOUT,
+    MESSAGE_ID,
+    OMITTED,
+    REASON,
+    SEQUENCE,
+    STREAM,
+    SUBJECT,
+)
+from service_kit.nats.failures import BatchFailed, Fate, reason_of
+from service_kit.nats.subscriber import BatchSubscriber, Received
+
+EVERY_SERVICE = "*"
+
+
+class NoSuchLetter(Exception):
+    """There is no letter of this number, or it is not the service's."""
+
+
+class NotNow(Exception):
+    """A letter can't be replayed now, because a server is away: no fault of the letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message as it came, and why it was set aside. Whatever it says was said by a stranger."""
+
+    number: int
+    """Its sequence on the stream of dead letters."""
+    service: str
+    """The service that set it aside."""
+    since: datetime | None
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def stream(self) -> str:
+        """The stream that it came from."""
+        return self.headers.get(STREAM, "")
+
+    @property
+    def sequence(self) -> int:
+        """Its sequence there; 0 if that is not known."""
+        text = self.headers.get(SEQUENCE, "")
+        return int(text) if text.isascii() and text.isdigit() else 0
+
+    @property
+    def subject(self) -> str:
+        """The subject that it was published to."""
+        return self.headers.get(SUBJECT, "")
+
+    @property
+    def reason(self) -> str:
+        """Why it could not be read or carried out then."""
+        return self.headers.get(REASON, "")
+
+    @property
+    def is_kept_elsewhere(self) -> bool:
+        """Whether its headers and body are only where it came from."""
+        return OMITTED in self.headers
+
+
+async def letters(js: JetStreamContext, service: str, *, reason: str = "") -> AsyncIterator[Letter]:
+    """The letters of a service (of each with `*`) whose reason begins so, oldest first.
+
+    Those that are there by now: a replay that fails adds none that would be met again.
+    """
+    end, number = await _last_number(js, service), 0
+    of_service = subjects.dead_letter(service, "*")
+    while number < end:
+        try:
+            found = await js.get_msg(
+                DEAD_LETTERS.name, number + 1, subject=of_service, direct=True, next=True
+            )
+        except NotFoundError:
+            return
+        number = found.seq or number + 1
+        letter = _letter(found, number)
+        if number <= end and letter.reason.startswith(reason):
+            yield letter
+
+
+async def letter(js: JetStreamContext, number: int, service: str) -> Letter:
+    """One of the service's letters. Raises NoSuchLetter."""
+    try:
+        found = _letter(await js.get_msg(DEAD_LETTERS.name, number, direct=True), number)
+    except NotFoundError:
+        raise NoSuchLetter(f"There is no dead letter {number}.") from None
+    if service not in (found.service, EVERY_SERVICE):
+        raise NoSuchLetter(f"Dead letter {number} is one of {found.service}.")
+    return found
+
+
+async def discard(js: JetStreamContext, letter: Letter) -> None:
+    """Throw a letter away; it may be gone already."""
+    with contextlib.suppress(NotFoundError):
+        await js.delete_msg(DEAD_LETTERS.name, letter.number)
+
+
+async def replay(broker: Broker, letter: Letter) -> str | None:
+    """Have the service handle the message as if it came now, then throw the letter away.
+
+    It is given to the same function as when it came, so it is as safe to repeat. Returns why it
+    can't be done, if so: the letter stays then. Raises NotNow.
+    """
+    js = await broker.jetstream_context()
+    subscriber = next((s for s in broker.batch_subscribers if s.stream.name == letter.stream), None)
+    if subscriber is None:
+        return f"{broker.service} reads no stream {letter.stream}"
+    try:
+        message = await _message(js, letter, await broker.client())
+        await _handle(subscriber, message)
+    except _Gone as error:
+        return str(error)
+    except Exception as error:  # whatever it is, it is told with the letter
+        if subscriber.failures.fate_of(error) is Fate.OUTAGE:
+            raise NotNow(reason_of(error)) from error
+        return reason_of(error)
+    if not message.is_acked:
+        return "it was left unsettled"
+    await discard(js, letter)
+    return None
+
+
+async def _handle(subscriber: BatchSubscriber, message: Msg) -> None:
+    received: Received[Any] = Received(subscriber.reader(message), message)
+    try:
+        await subscriber.handler([received])
+    except BatchFailed as failed:
+        raise failed.failures[0].error from failed
+
+
+class _Gone(Exception):
+    """The original of a letter that has no copy is not on its stream any more."""
+
+
+class _Replayed(Msg):
+    """A message that is not delivered now: settling it is noted, and told to no server."""
+
+    @override
+    async def ack(self) -> None:
+        self._ackd = True
+
+
+async def _message(js: JetStreamContext, letter: Letter, client: Client) -> Msg:
+    """The letter's message as it came. Raises _Gone."""
+    headers, body, subject = letter.headers, letter.body, letter.subject
+    message_id = headers.get(MESSAGE_ID)
+    if letter.is_kept_elsewhere:
+        try:
+            original = await js.get_msg(letter.stream, letter.sequence or 1)
+        except NotFoundError:
+            raise _Gone(f"its original is no longer on {letter.stream}") from None
+        if message_id and (original.headers or {}).get("Nats-Msg-Id") != message_id:
+            raise _Gone(f"another message is in its original's place on {letter.stream}")
+        headers, body = dict(original.headers or {}), original.data or b""
+        subject = original.subject or subject
+    own = {
+        name: text
+        for name, text in headers.items()
+        if name not in ABOUT and not name.startswith("Nats-")
+    }
+    if message_id:
+        own["Nats-Msg-Id"] = message_id
+    # its place on its stream, which a reader may ask for, as a delivery says it
+    reply = f"$JS.ACK.{letter.stream}.replay.1.{letter.sequence}.{letter.sequence}.0.0"
+    return _Replayed(client, subject=subject, reply=reply, data=body, headers=own)
+
+
+async def _last_number(js: JetStreamContext, service: str) -> int:
+    """The number of the service's newest letter; 0 if there is none, or no stream of them."""
+    try:
+        of_service = subjects.dead_letter(service, "*")
+        newest = await js.get_last_msg(DEAD_LETTERS.name, of_service, direct=True)
+    except (NotFoundError, NoRespondersError, NoStreamResponseError):
+        return 0
+    return newest.seq or 0
+
+
+def _letter(found: RawStreamMsg, number: int) -> Letter:
+    return Letter(
+        number,
+        subjects.parse_dead_letter(found.subject or "").service,
+        found.time,
+        dict(found.headers or {}),
+        found.data or b"",
+    )
