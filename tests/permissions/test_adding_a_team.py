@@ -162,7 +162,13 @@ def test_a_till_has_the_names_of_a_restaurant_and_a_device(
 def test_the_server_does_not_start_without_a_password(folder: Path) -> None:
     write_team("loyalty", ["menu.v1.>"], folder)
     services = ("ordering", "serving", "query")
-    own = ("operator", "till-la-piazza-1", *services, *(f"{each}-operator" for each in services))
+    own = (
+        "operator",
+        "system",
+        "till-la-piazza-1",
+        *services,
+        *(f"{each}-operator" for each in services),
+    )
     users = (*own, "notifier", "wallboard")
     passwords = {password_variable(user): "p1" for user in users}
     config = str(folder / "nats.conf")

@@ -224,6 +224,22 @@ async def test_serving_follows_its_stream(
     assert (heard.sequence, heard.subject, heard.body) == (live.seq, kept, b"live")
 
 
+async def test_the_system_user_is_answered_by_the_server_and_has_no_streams(
+    connect_as: ConnectAs,
+) -> None:
+    system = await connect_as("system")
+
+    assert (await system.ask("$SYS.REQ.SERVER.PING.JSZ"))["data"]["streams"] >= len(STREAMS)
+    assert "error" in await system.ask("$JS.API.STREAM.INFO.ORDERS")
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_nobody_else_asks_the_server(connect_as: ConnectAs, user: str) -> None:
+    connection = await connect_as(user)
+
+    assert await connection.ask("$SYS.REQ.SERVER.PING.JSZ") is None
+
+
 async def test_a_till_hears_its_own_answers_alone(connect_as: ConnectAs) -> None:
     till = await connect_as(TILL)
 

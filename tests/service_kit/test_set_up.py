@@ -1,17 +1,22 @@
 """Setting up undoes nothing that an operator has set."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from comanda_contracts.streams import MENU
+from comanda_contracts.streams import ALL_STREAMS, MENU, Stream
+from comanda_local.ports import LOOPBACK
 from comanda_local.servers import Nats
 from nats.aio.client import Client
 from nats.js import api
-from service_kit.nats.jetstream import connected
-from service_kit.nats.set_up import set_up_consumer, set_up_stream
+from pydantic import SecretStr, ValidationError
+from service_kit.nats.broker import Broker
+from service_kit.nats.jetstream import ServerTooOld, connected
+from service_kit.nats.set_up import Limits, set_up, set_up_consumer, set_up_stream
+from service_kit.runtime.settings import ServiceSettings, load
 
 from tests.conftest import NewNatsServer
 
@@ -71,6 +76,94 @@ async def test_a_stream_that_lacks_what_services_need_is_given_that_and_keeps_th
 
     needed = {"subjects": [MENU.subject], "allow_direct": True, "allow_atomic": True}
     assert await settings(client, f"STREAM.INFO.{MENU.name}") == before | needed
+
+
+async def test_limits_that_are_given_are_applied_and_the_others_stay(client: Client) -> None:
+    js = client.jetstream()
+    theirs = api.StreamConfig(name=MENU.name, subjects=[MENU.subject], **OPERATORS)  # type: ignore[arg-type]
+    await js.add_stream(theirs)
+    limits = Limits(max_bytes={MENU.name: 10_000_000, "ORDERS": 1})
+
+    await set_up_stream(js, MENU, replicas=1, limits=limits)
+
+    found = (await js.stream_info(MENU.name)).config
+    assert found.max_bytes == 10_000_000
+    assert (found.max_age, found.description) == (86_400.0, "on the cheap disks")
+
+
+@pytest.mark.parametrize("stream", ALL_STREAMS, ids=lambda stream: stream.name)
+async def test_a_new_stream_has_the_limits_that_are_given(client: Client, stream: Stream) -> None:
+    js = client.jetstream()
+    limits = Limits(max_bytes={stream.name: 1_000_000}, max_age_s={stream.name: 3_600})
+
+    await set_up_stream(js, stream, replicas=1, limits=limits)
+
+    found = (await js.stream_info(stream.name)).config
+    assert (found.max_bytes, found.max_age) == (1_000_000, 3_600)
+
+
+async def test_commands_and_dead_letters_leave_in_time_and_the_rest_stays(client: Client) -> None:
+    js = client.jetstream()
+    for stream in ALL_STREAMS:
+        await set_up_stream(js, stream, replicas=1)
+
+    infos = await js.streams_info()
+
+    assert {each.config.name: each.config.max_age for each in infos if each.config.max_age} == {
+        "COMMANDS": 86_400,
+        "DEAD_LETTERS": 90 * 86_400,
+    }
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        ("ORDERS", "pattern"),
+        ("ORDERS=1,", "pattern"),
+        ("ORDER=1", "no stream ORDER"),
+        ("ORDERS=0", "pattern"),
+    ],
+)
+def test_a_limit_names_a_stream_and_a_number(limits: str, reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        ServiceSettings(nats_url=SecretStr("nats://a"), stream_max_bytes=limits)
+
+
+def test_limits_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMANDA_NATS_URL", "nats://a")
+    monkeypatch.setenv("COMANDA_STREAM_MAX_BYTES", "ORDERS=40000000000,MENU=5")
+    monkeypatch.setenv("COMANDA_STREAM_MAX_AGE_S", "DEAD_LETTERS=3600")
+
+    assert Limits.of(load(ServiceSettings)) == Limits(
+        {"ORDERS": 40_000_000_000, "MENU": 5}, {"DEAD_LETTERS": 3600}
+    )
+
+
+async def old_server(version: str) -> asyncio.Server:
+    """Something that greets as a NATS server of this version, and answers pings."""
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        info = {"server_id": "x", "version": version, "proto": 1, "max_payload": 1_048_576}
+        writer.write(f"INFO {json.dumps(info | {'headers': True})}\r\n".encode())
+        while line := await reader.readline():
+            if line.startswith(b"PING"):
+                writer.write(b"PONG\r\n")
+        writer.close()
+
+    return await asyncio.start_server(greet, LOOPBACK, 0)
+
+
+async def test_a_server_that_is_too_old_is_named_by_set_up_and_by_what_runs() -> None:
+    async with await old_server("2.10.22") as server:
+        url = f"nats://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+        broker = Broker([url], "test")
+
+        with pytest.raises(ServerTooOld, match=r"NATS 2\.10\.22 is too old: 2\.12 or newer"):
+            await set_up(broker, [url], streams=[MENU], replicas=1)
+        with pytest.raises(ServerTooOld, match=r"2\.10\.22"):
+            await broker.start()
+        await broker.stop()
+        server.close()
 
 
 async def test_a_durable_keeps_what_an_operator_has_set_and_gets_a_new_filter(

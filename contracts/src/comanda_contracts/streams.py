@@ -28,3 +28,5 @@ MENU = Stream("MENU", "ordering", subjects.ALL_MENUS)
 TICKETS = Stream("TICKETS", "serving", subjects.ALL_TICKETS)
 COMMANDS = Stream("COMMANDS", "ordering", subjects.ALL_COMMANDS, work_queue=True)
 DEAD_LETTERS = Stream("DEAD_LETTERS", "every service", subjects.ALL_DEAD_LETTERS)
+
+ALL_STREAMS = (ORDERS, RESTAURANTS, MENU, TICKETS, COMMANDS, DEAD_LETTERS)

@@ -7,6 +7,7 @@ import asyncio
 import sys
 
 from service_kit.http.server import serve
+from service_kit.nats.jetstream import ServerTooOld
 from service_kit.nats.letter_commands import dead_letters_app
 from service_kit.runtime import logs
 from service_kit.runtime.settings import ServiceSettings, load
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> None:
 async def _set_up(settings: ServiceSettings) -> None:
     try:
         await set_up_messaging(settings)
-    except TimeoutError as error:
+    except (TimeoutError, ServerTooOld) as error:
         sys.exit(str(error))
 
 

@@ -12,7 +12,7 @@ from service_kit.http.openapi_examples import add_examples
 from service_kit.http.server import application
 from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
-from service_kit.nats.set_up import set_up
+from service_kit.nats.set_up import Limits, set_up
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
 from service_kit.runtime.settings import ServiceSettings, load
@@ -101,6 +101,7 @@ async def set_up_messaging(settings: ServiceSettings) -> None:
         settings.nats_servers,
         streams=OWN_STREAMS,
         replicas=settings.stream_replicas,
+        limits=Limits.of(settings),
     )
 
 

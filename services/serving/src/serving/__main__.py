@@ -7,6 +7,7 @@ import asyncio
 import sys
 
 from service_kit.http import server as http
+from service_kit.nats.jetstream import ServerTooOld
 from service_kit.nats.letter_commands import dead_letters_app
 from service_kit.runtime import logs
 from service_kit.runtime.settings import load
@@ -26,7 +27,10 @@ def main(arguments: list[str]) -> None:
         case ["set-up"]:
             settings = load(Settings)
             logs.configure("serving", settings.log_level)
-            asyncio.run(set_up(settings))
+            try:
+                asyncio.run(set_up(settings))
+            except (TimeoutError, ServerTooOld) as error:
+                sys.exit(str(error))
         case ["dead-letters", *rest]:
             dead_letters = dead_letters_app(SERVICE, replaying_broker, done="carried out")
             dead_letters(rest, prog_name="python -m serving dead-letters")

@@ -11,6 +11,7 @@ from service_kit.http.server import application
 from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.jetstream import jetstream
+from service_kit.nats.set_up import Limits
 from service_kit.nats.set_up import set_up as set_up_messaging
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
@@ -81,6 +82,7 @@ async def set_up(settings: Settings) -> None:
         settings.nats_servers,
         streams=[TICKETS],
         replicas=replicas,
+        limits=Limits.of(settings),
         steps=[set_up_stored_subjects, partial(set_up_bookmarks, replicas=replicas)],
     )
 

@@ -20,6 +20,7 @@ from service_kit.nats.jetstream import (
     close,
     credentials,
     jetstream,
+    require_server,
 )
 from service_kit.nats.middlewares import Settlement, Spans, metrics
 from service_kit.nats.router import Router
@@ -97,6 +98,7 @@ class Broker(NatsBroker):
     async def start(self) -> None:
         self._closed.clear()
         await super().start()
+        require_server(self.connection)
         self._connected.set()
 
     @override

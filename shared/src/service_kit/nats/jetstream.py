@@ -42,6 +42,23 @@ ACK_WAIT = 30.0
 """Seconds after which a message that was delivered and not settled is delivered again."""
 
 
+SERVER_VERSION_MIN = (2, 12)
+"""Before 2.11 no ticket can be changed, for want of a condition; before 2.12 no batch is atomic."""
+
+
+class ServerTooOld(Exception):
+    """The NATS server lacks what the services need; the text names its version and ours."""
+
+
+def require_server(client: Client) -> None:
+    """Raise ServerTooOld unless the server that the client is connected to is new enough."""
+    version = client.connected_server_version
+    if (version.major, version.minor) < SERVER_VERSION_MIN:
+        needed = ".".join(map(str, SERVER_VERSION_MIN))
+        found = f"{version.major}.{version.minor}.{version.patch}"
+        raise ServerTooOld(f"NATS {found} is too old: {needed} or newer is needed")
+
+
 @contextlib.asynccontextmanager
 async def connected(servers: Sequence[str], name: str) -> AsyncIterator[Client]:
     """A connection that waits for the servers, and reconnects, for as long as it takes.

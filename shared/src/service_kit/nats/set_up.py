@@ -5,22 +5,50 @@ nothing that an operator has set.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
 
-from comanda_contracts.streams import Stream
+from comanda_contracts.streams import COMMANDS, DEAD_LETTERS, Stream
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
 from service_kit.nats.broker import Broker
-from service_kit.nats.jetstream import ACK_WAIT, connected, jetstream
+from service_kit.nats.jetstream import ACK_WAIT, connected, jetstream, require_server
 from service_kit.nats.subscriber import BatchSubscriber
+from service_kit.runtime.settings import ServiceSettings, parse_stream_limits
 
 WITHIN_S = 120.0
 """Seconds that servers, and the streams of other owners, are waited for."""
 LOOK_AGAIN_AFTER_S = 0.25
+MAX_AGE_S_BY_STREAM = {COMMANDS.name: 86_400, DEAD_LETTERS.name: 90 * 86_400}
+"""How long a new stream keeps its messages; the others keep them for ever."""
 UNSETTLED_MAX = 10_000
 """Messages that a consumer may have been given and not settled yet."""
 
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of streams, by the streams' names, where they are given."""
+
+    max_bytes: Mapping[str, int] = field(default_factory=dict)
+    max_age_s: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: ServiceSettings) -> Self:
+        """As the environment says."""
+        return cls(
+            parse_stream_limits(settings.stream_max_bytes),
+            parse_stream_limits(settings.stream_max_age_s),
+        )
+
+    def of_stream(self, name: str) -> dict[str, Any]:
+        """Those that are given for the stream, by JetStream's names for them."""
+        given = {"max_bytes": self.max_bytes.get(name), "max_age": self.max_age_s.get(name)}
+        return {limit: number for limit, number in given.items() if number is not None}
+
+
+NO_LIMITS = Limits()
 Step = Callable[[JetStreamContext], Awaitable[None]]
 
 
@@ -31,12 +59,13 @@ async def set_up(
     *,
     streams: Sequence[Stream],
     replicas: int,
+    limits: Limits = NO_LIMITS,
     steps: Sequence[Step] = (),
 ) -> None:
     """Make the streams that the service owns, then the durables that its broker declares.
 
     The streams of other owners are waited for, each by itself, so that one that is missing holds no
-    other up. Raises TimeoutError, which names what is missing.
+    other up. Raises TimeoutError, which names what is missing, and ServerTooOld.
     """
     missing = {"NATS"}
     try:
@@ -44,9 +73,10 @@ async def set_up(
             asyncio.timeout(WITHIN_S),
             connected(servers, f"{broker.service}-set-up") as nats,
         ):
+            require_server(nats)
             js = jetstream(nats)
             for stream in streams:
-                await set_up_stream(js, stream, replicas=replicas)
+                await set_up_stream(js, stream, replicas=replicas, limits=limits)
                 print(f"stream {stream.name}")
             for step in steps:
                 await step(js)
@@ -65,11 +95,15 @@ async def set_up(
         raise TimeoutError(f"{absent}: not there within {WITHIN_S:.0f} s") from error
 
 
-async def set_up_stream(js: JetStreamContext, stream: Stream, *, replicas: int) -> None:
-    """Create the stream, or give an existing one what the services need of it, and no more.
+async def set_up_stream(
+    js: JetStreamContext, stream: Stream, *, replicas: int, limits: Limits = NO_LIMITS
+) -> None:
+    """Create the stream, or give an existing one what the services need of it and what is given.
 
-    Its copies are never lowered; limits, placement and whatever else is set stay as they are.
+    Its copies are never lowered; limits that are not given, placement and whatever else is set
+    stay as they are.
     """
+    given = limits.of_stream(stream.name)
     wanted = api.StreamConfig(
         name=stream.name,
         subjects=[stream.subject],
@@ -78,7 +112,8 @@ async def set_up_stream(js: JetStreamContext, stream: Stream, *, replicas: int) 
         ),
         storage=api.StorageType.FILE,
         num_replicas=replicas,
-        max_age=stream.max_age,
+        max_age=given.get("max_age", MAX_AGE_S_BY_STREAM.get(stream.name, stream.max_age)),
+        max_bytes=given.get("max_bytes"),
         duplicate_window=stream.duplicate_window,
         allow_direct=True,
         allow_atomic=not stream.work_queue,  # its owner may have many messages stored as one
@@ -94,6 +129,7 @@ async def set_up_stream(js: JetStreamContext, stream: Stream, *, replicas: int) 
         num_replicas=max(found.num_replicas or 1, replicas),
         allow_direct=True,
         allow_atomic=wanted.allow_atomic,
+        **given,
     )
     if needed != found:
         await js.update_stream(needed)

@@ -3,6 +3,7 @@
 import sys
 from typing import Annotated, NoReturn, TypeVar
 
+from comanda_contracts.streams import ALL_STREAMS
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -25,6 +26,28 @@ def with_scheme(*schemes: str, several: bool = False) -> AfterValidator:
 NatsUrl = Annotated[SecretStr, with_scheme("nats", "tls", "ws", "wss", several=True)]
 
 
+STREAM_LIMITS_PATTERN = r"^$|^[A-Z_]+=[1-9][0-9]*(,[A-Z_]+=[1-9][0-9]*)*$"
+
+
+def _of_known_streams(limits: str) -> str:
+    unknown = parse_stream_limits(limits).keys() - {stream.name for stream in ALL_STREAMS}
+    if unknown:
+        raise ValueError(f"there is no stream {', '.join(sorted(unknown))}")
+    return limits
+
+
+StreamLimits = Annotated[
+    str, Field(pattern=STREAM_LIMITS_PATTERN), AfterValidator(_of_known_streams)
+]
+"""Numbers by streams' names, such as `ORDERS=40000000000,MENU=500000000`."""
+
+
+def parse_stream_limits(limits: str) -> dict[str, int]:
+    """The numbers by the streams' names."""
+    pairs = (each.split("=") for each in limits.split(",") if each)
+    return {name: int(number) for name, number in pairs}
+
+
 class ServiceSettings(BaseSettings):
     """Settings of every service. Each name is prefixed with `COMANDA_` in the environment."""
 
@@ -39,6 +62,12 @@ class ServiceSettings(BaseSettings):
     )
     stream_replicas: int = Field(
         default=1, ge=1, le=5, description="copies of each stream: 3 in production"
+    )
+    stream_max_bytes: StreamLimits = Field(
+        default="", description="bytes that set-up gives streams, such as ORDERS=40000000000"
+    )
+    stream_max_age_s: StreamLimits = Field(
+        default="", description="seconds that set-up has streams keep messages"
     )
 
     @property

@@ -4,6 +4,7 @@ import asyncio
 
 import typer
 from service_kit.http import server as http
+from service_kit.nats.jetstream import ServerTooOld
 from service_kit.nats.letter_commands import dead_letters_app
 from service_kit.runtime import logs
 from service_kit.runtime.settings import ServiceSettings, load
@@ -48,7 +49,7 @@ def set_up() -> None:
     """
     try:
         asyncio.run(set_up_durables(load(ServiceSettings)))
-    except TimeoutError as error:
+    except (TimeoutError, ServerTooOld) as error:
         raise SystemExit(str(error)) from None
 
 
