@@ -339,6 +339,57 @@ async def test_a_change_of_the_menu_may_be_meant_for_one_version(
     assert (right.status_code, right.headers["ETag"]) == (200, '"2"')
 
 
+@pytest.mark.parametrize(
+    ("if_match", "status"),
+    [("*", 200), ('"7", "1"', 200), ('"2","3"', 412), ('W/"1"', 412), ('W/"1", "1"', 200)],
+)
+async def test_a_change_may_be_meant_for_any_version_or_for_several(
+    http: httpx.AsyncClient, if_match: str, status: int
+) -> None:
+    answer = await http.post(f"{HERE}/menu/cola/unavailable", headers={"If-Match": if_match})
+
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (f"{HERE}/menu/t", {"name": "Tè", "category": "Drinks", "price": 200}),
+        (
+            "/v1/restaurants/bar",
+            {"name": "Bar", "currency": "EUR", "time_zone": "Europe/Rome"},
+        ),
+    ],
+)
+async def test_whatever_version_there_is_is_none_of_what_does_not_exist(
+    http: httpx.AsyncClient, path: str, body: object
+) -> None:
+    answer = await http.put(path, json=body, headers={"If-Match": "*"})
+
+    assert (answer.status_code, fields(answer)) == (412, ["If-Match"])
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [("Zoé".encode(), "Zoé"), ("Łuc 李".encode(), "Łuc 李"), ("Groé".encode("latin-1"), "Groé")],
+)
+async def test_an_actor_may_have_any_letters(
+    http: httpx.AsyncClient,
+    framework: httpx.AsyncClient,
+    database: Database,
+    sent: bytes,
+    told: str,
+) -> None:
+    for client in (http, framework):
+        answer = await client.post(
+            f"{HERE}/orders", json=TAKEAWAY, headers=[(b"Comanda-Actor", sent)]
+        )
+        assert answer.status_code == 201
+
+    actors = "SELECT convert_from(body, 'UTF8')::json->>'actor' FROM outbox"
+    assert await database.rows(f"{actors} WHERE subject LIKE '%.placed'") == [(told,), (told,)]
+
+
 async def test_an_item_that_is_not_there_yet_is_at_no_version(http: httpx.AsyncClient) -> None:
     tiramisu = {"name": "Tiramisù", "category": "Dolci", "price": 600}
 

@@ -25,7 +25,7 @@ from tests.serving.builders import NOON, a_ticket
 REFUSALS = {
     KeyReused(): 422,
     UnknownTicket(a_ticket().id): 404,
-    VersionMismatch(a_ticket(), 2): 412,
+    VersionMismatch(a_ticket(), (2,)): 412,
     WrongStatus(a_ticket(), "start"): 409,
 }
 

@@ -8,10 +8,12 @@ import comanda_contracts as contracts
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import TypeAdapter
 from service_kit.http.server import application
 from serving.application.tickets import StoredTicket, StoreUnavailable
 from serving.contract import ticket_to_contract
 from serving.domain.ticket import Ticket, TicketId, TicketStatus
+from serving.inbound.http.queue import LastEventId
 from serving.inbound.http.tickets import routes
 from serving.queue_updates import QueueUpdate
 from uuid_utils.compat import uuid7
@@ -183,7 +185,7 @@ async def test_a_path_that_can_name_no_ticket_is_refused_naming_the_field(
     "headers",
     [
         {"If-Match": "2"},
-        {"If-Match": 'W/"2"'},
+        {"If-Match": '"1", 2'},
         {"If-Match": '"0"'},
         {"Comanda-Actor": "x" * 81},
         {"Comanda-Actor": "Luigi\x7f"},
@@ -250,14 +252,61 @@ async def test_a_status_that_no_ticket_in_a_queue_has_is_refused(
     assert error["detail"] == "Input should be 'queued', 'preparing' or 'ready'"
 
 
-@pytest.mark.parametrize("last", ["-1", "abc", "1.5", "9223372036854775808"])
-async def test_a_last_event_id_that_makes_no_sense_is_refused(
-    http: httpx.AsyncClient, last: str
+@pytest.mark.parametrize(
+    ("if_match", "status"),
+    [
+        ("*", 200),
+        ('"1"', 200),
+        ('"7", "1"', 200),
+        ('W/"7","1"', 200),
+        ('"2", "3"', 412),
+        ('W/"1"', 412),
+        ('W/"1", "2"', 412),
+    ],
+)
+async def test_a_change_may_be_meant_for_any_version_or_for_several(
+    http: httpx.AsyncClient, ticket: Ticket, if_match: str, status: int
 ) -> None:
-    answer = await http.get("/la-piazza/queue/live", headers={"Last-Event-ID": last})
+    answer = await http.post(path(ticket, "start"), headers={"If-Match": if_match})
 
-    assert answer.status_code == 422
-    assert [error["field"] for error in answer.json()["errors"]] == ["Last-Event-ID"]
+    assert answer.status_code == status
+
+
+async def test_a_request_with_a_key_is_another_one_with_another_condition(
+    http: httpx.AsyncClient, ticket: Ticket
+) -> None:
+    key = {"Idempotency-Key": "tablet-7/1"}
+    same = [
+        await http.post(path(ticket, "start"), headers={**key, "If-Match": each})
+        for each in ('"1", "2"', '"2","1"')
+    ]
+    other = [
+        await http.post(path(ticket, "start"), headers={**key, "If-Match": each})
+        for each in ("*", '"1"', 'W/"1"')
+    ]
+
+    assert [each.json()["version"] for each in same] == [2, 2]
+    assert {each.json()["code"] for each in other} == {"idempotency-key-reused"}
+
+
+async def test_an_actor_may_have_any_letters(
+    http: httpx.AsyncClient, memory: InMemoryTickets, ticket: Ticket
+) -> None:
+    headers = [(b"Comanda-Actor", "Groß 李".encode())]
+
+    answer = await http.post(path(ticket, "start"), headers=headers)
+
+    assert answer.status_code == 200
+    assert memory.events[-1].actor == "Groß 李"
+
+
+@pytest.mark.parametrize("last", ["", "-1", "abc", "1.5", "9223372036854775808", "1.17.11.0", "²"])
+def test_a_last_event_id_of_another_feed_counts_as_none(last: str) -> None:
+    validate = TypeAdapter(LastEventId).validate_python
+
+    assert validate(last) is None
+    assert validate(None) is None
+    assert validate("4711") == 4711
 
 
 async def test_nothing_is_live_until_the_queue_has_caught_up(http: httpx.AsyncClient) -> None:

@@ -18,6 +18,10 @@ log = structlog.get_logger()
 MAX_BODY_BYTES = 256 * 1024
 """A longer request is refused with 413 before it is read."""
 
+ERRORS_MAX = 20
+FIELD_LENGTH_MAX, DETAIL_LENGTH_MAX = 100, 200
+"""What an answer tells of an invalid request, however much is wrong with it."""
+
 FRAMEWORK_CODES = {404: "not-found", 405: "method-not-allowed", 413: "content-too-large"}
 """Codes of the refusals that the framework raises, by status."""
 
@@ -145,7 +149,9 @@ def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> Response:
         code = FRAMEWORK_CODES.get(error.status_code, "refused")
-        detail, headers = str(error.detail), error.headers
+        detail, headers = str(error.detail), dict(error.headers or {})
+        if "GET" in headers.get("Allow", ""):
+            headers["Allow"] += ", HEAD"  # the edge answers it
         return ProblemError(error.status_code, code, detail, headers=headers).response()
 
     @app.exception_handler(Exception)
@@ -161,10 +167,20 @@ def invalid_request(problems: Sequence[Any], body: Any) -> ProblemError:
     The location of each error begins with the part of the request: `body`, `query` or `path`.
     """
     errors = [
-        FieldError(field=_field(problem, body), detail=str(problem["msg"])) for problem in problems
+        FieldError(
+            field=_short(_field(problem, body), FIELD_LENGTH_MAX),
+            detail=_short(str(problem["msg"]), DETAIL_LENGTH_MAX),
+        )
+        for problem in problems[:ERRORS_MAX]
     ]
     detail = "; ".join(f"{each.field}: {each.detail}" for each in errors)
+    if (more := len(problems) - len(errors)) > 0:
+        detail += f"; and {more} more"
     return ProblemError(422, "invalid-request", detail, errors=errors)
+
+
+def _short(text: str, length_max: int) -> str:
+    return text if len(text) <= length_max else f"{text[: length_max - 1]}…"
 
 
 def _field(problem: Mapping[str, Any], body: Any) -> str:

@@ -9,8 +9,10 @@ from contextlib import AbstractAsyncContextManager
 import uvicorn
 from fastapi import FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.types import ASGIApp
 
 from service_kit.http.draining import Draining, DrainingServer, ShutdownHook
+from service_kit.http.edge import Edge, KnownHosts
 from service_kit.http.health import health_routes
 from service_kit.http.problems import MAX_BODY_BYTES, DeclaredBodyLimit, answer_with_problems
 from service_kit.http.protocol import BoundedHttpProtocol
@@ -26,6 +28,14 @@ GC_THRESHOLDS = (20_000, 20, 50)
 
 EXIT_CANNOT_START = 3
 """The exit code when the port is taken or the application fails at its start."""
+
+
+class Application(FastAPI):
+    """A FastAPI application behind the edge that every service has."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The edge is outermost, whatever is added later."""
+        return Edge(super().build_middleware_stack())
 
 
 def application(
@@ -47,11 +57,12 @@ def application(
         async with messaging(), running(components):
             yield
 
-    app = FastAPI(
+    app = Application(
         title=title,
         description=description,
         version="1.0.0",
         lifespan=lifespan,
+        redirect_slashes=False,  # to whatever host and scheme the request names
     )
     app.add_middleware(TraceContext)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
@@ -68,7 +79,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         signal.signal(number, lambda *_: None)  # uvicorn raises it again after a clean end
     draining: Draining = app.state.draining
     config = uvicorn.Config(
-        draining.closing_connections(app),
+        draining.closing_connections(KnownHosts(app, settings.known_hosts)),
         host=settings.http_host,
         port=settings.http_port,
         loop="uvloop",

@@ -20,8 +20,8 @@ SEND_TIMEOUT_S = 30.0
 MEDIA_TYPE = "text/event-stream"
 HEARTBEAT_COMMENT = b": ping\n\n"
 """A comment that shows the reader, and the proxies between, that the feed is alive."""
-NO_BUFFERING = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-"""Headers by which no proxy may hold events back."""
+NO_BUFFERING = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
+"""Headers by which no proxy may hold events back, or keep them."""
 
 
 def event(name: str, data: str | bytes, position: str) -> bytes:

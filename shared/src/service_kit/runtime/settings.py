@@ -60,6 +60,10 @@ class ServiceSettings(BaseSettings):
     drain_seconds: float = Field(
         default=0.5, ge=0, le=60, description="seconds to serve on after SIGTERM, though not ready"
     )
+    hosts: str = Field(
+        default="localhost",
+        description="names that clients call the service by, comma-separated",
+    )
     stream_replicas: int = Field(
         default=1, ge=1, le=5, description="copies of each stream: 3 in production"
     )
@@ -69,6 +73,11 @@ class ServiceSettings(BaseSettings):
     stream_max_age_s: StreamLimits = Field(
         default="", description="seconds that set-up has streams keep messages"
     )
+
+    @property
+    def known_hosts(self) -> list[str]:
+        """The names by which clients may call the service."""
+        return [name.strip() for name in self.hosts.split(",") if name.strip()]
 
     @property
     def nats_servers(self) -> list[str]:

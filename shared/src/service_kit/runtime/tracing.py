@@ -1,11 +1,17 @@
-"""W3C trace context: taken from a request or message, handed on with every event it causes."""
+"""W3C trace context: taken from a request or message, handed on with every event it causes.
+
+Only `traceparent` is: what else clients send (`tracestate`, `baggage`) would be stored for ever.
+"""
 
 import contextlib
 from collections.abc import Iterator, Mapping
 
-from opentelemetry import context, propagate
+from opentelemetry import context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+PROPAGATOR = TraceContextTextMapPropagator()
 
 
 class TraceContext:
@@ -25,7 +31,8 @@ def traced(headers: Mapping[str, str] | None) -> Iterator[None]:
     if not headers or "traceparent" not in headers:
         yield
         return
-    token = context.attach(propagate.extract(headers))
+    carrier = {"traceparent": headers["traceparent"]}
+    token = context.attach(PROPAGATOR.extract(carrier))
     try:
         yield
     finally:
@@ -35,5 +42,6 @@ def traced(headers: Mapping[str, str] | None) -> Iterator[None]:
 def current_trace() -> dict[str, str]:
     """The headers that carry the current trace context on; empty outside a trace."""
     carrier: dict[str, str] = {}
-    propagate.inject(carrier)
+    PROPAGATOR.inject(carrier)
+    carrier.pop("tracestate", None)
     return carrier

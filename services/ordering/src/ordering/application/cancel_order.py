@@ -6,7 +6,7 @@ from uuid import UUID
 
 from ordering.application.transaction import Decision, Transaction
 from ordering.domain.order import Order
-from ordering.domain.preconditions import expect_version, require_order
+from ordering.domain.preconditions import ExpectedVersion, expect_version, require_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class CancelOrder:
     restaurant: str
     reason: str
     rounds: frozenset[int] | None = None
-    expected_version: int | None = None
+    expected_version: ExpectedVersion = None
     actor: str | None = None
 
 

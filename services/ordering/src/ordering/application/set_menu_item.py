@@ -6,7 +6,7 @@ from datetime import datetime
 from ordering.application.transaction import Decision, Transaction
 from ordering.domain import menu
 from ordering.domain.menu import MenuItem
-from ordering.domain.preconditions import expect_version
+from ordering.domain.preconditions import ExpectedVersion, expect_version
 from ordering.domain.refusals import UnknownRestaurant
 
 
@@ -15,7 +15,7 @@ class SetMenuItem:
     """The item is to be as `wanted`. `expected_version` of None stands for any, or none yet."""
 
     wanted: MenuItem
-    expected_version: int | None = None
+    expected_version: ExpectedVersion = None
     actor: str | None = None
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ordering.application.transaction import Decision, Transaction
 from ordering.domain import restaurant
-from ordering.domain.preconditions import expect_version
+from ordering.domain.preconditions import ExpectedVersion, expect_version
 from ordering.domain.restaurant import Restaurant
 
 
@@ -14,7 +14,7 @@ class SetRestaurant:
     """It is to be as `wanted`. `expected_version` of None stands for any, or none yet."""
 
     wanted: Restaurant
-    expected_version: int | None = None
+    expected_version: ExpectedVersion = None
     actor: str | None = None
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ordering.application.transaction import Decision, Transaction
 from ordering.domain.menu import MenuItem
-from ordering.domain.preconditions import expect_version
+from ordering.domain.preconditions import ExpectedVersion, expect_version
 from ordering.domain.refusals import UnknownMenuItem
 
 
@@ -16,7 +16,7 @@ class WithdrawMenuItem:
     restaurant: str
     sku: str
     reason: str | None = None
-    expected_version: int | None = None
+    expected_version: ExpectedVersion = None
     actor: str | None = None
 
 

@@ -1,8 +1,11 @@
 """Why ordering says no; each refusal has a code for programs and a text for people."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
+
+NAMED_VERSIONS_MAX = 20
+"""Versions that a refusal names."""
 
 
 class Refusal(Exception):
@@ -126,5 +129,7 @@ class VersionMismatch(Refusal):
 
     code = "version-mismatch"
 
-    def __init__(self, *, expected: int, actual: int) -> None:
-        super().__init__(f"It is at version {actual}, not {expected}.")
+    def __init__(self, *, expected: Collection[int], actual: int) -> None:
+        few = expected if len(expected) <= NAMED_VERSIONS_MAX else ()
+        wanted = " or ".join(map(str, sorted(few))) or "one that was asked for"
+        super().__init__(f"It is at version {actual}, not {wanted}.")

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from serving.application.keyed_request import KeyedRequest, KeyReused
 from serving.application.tickets import Overtaken, StoredTicket, StoreUnavailable, Tickets
-from serving.domain.ticket import Ticket, TicketEvent, TicketId, UnknownTicket
+from serving.domain.ticket import ExpectedVersion, Ticket, TicketEvent, TicketId, UnknownTicket
 
 RETRY_PAUSES_S = (0.0, 0.01, 0.03, 0.1, 0.3)
 """Seconds before each attempt.
@@ -39,7 +39,7 @@ class ChangeTicket:
 
     ticket_id: TicketId
     actor: str | None = None
-    expected_version: int | None = None
+    expected_version: ExpectedVersion = None
     request_key: str | None = None
 
 

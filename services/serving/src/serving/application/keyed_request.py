@@ -1,10 +1,11 @@
 """Requests that carry a key, so that one that is repeated has one effect."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Self
 
-from serving.domain.ticket import Refusal
+from serving.domain.ticket import ExpectedVersion, Refusal
 
 
 # decision/0010: a cook's request is remembered by the event it led to
@@ -20,10 +21,20 @@ class KeyedRequest:
     change: str
 
     @classmethod
-    def of(cls, key: str, verb: str, expected_version: int | None) -> Self:
+    def of(cls, key: str, verb: str, expected_version: ExpectedVersion) -> Self:
         """The request with this key."""
         name = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
-        return cls(name, verb if expected_version is None else f"{verb}@{expected_version}")
+        return cls(name, verb if expected_version is None else f"{verb}@{_name(expected_version)}")
+
+
+def _name(expected: int | Collection[int]) -> str:
+    match expected:
+        case int():
+            return str(expected)
+        case range():
+            return "*"
+        case _:
+            return ",".join(map(str, sorted(expected)))
 
 
 class KeyReused(Refusal):

@@ -3,11 +3,15 @@
 Every decision returns an event that carries the whole ticket after it; nothing is changed in place.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+
+ExpectedVersion = int | Collection[int] | None
+"""The version that a change is meant for, or one of several; None stands for any."""
 
 
 class Channel(StrEnum):
@@ -73,10 +77,11 @@ class Ticket:
     def id(self) -> TicketId:
         return TicketId(self.restaurant, self.order_id, self.round)
 
-    def expect(self, version: int | None) -> None:
-        """Raise VersionMismatch unless the ticket is at this version; None stands for any."""
-        if version is not None and version != self.version:
-            raise VersionMismatch(self, version)
+    def expect(self, version: ExpectedVersion) -> None:
+        """Raise VersionMismatch unless the ticket is at this version, or at one of these."""
+        allowed = (version,) if isinstance(version, int) else version
+        if allowed is not None and self.version not in allowed:
+            raise VersionMismatch(self, allowed)
 
     def start(self, *, at: datetime, actor: str | None = None) -> "TicketStarted":
         """Begin to make it; from now on it can't be voided. Raises WrongStatus unless queued."""
@@ -194,6 +199,7 @@ class VersionMismatch(Refusal):
 
     code = "version-mismatch"
 
-    def __init__(self, ticket: Ticket, expected: int) -> None:
-        super().__init__(f"The ticket is at version {ticket.version}, not {expected}.")
+    def __init__(self, ticket: Ticket, expected: Collection[int]) -> None:
+        wanted = " or ".join(map(str, sorted(expected))) or "one that was asked for"
+        super().__init__(f"The ticket is at version {ticket.version}, not {wanted}.")
         self.ticket = ticket

@@ -64,7 +64,7 @@ BODY_EXAMPLES: Examples = {
 _UNKNOWN_RESTAURANT = to_problem(refusals.UnknownRestaurant("la-pizza"))
 _UNKNOWN_ITEM = to_problem(refusals.UnknownMenuItem("margarita"))
 _UNKNOWN_ORDER = to_problem(refusals.UnknownOrder(examples.ORDER_ID))
-_VERSION_MISMATCH = to_problem(refusals.VersionMismatch(expected=1, actual=2))
+_VERSION_MISMATCH = to_problem(refusals.VersionMismatch(expected=(1,), actual=2))
 _WITHDRAWN = to_problem(refusals.WithdrawnMenuItem(ITEM.sku))
 _QUANTITY_ZERO = {
     "loc": ("body", "lines", 0, "quantity"),

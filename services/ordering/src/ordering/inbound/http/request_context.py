@@ -1,12 +1,14 @@
 """The context of every request that changes something: its restaurant, actor, key and condition."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, TypeAdapter
 from service_kit.http.fast_lane import RawRequest
+from service_kit.http.header_values import versions_in
 
 from ordering.application.keyed_request import KeyedRequest
 from ordering.inbound.http.parameters import Actor, IdempotencyKey, IfMatch, Slug
@@ -23,9 +25,9 @@ class RequestContext:
     if_match: str | None
 
     @property
-    def expected_version(self) -> int | None:
-        """The version that the change is meant for; None stands for any."""
-        return int(self.if_match.strip('"')) if self.if_match else None
+    def expected_version(self) -> int | Collection[int] | None:
+        """The version, or versions, that the change is meant for; None stands for any."""
+        return versions_in(self.if_match)
 
     def keyed_request(self, body: BaseModel | None) -> KeyedRequest | None:
         """The request by its key; None if it has none."""

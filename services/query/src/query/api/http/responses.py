@@ -26,6 +26,9 @@ DAMAGED = Counter(
 
 Result = TypeVar("Result")
 
+ASK_AGAIN, NOT_KEPT = "no-cache", "no-store"
+"""What a cache may do: ask every time whether it is still so; with guests' data, keep nothing."""
+
 JSON_OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 
 
@@ -112,13 +115,13 @@ def order_response(
         json = render(document)
     except DamagedView as error:
         raise damaged_view(error.order_id) from error
-    return tagged_response(body_of_json(json), if_none_match)
+    return tagged_response(body_of_json(json), if_none_match, caching=NOT_KEPT)
 
 
-def tagged_response(body: Body, if_none_match: str | None) -> Response:
+def tagged_response(body: Body, if_none_match: str | None, *, caching: str = ASK_AGAIN) -> Response:
     """The body with its ETag; 304 without a body if the client has it already."""
     tag = f'"{body.tag}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    headers = {"ETag": tag, "Cache-Control": caching}
     if if_none_match and _names(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     return Response(body.json, media_type="application/json", headers=headers)

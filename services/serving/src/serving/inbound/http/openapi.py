@@ -46,7 +46,7 @@ TICKET_REFUSALS = problem_responses(
     to_problem(UnknownTicket(TicketId(RESTAURANT, examples.ORDER_ID, ROUND)))
 )
 CHANGE_REFUSALS = TICKET_REFUSALS | problem_responses(
-    to_problem(WrongStatus(_PREPARING, "start")), to_problem(VersionMismatch(_PREPARING, 1))
+    to_problem(WrongStatus(_PREPARING, "start")), to_problem(VersionMismatch(_PREPARING, (1,)))
 )
 """The refusals of a route that changes a ticket."""
 

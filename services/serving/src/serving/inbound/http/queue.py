@@ -1,15 +1,16 @@
 """A restaurant's queue over HTTP: as it is, and as a live feed for the kitchen's screen."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Any, Literal, assert_never
 
 import comanda_contracts as contracts
 from comanda_contracts.subjects import SLUG_PATTERN
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import Field
+from pydantic import PlainValidator
 from service_kit.http.sse import EventStream, event
 
 from serving.inbound.http.openapi import QUEUE_FEED_RESPONSES, RESTAURANT, SEQUENCE
@@ -18,6 +19,7 @@ from serving.inbound.http.queue_view import QueueView
 from serving.queue_updates import QueueSnapshot, QueueUpdate, TicketChange
 
 SEQUENCE_MAX = 2**63 - 1
+SEQUENCE_TEXT = re.compile(r"[0-9]{1,19}")
 
 Slug = Annotated[str, Path(pattern=SLUG_PATTERN, examples=[RESTAURANT])]
 
@@ -31,8 +33,18 @@ StatusFilter = Annotated[
         examples=[["queued", "preparing"]],
     ),
 ]
+
+
+def _sequence(position: Any) -> int | None:
+    """The sequence; None for what is no position of this feed, such as another service's."""
+    if isinstance(position, str) and SEQUENCE_TEXT.fullmatch(position):
+        sequence = int(position)
+        return sequence if sequence <= SEQUENCE_MAX else None
+    return None
+
+
 LastEventId = Annotated[
-    Annotated[int, Field(ge=0, le=SEQUENCE_MAX)] | None,
+    Annotated[int | None, PlainValidator(_sequence, json_schema_input_type=str)],
     Header(
         alias="Last-Event-ID",
         description="the `id` of the last event that was received",

@@ -7,6 +7,7 @@ from uuid import UUID
 import comanda_contracts as contracts
 from fastapi import APIRouter, Depends, Header, Path, Response
 from pydantic import StringConstraints
+from service_kit.http.header_values import IF_MATCH_PATTERN, HeaderText, versions_in
 
 from serving.application.change_ticket import ChangeTicket, Clock, NewId
 from serving.application.mark_ready import mark_ready
@@ -36,13 +37,15 @@ NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f-\x9f]*$"
 OrderId = Annotated[UUID, Path(examples=[ORDER_ID])]
 RoundNumber = Annotated[int, Path(ge=1, le=ROUND_MAX, examples=[ROUND])]
 Actor = Annotated[
-    Annotated[str, StringConstraints(max_length=80, pattern=NO_CONTROL_CHARACTERS)] | None,
+    Annotated[HeaderText, StringConstraints(max_length=80, pattern=NO_CONTROL_CHARACTERS)] | None,
     Header(alias="Comanda-Actor", description="who does it, for the timeline", examples=[ACTOR]),
 ]
 IfMatch = Annotated[
-    Annotated[str, StringConstraints(pattern=r'^"[1-9][0-9]{0,8}"$')] | None,
+    Annotated[str, StringConstraints(pattern=IF_MATCH_PATTERN)] | None,
     Header(
-        description="the version that the change is meant for: an answer's ETag", examples=['"1"']
+        description="the version that the change is meant for: an answer's ETag, or several; `*` "
+        "stands for whatever there is",
+        examples=['"1"'],
     ),
 ]
 RequestKey = Annotated[
@@ -68,7 +71,7 @@ async def _command(
     return ChangeTicket(
         ticket_id=ticket_id,
         actor=actor,
-        expected_version=int(if_match.strip('"')) if if_match else None,
+        expected_version=versions_in(if_match),
         request_key=f"client/{request_key}" if request_key else None,  # no client names a message
     )
 

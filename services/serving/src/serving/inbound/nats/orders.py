@@ -33,7 +33,7 @@ CONSUMED_EVENTS = ("placed", "items-added", "cancellation-requested")
 """The events of an order that are of concern to the kitchen."""
 FAILURES = Classifier(permanent=(TicketTooLarge,), outages=(StoreUnavailable,))
 """The errors by which a message fails: which are its own fault, and which nobody's."""
-TRACE_HEADERS = ("traceparent", "tracestate")
+TRACE_HEADERS = ("traceparent",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,147 @@
+"""The edge of a service over HTTP: what is refused of any request, and said of any answer.
+
+It is ahead of the lanes and the framework, so that it holds for what either of them answers.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service_kit.http.problems import ProblemError
+
+PRIVATE_PREFIX = "/v1/"
+"""Answers below it may have guests' data: no cache keeps one that does not say otherwise."""
+UNHOSTED = re.compile(r"/health/.*|/metrics")
+"""Paths that are answered whatever name is asked for: probes name a pod's address."""
+HIDDEN_SEPARATOR = re.compile(rb"%2f|%5c|%00", re.IGNORECASE)
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+OWN_SITES = frozenset({"same-origin", "none"})
+"""Of `Sec-Fetch-Site`: a page of this host sends the request, or somebody by hand."""
+LOOPBACK = re.compile(r"localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\]")
+INTERNAL_ERROR = 500
+
+
+class Edge:
+    """ASGI middleware that refuses what no client of ours sends, and completes the answers.
+
+    A separator that is hidden in a path is refused, since a gateway may read that path otherwise;
+    so is a change that a browser sends from another origin. HEAD is answered as GET, without a
+    body.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        send = _completing(scope, send)
+        if refusal := _refusal(scope):
+            await refusal.response()(scope, receive, send)
+        elif scope["method"] == "HEAD":
+            await self._head(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as GET would, up to the body; a feed that would go on is ended there."""
+        is_answered = asyncio.Event()
+
+        async def send_head(message: Message) -> None:
+            if is_answered.is_set():
+                return
+            if message["type"] == "http.response.start":
+                await send(message)
+            else:
+                is_answered.set()
+                await send({"type": "http.response.body", "body": b""})
+
+        answering = asyncio.ensure_future(self.app({**scope, "method": "GET"}, receive, send_head))
+        ending = asyncio.ensure_future(is_answered.wait())
+        try:
+            await asyncio.wait([answering, ending], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ending.cancel()
+            if not answering.done():
+                answering.cancel()
+                await asyncio.wait([answering])
+        if not answering.cancelled():
+            answering.result()
+
+
+class KnownHosts:
+    """ASGI middleware that answers only for names that the service is known by.
+
+    A page may have its own name resolve to a machine inside (DNS rebinding): the browser then takes
+    the service for the page's own. `hosts` are names without ports; `*.name` stands for all below
+    it and `*` for any. Names of this machine itself are always known.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
+        self.app = app
+        self._names = frozenset(each.lower() for each in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or UNHOSTED.fullmatch(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        hosts = Headers(scope=scope).getlist("host")
+        if len(hosts) == 1 and self._knows(hosts[0]):
+            await self.app(scope, receive, send)
+            return
+        detail = "This service is not known by the name that was asked for (COMANDA_HOSTS)."
+        refusal = ProblemError(421, "misdirected-request", detail)
+        await refusal.response()(scope, receive, send)
+
+    def _knows(self, host: str) -> bool:
+        name = _name_of(host)
+        return (
+            "*" in self._names
+            or name in self._names
+            or LOOPBACK.fullmatch(name) is not None
+            or any(each.startswith("*.") and name.endswith(each[1:]) for each in self._names)
+        )
+
+
+def _name_of(host: str) -> str:
+    """The host without its port, in lower case."""
+    return re.sub(r":\d*$", "", host.strip()).rstrip(".").lower()
+
+
+def _refusal(scope: Scope) -> ProblemError | None:
+    if HIDDEN_SEPARATOR.search(scope.get("raw_path") or b""):
+        detail = "The path has an escaped separator, which no name here has."
+        return ProblemError(400, "malformed-path", detail)
+    if scope["method"] not in SAFE_METHODS and _is_cross_origin(Headers(scope=scope)):
+        detail = "A page of another origin may change nothing here."
+        return ProblemError(403, "cross-origin", detail)
+    return None
+
+
+def _is_cross_origin(headers: Headers) -> bool:
+    """By what browsers say, as Go's net/http takes it; whatever is no browser says neither."""
+    if site := headers.get("sec-fetch-site"):
+        return site not in OWN_SITES
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+
+
+def _completing(scope: Scope, send: Send) -> Send:
+    """Send answers with the headers that any has: who may keep them, and how they end."""
+    is_private = scope["path"].startswith(PRIVATE_PREFIX)
+
+    async def send_complete(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            if is_private and "cache-control" not in headers:
+                headers["cache-control"] = "no-store"
+            if message["status"] == INTERNAL_ERROR:  # the server closes the connection behind it
+                headers["connection"] = "close"
+        await send(message)
+
+    return send_complete
