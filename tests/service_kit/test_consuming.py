@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from comanda_contracts import Event, MenuItemSet, Message, seal
 from comanda_contracts.examples import AT, ITEM
-from comanda_contracts.streams import DEAD_LETTERS, MENU
+from comanda_contracts.streams import DEAD_LETTERS, MENU, MESSAGE_BYTES_MAX
 from comanda_local.servers import Nats
 from faststream.nats import TestNatsBroker
 from nats.aio.client import Client
 from prometheus_client import REGISTRY
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.dead_letters import REASON_CHARACTERS_MAX
-from service_kit.nats.jetstream import ACK_WAIT, connected, publish_all
+from service_kit.nats.jetstream import ACK_WAIT, connected, publish_all, size_bytes
 from service_kit.nats.pull import MESSAGES_MAX
 from service_kit.nats.router import Router
 from service_kit.nats.set_up import set_up, set_up_stream
@@ -197,7 +197,9 @@ async def until_settled(client: Client) -> None:
 async def test_whatever_can_not_be_read_has_a_dead_letter_that_fits(
     nats_server: Nats, client: Client, unreadable: bytes
 ) -> None:
-    prices = Prices()
+    js, prices = client.jetstream(), Prices()
+    config = (await js.stream_info(MENU.name)).config
+    await js.update_stream(config.evolve(max_msg_size=-1))  # as an operator may set it
     noise = {"ce-type": MenuItemSet.TYPE, "ce-noise": "n" * 60_000}  # 64 KiB may be headers
     whole = unreadable.ljust(client.max_payload - 60_100)
     garbage = Message("menu.v1.la-piazza.x.item-set", noise, whole)
@@ -213,6 +215,31 @@ async def test_whatever_can_not_be_read_has_a_dead_letter_that_fits(
     assert len(letter.headers["Comanda-Reason"]) <= REASON_CHARACTERS_MAX
     assert letter.headers["Comanda-Sequence"] == "1"
     assert (letter.headers["Comanda-Omitted"], letter.data or b"") == ("headers, body", b"")
+
+
+async def test_the_largest_message_that_a_stream_takes_is_kept_whole(
+    nats_server: Nats, client: Client
+) -> None:
+    prices = Prices()
+    headers = {
+        "ce-type": MenuItemSet.TYPE,
+        "Nats-Msg-Id": "\N{PILE OF POO}" * 1000,
+        "ce-noise": "n" * 900,
+    }
+    subject = "menu.v1.la-piazza.x.item-set"
+    head = size_bytes(Message(subject, headers, b""))
+    largest = Message(subject, headers, b"x" * (MESSAGE_BYTES_MAX - head))
+    larger = Message(subject, {**headers, "Nats-Msg-Id": "2"}, b"x" * MESSAGE_BYTES_MAX)
+    outcomes = await publish_all(client, [largest, larger, an_item_set(1)])
+    assert [isinstance(each, Exception) for each in outcomes] == [False, True, False]
+
+    async with consuming(nats_server, prices):
+        await prices.until(1)
+
+    letter = await client.jetstream().get_last_msg(DEAD_LETTERS.name, "dead-letters.v1.test.MENU")
+    assert letter.data == largest.body
+    assert letter.headers is not None
+    assert "Comanda-Omitted" not in letter.headers
 
 
 async def test_what_a_handler_could_not_store_comes_again(

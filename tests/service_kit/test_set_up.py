@@ -7,7 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from comanda_contracts.streams import ALL_STREAMS, MENU, Stream
+from comanda_contracts.streams import (
+    ALL_STREAMS,
+    COMMANDS,
+    DEAD_LETTERS,
+    MENU,
+    MESSAGE_BYTES_MAX,
+    Stream,
+)
 from comanda_local.ports import LOOPBACK
 from comanda_local.servers import Nats
 from nats.aio.client import Client
@@ -51,6 +58,19 @@ async def settings(client: Client, subject: str) -> dict[str, Any]:
     config: dict[str, Any] = json.loads(reply.data)["config"]
     metadata = config.pop("metadata", {})
     return config | {k: v for k, v in metadata.items() if not k.startswith("_nats.")}
+
+
+@pytest.mark.parametrize(
+    ("stream", "limit"),
+    [(MENU, MESSAGE_BYTES_MAX), (COMMANDS, MESSAGE_BYTES_MAX), (DEAD_LETTERS, -1)],
+)
+async def test_a_new_stream_takes_what_a_dead_letter_can_hold(
+    client: Client, stream: Stream, limit: int
+) -> None:
+    await set_up_stream(client.jetstream(), stream, replicas=1)
+
+    config = await settings(client, f"STREAM.INFO.{stream.name}")
+    assert config["max_msg_size"] == limit
 
 
 async def test_a_stream_keeps_what_an_operator_has_set(client: Client) -> None:

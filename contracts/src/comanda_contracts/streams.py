@@ -4,6 +4,12 @@ from dataclasses import dataclass
 
 from comanda_contracts import subjects
 
+MESSAGE_BYTES_MAX = 1_048_576 - 16_384
+"""What a message may have, headers and body, on every stream but that of dead letters.
+
+So the whole of it, with what a dead letter says beside, is within the server's 1 MiB.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:

@@ -112,7 +112,7 @@ def _copy(service: str, letter: DeadLetter) -> Message:
     origin, own = letter.message.metadata, letter.message.headers or {}
     about = {
         REASON: _in_a_line(letter.reason),
-        SUBJECT: printable(letter.message.subject),
+        SUBJECT: _in_a_line(letter.message.subject),
         STREAM: origin.stream,
         SEQUENCE: str(origin.sequence.stream),
         "Nats-Msg-Id": f"{service}/{origin.stream}/{origin.sequence.stream}",

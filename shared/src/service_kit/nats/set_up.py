@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from comanda_contracts.streams import COMMANDS, DEAD_LETTERS, Stream
+from comanda_contracts.streams import COMMANDS, DEAD_LETTERS, MESSAGE_BYTES_MAX, Stream
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
@@ -115,6 +115,7 @@ async def set_up_stream(
         max_age=given.get("max_age", MAX_AGE_S_BY_STREAM.get(stream.name, stream.max_age)),
         max_bytes=given.get("max_bytes"),
         duplicate_window=stream.duplicate_window,
+        max_msg_size=None if stream.name == DEAD_LETTERS.name else MESSAGE_BYTES_MAX,
         allow_direct=True,
         allow_atomic=not stream.work_queue,  # its owner may have many messages stored as one
         discard=api.DiscardPolicy.NEW,

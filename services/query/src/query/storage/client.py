@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -214,7 +215,8 @@ def _failed(errors: Sequence[tuple[int | None, str | None]]) -> Exception:
     whether it passes.
     """
     code, text = errors[0] if errors else (None, None)
-    first = f"{len(errors)} failed, the first with {code}: {(text or '')[:200]}"
+    said = re.split(r'["{]', text or "")[0]  # what follows is of the document
+    first = f"{len(errors)} failed, the first with {code}: {said[:200]}"
     codes = {code for code, _ in errors}
     if codes & SERVER_CODES:
         return StoreUnavailable(first)
