@@ -302,6 +302,37 @@ async def test_however_many_read_a_change_is_read_once(
     assert asked == 1
 
 
+async def test_what_is_deleted_concerns_those_who_are_shown_it_and_nobody_else(
+    fresh_mongodb_url: str, restaurant: str
+) -> None:
+    finds, other = Finds(), an_order()
+    over = [an_order(restaurant=restaurant) for _ in range(50)]
+    active = an_order(restaurant=restaurant)
+    async with a_replica(fresh_mongodb_url, finds) as replica:
+        await store(replica.orders, placed(active), placed(other))
+        await store(replica.orders, *map(closed, over))
+        collection = replica.generations.live.orders
+        async with (
+            watching(replica.url, live_orders(restaurant)) as screen,
+            watching(replica.url, live_orders(other.restaurant)) as others,
+            watching(replica.url, live_order(other)) as guest,
+        ):
+            for each in (screen, others, guest):
+                await each.next()
+            before = finds.count
+
+            await collection.delete_many({"_id": {"$in": [str(each.order_id) for each in over]}})
+            await collection.delete_one({"_id": str(active.order_id)})
+            snapshot = await screen.next()
+            asked = finds.count - before
+            await store(replica.orders, closed(other))
+            next_ones = [await others.next(), await guest.next()]
+
+    assert (snapshot.name, snapshot.data) == ("snapshot", {"orders": []})
+    assert [each.name for each in next_ones] == ["order", "order"]
+    assert asked <= 4
+
+
 async def test_a_reader_too_slow_is_sent_away_while_others_go_on(
     replica: Replica, restaurant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

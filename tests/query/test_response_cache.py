@@ -183,6 +183,55 @@ async def test_while_changes_are_not_heard_of_nothing_is_kept(numbers: Numbers) 
     assert deaf.get_nowait("ours") is None
 
 
+async def test_while_changes_are_not_heard_of_one_reading_is_shared(numbers: Numbers) -> None:
+    cache = ResponseCache("test", numbers.read, lambda: False)
+    numbers.may_answer.clear()
+    asking = [asyncio.create_task(given(cache)) for _ in range(200)]
+    await asyncio.sleep(0)
+    later = asyncio.get_running_loop().time()
+
+    caught_up = asyncio.create_task(given(cache, not_before=later))
+    await asyncio.sleep(0)
+    numbers.may_answer.set()
+
+    assert set(await asyncio.gather(*asking)) == {b'["ours",0]'}
+    await caught_up
+    assert numbers.asked == 2
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_live_feed_is_told_of_a_change_however_much_is_kept(
+    numbers: Numbers, cache: ResponseCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(response_cache, "ENTRIES_MAX", 3)
+    live = await cache.get("live")
+    waiting = asyncio.create_task(live.wait_until_stale())
+    await asyncio.sleep(0)
+    for number in range(10):
+        await given(cache, str(number))
+
+    cache.invalidate("live")
+
+    async with asyncio.timeout(1):
+        await waiting
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_is_kept_has_a_bound_in_bytes(
+    numbers: Numbers, cache: ResponseCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(response_cache, "BYTES_MAX", 5 * len(b'["0",0]'))
+    for number in range(10):
+        await given(cache, str(number % 10))
+
+    numbers.asked = 0
+    for number in range(5, 10):
+        await given(cache, str(number))
+    assert numbers.asked == 0
+    await given(cache, "4")
+    assert numbers.asked == 1
+
+
 async def test_a_failure_is_told_to_all_who_asked_and_then_forgotten() -> None:
     outcomes = iter([ValueError("no"), None])
 

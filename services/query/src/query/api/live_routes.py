@@ -83,13 +83,15 @@ async def _stream(events: Events) -> Response:
 async def _orders_events(
     orders: LiveOrders, menus: Menus, restaurant: str, last: str | None
 ) -> Events:
+    has_begun = False
     async with orders.active(restaurant, last) as feed:
         async for update in feed:
+            if not has_begun and (update is None or not update.orders):
+                await known_restaurant(menus, restaurant)
+            has_begun = True
             if update is None:
                 yield None
             elif update.is_snapshot:
-                if not update.orders:
-                    await known_restaurant(menus, restaurant)
                 listed = b'{"orders":[%b]}' % b",".join(update.orders)
                 yield event("snapshot", listed, update.position)
             else:

@@ -59,6 +59,8 @@ class MongoLiveOrders(ChangeListener):
         self._list_readers: Readers[LiveUpdate] = Readers(
             READERS.labels("orders"), TOO_SLOW.labels("orders")
         )
+        self._listed: dict[str, set[str]] = {}
+        """By restaurant whose list has readers: the ids of the active orders that they know."""
         self._replay: ReplayBuffer[Position, str] = ReplayBuffer(Position(0, 0, 0))
         self._reading = asyncio.Lock()
         self._is_closed = False
@@ -87,14 +89,22 @@ class MongoLiveOrders(ChangeListener):
             reading.enter_context(self._changes.kept_open())
             async with self._consistent_start():
                 missed = self._missed(restaurant, after)
-                if missed is None:
-                    first: Sequence[LiveUpdate] = [self._snapshot(await self._active(restaurant))]
+                changed = await self._by_ids(missed or ())
+                if restaurant not in self._listed or missed is None or len(changed) < len(missed):
+                    active = await self._active(restaurant)
+                if missed is None or len(changed) < len(missed):  # one was deleted meanwhile
+                    first: Sequence[LiveUpdate] = [self._snapshot(active)]
                 else:
-                    orders = _by_position(await self._by_ids(missed), missed)
+                    orders = _by_position(changed, missed)
                     updates = [self._change(order, missed) for order in orders]
                     first = [each for each in updates if each]
+                reading.callback(self._forget_listed, restaurant)  # once the reader has left
                 reader = reading.enter_context(self._list_readers.reader(restaurant))
             yield _updates(first, reader)
+
+    def _forget_listed(self, restaurant: str) -> None:
+        if restaurant not in self._list_readers.topics:
+            self._listed.pop(restaurant, None)
 
     def close(self) -> None:
         """End all feeds, and begin none any more."""
@@ -128,9 +138,27 @@ class MongoLiveOrders(ChangeListener):
                     continue
                 self._order_readers.publish(order["_id"], update)
                 self._list_readers.publish(order["restaurant"], update)
-            if len(found) < len(changes):  # some were deleted, whose is not known
-                self._cache.invalidate_all()
-                await self._publish_snapshots()
+                self._note_listed(order)
+            if len(found) < len(changes):
+                await self._publish_deleted(changes.keys() - found.keys(), changes)
+
+    async def _publish_deleted(
+        self, order_ids: AbstractSet[str], changes: Mapping[str, Position]
+    ) -> None:
+        """Send a new snapshot to those who are shown one of these orders, and to nobody else.
+
+        A kept board that shows one is made anew within its greatest age.
+        """
+        for order_id in order_ids & self._order_readers.topics:
+            self._order_readers.publish(order_id, self._snapshot([]))
+        for restaurant, listed in list(self._listed.items()):
+            deleted = order_ids & listed
+            for order_id in deleted:
+                self._replay.append(changes[order_id], restaurant, order_id)
+            if deleted:
+                self._cache.invalidate(restaurant)
+                active = await self._active(restaurant)
+                self._list_readers.publish(restaurant, self._snapshot(active))
 
     async def _publish_snapshots(self) -> None:
         orders = {each["_id"]: [each] for each in await self._by_ids(self._order_readers.topics)}
@@ -195,7 +223,18 @@ class MongoLiveOrders(ChangeListener):
         return await self._read({"_id": {"$in": wanted}}) if wanted else []
 
     async def _active(self, restaurant: str) -> list[Document]:
-        return await self._read({"restaurant": restaurant, "status": {"$in": sorted(ACTIVE)}})
+        """Notes them as known to the list's readers."""
+        active = {"restaurant": restaurant, "status": {"$in": sorted(ACTIVE)}}
+        found = await self._read(active)
+        self._listed[restaurant] = {each["_id"] for each in found}
+        return found
+
+    def _note_listed(self, order: Document) -> None:
+        listed = self._listed.get(order["restaurant"])
+        if listed is not None and order.get("status") in ACTIVE:
+            listed.add(order["_id"])
+        elif listed is not None:
+            listed.discard(order["_id"])
 
     async def _read(
         self, which: Document, projection: Mapping[str, Any] | None = None

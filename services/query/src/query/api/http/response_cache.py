@@ -19,7 +19,9 @@ MAX_AGE_S = 2.0
 STALE_WHILE_REVALIDATE_S = 0.25
 """For which a stale response is still given while the next one is made (RFC 5861)."""
 ENTRIES_MAX = 1000
-"""Responses in one cache; the oldest goes first."""
+"""Responses in one cache; the oldest that no live feed waits for goes first."""
+BYTES_MAX = 32 * 1024 * 1024
+"""Of their bodies."""
 
 RESPONSES = Counter(
     "comanda_query_rendered", "Answers, by whether they were there", ["name", "kept"]
@@ -36,6 +38,8 @@ class CachedResponse:
     """The response before it, if that one was made."""
     invalidated: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once something has changed since it was started."""
+    feeds: int = 0
+    """The live feeds that wait until it is stale: they have to be told."""
     _stale_from: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,9 +74,13 @@ class CachedResponse:
 
     async def wait_until_stale(self) -> None:
         """Wait until another one would be made in its place."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(self.fresh_until):
-                await self.invalidated.wait()
+        self.feeds += 1
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self.fresh_until):
+                    await self.invalidated.wait()
+        finally:
+            self.feeds -= 1
         await asyncio.sleep(max(0, self.fresh_until - asyncio.get_running_loop().time()))
 
 
@@ -80,8 +88,9 @@ class ResponseCache:
     """The responses of one route, by a key such as the restaurant that is asked about.
 
     `make` makes the body for a key. `is_notified` says whether changes are told to this cache:
-    while they are not, nothing is kept. A change that is told while a response is being made
-    invalidates that one too, because it may have been read before the change.
+    while they are not, a response is given to all who ask until it is made, and not kept. A change
+    that is told while a response is being made invalidates that one too, because it may have been
+    read before the change.
     """
 
     def __init__(
@@ -93,6 +102,9 @@ class ResponseCache:
         self._make = make
         self._is_notified = is_notified
         self._entries: dict[str, CachedResponse] = {}
+        self._bytes = 0
+        self._under_way: dict[str, CachedResponse] = {}
+        """Those that are not kept."""
         self._hits, self._misses = RESPONSES.labels(name, "yes"), RESPONSES.labels(name, "no")
         self.is_closed = False
 
@@ -131,7 +143,7 @@ class ResponseCache:
 
     def invalidate_all(self) -> None:
         """Forget all responses."""
-        entries, self._entries = self._entries, {}
+        entries, self._entries, self._bytes = self._entries, {}, 0
         for entry in entries.values():
             entry.invalidate()
 
@@ -146,11 +158,15 @@ class ResponseCache:
         if entry and entry.started_at >= not_before and now < entry.fresh_until:
             self._hits.inc()
             return entry
+        making = self._under_way.get(key)
+        if making and making.started_at >= not_before and not is_notified:
+            self._hits.inc()
+            return making
         self._misses.inc()
         return self._start(key, now, keep=is_notified)
 
     def _start(self, key: str, now: float, *, keep: bool) -> CachedResponse:
-        previous = self._entries.pop(key, None)
+        previous = self._pop(key)
         if previous and previous.is_made:
             previous.previous = None
         elif previous:
@@ -158,16 +174,42 @@ class ResponseCache:
         response = CachedResponse(now, asyncio.create_task(self._make(key)), previous)
         if keep:
             self._entries[key] = response
-            response.task.add_done_callback(lambda _: self._forget_failed(key, response))
-            if len(self._entries) > ENTRIES_MAX:
-                del self._entries[next(iter(self._entries))]
+            response.task.add_done_callback(lambda _: self._on_made(key, response))
+            self._evict()
         else:
+            self._under_way[key] = response
+            response.task.add_done_callback(lambda _: self._forget(key, response))
             response.invalidate()
         return response
 
-    def _forget_failed(self, key: str, response: CachedResponse) -> None:
-        if not response.is_made and self._entries.get(key) is response:
+    def _forget(self, key: str, response: CachedResponse) -> None:
+        if self._under_way.get(key) is response:
+            del self._under_way[key]
+
+    def _on_made(self, key: str, response: CachedResponse) -> None:
+        """Keep it, or forget it if it failed."""
+        if self._entries.get(key) is not response:
+            return
+        if response.is_made:
+            self._bytes += len(response.body.json)
+            self._evict()
+        else:
             del self._entries[key]
+
+    def _evict(self) -> None:
+        """Drop the oldest responses that no live feed waits for, until the others fit."""
+        while len(self._entries) > ENTRIES_MAX or self._bytes > BYTES_MAX:
+            unwatched = (key for key, entry in self._entries.items() if not entry.feeds)
+            key = next(unwatched, None)
+            if key is None:
+                return
+            self._pop(key)
+
+    def _pop(self, key: str) -> CachedResponse | None:
+        entry = self._entries.pop(key, None)
+        if entry and entry.is_made:
+            self._bytes -= len(entry.body.json)
+        return entry
 
 
 async def cached_response(body: Body, request: RawRequest) -> Response:
