@@ -52,8 +52,11 @@ class Answers:
     """A connection that keeps what is published over it."""
 
     published: list[tuple[str, bytes, Mapping[str, str]]] = field(default_factory=list)
+    max_payload: int = 1024 * 1024
 
-    async def publish(self, subject: str, body: bytes, headers: Mapping[str, str]) -> None:
+    async def publish(
+        self, subject: str, body: bytes, _reply: str, headers: Mapping[str, str]
+    ) -> None:
         self.published.append((subject, body, headers))
 
 
