@@ -16,6 +16,8 @@ REPLAY_BUFFER_CHANGES = 10_000
 """Changes, over all topics, that are kept for readers that reconnect."""
 READER_LAG_MAX_CHANGES = 1_000
 """Changes that a reader may be behind; one that is further behind has to start anew."""
+READER_LAG_MAX_BYTES = 4 * 1024 * 1024
+"""Of those changes together, where their size is known."""
 HEARTBEAT_INTERVAL_S = 15.0
 """Seconds without a change after which a reader is sent a heartbeat."""
 
@@ -59,14 +61,22 @@ class Reader(Generic[Update]):
     """One reader's queue of updates; it is bounded, and a reader that fills it is ended."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[Update | None] = asyncio.Queue(READER_LAG_MAX_CHANGES)
+        self._queue: asyncio.Queue[tuple[Update, int] | None] = asyncio.Queue(
+            READER_LAG_MAX_CHANGES
+        )
+        self._bytes = 0
 
-    def offer(self, update: Update) -> bool:
-        """Queue an update. Returns False, and ends the reader, if the queue is full."""
-        if self._queue.full():
+    def offer(self, update: Update, size_bytes: int = 0) -> bool:
+        """Queue an update. Returns False, and ends the reader, if the queue is full.
+
+        One update fits in any case while no other is waiting.
+        """
+        is_too_long = self._bytes and self._bytes + size_bytes > READER_LAG_MAX_BYTES
+        if self._queue.full() or is_too_long:
             self.end()
             return False
-        self._queue.put_nowait(update)
+        self._queue.put_nowait((update, size_bytes))
+        self._bytes += size_bytes
         return True
 
     def end(self) -> None:
@@ -80,12 +90,14 @@ class Reader(Generic[Update]):
         while True:
             try:
                 async with asyncio.timeout(HEARTBEAT_INTERVAL_S):
-                    update = await self._queue.get()
+                    queued = await self._queue.get()
             except TimeoutError:
                 yield None
                 continue
-            if update is None:
+            if queued is None:
                 return
+            update, size_bytes = queued
+            self._bytes -= size_bytes
             yield update
 
 
@@ -114,9 +126,10 @@ class Readers(Generic[Update]):
             self._present.dec()
             self._remove(topic, reader)
 
-    def publish(self, topic: str, update: Update) -> None:
+    def publish(self, topic: str, update: Update, size_bytes: int = 0) -> None:
         """Send an update to all readers of the topic; those that are too slow are ended."""
-        for reader in [each for each in self._by_topic.get(topic, ()) if not each.offer(update)]:
+        readers = self._by_topic.get(topic, ())
+        for reader in [each for each in readers if not each.offer(update, size_bytes)]:
             self._remove(topic, reader)
             self._too_slow.inc()
             log.info("live reader too slow", topic=topic)

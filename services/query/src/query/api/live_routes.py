@@ -12,6 +12,7 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 from prometheus_client import Gauge
 from service_kit.http import live_feed as live
+from service_kit.http.feed_budget import FeedBudget
 from service_kit.http.problems import ProblemError
 from service_kit.http.sse import EventStream, event
 
@@ -48,6 +49,7 @@ LastEventId = Annotated[
 def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIRouter:
     """Routes that send what changes, as it changes."""
     router = APIRouter(prefix=PREFIX, responses=LIVE_REFUSALS)
+    feeds = FeedBudget()
 
     @router.get("/orders/live", response_class=StreamingResponse, responses=LIVE_ORDERS_RESPONSES)
     async def live_orders(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
@@ -56,7 +58,9 @@ def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIR
         An order whose status is `closed` or `cancelled` leaves the list with that. A client that
         comes back is sent what it missed, or a new `snapshot` if that is not known any more.
         """
-        return await _stream(_orders_events(orders, menus, restaurant, last_event_id))
+        return await _stream(
+            feeds.counted(restaurant, _orders_events(orders, menus, restaurant, last_event_id))
+        )
 
     @router.get(
         "/orders/{order_id}/live", response_class=StreamingResponse, responses=LIVE_ORDER_RESPONSES
@@ -65,12 +69,16 @@ def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIR
         restaurant: Slug, order_id: OrderId, last_event_id: LastEventId = None
     ) -> Response:
         """The order as it is (`snapshot`), and whenever it has changed (`order`)."""
-        return await _stream(_order_events(orders, restaurant, order_id, last_event_id))
+        return await _stream(
+            feeds.counted(restaurant, _order_events(orders, restaurant, order_id, last_event_id))
+        )
 
     @router.get("/board/live", response_class=StreamingResponse, responses=LIVE_BOARD_RESPONSES)
     async def live_board(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
         """The board as it is (`snapshot`), and whenever it has changed (`board`)."""
-        return await _stream(_board_events(boards, restaurant, last_event_id))
+        return await _stream(
+            feeds.counted(restaurant, _board_events(boards, restaurant, last_event_id))
+        )
 
     return router
 

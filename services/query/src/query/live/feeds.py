@@ -136,8 +136,8 @@ class MongoLiveOrders(ChangeListener):
                 update = self._change(order, changes)
                 if update is None:
                     continue
-                self._order_readers.publish(order["_id"], update)
-                self._list_readers.publish(order["restaurant"], update)
+                self._order_readers.publish(order["_id"], update, update.size_bytes)
+                self._list_readers.publish(order["restaurant"], update, update.size_bytes)
                 self._note_listed(order)
             if len(found) < len(changes):
                 await self._publish_deleted(changes.keys() - found.keys(), changes)

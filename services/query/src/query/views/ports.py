@@ -172,6 +172,11 @@ class LiveUpdate:
     orders: Sequence[bytes]
     is_snapshot: bool
 
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of its orders."""
+        return sum(map(len, self.orders))
+
 
 Feed = AbstractAsyncContextManager[AsyncIterator[LiveUpdate | None]]
 """Updates, and None while there are none; it ends when its reader is too slow."""

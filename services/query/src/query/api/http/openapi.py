@@ -19,6 +19,7 @@ from comanda_contracts import (
     TicketStarted,
     examples,
 )
+from service_kit.http.feed_budget import too_many_feeds
 from service_kit.http.openapi_examples import Examples
 from service_kit.http.problems import invalid_request, problem_responses
 from service_kit.http.sse import event, events
@@ -133,7 +134,14 @@ ORDER_LIST_REFUSALS = problem_responses(
 )
 RESTAURANT_REFUSALS = problem_responses(_NO_RESTAURANT, _INVALID, store_unavailable())
 PAGE_REFUSALS = problem_responses(expired(), all_behind([_BEHIND]), store_unavailable(), too_slow())
-LIVE_REFUSALS = problem_responses(_NO_RESTAURANT, _NO_ORDER, _INVALID, store_unavailable())
+LIVE_REFUSALS = problem_responses(
+    _NO_RESTAURANT,
+    _NO_ORDER,
+    _INVALID,
+    store_unavailable(),
+    too_many_feeds(429),
+    too_many_feeds(503),
+)
 """OpenAPI responses of routes about one order, many orders, a restaurant, a page and live feeds."""
 
 LIVE_ORDER_RESPONSES = events(
