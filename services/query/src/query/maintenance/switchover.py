@@ -4,7 +4,6 @@ All of that is one document, the pointer, and each change of it one atomic updat
 """
 
 import asyncio
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -21,8 +20,6 @@ DOUBLE_WRITE_S = 60.0
 """For which the previous generation is still written after a switch."""
 CHANGE_ATTEMPTS = 10
 """To change the pointer while others change it, too."""
-
-_COLLECTION_NAME = re.compile(r"[a-z-]+-(\d+)")
 
 Sequences = dict[str, int]
 """Of each stream, by its name, a message such that it and all before it are in a generation."""
@@ -186,17 +183,21 @@ class Switchover:
     async def sweep(self) -> list[int]:
         """Drop the generations that nobody needs any more. Returns their numbers. Safe to repeat.
 
-        What was dropped before is not told again.
+        What was dropped before is not told again. Dropped is only what a switchover made: what has
+        exactly the name of a generation's collection, and a number that was given before this call.
         """
-        wanted = (await self.pointer()).numbers
+        pointer = await self.pointer()
         async with store_call(COMMAND_READ_TIMEOUT_S):
             names = await self._database.list_collection_names()
-        there = {int(match[1]) for name in names if (match := _COLLECTION_NAME.fullmatch(name))}
-        for number in there - wanted:
+        given = set(range(1, pointer.last + 1)) - pointer.numbers
+        dropped = set()
+        for number in given:
             for collection in Generation(self._database, number).collections:
-                async with store_call(COMMAND_READ_TIMEOUT_S):
-                    await collection.drop()
-        return sorted(there - wanted)
+                if collection.name in names:
+                    async with store_call(COMMAND_READ_TIMEOUT_S):
+                        await collection.drop()
+                    dropped.add(number)
+        return sorted(dropped)
 
     async def _begin(self, change: Callable[[Pointer], Pointer], *, back: bool) -> Candidate:
         def begun(pointer: Pointer) -> Pointer:

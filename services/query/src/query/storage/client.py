@@ -87,6 +87,7 @@ def connect(url: str) -> tuple[Client, Database]:
     client = Client(
         url,
         appname=APPLICATION,
+        w="majority",
         **LENIENT,
         serverSelectionTimeoutMS=int(SERVER_SELECTION_TIMEOUT_S * 1000),
         connectTimeoutMS=int(SERVER_SELECTION_TIMEOUT_S * 1000),

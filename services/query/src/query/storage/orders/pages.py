@@ -25,8 +25,9 @@ from query.views.ports import DamagedView, PageExpired
 SNAPSHOT = "snapshot"
 """Read concern: a change during a scan can't hide an order or show it twice."""
 
-SNAPSHOT_GONE_CODES = frozenset({239, 246})
-"""Codes of MongoDB: SnapshotTooOld, SnapshotUnavailable."""
+SNAPSHOT_GONE_CODES = frozenset({72, 239, 246})
+"""Codes of MongoDB: InvalidOptions (a time that never was, or is to come), SnapshotTooOld,
+SnapshotUnavailable."""
 
 PAGE_BYTES_MAX = 4 * 1024 * 1024
 """JSON of one page: the page ends before the order with which it would be longer, but has one."""

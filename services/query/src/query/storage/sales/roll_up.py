@@ -17,7 +17,7 @@ from prometheus_client import Histogram
 from pymongo import ASCENDING, ReturnDocument
 from service_kit.runtime.components import Ready
 
-from query.storage.client import store_call
+from query.storage.client import COMMAND_READ_TIMEOUT_S, iterate, store_call
 from query.storage.generations import Generation, Generations
 from query.storage.sales.store import DIRTY, hour_key
 from query.views.merge import Document
@@ -89,6 +89,10 @@ async def roll_up_next(generation: Generation) -> float:
     day = await _claim(generation, {"$expr": {"$lte": ["$due", "$$NOW"]}})
     if day is None:
         return 0.0
+    return await _roll_up_or_report(generation, day)
+
+
+async def _roll_up_or_report(generation: Generation, day: Document) -> float:
     began = time.perf_counter()
     try:
         await _roll_up(generation, day, began)
@@ -102,12 +106,14 @@ async def roll_up_next(generation: Generation) -> float:
 
 
 async def roll_up_all(generation: Generation) -> None:
-    """Sum up, at once and without a rest, whatever was written before this call."""
-    async with store_call():
-        dirty = await generation.sales_days.distinct("_id", DIRTY)
-    for key in dirty:
-        if day := await _claim(generation, {"_id": key}):
-            await _roll_up(generation, day, time.perf_counter())
+    """Sum up, at once and without a rest, whatever was written before this call.
+
+    A day that can't be summed up is reported, and tried again later as any other is.
+    """
+    dirty = generation.sales_days.find(DIRTY, {"_id": 1}, sort=[("_id", ASCENDING)])
+    async for found in iterate(dirty, timeout_s=COMMAND_READ_TIMEOUT_S):
+        if day := await _claim(generation, {"_id": found["_id"]}):
+            await _roll_up_or_report(generation, day)
 
 
 async def _claim(generation: Generation, which: dict[str, Any]) -> Document | None:
@@ -153,7 +159,7 @@ async def _sales_of(generation: Generation, hour: Hour) -> Sales:
         {
             "restaurant": hour.restaurant,
             "order.found_by": ANY_ORDER,
-            "order.placed_at": {"$gte": hour.start, "$lt": hour.start + timedelta(hours=1)},
+            "order.placed_at": {"$gte": hour.start, **_before_next(hour)},
             "order.business_day": hour.day,
         },
         SALES_FIELDS,
@@ -163,6 +169,14 @@ async def _sales_of(generation: Generation, hour: Hour) -> Sales:
         async for order in orders:
             sales.add_order(order)
     return sales
+
+
+def _before_next(hour: Hour) -> dict[str, datetime]:
+    """The end of an hour, which the last one of the calendar has not."""
+    try:
+        return {"$lt": hour.start + timedelta(hours=1)}
+    except OverflowError:
+        return {}
 
 
 async def _sum_of_hours(generation: Generation, day: Document) -> Sales:
