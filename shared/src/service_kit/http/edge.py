@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service_kit.http.problems import ProblemError
+from service_kit.http.problems import ProblemError, problem_responses
 
 PRIVATE_PREFIX = "/v1/"
 """Answers below it may have guests' data: no cache keeps one that does not say otherwise."""
@@ -23,6 +23,20 @@ OWN_SITES = frozenset({"same-origin", "none"})
 """Of `Sec-Fetch-Site`: a page of this host sends the request, or somebody by hand."""
 LOOPBACK = re.compile(r"localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\]")
 INTERNAL_ERROR = 500
+
+MALFORMED_PATH = ProblemError(
+    400, "malformed-path", "The path has an escaped separator, which no name here has."
+)
+CROSS_ORIGIN = ProblemError(
+    403, "cross-origin", "A page of another origin may change nothing here."
+)
+MISDIRECTED = ProblemError(
+    421,
+    "misdirected-request",
+    "This service is not known by the name that was asked for (COMANDA_HOSTS).",
+)
+EDGE_RESPONSES = problem_responses(MALFORMED_PATH, CROSS_ORIGIN, MISDIRECTED)
+"""The OpenAPI responses that any route may have."""
 
 
 class Edge:
@@ -94,9 +108,7 @@ class KnownHosts:
         if len(hosts) == 1 and self._knows(hosts[0]):
             await self.app(scope, receive, send)
             return
-        detail = "This service is not known by the name that was asked for (COMANDA_HOSTS)."
-        refusal = ProblemError(421, "misdirected-request", detail)
-        await refusal.response()(scope, receive, send)
+        await MISDIRECTED.response()(scope, receive, send)
 
     def _knows(self, host: str) -> bool:
         name = _name_of(host)
@@ -115,11 +127,9 @@ def _name_of(host: str) -> str:
 
 def _refusal(scope: Scope) -> ProblemError | None:
     if HIDDEN_SEPARATOR.search(scope.get("raw_path") or b""):
-        detail = "The path has an escaped separator, which no name here has."
-        return ProblemError(400, "malformed-path", detail)
+        return MALFORMED_PATH
     if scope["method"] not in SAFE_METHODS and _is_cross_origin(Headers(scope=scope)):
-        detail = "A page of another origin may change nothing here."
-        return ProblemError(403, "cross-origin", detail)
+        return CROSS_ORIGIN
     return None
 
 

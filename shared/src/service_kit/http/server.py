@@ -12,7 +12,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp
 
 from service_kit.http.draining import Draining, DrainingServer, ShutdownHook
-from service_kit.http.edge import Edge, KnownHosts
+from service_kit.http.edge import EDGE_RESPONSES, Edge, KnownHosts
 from service_kit.http.health import health_routes
 from service_kit.http.problems import MAX_BODY_BYTES, DeclaredBodyLimit, answer_with_problems
 from service_kit.http.protocol import BoundedHttpProtocol
@@ -62,6 +62,7 @@ def application(
         description=description,
         version="1.0.0",
         lifespan=lifespan,
+        responses=EDGE_RESPONSES,
         redirect_slashes=False,  # to whatever host and scheme the request names
     )
     app.add_middleware(TraceContext)

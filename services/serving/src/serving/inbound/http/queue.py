@@ -48,7 +48,7 @@ LastEventId = Annotated[
     Header(
         alias="Last-Event-ID",
         description="the `id` of the last event that was received",
-        examples=[SEQUENCE],
+        examples=[str(SEQUENCE)],
     ),
 ]
 
