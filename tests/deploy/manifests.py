@@ -30,7 +30,11 @@ Manifest = dict[str, Any]
 
 def folders() -> list[Path]:
     """Every folder that `kubectl apply -k` is meant for."""
-    found = sorted(each.parent for each in KUBERNETES.rglob("kustomization.yaml"))
+    found = sorted(
+        each.parent
+        for each in KUBERNETES.rglob("kustomization.yaml")
+        if each.parent.parent.name != "sizes"
+    )
     assert found
     return found
 

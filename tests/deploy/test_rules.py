@@ -60,7 +60,7 @@ DEFECTS: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         "Deployment/serving, container serving: 1 GB is no quantity",
     ),
     "no bound on memory": (
-        lambda m: container(m, "Job/ordering-migration")["resources"].pop("limits"),
+        lambda m: container(m, "Job/ordering-migration-1-0-0")["resources"].pop("limits"),
         "container migration: must request CPU and memory and bound its memory",
     ),
     "a probe of a port that is not there": (
@@ -200,26 +200,30 @@ DEFECTS: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         "Deployment/query-projector runs query project, which is not known",
     ),
     "a service that nobody sets up": (
-        lambda m: m.pop("Job/serving-set-up"),
+        lambda m: m.pop("Job/serving-set-up-1-0-0"),
         "Deployment/serving needs serving set-up, which no Job runs",
     ),
     "a set-up that does something else": (
-        lambda m: container(m, "Job/query-set-up").update(args=["api"]),
+        lambda m: container(m, "Job/query-set-up-1-0-0").update(args=["api"]),
         "Deployment/query-projector needs query set-up, which no Job runs",
     ),
     "a set-up that is tried once": (
-        lambda m: pod(m, "Job/ordering-set-up").update(restartPolicy="Never"),
-        "Job/ordering-set-up is not repeated when it fails",
+        lambda m: pod(m, "Job/ordering-set-up-1-0-0").update(restartPolicy="Never"),
+        "Job/ordering-set-up-1-0-0 is not repeated when it fails",
     ),
-    "a set-up that stays": (
-        lambda m: m["Job/ordering-set-up"]["spec"].pop("ttlSecondsAfterFinished"),
-        "Job/ordering-set-up stays, and so the next release can't apply its own",
+    "a set-up that goes by itself": (
+        lambda m: m["Job/ordering-set-up-1-0-0"]["spec"].update(ttlSecondsAfterFinished=300),
+        "Job/ordering-set-up-1-0-0 goes by itself, and so is made again",
+    ),
+    "a set-up of another release": (
+        lambda m: m["Job/ordering-set-up-1-0-0"]["metadata"].update(name="ordering-set-up-0-9-0"),
+        "Job/ordering-set-up-0-9-0 has the name of another release's",
     ),
     "a set-up that reaches a store": (
         lambda m: m["NetworkPolicy/query-set-up"]["spec"]["egress"].append(
             to_pods({"comanda/store": "mongodb"}, 27017)
         ),
-        "NetworkPolicy/query-set-up lets Job/query-set-up reach mongodb at {27017}",
+        "NetworkPolicy/query-set-up lets Job/query-set-up-1-0-0 reach mongodb at {27017}",
     ),
     "a variable that is no setting": (
         lambda m: variable(m, "Deployment/query", "COMANDA_MONGODB_URL").update(
@@ -327,7 +331,7 @@ def services() -> Manifests:
     return {
         named(each): each
         for service in ("ordering", "serving", "query")
-        for each in render(KUBERNETES / service)
+        for each in render(KUBERNETES / service / "base")
     }
 
 

@@ -39,7 +39,11 @@ def programs_are_known_and_given_their_settings(manifests: Sequence[Manifest]) -
 
 
 def services_are_set_up(manifests: Sequence[Manifest]) -> Iterator[str]:
-    """By Jobs that are repeated until they succeed, and make way for those of the next release."""
+    """By Jobs that are repeated until they succeed, and named by the release that they are of.
+
+    A Job can't be changed, and one that goes by itself is made again by whatever keeps a cluster as
+    its repository says.
+    """
     jobs = {
         (pod.service, *container.get("args", [])): pod
         for pod, container in _ours(manifests)
@@ -53,8 +57,10 @@ def services_are_set_up(manifests: Sequence[Manifest]) -> Iterator[str]:
     for pod in jobs.values():
         if pod.spec.get("restartPolicy") != "OnFailure":
             yield f"{pod.name} is not repeated when it fails"
-        if "ttlSecondsAfterFinished" not in pod.owner["spec"]:
-            yield f"{pod.name} stays, and so the next release can't apply its own"
+        if "ttlSecondsAfterFinished" in pod.owner["spec"]:
+            yield f"{pod.name} goes by itself, and so is made again"
+        if not pod.name.endswith(f"-{version_of(pod.service or '').replace('.', '-')}"):
+            yield f"{pod.name} has the name of another release's"
 
 
 def secrets_are_only_referred_to(manifests: Sequence[Manifest]) -> Iterator[str]:
