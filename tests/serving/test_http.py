@@ -340,15 +340,22 @@ async def test_while_the_store_can_not_be_reached_the_client_is_told_to_come_aga
     assert answer.json()["code"] == "store-unavailable"
 
 
+AT_THE_EDGE = {"400", "403", "421"}
+
+
 def test_every_route_documents_its_answer_and_its_refusals() -> None:
     schema = an_app(InMemoryTickets()).openapi()
+    routes_of = schema["paths"].values()
+    assert all(
+        set(each["responses"]) >= AT_THE_EDGE for route in routes_of for each in route.values()
+    )
 
     ticket = "/v1/restaurants/{restaurant}/orders/{order_id}/rounds/{round}"
     start = schema["paths"][f"{ticket}/start"]["post"]["responses"]
     look = schema["paths"][ticket]["get"]["responses"]
     queue = schema["paths"]["/v1/restaurants/{restaurant}/queue"]["get"]["responses"]
-    assert set(start) == {"200", "404", "409", "412", "413", "422", "503"}
-    assert set(look) == {"200", "404", "413", "422", "503"}
+    assert set(start) - AT_THE_EDGE == {"200", "404", "409", "412", "413", "422", "503"}
+    assert set(look) - AT_THE_EDGE == {"200", "404", "413", "422", "503"}
     live = schema["paths"]["/v1/restaurants/{restaurant}/queue/live"]["get"]["responses"]
     assert set(queue) == set(live) == {"200", "413", "422", "503"}
     assert set(live["200"]["content"]) == {"text/event-stream"}
