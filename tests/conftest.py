@@ -34,6 +34,7 @@ LONGEST_FIRST = (
         "read-side",
         "pickup",
         "e2e",
+        "poison",
     ),
     *("replicas", "real-orders", "abandoned"),
 )

@@ -41,7 +41,7 @@ def read(headers: Mapping[str, str] | None, body: bytes) -> Event:
     event_type = (headers or {}).get("ce-type")
     if event_type is None:
         raise Unreadable("header ce-type is missing")
-    model = EVENTS.get(event_type)
+    model = EVENTS.get(str(event_type))  # of a header that is not ASCII nats-py may make an object
     if model is None:
         raise UnknownType(f"ce-type {event_type!r} is not known")
     try:

@@ -100,7 +100,7 @@ async def _settle(service: str, letter: DeadLetter, outcome: Outcome) -> None:
     if isinstance(outcome, Exception):
         log.error("dead letter not stored", subject=subject, reason=reason_of(outcome))
         return
-    log.warning("dead letter", subject=subject, kind=letter.kind, reason=_in_a_line(letter.reason))
+    log.warning("dead letter", subject=subject, kind=letter.kind, reason=in_a_line(letter.reason))
     DEAD_LETTERS_STORED.labels(service, stream, letter.kind).inc()
     if letter.kind is Kind.UNKNOWN_TYPE:
         await letter.message.ack()  # nothing is wrong with it
@@ -111,16 +111,16 @@ async def _settle(service: str, letter: DeadLetter, outcome: Outcome) -> None:
 def _copy(service: str, letter: DeadLetter) -> Message:
     origin, own = letter.message.metadata, letter.message.headers or {}
     about = {
-        REASON: _in_a_line(letter.reason),
-        SUBJECT: _in_a_line(letter.message.subject),
+        REASON: in_a_line(letter.reason),
+        SUBJECT: in_a_line(letter.message.subject),
         STREAM: origin.stream,
         SEQUENCE: str(origin.sequence.stream),
         "Nats-Msg-Id": f"{service}/{origin.stream}/{origin.sequence.stream}",
     }
     if letter.kind is Kind.UNKNOWN_TYPE:
-        about |= {REASON: Kind.UNKNOWN_TYPE.value, DETAIL: _in_a_line(letter.reason)}
+        about |= {REASON: Kind.UNKNOWN_TYPE.value, DETAIL: in_a_line(letter.reason)}
     if message_id := own.get("Nats-Msg-Id"):
-        about[MESSAGE_ID] = _in_a_line(message_id)
+        about[MESSAGE_ID] = in_a_line(message_id)
     subject = subjects.dead_letter(service, origin.stream)
     whole = Message(subject, _own(own) | about, letter.message.data)
     return _without_content(whole) if letter.is_kept_elsewhere else whole
@@ -137,7 +137,7 @@ def _is_too_large(outcome: Outcome) -> bool:
     )
 
 
-def _in_a_line(reason: str) -> str:
+def in_a_line(reason: str) -> str:
     """The reason without anything that a terminal or a header would take for more than text."""
     beginning = reason[: 2 * REASON_CHARACTERS_MAX]
     line = printable(" ".join(beginning.split()))

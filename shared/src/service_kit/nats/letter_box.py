@@ -25,6 +25,7 @@ from service_kit.nats.dead_letters import (
     SEQUENCE,
     STREAM,
     SUBJECT,
+    in_a_line,
 )
 from service_kit.nats.failures import BatchFailed, Fate, reason_of
 from service_kit.nats.subscriber import BatchSubscriber, Received
@@ -170,9 +171,9 @@ async def _message(js: JetStreamContext, letter: Letter, client: Client) -> Msg:
             original = await js.get_msg(letter.stream, letter.sequence or 1)
         except NotFoundError:
             raise _Gone(f"its original is no longer on {letter.stream}") from None
-        if message_id and (original.headers or {}).get("Nats-Msg-Id") != message_id:
+        if message_id and in_a_line(_as_text(original).get("Nats-Msg-Id", "")) != message_id:
             raise _Gone(f"another message is in its original's place on {letter.stream}")
-        headers, body = dict(original.headers or {}), original.data or b""
+        headers, body = _as_text(original), original.data or b""
         subject = original.subject or subject
     own = {
         name: text
@@ -201,6 +202,11 @@ def _letter(found: RawStreamMsg, number: int) -> Letter:
         number,
         subjects.parse_dead_letter(found.subject or "").service,
         found.time,
-        dict(found.headers or {}),
+        _as_text(found),
         found.data or b"",
     )
+
+
+def _as_text(message: RawStreamMsg) -> dict[str, str]:
+    """The headers; of one that is not ASCII the client may make an object."""
+    return {name: str(text) for name, text in (message.headers or {}).items()}

@@ -154,7 +154,7 @@ def _stored(message: api.RawStreamMsg) -> StoredTicket:
     """The ticket as a message left it. Raises Unreadable."""
     ticket = read_ticket(message.headers, message.data or b"")
     headers = message.headers or {}
-    request = headers.get(REQUEST_HEADER)
+    request = str(headers.get(REQUEST_HEADER, ""))
     try:
         return StoredTicket(
             ticket_from_contract(ticket),
@@ -180,7 +180,7 @@ def _after(found: StoredTicket | None, message: api.RawStreamMsg) -> StoredTicke
 
 def _message_id(message: api.RawStreamMsg) -> str:
     headers: dict[str, str] = message.headers or {}
-    return headers.get(api.Header.MSG_ID.value, "")
+    return str(headers.get(api.Header.MSG_ID.value, ""))
 
 
 def _request_header(request: KeyedRequest | None) -> dict[str, str]:
