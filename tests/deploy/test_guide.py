@@ -1,0 +1,42 @@
+"""What deploy/README.md says, followed line by line."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.manifests import ROOT
+
+BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "deploy" / "README.md").read_text(), re.DOTALL)
+
+
+def block_with(text: str) -> str:
+    """The block of commands in which the text stands."""
+    (found,) = (each for each in BLOCKS if text in each)
+    return str(found)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the example of the passwords is, and nothing is filled in."""
+    (tmp_path / ".env.example").write_text((ROOT / ".env.example").read_text())
+    return tmp_path
+
+
+def make_passwords(folder: Path) -> str:
+    """Follow the block up to its first command of Docker's."""
+    commands = block_with(".env.example").partition("docker compose")[0]
+    subprocess.run(["bash", "-euc", commands], cwd=folder, check=True)
+    return (folder / ".env").read_text()
+
+
+def test_passwords_are_made_once_for_their_owner_alone(folder: Path) -> None:
+    first, again = make_passwords(folder), make_passwords(folder)
+
+    variables = re.findall(r"^([A-Z0-9_]+)=p[0-9a-f]{32}$", first, re.MULTILINE)
+    assert variables == re.findall(
+        r"^([A-Z0-9_]+)=$", (folder / ".env.example").read_text(), re.MULTILINE
+    )
+    assert again == first
+    assert (folder / ".env").stat().st_mode & 0o077 == 0
