@@ -17,10 +17,14 @@ from tests.deploy.test_nats import passwords
 
 FILE = ROOT / "docker-compose.yml"
 ONCE = {
-    *("ordering-migration", "mongodb-set-up"),
+    *("ordering-migration", "mongodb-set-up", "nats-volume"),
     *(f"{service}-set-up" for service in SERVICES),
 }
 """What ends by itself, before others begin."""
+
+UNRESOLVABLE = "registry.invalid/comanda/"
+"""No registry has it (RFC 2606), so that an image of ours is never somebody else's."""
+STORES = ("postgresql", "mongodb", "nats")
 
 Services = dict[str, dict[str, Any]]
 
@@ -51,7 +55,7 @@ def services() -> Services:
 
 
 def ours(services: Services) -> dict[str, dict[str, Any]]:
-    return {name: each for name, each in services.items() if each["image"].startswith("comanda/")}
+    return {name: each for name, each in services.items() if each["image"].startswith(UNRESOLVABLE)}
 
 
 def test_every_password_must_be_given() -> None:
@@ -65,11 +69,11 @@ def test_every_password_must_be_given() -> None:
 
 
 def test_our_containers_are_given_their_settings(services: Services) -> None:
-    assert {each["image"].split("/")[1].split(":")[0] for each in ours(services).values()} == {
+    assert {each["image"].split("/")[2].split(":")[0] for each in ours(services).values()} == {
         *SERVICES
     }
     for each in ours(services).values():
-        service, version = each["image"].removeprefix("comanda/").split(":")
+        service, version = each["image"].removeprefix(UNRESOLVABLE).split(":")
         program = (service, *(each["command"] or []))
         assert version == version_of(service)
         assert complaints(PROGRAMS[program], each["environment"]) == []
@@ -85,18 +89,19 @@ def test_our_containers_are_restricted(services: Services) -> None:
 
 def test_no_network_joins_a_service_to_another_or_to_a_store_of_another(services: Services) -> None:
     stores = {"ordering": "postgresql", "serving": None, "query": "mongodb"}
+    joined = {name: each for name, each in services.items() if "networks" in each}
     for name, each in ours(services).items():
         service = name.partition("-")[0]
         met = {
             other.partition("-")[0]
-            for other, that in services.items()
+            for other, that in joined.items()
             if each["networks"].keys() & that["networks"].keys()
         }
         assert met <= {service, "nats", stores[service]}
 
 
 def test_nats_is_given_every_password(services: Services) -> None:
-    assert services["nats"]["environment"].keys() == passwords()
+    assert services["nats"]["environment"].keys() - {"GOMEMLIMIT"} == passwords()
 
 
 def test_each_begins_once_what_it_needs_is_there(services: Services) -> None:
@@ -114,9 +119,60 @@ def test_each_begins_once_what_it_needs_is_there(services: Services) -> None:
 
 
 def test_what_is_stored_stays(services: Services) -> None:
-    for store in ("postgresql", "mongodb", "nats"):
+    for store in STORES:
         kinds = {volume["type"] for volume in services[store]["volumes"]}
         assert "volume" in kinds
+
+
+def test_no_volume_without_a_name_is_left_behind(services: Services) -> None:
+    """A volume that an image declares gets one, unless something else is mounted there."""
+    declared = {
+        "postgres": {"/var/lib/postgresql"},
+        "mongo": {"/data/db", "/data/configdb"},
+    }
+    for each in services.values():
+        mounted = {volume["target"] for volume in each.get("volumes", []) if volume.get("source")}
+        wanted = declared.get(each["image"].partition(":")[0], set())
+        assert wanted <= mounted | set(each.get("tmpfs", []))
+
+
+def test_images_of_ours_are_built_and_never_pulled(services: Services) -> None:
+    for each in ours(services).values():
+        assert each["build"]["dockerfile"].startswith("services/")
+        assert each["pull_policy"] == "build"
+
+
+def test_stores_are_guarded_as_services_are(services: Services) -> None:
+    for name, each in services.items():
+        assert each["read_only"], name
+        assert each["cap_drop"] == ["ALL"]
+        assert each["security_opt"] == ["no-new-privileges:true"]
+        assert int(each["mem_limit"]) > 0
+    may = {name: set(each.get("cap_add", [])) for name, each in services.items()}
+    assert {name: capabilities for name, capabilities in may.items() if capabilities} == {
+        "postgresql": {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"},
+        "nats-volume": {"CHOWN", "DAC_OVERRIDE"},
+    }
+    assert services["nats"]["user"] == "1000:1000"
+
+
+def test_the_networks_of_stores_lead_nowhere_else() -> None:
+    done = compose({name: secrets.token_hex(8) for name in variables()})
+    networks = json.loads(done.stdout)["networks"]
+
+    assert {name for name, each in networks.items() if each.get("internal")} == {
+        "orders-store",
+        "views-store",
+    }
+
+
+def test_nobody_but_its_health_check_reaches_the_monitor_of_nats(services: Services) -> None:
+    nats = services["nats"]
+    (file,) = (each for each in nats["command"] if each.endswith(".conf"))
+    text = (ROOT / "deploy" / "nats" / Path(file).name).read_text()
+
+    assert re.findall(r"^http: (.*)$", text, re.MULTILINE) == ['"127.0.0.1:8222"']
+    assert "http" not in (ROOT / "deploy" / "nats" / "nats.conf").read_text()
 
 
 def test_images_are_of_a_version(services: Services) -> None:
