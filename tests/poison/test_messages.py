@@ -27,6 +27,7 @@ from tests.e2e.restaurant import Restaurant, lines
 from tests.poison.corpus import MESSAGES, NEXT_REPLY, RESTAURANT, Ends, Poison
 from tests.poison.wire import RawPublisher
 from tests.support.eventually import eventually
+from tests.support.operators import run
 
 pytestmark = pytest.mark.xdist_group("poison")
 
@@ -130,8 +131,24 @@ async def test_poison_ends_exactly_once_and_good_traffic_does_not_feel_it(
     assert len(till.orders) == len(MESSAGES)
     await asyncio.to_thread(_is_served_and_shown, other, at_tables)
     await asyncio.to_thread(_is_served_and_shown, till_restaurant, till.orders[-10:])
-    for service in stack.services.values():
+    for name, service in stack.services.items():
         await eventually(partial(_is_ready, service.url), within=15)
+        await _an_operator_reads_the_letters(name, server.url_of(f"{name}-operator"))
+
+
+async def _an_operator_reads_the_letters(service: str, nats_url: str) -> None:
+    """With the rights of the service's operator, and nothing that a terminal would obey."""
+    listed = await run(service, "dead-letters", "list", nats_url=nats_url)
+
+    assert (listed.code, len(listed.output.splitlines()) > 1) == (0, True), listed.notes
+    assert all(line.isprintable() for line in listed.output.splitlines())
+    if service == "serving":
+        unknown = ("dead-letters", "replay", "--reason", "unknown-type")
+        replayed = await run(service, *unknown, nats_url=nats_url)
+        assert replayed.code == 1
+        assert {line.rpartition("' ")[2] for line in replayed.output.splitlines()} == {
+            "is not known"
+        }, replayed
 
 
 async def _is_ready(url: str) -> bool:

@@ -14,6 +14,7 @@ from comanda_local.servers import Nats
 from faststream.nats import TestNatsBroker
 from nats.aio.client import Client
 from prometheus_client import REGISTRY
+from service_kit.nats import failures, middlewares
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.dead_letters import REASON_CHARACTERS_MAX
 from service_kit.nats.jetstream import ACK_WAIT, connected, publish_all, size_bytes
@@ -250,6 +251,34 @@ async def test_what_a_handler_could_not_store_comes_again(
 
     async with consuming(nats_server, prices):
         await prices.until(1, 2)
+
+
+async def test_what_fails_again_and_again_is_given_up_and_its_neighbours_are_handled_at_once(
+    nats_server: Nats, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Faulty(Prices):
+        tried = 0
+
+        async def handle(self, batch: list[Received]) -> None:
+            if any(price(each.event) == 13 for each in batch):
+                self.tried += len(batch) == 1
+                raise KeyError("a fault of this release")
+            await super().handle(batch)
+
+    monkeypatch.setattr(failures, "PAUSE_MIN_S", 0.01)
+    monkeypatch.setattr(middlewares, "ATTEMPTS_MAX", 4)
+    prices = Faulty()
+    await publish_all(client, [an_item_set(n) for n in range(20)])
+
+    async with consuming(nats_server, prices):
+        await prices.until(*(n for n in range(20) if n != 13))
+        await until_settled(client)
+
+    letter = await client.jetstream().get_last_msg(DEAD_LETTERS.name, "dead-letters.v1.test.MENU")
+    assert prices.tried == 4
+    assert letter.headers is not None
+    assert letter.headers["Comanda-Sequence"] == "14"
+    assert "failed 4 times, at last with KeyError" in letter.headers["Comanda-Reason"]
 
 
 async def test_what_a_replica_had_in_hand_when_it_was_stopped_goes_to_another_at_once(
