@@ -32,7 +32,9 @@ from query.live.feeds import MongoLiveOrders
 from query.live.version_waiter import ChangeStreamVersionWaiter
 from query.projection.lag import keep_measuring
 from query.projection.projector import PROJECTED, SERVICE, projection_router
+from query.projection.provenance import Provenance
 from query.settings import Settings
+from query.storage.checkpoints import MongoCheckpoints
 from query.storage.client import connect, monitor_server
 from query.storage.generations import Generations
 from query.storage.orders.lists import MongoLists
@@ -79,6 +81,9 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
         components.append(Component("abandoned-transactions", ending, required=False))
         components.append(Component("roll-up", RollUp(generations).run, required=False))
     components.append(_lag(broker, settings, role))
+    provenance = Provenance(MongoCheckpoints(database, generations), PROJECTED)
+    checking = partial(provenance.keep_checking, broker.jetstream_context)
+    components.append(Component("views", checking))
     app = application(
         TITLE,
         DESCRIPTION,

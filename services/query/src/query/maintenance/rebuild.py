@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from nats.js.errors import NotFoundError
+
 from query.maintenance.ack_floor import AckFloorWaiter, ack_floor
 from query.maintenance.backfill import BackfillProgress, backfill
 from query.maintenance.comparison import Comparison, compare
@@ -15,6 +17,7 @@ from query.maintenance.session import OperatorSession
 from query.maintenance.switchover import Candidate, Sequences, Switchover
 from query.maintenance.task_group import task_group
 from query.projection.projector import PROJECTED
+from query.storage.checkpoints import MongoCheckpoints
 from query.storage.generations import OneGeneration
 from query.storage.sales.roll_up import roll_up_all
 from query.views.ports import StoreUnavailable
@@ -85,8 +88,18 @@ async def _fill_and_promote(
     await retry_while_away(
         partial(session.switchover.switch, candidate.number, read_by_live=read_by_live)
     )
+    await retry_while_away(partial(_put_checkpoints, session, progress.until))
     await retry_while_away(session.switchover.sweep)
     return Outcome(previous, candidate.number, progress, comparison)
+
+
+async def _put_checkpoints(session: OperatorSession, until: Sequences) -> None:
+    """The live views are those of the streams as they are now."""
+    checkpoints = MongoCheckpoints(session.database, session.generations)
+    for stream in PROJECTED:
+        with contextlib.suppress(NotFoundError):
+            created = str((await session.js.stream_info(stream.name)).created)
+            await checkpoints.put(stream.name, created, until[stream.name], is_lost=False)
 
 
 @contextlib.asynccontextmanager

@@ -134,6 +134,29 @@ class Sales(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A stream that the views are made from: when it was made, and how far it was projected."""
+
+    created: str
+    sequence: int
+    is_lost: bool
+    """Whether the views that were made from it are gone: only a rebuild brings them back."""
+
+
+class Checkpoints(Protocol):
+    """What the store knows of the streams. Each raises StoreUnavailable if it can't be done."""
+
+    async def known(self) -> dict[str, Checkpoint]:
+        """The checkpoint of each stream that has one."""
+
+    async def put(self, stream: str, created: str, sequence: int, *, is_lost: bool) -> None:
+        """Set the checkpoint of a stream."""
+
+    async def has_views(self) -> bool:
+        """Whether there is any view at all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stores:
     """The stores that events are projected into."""
 

@@ -1,0 +1,111 @@
+"""Whether the views are those of the streams: either may have been lost or replaced."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import nats.errors
+from comanda_contracts.streams import Stream
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+from prometheus_client import Gauge
+from service_kit.runtime.components import Ready
+
+from query.projection.projector import SERVICE
+from query.views.ports import Checkpoints
+
+CHECK_INTERVAL_S = 2.0
+CHECK_TIMEOUT_S = 3.0
+"""Within which NATS must answer, or nothing new is known."""
+
+FOREIGN = Gauge(
+    "comanda_query_views_foreign", "1 while the views are not those of this stream", ["stream"]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """A stream as it is now."""
+
+    created: str
+    last_sequence: int
+    projected: int
+    """All up to this message is acknowledged, by whichever views there were then."""
+
+
+class Provenance:
+    """Compares each stream with its checkpoint, and keeps the checkpoint up to date.
+
+    The views are foreign if a stream was projected and there are none, if their checkpoint was lost
+    while we looked on, if the stream was made anew, or if it ends before what was projected. That
+    stays so until a rebuild has made the views from the streams.
+    """
+
+    def __init__(self, checkpoints: Checkpoints, streams: Sequence[Stream]) -> None:
+        self._checkpoints = checkpoints
+        self._streams = streams
+        self._seen: set[str] = set()
+
+    async def keep_checking(
+        self, jetstream: Callable[[], Awaitable[JetStreamContext]], ready: Ready
+    ) -> None:
+        """Check, for ever, and report why the views are foreign if they are."""
+        reasons: list[str] = []
+        while True:
+            try:
+                async with asyncio.timeout(CHECK_TIMEOUT_S):
+                    reasons = await self.check(await jetstream())
+            except (nats.errors.Error, TimeoutError, OSError):
+                pass  # old views are better than none: what was known before holds
+            ready(failing="; ".join(reasons) or None)
+            await asyncio.sleep(CHECK_INTERVAL_S)
+
+    async def check(self, js: JetStreamContext) -> list[str]:
+        """Why the views are not those of the streams; nothing if they are.
+
+        Raises StoreUnavailable, nats.errors.Error.
+        """
+        reasons = []
+        for stream in self._streams:
+            try:
+                state = await _state(js, stream)
+            except NotFoundError:
+                continue  # there is none yet, or its owner has lost it
+            reason = await self._reason(stream.name, state)
+            FOREIGN.labels(stream.name).set(bool(reason))
+            reasons += [f"{reason}; rebuild"] if reason else []
+        return reasons
+
+    async def _reason(self, name: str, now: StreamState) -> str | None:
+        checkpoint = (await self._checkpoints.known()).get(name)
+        if checkpoint is None:
+            is_gone = name in self._seen or not await self._checkpoints.has_views()
+            is_lost = is_gone and now.projected > 0
+            await self._checkpoints.put(name, now.created, now.projected, is_lost=is_lost)
+            self._seen.add(name)
+            return _gone(name, now.projected) if is_lost else None
+        self._seen.add(name)
+        if checkpoint.is_lost:
+            return _gone(name, checkpoint.sequence)
+        if checkpoint.created != now.created:
+            return f"{name} is not the stream that the views were made from"
+        if now.last_sequence < checkpoint.sequence:
+            return f"{name} ends at {now.last_sequence}, the views are at {checkpoint.sequence}"
+        if now.projected > checkpoint.sequence:
+            await self._checkpoints.put(name, now.created, now.projected, is_lost=False)
+        return None
+
+
+async def _state(js: JetStreamContext, stream: Stream) -> StreamState:
+    info = await js.stream_info(stream.name)
+    try:
+        consumer = await js.consumer_info(stream.name, SERVICE)
+    except NotFoundError:
+        projected = 0
+    else:
+        projected = consumer.ack_floor.stream_seq if consumer.ack_floor else 0
+    return StreamState(str(info.created), info.state.last_seq, projected)
+
+
+def _gone(name: str, sequence: int) -> str:
+    return f"the views are empty or younger than {name}, which was projected up to {sequence}"

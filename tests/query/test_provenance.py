@@ -1,0 +1,103 @@
+"""Ready means able: views that are not those of the streams are not ready, and say so."""
+
+import httpx
+from comanda_contracts.streams import ORDERS
+from nats.aio.client import Client
+from query.projection.projector import PROJECTED, SERVICE
+from query.projection.provenance import Provenance
+from query.storage.checkpoints import CHECKPOINTS, MongoCheckpoints
+from query.storage.client import Database
+from query.storage.generations import Generations
+from query.storage.orders.store import MongoOrders
+
+from tests.query.builders import an_order, placed
+from tests.query.conftest import store
+from tests.query.running import publish, running_service, set_up
+from tests.support.eventually import eventually
+
+
+def provenance(database: Database) -> Provenance:
+    return Provenance(MongoCheckpoints(database, Generations(database)), PROJECTED)
+
+
+async def project_one(nats: Client, orders: MongoOrders) -> None:
+    """Publish an order, store it, and acknowledge it."""
+    event = placed(an_order())
+    await publish(nats, event)
+    await store(orders, event)
+    subscription = await nats.jetstream().pull_subscribe_bind(SERVICE, ORDERS.name)
+    [message] = await subscription.fetch(1, timeout=10)
+    await message.ack_sync()
+
+
+async def test_views_of_these_streams_belong_to_them(
+    nats: Client, database: Database, orders: MongoOrders
+) -> None:
+    checks = provenance(database)
+    assert await checks.check(nats.jetstream()) == []
+    await project_one(nats, orders)
+
+    assert await checks.check(nats.jetstream()) == []
+    assert await provenance(database).check(nats.jetstream()) == []
+
+
+async def test_views_that_are_gone_are_foreign_for_every_replica_until_they_are_rebuilt(
+    nats: Client, database: Database, orders: MongoOrders
+) -> None:
+    await project_one(nats, orders)
+    await database.client.drop_database(database.name)
+
+    [reason] = await provenance(database).check(nats.jetstream())
+
+    await store(orders, placed(an_order()))  # new ones do not bring the old ones back
+    assert "empty" in reason
+    assert await provenance(database).check(nats.jetstream()) == [reason]
+
+
+async def test_views_that_were_there_a_moment_ago_are_missed(
+    nats: Client, database: Database, orders: MongoOrders
+) -> None:
+    checks = provenance(database)
+    await project_one(nats, orders)
+    assert await checks.check(nats.jetstream()) == []
+
+    await database.client.drop_database(database.name)
+    await store(orders, placed(an_order()))
+
+    assert len(await checks.check(nats.jetstream())) == 1
+
+
+async def test_a_stream_that_was_made_anew_or_cut_off_is_foreign(
+    nats: Client, database: Database, orders: MongoOrders
+) -> None:
+    await project_one(nats, orders)
+    assert await provenance(database).check(nats.jetstream()) == []
+    await database[CHECKPOINTS].update_one({"_id": ORDERS.name}, {"$set": {"sequence": 7}})
+    [cut_off] = await provenance(database).check(nats.jetstream())
+
+    await nats.jetstream().delete_stream(ORDERS.name)
+    await set_up(nats, ORDERS)
+    [made_anew] = await provenance(database).check(nats.jetstream())
+
+    assert "ends at 1" in cut_off
+    assert "not the stream" in made_anew
+
+
+async def test_a_service_without_its_views_is_not_ready_and_says_why(
+    nats: Client,
+    nats_server: object,
+    database: Database,
+    orders: MongoOrders,
+    fresh_mongodb_url: str,
+) -> None:
+    await project_one(nats, orders)
+    await database.client.drop_database(database.name)
+
+    async with running_service(nats_server.url, fresh_mongodb_url) as client:  # type: ignore[attr-defined]
+
+        async def answer() -> httpx.Response:
+            return await client.get("/health/ready")
+
+        refused = await eventually(answer, lambda each: "rebuild" in each.text)
+
+    assert refused.status_code == 503
