@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
-from tests.deploy.cluster import pods
+from tests.deploy.cluster import pods, quantity
 from tests.deploy.manifests import KUBERNETES, ROOT, render
+from tests.deploy.programs import SERVICES
 
 NATS = ROOT / "deploy" / "nats"
 PRODUCTION = KUBERNETES / "overlays" / "production"
@@ -28,7 +30,7 @@ def passwords() -> set[str]:
 
 
 def names(environment: list[dict[str, Any]]) -> set[str]:
-    return {each["name"] for each in environment if "secretKeyRef" in each["valueFrom"]}
+    return {each["name"] for each in environment if "secretKeyRef" in each.get("valueFrom", {})}
 
 
 def test_the_configuration_asks_for_passwords() -> None:
@@ -51,8 +53,56 @@ def test_the_values_of_the_chart_fit_the_production_overlay() -> None:
     values = yaml.safe_load((PRODUCTION / "nats-values.yaml").read_text())
     manifests = {each["metadata"]["name"] for each in render(PRODUCTION)}
 
-    assert set(values["container"]["env"]) == passwords()
+    assert set(values["container"]["env"]) - {"GOMEMLIMIT"} == passwords()
     assert values["config"]["cluster"] == {"enabled": True, "replicas": 3}
     assert values["config"]["jetstream"]["fileStore"]["enabled"]
     assert values["podTemplate"]["merge"]["metadata"]["labels"] == {"comanda/store": "nats"}
     assert values["podTemplate"]["patch"][0]["value"]["configMap"]["name"] in manifests
+
+
+BYTES_AN_ORDER, BYTES_BESIDE = 3_000, 256 * 1024**2
+"""Of memory, for each order whose events are kept, and for everything else."""
+
+
+def mebibytes(text: str) -> int:
+    return int(text.removesuffix("MiB")) * 1024**2
+
+
+def stream_bytes(size: str) -> int:
+    """What the streams of all services are bounded to, in a size."""
+    return sum(
+        int(number)
+        for service in SERVICES
+        for each in render(KUBERNETES / service / size)
+        if each["kind"] == "ConfigMap"
+        for number in re.findall(r"=(\d+)", each["data"].get("COMANDA_STREAM_MAX_BYTES", ""))
+    )
+
+
+@pytest.mark.parametrize(("size", "orders"), [("small", 250_000), ("production", 1_200_000)])
+def test_nats_has_room_for_the_orders_that_are_stated(size: str, orders: int) -> None:
+    if size == "small":
+        (nats,) = pods(render(KUBERNETES / "stores" / "nats"))
+        limit = quantity(nats.containers[0]["resources"]["limits"]["memory"])
+        environment = {each["name"]: each.get("value") for each in nats.containers[0]["env"]}
+        store = quantity(re.findall(r"max_file_store: (\d+)", (NATS / "nats.conf").read_text())[0])
+        volume = quantity(
+            nats.owner["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"][
+                "storage"
+            ]
+        )
+        synced = (NATS / "nats.conf").read_text()
+    else:
+        values = yaml.safe_load((PRODUCTION / "nats-values.yaml").read_text())
+        limit = quantity(values["container"]["merge"]["resources"]["limits"]["memory"])
+        environment = values["container"]["env"]
+        files = values["config"]["jetstream"]["fileStore"]
+        store, volume = quantity(files["maxSize"]), quantity(files["pvc"]["size"])
+        synced = "".join(f"{k}: {v}" for k, v in values["config"]["jetstream"]["merge"].items())
+
+    assert BYTES_BESIDE + orders * BYTES_AN_ORDER <= limit
+    assert mebibytes(environment["GOMEMLIMIT"]) <= limit * 8 / 10
+    assert store <= volume * 8 / 10
+    assert stream_bytes(size) <= store
+    assert "sync_interval: 1s" in synced
+    assert f"{orders:,}" in (KUBERNETES / "README.md").read_text()

@@ -19,6 +19,8 @@ NOT_YET_INITIALIZED = 94
 
 OPTIONS = (
     *("--bind_ip", LOOPBACK, "--nounixsocket", "--replSet", REPLICA_SET),
+    # without zlib, by which this version gives its memory to anybody (CVE-2025-14847)
+    *("--networkMessageCompressors", "snappy,zstd"),
     *("--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "512"),
     *("--setParameter", "diagnosticDataCollectionEnabled=false"),
 )
