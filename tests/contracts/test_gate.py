@@ -182,6 +182,10 @@ BAD: dict[str, tuple[Change, str]] = {
         lambda c: remove(c["headers"], "ce-id"),
         "headers: ce-id was removed; this breaks everybody who reads any event",
     ),
+    "commands need a further header": (
+        lambda c: add(c["command_headers"], "Comanda-Till", TEXT, required=True),
+        "headers of commands: Comanda-Till is new, and required; this breaks who sends any command",
+    ),
     "a command is removed": (
         lambda c: c["commands"].pop("close-order"),
         "command close-order: was removed; this breaks who sends commands.v1.*.close-order",

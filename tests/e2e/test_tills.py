@@ -20,7 +20,7 @@ async def test_a_till_orders_and_hears_the_answer(stack: Stack) -> None:
     server = stack.servers[NATS_URL]
     assert isinstance(server, Nats)
     body = {"channel": "takeaway", "customer": "Ada", "lines": lines()}
-    headers = {"Comanda-Reply-To": "replies.v1.la-piazza.1.17", "Nats-Msg-Id": "till-1/17"}
+    headers = {"Comanda-Reply-To": "replies.v1.la-piazza.1.17", "Comanda-Request-Id": "till-1/17"}
     own = "replies.v1.la-piazza.1"
     async with await nats.connect(server.url_of("till-la-piazza-1"), inbox_prefix=own) as till:
         answers = await till.subscribe(f"{own}.17")

@@ -5,6 +5,7 @@ import contextlib
 import json
 import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,9 +22,10 @@ from service_kit.nats.jetstream import connected, publish_all
 from service_kit.nats.set_up import set_up
 
 from tests.conftest import NewNatsServer
-from tests.ordering.builders import NOON
+from tests.ordering.builders import NOON, a_restaurant, an_item
 from tests.ordering.conftest import Database
-from tests.ordering.use_cases import open_la_piazza
+from tests.ordering.test_http import DINE_IN, HERE, ordering
+from tests.ordering.use_cases import offering, open_la_piazza, setting
 from tests.support.eventually import eventually
 
 TAKEAWAY = {
@@ -33,20 +35,40 @@ TAKEAWAY = {
 }
 
 
+PAST, PAST_IN_ROME, SOON = (
+    "2026-05-04T12:00:00Z",
+    "2026-05-04T13:59:59.5+02:00",
+    "2026-05-04T12:00:00.001Z",
+)
+"""Times around the NOON of ordering's clock."""
+
+
 @pytest.fixture
 def nats_server(new_nats_server: NewNatsServer) -> Nats:
     return new_nats_server()
 
 
+class Clock:
+    """Ordering's clock."""
+
+    now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
 @pytest.fixture
-async def client(database: Database, nats_server: Nats) -> AsyncIterator[Client]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def client(database: Database, nats_server: Nats, clock: Clock) -> AsyncIterator[Client]:
     """A till's connection, while ordering is there."""
     store = database.replica()
     await open_la_piazza(store)
     broker = Broker([nats_server.url], "ordering")
-    broker.include_router(
-        command_router(store, broker.client, clock=lambda: NOON, new_id=uuid.uuid4)
-    )
+    broker.include_router(command_router(store, broker.client, clock=clock, new_id=uuid.uuid4))
     streams = [COMMANDS, DEAD_LETTERS]
     await set_up(broker, [nats_server.url], streams=streams, replicas=1)
     async with connected([nats_server.url], "till") as client, running(broker):
@@ -56,8 +78,9 @@ async def client(database: Database, nats_server: Nats) -> AsyncIterator[Client]
 class Till:
     """Sends commands and hears the answers."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, restaurant: str = "la-piazza") -> None:
         self._client = client
+        self.restaurant = restaurant
         self._inbox = client.new_inbox()
 
     async def __aenter__(self) -> "Till":
@@ -67,13 +90,13 @@ class Till:
     async def __aexit__(self, *_: object) -> None:
         await self._answers.unsubscribe()
 
-    async def send(self, command: str, body: Any, **headers: str) -> PubAck:
+    async def send(self, command: str, body: Any, **headers: str | None) -> PubAck:
+        """A header that is None is left out."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        known = {"Comanda-Reply-To": self._inbox, "Nats-Msg-Id": uuid.uuid4().hex}
-        subject = subjects.command("la-piazza", command)
-        (outcome,) = await publish_all(
-            self._client, [Message(subject, {**known, **headers}, content)]
-        )
+        known = {"Comanda-Reply-To": self._inbox, "Comanda-Request-Id": uuid.uuid4().hex}
+        subject = subjects.command(self.restaurant, command)
+        sent = {name: text for name, text in {**known, **headers}.items() if text is not None}
+        (outcome,) = await publish_all(self._client, [Message(subject, sent, content)])
         assert not isinstance(outcome, Exception), outcome
         return outcome
 
@@ -82,7 +105,9 @@ class Till:
         assert message.headers is not None
         return int(message.headers["Comanda-Status"]), json.loads(message.data)
 
-    async def ask(self, command: str, body: Any, **headers: str) -> tuple[int, dict[str, Any]]:
+    async def ask(
+        self, command: str, body: Any, **headers: str | None
+    ) -> tuple[int, dict[str, Any]]:
         await self.send(command, body, **headers)
         return await self.answer()
 
@@ -113,11 +138,26 @@ async def test_a_refusal_is_an_answer_with_the_field_at_fault(client: Client) ->
     assert (unknown[0], unknown[1]["code"]) == (404, "unknown-order")
 
 
-async def test_a_command_sent_again_has_one_effect_and_the_same_answer(
+async def test_a_command_sent_again_has_one_effect_and_the_same_answer_wherever_it_is_heard(
     client: Client, database: Database
 ) -> None:
-    await forget_message_ids_after(0.1, client)
-    name = {"Nats-Msg-Id": "till-1/17"}
+    name = {"Comanda-Request-Id": "till-1/17"}
+    async with Till(client) as till, Till(client) as elsewhere:
+        first = await till.ask("place-order", TAKEAWAY, **name)
+        again = await till.ask("place-order", TAKEAWAY, **name)
+        there = await elsewhere.ask("place-order", TAKEAWAY, **name)
+        other = await till.ask("place-order", TAKEAWAY | {"customer": "Eve"}, **name)
+
+    assert again == there == first
+    assert (other[0], other[1]["code"]) == (422, "idempotency-key-reused")
+    assert [each["field"] for each in other[1]["errors"]] == ["Comanda-Request-Id"]
+    assert await database.rows("SELECT count(*) FROM orders") == [(1,)]
+
+
+async def test_a_command_named_by_its_message_id_alone_is_carried_out_once(
+    client: Client, database: Database
+) -> None:
+    name = {"Comanda-Request-Id": None, "Nats-Msg-Id": "till-1/17"}
     async with Till(client) as till:
         first = await till.ask("place-order", TAKEAWAY, **name)
         while (await till.send("place-order", TAKEAWAY, **name)).duplicate:
@@ -128,11 +168,96 @@ async def test_a_command_sent_again_has_one_effect_and_the_same_answer(
     assert await database.rows("SELECT count(*) FROM orders") == [(1,)]
 
 
-async def forget_message_ids_after(seconds: float, client: Client) -> None:
-    """An operator gives the stream so short a memory for what was sent already."""
-    js = client.jetstream()
-    config = (await js.stream_info(COMMANDS.name)).config
-    await js.update_stream(config.evolve(duplicate_window=seconds))
+async def test_two_restaurants_may_give_their_requests_the_same_id(
+    client: Client, database: Database
+) -> None:
+    store = database.replica()
+    await store.run(setting(a_restaurant(slug="trattoria")))
+    await store.run(offering(an_item("margherita", restaurant="trattoria")))
+    async with Till(client) as one, Till(client, "trattoria") as other:
+        status, order = await one.ask("place-order", TAKEAWAY, **{"Comanda-Request-Id": "1"})
+        other_status, other_order = await other.ask(
+            "place-order", TAKEAWAY, **{"Comanda-Request-Id": "1"}
+        )
+
+    assert (status, other_status) == (201, 201)
+    assert order["order_id"] != other_order["order_id"]
+
+
+@pytest.mark.parametrize("key", ["17", "message/17", "http/message/17", "request/17"])
+async def test_no_key_of_http_is_the_id_of_a_tills_request(
+    client: Client, database: Database, key: str
+) -> None:
+    async with ordering(database.replica(), database.engine, has_lane=True) as http:
+        burnt = await http.post(f"{HERE}/orders", json=DINE_IN, headers={"Idempotency-Key": key})
+    async with Till(client) as till:
+        named = await till.ask("place-order", TAKEAWAY, **{"Comanda-Request-Id": "17"})
+        by_message = {"Comanda-Request-Id": None, "Nats-Msg-Id": "17"}
+        numbered = await till.ask("place-order", TAKEAWAY, **by_message)
+
+    assert (burnt.status_code, named[0], numbered[0]) == (201, 201, 201)
+
+
+@pytest.mark.parametrize(
+    ("headers", "field"),
+    [
+        ({"Comanda-Request-Id": None}, "Comanda-Request-Id"),
+        ({"Comanda-Request-Id": "with blanks"}, "Comanda-Request-Id"),
+        ({"Comanda-Request-Id": "tïll-7"}, "Comanda-Request-Id"),
+        ({"Comanda-Request-Id": "7\x00"}, "Comanda-Request-Id"),
+        ({"Comanda-Request-Id": "x" * 129}, "Comanda-Request-Id"),
+        ({"Comanda-Expires": "tomorrow"}, "Comanda-Expires"),
+        ({"Comanda-Expires": "2026-05-04 12:00"}, "Comanda-Expires"),
+        ({"Comanda-Expires": "2026-02-30T12:00:00Z"}, "Comanda-Expires"),
+    ],
+)
+async def test_a_command_without_a_good_name_or_time_is_refused_with_the_header_at_fault(
+    client: Client, database: Database, headers: dict[str, str | None], field: str
+) -> None:
+    async with Till(client) as till:
+        status, problem = await till.ask("place-order", TAKEAWAY, **headers)
+        await till.send("place-order", TAKEAWAY, **headers, **{"Comanda-Reply-To": None})
+        good, _ = await till.ask("place-order", TAKEAWAY)
+
+    letter = await client.jetstream().get_last_msg(
+        DEAD_LETTERS.name, "dead-letters.v1.ordering.COMMANDS"
+    )
+    assert (status, problem["code"]) == (422, "invalid-request")
+    assert [each["field"] for each in problem["errors"]] == [field]
+    assert field in (letter.headers or {})["Comanda-Reason"]
+    assert good == 201
+    assert await database.rows("SELECT count(*) FROM orders") == [(1,)]
+
+
+async def test_a_command_has_no_effect_after_its_time_and_the_answer_says_so(
+    client: Client, clock: Clock, database: Database
+) -> None:
+    async with Till(client) as till:
+        late = await till.ask("place-order", TAKEAWAY, **{"Comanda-Expires": PAST})
+        offset = await till.ask("place-order", TAKEAWAY, **{"Comanda-Expires": PAST_IN_ROME})
+        in_time = await till.ask("place-order", TAKEAWAY, **{"Comanda-Expires": SOON})
+        clock.now = datetime.now(UTC) + timedelta(minutes=9)
+        before_ten_minutes = await till.ask("place-order", TAKEAWAY)
+        clock.now = datetime.now(UTC) + timedelta(minutes=11)
+        after_ten_minutes = await till.ask("place-order", TAKEAWAY)
+
+    for status, problem in (late, offset, after_ten_minutes):
+        assert (status, problem["code"]) == (410, "command-expired")
+    assert (in_time[0], before_ten_minutes[0]) == (201, 201)
+    assert await database.rows("SELECT count(*) FROM orders") == [(2,)]
+
+
+async def test_what_was_carried_out_in_time_is_answered_again_however_late(
+    client: Client, clock: Clock
+) -> None:
+    name = {"Comanda-Request-Id": "till-1/17", "Comanda-Expires": SOON}
+    async with Till(client) as till:
+        first = await till.ask("place-order", TAKEAWAY, **name)
+        clock.now = NOON + timedelta(hours=5)
+        again = await till.ask("place-order", TAKEAWAY, **name)
+
+    assert first[0] == 201
+    assert again == first
 
 
 @pytest.mark.parametrize(
@@ -165,13 +290,18 @@ async def test_what_is_no_command_is_set_aside_and_the_next_is_carried_out(
 async def test_whatever_names_a_request_it_is_carried_out_once_and_its_neighbours_too(
     client: Client, database: Database, name: str
 ) -> None:
-    await forget_message_ids_after(0.1, client)
     async with Till(client) as till:
         for _ in range(5):
             await till.send("place-order", TAKEAWAY)
-        await till.send("place-order", TAKEAWAY, **{"Nats-Msg-Id": name})
+        await till.send(
+            "place-order", TAKEAWAY, **{"Comanda-Request-Id": None, "Nats-Msg-Id": name}
+        )
         answers = [await till.answer() for _ in range(6)]
-        while (await till.send("place-order", TAKEAWAY, **{"Nats-Msg-Id": name})).duplicate:
+        while (
+            await till.send(
+                "place-order", TAKEAWAY, **{"Comanda-Request-Id": None, "Nats-Msg-Id": name}
+            )
+        ).duplicate:
             await asyncio.sleep(0.02)
         again = await till.answer()
 

@@ -12,7 +12,8 @@ from ordering.contract import EVENT_MODELS
 from ordering.domain.events import DomainEvent
 from ordering.domain.order import KitchenVerdict
 from ordering.domain.refusals import Refusal
-from ordering.inbound.nats.command_subscriber import CommandMessage, bind_use_case
+from ordering.inbound.nats.command_message import CommandMessage
+from ordering.inbound.nats.command_subscriber import bind_use_case
 from ordering.inbound.nats.verdict_subscriber import VERDICT_EVENTS, verdict_of
 from ordering.inbound.refusals import PROBLEMS
 

@@ -112,7 +112,11 @@ async def test_a_command_is_carried_out_and_answered(store: InMemoryStore) -> No
             b'{"channel": "takeaway", "customer": "Ada",'
             b' "lines": [{"sku": "margherita", "quantity": 1}]}',
             subjects.command("la-piazza", "place-order"),
-            headers={"Nats-Msg-Id": "till-1/17", "Comanda-Reply-To": "replies.v1.till-1"},
+            headers={
+                "Comanda-Request-Id": "till-1/17",
+                "Comanda-Expires": "2026-05-04T12:10:00Z",
+                "Comanda-Reply-To": "replies.v1.till-1",
+            },
         )
 
     (order,) = store.orders.values()

@@ -1,9 +1,13 @@
 """The commands that a till may give to ordering, over NATS or, with the same bodies, over HTTP.
 
-A command is published to `commands.v1.<restaurant>.<command>` with header `Nats-Msg-Id`, which
-names the request: sent again, it has no second effect. If header `Comanda-Reply-To` names a
-subject below `replies.v1.`, the answer goes there: the order as it now is, or RFC 9457 problem
-details; its header `Comanda-Status` is the HTTP status. Header `Comanda-Actor` names the sender.
+A command is published to `commands.v1.<restaurant>.<command>` with header `Comanda-Request-Id`,
+which names the request in its restaurant: sent again within a day, it has no second effect and is
+answered again. (A command without it may still be named by `Nats-Msg-Id`, for one release; its
+stream drops a second one of the same name for a while.) Header `Comanda-Expires`, a time by RFC
+3339, says until when the command may take effect; without it that is ten minutes after it was
+stored. If header `Comanda-Reply-To` names a subject below `replies.v1.`, the answer goes there: the
+order as it now is, or RFC 9457 problem details; its header `Comanda-Status` is the HTTP status.
+Header `Comanda-Actor` names the sender.
 """
 
 from typing import Annotated, Any, Literal
@@ -12,6 +16,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from comanda_contracts.subjects import Sku
+
+REQUEST_ID_PATTERN = r"^[\x21-\x7e]{1,128}$"
+"""What a `Comanda-Request-Id` looks like: visible ASCII letters, without blanks."""
+
+EXPIRES_AFTER_S = 600
+"""Seconds after which a command without `Comanda-Expires` takes no effect any more."""
 
 NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f-\x9f]*$"
 

@@ -32,7 +32,13 @@ ORDERS = Stream("ORDERS", "ordering", subjects.ALL_ORDERS)
 RESTAURANTS = Stream("RESTAURANTS", "ordering", subjects.ALL_RESTAURANTS)
 MENU = Stream("MENU", "ordering", subjects.ALL_MENUS)
 TICKETS = Stream("TICKETS", "serving", subjects.ALL_TICKETS)
-COMMANDS = Stream("COMMANDS", "ordering", subjects.ALL_COMMANDS, work_queue=True)
+COMMANDS = Stream(
+    "COMMANDS",
+    "ordering",
+    subjects.ALL_COMMANDS,
+    duplicate_window=0.1,  # the server's least: a command that comes again is to be answered again
+    work_queue=True,
+)
 DEAD_LETTERS = Stream("DEAD_LETTERS", "every service", subjects.ALL_DEAD_LETTERS)
 
 ALL_STREAMS = (ORDERS, RESTAURANTS, MENU, TICKETS, COMMANDS, DEAD_LETTERS)

@@ -11,7 +11,7 @@ from comanda_contracts.streams import Stream
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from contract_release.headers import HEADERS
+from contract_release.headers import COMMAND_HEADERS, HEADERS
 
 Json = dict[str, Any]
 
@@ -33,6 +33,7 @@ def current() -> Json:
     return {
         "version": version("comanda-contracts"),
         "headers": HEADERS,
+        "command_headers": COMMAND_HEADERS,
         "streams": {stream.name: asdict(stream) for stream in STREAMS},
         "events": {event.TYPE: _event(event) for event in EXAMPLES},
         "commands": {name: _command(name, model) for name, model in COMMAND_BODIES.items()},

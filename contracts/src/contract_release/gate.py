@@ -36,6 +36,7 @@ def breaks(old: Json, new: Json) -> list[Break]:
     return [
         *_streams(old, new),
         *_shape("headers", old["headers"], new["headers"], EVERYBODY),
+        *_command_headers(old, new),
         *(each for name in old["events"] for each in _event(name, old, new)),
         *(each for name in old["commands"] for each in _command(name, old, new)),
     ]
@@ -93,6 +94,15 @@ def _command(name: str, old: Json, new: Json) -> Iterator[Break]:
     for change in changes(before["schema"], after["schema"]):
         if Effect.FEWER in change.effect:
             yield Break(where, str(change), whom)
+
+
+# decision/0039: a command says who it is and how long it is meant
+def _command_headers(old: Json, new: Json) -> Iterator[Break]:
+    """None before the release that first wrote them down."""
+    after = new["command_headers"]
+    for change in changes(old.get("command_headers") or after, after):
+        if Effect.FEWER in change.effect:
+            yield Break("headers of commands", str(change), "who sends any command")
 
 
 def _readers(subject: str) -> str:

@@ -1,8 +1,9 @@
-"""The headers of every event as a JSON Schema: CloudEvents 1.0 in NATS binary mode."""
+"""The headers of every event, and of commands, as JSON Schemas; an event's are CloudEvents 1.0."""
 
 from typing import Any
 
 from comanda_contracts import Event
+from comanda_contracts.commands import EXPIRES_AFTER_S, REQUEST_ID_PATTERN
 
 Schema = dict[str, Any]
 
@@ -42,6 +43,33 @@ HEADERS: Schema = {
             "description": "W3C trace context of what caused the event, if it was traced.",
         },
         "tracestate": {"type": "string", "description": "Belongs to `traceparent`."},
+    },
+}
+
+
+COMMAND_HEADERS: Schema = {
+    "type": "object",
+    "required": ["Comanda-Request-Id"],
+    "properties": {
+        "Comanda-Request-Id": {
+            "type": "string",
+            "pattern": REQUEST_ID_PATTERN,
+            "description": "Names the request, unique in the restaurant: sent again within a day, "
+            "it has no second effect and is answered again.",
+        },
+        "Comanda-Expires": {
+            "type": "string",
+            "format": "date-time",
+            "description": "Until when the command may take effect; without it that is "
+            f"{EXPIRES_AFTER_S // 60} minutes after it was stored.",
+        },
+        "Comanda-Reply-To": {
+            "type": "string",
+            "description": "Subject for the answer, if wanted: one below "
+            "`replies.v1.<restaurant>.<till>.`.",
+        },
+        "Comanda-Actor": {"type": "string", "description": "Who asks, for the record."},
+        "traceparent": {"type": "string", "description": "W3C trace context, if there is one."},
     },
 }
 

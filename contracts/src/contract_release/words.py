@@ -63,22 +63,3 @@ CONSUMER: dict[str, Any] = {
     "max_ack_pending": 1000,
 }
 """As the operator makes it; the guide says why."""
-
-COMMAND_HEADERS: dict[str, Any] = {
-    "type": "object",
-    "required": ["Nats-Msg-Id"],
-    "properties": {
-        "Nats-Msg-Id": {
-            "type": "string",
-            "description": "Names the request, unique in the restaurant: sent again, it has no "
-            "second effect and is answered again.",
-        },
-        "Comanda-Reply-To": {
-            "type": "string",
-            "description": "Subject for the answer, if wanted: one below "
-            "`replies.v1.<restaurant>.<till>.`.",
-        },
-        "Comanda-Actor": {"type": "string", "description": "Who asks, for the record."},
-        "traceparent": {"type": "string", "description": "W3C trace context, if there is one."},
-    },
-}

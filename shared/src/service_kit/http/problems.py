@@ -183,6 +183,12 @@ def _short(text: str, length_max: int) -> str:
     return text if len(text) <= length_max else f"{text[: length_max - 1]}…"
 
 
+def invalid_header(errors: Sequence[FieldError]) -> ProblemError:
+    """The refusal of a message for its headers."""
+    detail = "; ".join(f"{each.field}: {each.detail}" for each in errors)
+    return ProblemError(422, "invalid-request", detail, errors=errors)
+
+
 def _field(problem: Mapping[str, Any], body: Any) -> str:
     """The field as the client knows it: `("body", "dine_in", "lines", 0)` is `lines.0`.
 

@@ -37,7 +37,7 @@ class AnsweredRequest:
     def answer_to(self, request: KeyedRequest) -> Answer:
         """The answer to a request with the same key. Raises KeyReused if it is another request."""
         if request != self.request:
-            raise KeyReused(request.key)
+            raise KeyReused
         return self.answer
 
 
@@ -46,5 +46,5 @@ class KeyReused(Refusal):
 
     code = "idempotency-key-reused"
 
-    def __init__(self, key: str) -> None:
-        super().__init__(f"The key {key!r} was used for another request; give each its own.")
+    def __init__(self) -> None:
+        super().__init__("The key was used for another request; give each its own.")

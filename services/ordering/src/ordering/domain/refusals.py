@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 NAMED_VERSIONS_MAX = 20
@@ -133,3 +134,14 @@ class VersionMismatch(Refusal):
         few = expected if len(expected) <= NAMED_VERSIONS_MAX else ()
         wanted = " or ".join(map(str, sorted(few))) or "one that was asked for"
         super().__init__(f"It is at version {actual}, not {wanted}.")
+
+
+class CommandExpired(Refusal):
+    """The command came too late, after an outage say, to still be meant."""
+
+    code = "command-expired"
+
+    def __init__(self, expired_at: datetime) -> None:
+        super().__init__(
+            f"The command was meant until {expired_at.isoformat()}; it has had no effect."
+        )

@@ -18,14 +18,16 @@ PROBLEMS: dict[type[refusals.Refusal], tuple[int, str | None]] = {
     refusals.CannotOrder: (422, None),
     refusals.OrderTooLarge: (422, "lines"),
     refusals.UnknownRound: (422, "rounds"),
-    KeyReused: (422, "Idempotency-Key"),
+    refusals.CommandExpired: (410, "Comanda-Expires"),
+    KeyReused: (422, None),
 }
-"""Status and field of each refusal; None where no single field is at fault."""
+"""Status and field of each refusal; None where no single field is at fault, or it depends."""
 
 
-def to_problem(refusal: refusals.Refusal) -> ProblemError:
-    """The refusal as an answer over HTTP."""
+def to_problem(refusal: refusals.Refusal, *, key: str = "Idempotency-Key") -> ProblemError:
+    """The refusal as an answer; `key` is the header that names a request."""
     status, field = PROBLEMS[type(refusal)]
+    field = key if isinstance(refusal, KeyReused) else field
     return ProblemError(status, refusal.code, str(refusal), field=field, errors=_lines(refusal))
 
 

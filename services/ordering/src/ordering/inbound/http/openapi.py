@@ -77,7 +77,7 @@ COMMON_RESPONSES = problem_responses(
     malformed_json(),
     too_large(),
     invalid_request([_QUANTITY_ZERO], {"lines": [{"quantity": 0}]}),
-    to_problem(KeyReused(KEY)),
+    to_problem(KeyReused()),
     to_problem(refusals.CannotOrder([_UNAVAILABLE_LINE])),
     store_unavailable(),
 )

@@ -30,13 +30,21 @@ class RequestContext:
         return versions_in(self.if_match)
 
     def keyed_request(self, body: BaseModel | None) -> KeyedRequest | None:
-        """The request by its key; None if it has none."""
+        """The request by its key; None if it has none.
+
+        Its fingerprint is of what was sent: a field that a later release adds does not change it.
+        """
         if self.idempotency_key is None:
             return None
-        content = body.model_dump_json() if body else ""
+        content = body.model_dump_json(exclude_unset=True) if body else ""
         whole = f"{self.operation}\n{self.if_match}\n{content}"
         fingerprint = hashlib.sha256(whole.encode()).hexdigest()
-        return KeyedRequest(self.restaurant, self.idempotency_key, fingerprint)
+        return KeyedRequest(self.restaurant, _own_key(self.idempotency_key), fingerprint)
+
+
+def _own_key(key: str) -> str:
+    """The key as it is kept: none of HTTP is one of a message's (`command_message.py`)."""
+    return f"http/{key}" if key.startswith(("message/", "http/")) else key
 
 
 async def _context(

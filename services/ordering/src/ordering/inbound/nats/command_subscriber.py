@@ -1,30 +1,24 @@
 """Commands over NATS, for tills that speak no HTTP: the same use cases from a work queue.
 
 A command is a message on `commands.v1.<restaurant>.<command>` whose body is that of the HTTP route,
-with `order_id` and `expected_version` in it where the route has them in its path and `If-Match`.
-Header `Nats-Msg-Id` names the request: sent again, it has no second effect. `Comanda-Reply-To`
-names the subject of the answer, below `replies.v1.` or an inbox; it is that of HTTP: the order, or
-problem details; its header `Comanda-Status` holds the status. `Comanda-Actor` says who asks.
+with `order_id` and `expected_version` in it where the route has them in its path and `If-Match`;
+its headers are those of `command_message.py`. The answer is that of HTTP: the order, or problem
+details; its header `Comanda-Status` holds the status.
 """
 
-import hashlib
 import json
-import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from comanda_contracts import Message, Unreadable, subjects
+from comanda_contracts import Message
 from comanda_contracts.commands import COMMAND_BODIES, OrderCommand
 from comanda_contracts.streams import COMMANDS
-from comanda_contracts.subjects import SLUG_PATTERN
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.errors import MaxPayloadError
 from pydantic import ValidationError
-from service_kit.http.problems import ProblemError, invalid_request
+from service_kit.http.problems import ProblemError, invalid_header, invalid_request
 from service_kit.nats.batches import each_by_itself
 from service_kit.nats.jetstream import publish
 from service_kit.nats.router import Router
@@ -34,35 +28,19 @@ from service_kit.runtime.tracing import traced
 from ordering.application.add_items import AddItems, add_items
 from ordering.application.cancel_order import CancelOrder, cancel_order
 from ordering.application.close_order import CloseOrder, close_order
-from ordering.application.keyed_request import KeyedRequest
 from ordering.application.place_order import PlaceOrder, place_order
-from ordering.domain.refusals import Refusal
-from ordering.inbound.bodies import ACTOR_PATTERN, party, requested_lines, rounds_to_cancel
-from ordering.inbound.change import Change, Store, carry_out
+from ordering.application.transaction import Transaction
+from ordering.domain.refusals import CommandExpired, Refusal
+from ordering.inbound.bodies import party, requested_lines, rounds_to_cancel
+from ordering.inbound.change import Change, State, Store, carry_out
+from ordering.inbound.nats.command_message import CommandMessage, read_command
 from ordering.inbound.nats.failures import FAILURES
 from ordering.inbound.refusals import to_problem
 
 ACCEPTED, CREATED, OK, INVALID = 202, 201, 200, 422
 
-REPLY_PATTERN = r"(replies\.v1|_INBOX[A-Za-z0-9_-]*)(\.[A-Za-z0-9_-]+)+"
-"""The subjects to which an answer may go: ordering may publish events, its clients may not."""
-
-REPLY_CHARACTERS_MAX = 255
-ID_PATTERN = r"[!-~]{1,128}"
-"""The ids of messages that are kept as they are; of another a digest is."""
 FAULTS_MAX = 50
 """Faults of a body that are listed: an answer has to fit into a message."""
-
-
-@dataclass(frozen=True, slots=True)
-class CommandMessage:
-    """A command as it came: its name, its restaurant, its body as JSON, its sender."""
-
-    restaurant: str
-    name: str
-    body: dict[str, Any]
-    actor: str | None
-    reply_to: str | None
 
 
 def command_router(
@@ -95,30 +73,6 @@ def command_router(
     return router
 
 
-def read_command(message: Msg) -> CommandMessage:
-    """The command in a message. Raises Unreadable if it is none, or its body no JSON object."""
-    restaurant, command = subjects.parse_command(message.subject)
-    if command not in COMMAND_BODIES:
-        raise Unreadable(f"{command!r} is not a command")
-    if not re.fullmatch(SLUG_PATTERN, restaurant):
-        raise Unreadable(f"{restaurant!r} is not the slug of a restaurant")
-    actor = (message.headers or {}).get("Comanda-Actor")
-    if actor is not None and not re.fullmatch(ACTOR_PATTERN, actor):
-        raise Unreadable("header Comanda-Actor is not a name")
-    reply_to = (message.headers or {}).get("Comanda-Reply-To")
-    if reply_to is not None and (
-        len(reply_to) > REPLY_CHARACTERS_MAX or not re.fullmatch(REPLY_PATTERN, reply_to)
-    ):
-        raise Unreadable("header Comanda-Reply-To is not below replies.v1. or an inbox")
-    try:
-        body = json.loads(message.data)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"body: not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise Unreadable("body: not a JSON object")
-    return CommandMessage(restaurant, command, body, actor, reply_to)
-
-
 async def _answer(
     received: Received[CommandMessage],
     store: Store,
@@ -127,16 +81,19 @@ async def _answer(
 ) -> tuple[int, str, str]:
     """Status, content type and body of the answer. Raises StoreUnavailable."""
     command = received.event
+    if command.faults:
+        return _problem(invalid_header(command.faults))
     try:
         body = COMMAND_BODIES[command.name].validate_json(received.message.data)
         status, change = bind_use_case(command, body, clock=clock, new_id=new_id)
-        answer = await carry_out(store, _keyed_request(received), status, change)
+        in_time = _unless_expired(command, change, clock)
+        answer = await carry_out(store, command.request, status, in_time)
     except ValidationError as error:
         faults = error.errors()[:FAULTS_MAX]
         problems = [{**each, "loc": ("body", *each["loc"])} for each in faults]
         return _problem(invalid_request(problems, command.body))
     except Refusal as refusal:
-        return _problem(to_problem(refusal))
+        return _problem(to_problem(refusal, key="Comanda-Request-Id"))
     return answer.status, "application/json", answer.body
 
 
@@ -152,6 +109,23 @@ async def _reply(client: Client, reply_to: str, status: int, content_type: str, 
         )
         headers = {"Comanda-Status": str(status), "content-type": content_type}
         await publish(client, Message(reply_to, headers, body.encode()))
+
+
+# decision/0039: a command says who it is and how long it is meant
+def _unless_expired(
+    command: CommandMessage, change: Change, clock: Callable[[], datetime]
+) -> Change:
+    """The change, refused once its time is over.
+
+    What was carried out before is answered again, however late that is: it is not changed anew.
+    """
+
+    async def in_time(transaction: Transaction) -> State:
+        if command.expires_at is not None and clock() >= command.expires_at:
+            raise CommandExpired(command.expires_at)
+        return await change(transaction)
+
+    return in_time
 
 
 def _problem(problem: ProblemError) -> tuple[int, str, str]:
@@ -200,16 +174,3 @@ def _of_order_command(command: CommandMessage, body: OrderCommand) -> dict[str, 
         "expected_version": body.expected_version,
         "actor": command.actor,
     }
-
-
-def _keyed_request(received: Received[CommandMessage]) -> KeyedRequest:
-    """The request by its message id; a message without one is at least redelivered as itself."""
-    message = received.message
-    name = (message.headers or {}).get("Nats-Msg-Id")
-    if name is None:
-        name = f"sequence-{message.metadata.sequence.stream}"
-    if not re.fullmatch(ID_PATTERN, name):
-        name = f"sha256-{hashlib.sha256(name.encode()).hexdigest()}"
-    whole = message.subject.encode() + b"\n" + message.data
-    fingerprint = hashlib.sha256(whole).hexdigest()
-    return KeyedRequest(received.event.restaurant, f"message/{name}", fingerprint)

@@ -52,7 +52,8 @@ RequestKey = Annotated[
     Annotated[str, StringConstraints(min_length=1, max_length=255)] | None,
     Header(
         alias="Idempotency-Key",
-        description="names the request, so that its repetition is answered like the first",
+        description="names the request: once carried out, it is answered like the first time; "
+        "one that was refused is decided anew",
         examples=[KEY],
     ),
 ]

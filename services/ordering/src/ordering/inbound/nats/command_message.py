@@ -1,0 +1,139 @@
+"""A command as it comes over NATS: its subject, its headers and its body.
+
+`Comanda-Request-Id` names the request in its restaurant: sent again, it has no second effect and is
+answered again. `Comanda-Expires` says until when it may take effect. `Comanda-Reply-To` names the
+subject of the answer, below `replies.v1.` or an inbox. `Comanda-Actor` says who asks.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from comanda_contracts import Unreadable, subjects
+from comanda_contracts.commands import COMMAND_BODIES, EXPIRES_AFTER_S, REQUEST_ID_PATTERN
+from comanda_contracts.subjects import SLUG_PATTERN
+from nats.aio.msg import Msg
+from service_kit.http.problems import FieldError
+
+from ordering.application.keyed_request import KeyedRequest
+from ordering.inbound.bodies import ACTOR_PATTERN
+
+REPLY_PATTERN = r"(replies\.v1|_INBOX[A-Za-z0-9_-]*)(\.[A-Za-z0-9_-]+)+"
+"""The subjects to which an answer may go: ordering may publish events, its clients may not."""
+
+REPLY_CHARACTERS_MAX = 255
+
+MESSAGE_ID_PATTERN = r"[!-~]{1,128}"
+"""The ids of messages that are kept as they are; of another a digest is."""
+
+RFC3339_PATTERN = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandMessage:
+    """A command: its name, its body as JSON, its sender, and what is to become of it.
+
+    With `faults` it is answered with them and nothing else; then it has no `request`.
+    """
+
+    restaurant: str
+    name: str
+    body: dict[str, Any]
+    actor: str | None
+    reply_to: str | None
+    request: KeyedRequest | None = None
+    expires_at: datetime | None = None
+    faults: tuple[FieldError, ...] = ()
+
+
+def read_command(message: Msg) -> CommandMessage:
+    """The command in a message.
+
+    Raises Unreadable if it is none, or its body no JSON object, or if it has no name or no good
+    time and nobody is to be told so.
+    """
+    headers = message.headers or {}
+    restaurant, command = subjects.parse_command(message.subject)
+    if command not in COMMAND_BODIES:
+        raise Unreadable(f"{command!r} is not a command")
+    if not re.fullmatch(SLUG_PATTERN, restaurant):
+        raise Unreadable(f"{restaurant!r} is not the slug of a restaurant")
+    actor = headers.get("Comanda-Actor")
+    if actor is not None and not re.fullmatch(ACTOR_PATTERN, actor):
+        raise Unreadable("header Comanda-Actor is not a name")
+    reply_to = headers.get("Comanda-Reply-To")
+    if reply_to is not None and (
+        len(reply_to) > REPLY_CHARACTERS_MAX or not re.fullmatch(REPLY_PATTERN, reply_to)
+    ):
+        raise Unreadable("header Comanda-Reply-To is not below replies.v1. or an inbox")
+    body = _json_object(message.data)
+    faults = _faults(headers)
+    if faults and reply_to is None:
+        raise Unreadable("; ".join(f"header {each.field}: {each.detail}" for each in faults))
+    if faults:
+        return CommandMessage(restaurant, command, body, actor, reply_to, None, None, faults)
+    request = KeyedRequest(restaurant, _key(headers), _fingerprint(message))
+    return CommandMessage(restaurant, command, body, actor, reply_to, request, _expires_at(message))
+
+
+def _json_object(data: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"body: not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise Unreadable("body: not a JSON object")
+    return body
+
+
+def _faults(headers: Mapping[str, str]) -> tuple[FieldError, ...]:
+    """What is wrong with the headers that decide whether the command has an effect."""
+    faults = []
+    request_id = headers.get("Comanda-Request-Id")
+    if request_id is not None and not re.fullmatch(REQUEST_ID_PATTERN, request_id):
+        detail = "1 to 128 visible ASCII letters are wanted"
+        faults.append(FieldError(field="Comanda-Request-Id", detail=detail))
+    if request_id is None and not headers.get("Nats-Msg-Id"):
+        detail = "is missing: it names the request, so that it has one effect"
+        faults.append(FieldError(field="Comanda-Request-Id", detail=detail))
+    expires = headers.get("Comanda-Expires")
+    if expires is not None and _rfc3339(expires) is None:
+        faults.append(FieldError(field="Comanda-Expires", detail="is not a time by RFC 3339"))
+    return tuple(faults)
+
+
+# decision/0039: a command says who it is and how long it is meant
+def _key(headers: Mapping[str, str]) -> str:
+    """The request's key, apart from those of HTTP, which hold no blank and begin otherwise."""
+    if request_id := headers.get("Comanda-Request-Id"):
+        return f"request {request_id}"
+    name = headers["Nats-Msg-Id"]  # read for one release more
+    if not re.fullmatch(MESSAGE_ID_PATTERN, name):
+        name = f"sha256-{hashlib.sha256(name.encode()).hexdigest()}"
+    return f"message/{name}"
+
+
+def _fingerprint(message: Msg) -> str:
+    return hashlib.sha256(message.subject.encode() + b"\n" + message.data).hexdigest()
+
+
+def _expires_at(message: Msg) -> datetime:
+    expires = _rfc3339((message.headers or {}).get("Comanda-Expires", ""))
+    if expires is not None:
+        return expires
+    stored_at: datetime = message.metadata.timestamp
+    return stored_at + timedelta(seconds=EXPIRES_AFTER_S)
+
+
+def _rfc3339(text: str) -> datetime | None:
+    """The time that the text gives; None if it gives none."""
+    if not re.fullmatch(RFC3339_PATTERN, text, re.ASCII):
+        return None
+    try:
+        return datetime.fromisoformat(text.upper())
+    except ValueError:
+        return None
