@@ -121,11 +121,14 @@ def _fingerprint(message: Msg) -> str:
     return hashlib.sha256(message.subject.encode() + b"\n" + message.data).hexdigest()
 
 
-def _expires_at(message: Msg) -> datetime:
+def _expires_at(message: Msg) -> datetime | None:
+    """Until when it may take effect; None if an operator replays it, who decides that himself."""
     expires = _rfc3339((message.headers or {}).get("Comanda-Expires", ""))
     if expires is not None:
         return expires
     stored_at: datetime = message.metadata.timestamp
+    if stored_at.timestamp() == 0:  # a replay says no time
+        return None
     return stored_at + timedelta(seconds=EXPIRES_AFTER_S)
 
 
