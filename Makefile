@@ -5,7 +5,7 @@ BIN := .venv/bin
 PACKAGES := contracts shared services/ordering services/serving services/query deploy/local
 INSTALLED := .venv/.installed
 
-.PHONY: up demo test test-fast check lint bench images lock schemas docs help clean
+.PHONY: up demo test test-fast check lint mutants bench images lock schemas docs help clean
 .DEFAULT_GOAL := up
 
 up: $(INSTALLED)  ## start everything and stay up until Ctrl-C
@@ -30,6 +30,14 @@ lint: $(INSTALLED)  ## what `make check` does before it looks at the manifests
 	$(BIN)/lint-imports
 	$(BIN)/python -m contract_release check
 	$(BIN)/hadolint services/*/Dockerfile
+
+mutants: $(INSTALLED)  ## change the domains and views, and list what no unit test noticed; an hour
+	rm -rf .mutants
+	mkdir -p .mutants/src
+	cp -r services/*/src/* .mutants/src # as one source folder, the layout that mutmut knows
+	cp -r tests pyproject.toml .mutants
+	cd .mutants && ../$(BIN)/mutmut run --max-children 2
+	cd .mutants && ../$(BIN)/mutmut results
 
 bench: $(INSTALLED)  ## Comanda, a CRUD service and the parts' limits, measured in one run; needs wrk
 	$(BIN)/python -m tests.benchmarks
@@ -63,4 +71,4 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean:  ## remove the environment and the embedded servers' data
-	rm -rf .venv .data contracts/docs/node_modules contracts/docs/build examples/subscribers/javascript/node_modules
+	rm -rf .venv .data .mutants contracts/docs/node_modules contracts/docs/build examples/subscribers/javascript/node_modules

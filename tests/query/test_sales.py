@@ -5,17 +5,28 @@ from datetime import datetime
 from typing import Any, cast
 
 import pytest
-from comanda_contracts import Line, Order, OrderEvent, OrderStatus, TicketEvent, TicketStatus
+from comanda_contracts import (
+    Channel,
+    Line,
+    Order,
+    OrderEvent,
+    OrderStatus,
+    TicketEvent,
+    TicketStatus,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from query.views.merge import Document
 from query.views.orders.view import document, merge, view_of
+from query.views.sales import histogram
 from query.views.sales.histogram import RELATIVE_ERROR, quantile
 from query.views.sales.report import By, sales_report
 from query.views.sales.view import Hour, Period, Sales, SalesSummary
 
 from tests.query.builders import a_round, after, an_order, its_ticket, news_of, placed
 from tests.query.histories import histories
+
+CHANNELS = tuple(Channel)
 
 
 def stored(*events: OrderEvent | TicketEvent) -> Document:
@@ -166,6 +177,85 @@ def test_a_report_has_the_groups_that_it_was_asked_for(by: By | None, keys: list
     name = {By.HOUR: "day", By.ITEM: "name"}.get(by, by) if by else ""
     assert [each[name] for each in report["groups"]] == keys
     assert [each["revenue"] for each in report["groups"]] == [600] * len(keys)
+
+
+def test_figures_say_what_was_sold_and_how_long_guests_waited() -> None:
+    order = an_order()
+    times = {"started_at": after(20), "ready_at": after(60), "served_at": after(100)}
+    ticket = its_ticket(order, status=TicketStatus.SERVED, **times)
+    sales = Sales.of([stored(placed(order), news_of(ticket)), sold(("tea", "Tea", 301, 1))])
+    summary = SalesSummary([Period("2026-11-23", None, sales)], after(60))
+
+    report = sales_report(summary, None, {})
+
+    assert report == {
+        "currency": "EUR",
+        "as_of": after(60),
+        "totals": {
+            "revenue": 2001,
+            "orders": 2,
+            "average_basket": 1000,  # half a cent, to the even one
+            "waiting": {
+                "ready": histogram.summary(sales.total.ready),
+                "served": histogram.summary(sales.total.served),
+            },
+        },
+        "groups": [],
+    }
+    assert report["totals"]["waiting"]["ready"]["p50"] == pytest.approx(60, rel=RELATIVE_ERROR)
+    assert report["totals"]["waiting"]["served"]["p50"] == pytest.approx(100, rel=RELATIVE_ERROR)
+
+
+def test_without_orders_there_is_no_average() -> None:
+    totals = sales_report(SalesSummary([], after(60)), None, {})["totals"]
+
+    assert (totals["revenue"], totals["orders"], totals["average_basket"]) == (0, 0, None)
+
+
+def test_days_and_hours_are_summed_by_themselves() -> None:
+    tea = Sales.of([sold(("tea", "Tea", 300, 1))])
+    hours = [(day, after(3600 * hour)) for day, hour in (("23", 0), ("23", 1), ("24", 24))]
+    summary = SalesSummary([Period(day, hour, tea) for day, hour in hours], after(0))
+
+    by_day, by_hour = (sales_report(summary, by, {})["groups"] for by in (By.DAY, By.HOUR))
+
+    assert [(each["day"], each["revenue"], each["orders"]) for each in by_day] == [
+        ("23", 600, 2),
+        ("24", 300, 1),
+    ]
+    assert [(each["day"], each["hour"], each["revenue"]) for each in by_hour] == [
+        (*hour, 300) for hour in hours
+    ]
+
+
+def test_categories_are_ranked_by_revenue_and_take_what_was_never_on_the_menu() -> None:
+    lines = [
+        *(("tea", "Tea", 300, 1), ("cola", "Cola", 200, 2), ("cake", "Cake", 450, 1)),
+        *(("pie", "Pie", 250, 1), ("ghost", "Ghost", 10, 1)),
+    ]
+    sales = Sales.of([sold(*lines)])
+    categories = {"tea": "Drinks", "cola": "Drinks", "cake": "Cakes", "pie": "Cakes"}
+    summary = SalesSummary([Period("2026-11-23", None, sales)], after(0))
+
+    groups = sales_report(summary, By.CATEGORY, categories)["groups"]
+    items = sales_report(summary, By.ITEM, categories)["groups"]
+
+    assert groups == [
+        {"category": "Cakes", "quantity": 2, "revenue": 700},
+        {"category": "Drinks", "quantity": 3, "revenue": 700},
+        {"category": None, "quantity": 1, "revenue": 10},
+    ]
+    assert {each["sku"]: each["category"] for each in items} == categories | {"ghost": None}
+
+
+def test_channels_come_by_name() -> None:
+    sales = Sales.of([sold(("tea", "Tea", 300, 1), channel=name) for name in CHANNELS])
+    summary = SalesSummary([Period("2026-11-23", None, sales)], after(0))
+
+    groups = sales_report(summary, By.CHANNEL, {})["groups"]
+
+    assert [each["channel"] for each in groups] == sorted(CHANNELS)
+    assert [each["orders"] for each in groups] == [1] * len(CHANNELS)
 
 
 def test_every_grouping_is_tested_above_and_no_other_one_passes_for_one() -> None:
