@@ -1,30 +1,73 @@
-from datetime import UTC, datetime
+import uuid
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ordering.domain.order import (
     MAX_LINES,
+    Cancellation,
     CancellationRefused,
     ItemsCancelled,
     KitchenVerdict,
     Order,
     OrderCancelled,
     OrderClosed,
+    OrderPlaced,
     OrderStatus,
+    Round,
     order_number,
+    place,
 )
-from ordering.domain.preconditions import expect_version
+from ordering.domain.preconditions import expect_version, require_order
 from ordering.domain.refusals import (
+    BadLine,
+    CannotOrder,
     OrderNotOpen,
     OrderTooLarge,
+    Refusal,
     StillInTheKitchen,
     TooLateToCancel,
+    UnknownMenuItem,
+    UnknownOrder,
+    UnknownRestaurant,
     UnknownRound,
     VersionMismatch,
 )
 
 from tests.ordering.builders import ADA, NOON, TABLE_12, a_line, a_restaurant, an_order
+
+LATE = datetime(2026, 5, 4, 21, 30, tzinfo=UTC)
+
+
+def test_whoever_places_an_order_is_told_of_all_that_was_asked_for() -> None:
+    order_id, lines = uuid.uuid4(), (a_line(),)
+
+    event = place(
+        order_id=order_id,
+        restaurant=a_restaurant(time_zone="Asia/Tokyo", currency="JPY"),
+        sequence=2,
+        party=ADA,
+        lines=lines,
+        at=LATE,
+        actor="Gino",
+    )
+
+    assert event == OrderPlaced(
+        order=Order(
+            order_id=order_id,
+            restaurant="la-piazza",
+            number="A-002",
+            business_day=date(2026, 5, 5),
+            party=ADA,
+            currency="JPY",
+            rounds=(Round(round=1, lines=lines, ordered_at=LATE),),
+            placed_at=LATE,
+            version=1,
+        ),
+        at=LATE,
+        actor="Gino",
+    )
 
 
 def test_a_placed_order_is_open_and_in_the_kitchen() -> None:
@@ -36,9 +79,10 @@ def test_a_placed_order_is_open_and_in_the_kitchen() -> None:
 
 
 def test_a_further_round_is_numbered_and_adds_to_the_total() -> None:
-    event = an_order().add_items((a_line(quantity=2),), at=NOON, actor="Luigi")
+    event = an_order().add_items((a_line(quantity=2),), at=LATE, actor="Luigi")
 
-    assert (event.round, event.order.version, event.actor) == (2, 2, "Luigi")
+    assert (event.round, event.order.version) == (2, 2)
+    assert (event.at, event.actor, event.order.rounds[1].ordered_at) == (LATE, "Luigi", LATE)
     assert event.order.total == 3 * 850
 
 
@@ -152,8 +196,8 @@ def test_named_rounds_are_cancelled_and_the_others_stay() -> None:
     assert (event.rounds, event.order.status, event.order.total) == ((2,), "open", 850)
     with pytest.raises(UnknownRound, match="round 2"):
         cancelled(event.order, 2)
-    with pytest.raises(UnknownRound, match="round 7"):
-        cancelled(event.order, 7)
+    with pytest.raises(UnknownRound, match="Order A-001 has nothing to cancel in round 2, 7"):
+        cancelled(event.order, 7, 2)
 
 
 @pytest.mark.parametrize(
@@ -185,10 +229,19 @@ def test_of_rounds_that_are_cancelled_it_is_told_who_asked_for_it_and_why() -> N
     assert (event.actor, event.reason) == ("Luigi", "ordered twice")
 
 
+def test_a_request_to_cancel_says_who_made_it_when_and_why() -> None:
+    event = an_order().cancel([1], reason="changed my mind", at=LATE, actor="Gino")
+
+    assert (event.at, event.actor) == (LATE, "Gino")
+    assert event.order.cancellation == Cancellation(
+        rounds=(1,), reason="changed my mind", actor="Gino", requested_at=LATE
+    )
+
+
 def test_what_is_known_to_be_begun_is_refused_at_once() -> None:
     order = an_order(rounds=2).take_verdict(1, KitchenVerdict.STARTED)
 
-    with pytest.raises(TooLateToCancel):
+    with pytest.raises(TooLateToCancel, match="order A-001"):
         cancelled(order, 1)
     assert cancelled(order).cancellation is not None
 
@@ -217,9 +270,10 @@ def test_a_change_meant_for_another_version_is_refused() -> None:
 
 def test_an_order_does_not_outgrow_a_message() -> None:
     order = an_order()
+    full = order.add_items((a_line(),) * (MAX_LINES - 1), at=NOON, actor=None).order
 
-    with pytest.raises(OrderTooLarge):
-        order.add_items((a_line(),) * MAX_LINES, at=NOON, actor=None)
+    with pytest.raises(OrderTooLarge, match=f"at most {MAX_LINES} lines"):
+        full.add_items((a_line(),), at=NOON, actor=None)
 
 
 def test_numbers_go_on_with_the_next_letter() -> None:
@@ -238,6 +292,27 @@ def test_the_business_day_is_the_restaurants_own_date() -> None:
 
     assert a_restaurant(time_zone="Europe/Rome").business_day(late).isoformat() == "2026-05-05"
     assert a_restaurant(time_zone="Europe/London").business_day(late).isoformat() == "2026-05-04"
+
+
+def test_an_order_is_its_own_restaurants_alone() -> None:
+    order = an_order()
+
+    assert require_order(order, "la-piazza", order.order_id) is order
+    for found, restaurant in ((order, "elsewhere"), (None, "la-piazza")):
+        with pytest.raises(UnknownOrder, match=str(order.order_id)):
+            require_order(found, restaurant, order.order_id)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (UnknownRestaurant("la-piazza"), "There is no restaurant 'la-piazza'."),
+        (UnknownMenuItem("cola"), "There is no item 'cola' on the menu."),
+        (CannotOrder([BadLine(0, "No tea."), BadLine(1, "No cola.")]), "No tea. No cola."),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(refusal: Refusal, said: str) -> None:
+    assert str(refusal) == said
 
 
 def test_a_command_for_another_version_is_told_both() -> None:

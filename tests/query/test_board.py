@@ -8,7 +8,7 @@ from comanda_contracts import Order, OrderEvent, TicketEvent, TicketStatus
 from query.views.board.view import Board, board_of
 from query.views.orders.view import document, merge, view_of
 
-from tests.query.builders import a_round, after, an_order, its_ticket, news_of, placed
+from tests.query.builders import a_round, after, an_order, at_table, its_ticket, news_of, placed
 
 NOW = after(600)
 PREPARATION_SAMPLES_MAX = [[after(60 * number).timestamp(), 60.0, 0.0] for number in range(10)]
@@ -45,6 +45,31 @@ def test_what_is_not_ready_is_being_prepared() -> None:
     board = board_of(orders, [], NOW)
 
     assert numbers(board) == {"preparing": ["A-000", "A-002"], "ready": ["A-001", "A-003"]}
+
+
+def test_an_order_on_the_board_says_which_it_is_and_how_it_stands() -> None:
+    orders = [numbered(0), numbered(1, **at_table("7"))]
+    cooking = stored(placed(orders[0]), started(orders[0], 5))
+    ready = stored(placed(orders[1]), news_of(its_ticket(orders[1], status=READY, ready_at=NOW)))
+
+    board = board_of([cooking, ready], [], NOW)
+
+    known = [
+        {
+            "order_id": str(order.order_id),
+            "number": order.number,
+            "channel": order.channel,
+            "table": order.table,
+            "placed_at": found["order"]["placed_at"],
+        }
+        for order, found in zip(orders, (cooking, ready), strict=True)
+    ]
+    preparing = {"status": "preparing", "position": None, "estimated_ready_at": None}
+    ready_at = ready["tickets"]["1"]["ready_at"]
+    assert board == {
+        "preparing": [{**known[0], **preparing}],
+        "ready": [{**known[1], "ready_at": ready_at}],
+    }
 
 
 def test_those_that_wait_have_a_place_in_the_queue() -> None:

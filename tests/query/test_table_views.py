@@ -4,7 +4,7 @@ import functools
 from typing import Any
 
 import pytest
-from comanda_contracts import Order, OrderStatus, TicketStatus
+from comanda_contracts import Order, OrderEvent, OrderStatus, TicketEvent, TicketStatus
 from query.views.merge import Document
 from query.views.orders.tables import natural, occupied_tables
 from query.views.orders.view import document, merge, view_of
@@ -14,7 +14,10 @@ from tests.query.builders import after, an_order, at_table, its_ticket, news_of,
 
 def stored(order: Order, ticket: TicketStatus | None = None) -> Document:
     """The document of an order, with its ticket if it has one."""
-    events = [placed(order), *([news_of(its_ticket(order, status=ticket))] if ticket else [])]
+    events: list[OrderEvent | TicketEvent] = [
+        placed(order),
+        *([news_of(its_ticket(order, status=ticket))] if ticket else []),
+    ]
     return document(functools.reduce(merge, map(view_of, events)))
 
 

@@ -56,7 +56,10 @@ def test_any_other_command_is_refused_with_the_ticket_and_its_status(
 ) -> None:
     ticket = a_ticket(status=TicketStatus(status))
 
-    with pytest.raises(WrongStatus, match=f"order A-001 is {status}") as refusal:
+    verb = {"ready": "finish"}.get(command, command)
+    said = f"order A-001 is {status}, so you can't {verb} it"
+
+    with pytest.raises(WrongStatus, match=said) as refusal:
         COMMANDS[command](ticket)
 
     assert refusal.value.ticket is ticket
