@@ -29,7 +29,7 @@ def test_that_does_not_heed_an_interruption(nats_url, number):
 def test_a_parallel_run_that_is_interrupted_leaves_no_server_behind(tmp_path: Path) -> None:
     (tmp_path / "test_stubborn.py").write_text(STUBBORN)
     plugins = [option for plugin in PLUGINS for option in ("-p", plugin)]
-    tests = [sys.executable, "-m", "pytest", "-c", "/dev/null", "-n", "2", *plugins, tmp_path]
+    tests = [sys.executable, "-m", "pytest", "-c", "/dev/null", "-n", "2", *plugins, str(tmp_path)]
     run = subprocess.Popen(
         ["env", "--default-signal=INT", *tests],  # which a shell has its background jobs ignore
         cwd=ROOT,
