@@ -140,3 +140,39 @@ def policies_of_store(manifests: Sequence[Manifest], store: str) -> list[Manifes
         for policy in of_kind(manifests, "NetworkPolicy")
         if store_selected(policy, "podSelector") == store
     ]
+
+
+SecretKey = tuple[str, str]
+"""A secret and a key in it."""
+
+
+def secret_keys(manifests: Sequence[Manifest]) -> set[SecretKey]:
+    """All that pods, ingresses and the stores' operators are to find in secrets."""
+    found = set(_referred_keys([pod.spec for pod in pods(manifests)]))
+    for each in of_kind(manifests, "Ingress"):
+        for tls in each["spec"].get("tls", []):
+            found |= {(tls["secretName"], "tls.crt"), (tls["secretName"], "tls.key")}
+    for each in of_kind(manifests, "MongoDBCommunity"):
+        names = (user["passwordSecretRef"]["name"] for user in each["spec"]["users"])
+        found |= {(name, "password") for name in names}
+    for each in of_kind(manifests, "Cluster"):
+        name = each["spec"]["bootstrap"]["initdb"]["secret"]["name"]
+        found |= {(name, "username"), (name, "password")}
+    return found
+
+
+def _referred_keys(part: Any) -> Iterator[SecretKey]:
+    """Each `secretKeyRef` in it, however deep."""
+    match part:
+        case {"secretKeyRef": {"name": str(name), "key": str(key)}}:
+            yield name, key
+        case dict():
+            yield from _referred_keys(list(part.values()))
+        case list():
+            for each in part:
+                yield from _referred_keys(each)
+
+
+def secret_keys_of_values(values: Manifest) -> set[SecretKey]:
+    """What the pods of a Helm chart with these values are to find in secrets."""
+    return set(_referred_keys(values))

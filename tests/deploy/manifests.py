@@ -25,6 +25,9 @@ CUSTOM = {
 }
 """Kinds that operators bring. Kubernetes has no schema of them: only our own rules look at them."""
 
+CLUSTER_WIDE = {"Namespace"}
+"""Kinds of ours that are in no namespace."""
+
 Manifest = dict[str, Any]
 
 

@@ -1,4 +1,4 @@
-"""What deploy/README.md says, followed line by line."""
+"""What the READMEs of deploy/ say, followed line by line."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The command line: `comanda up`, `demo`, `audit`, `query`, `replay`, `team` and `till`."""
+"""The command line: `comanda up`, `demo`, `audit`, `query`, `replay`, `team`, `till`, `secrets`."""
 
 import asyncio
 import contextlib
@@ -17,6 +17,7 @@ from rich.console import Console
 from comanda_local.api import RefusedRequest
 from comanda_local.audit import CONVERGENCE_TIMEOUT_S
 from comanda_local.audit.command import print_audit
+from comanda_local.cluster_secrets import Size, new_secrets, write_secrets
 from comanda_local.demo import demo as hold_demo
 from comanda_local.pos_export.file_format import Numbers, parse_format
 from comanda_local.pos_export.findings import NotAnExport
@@ -247,6 +248,21 @@ def team(
             print("consumers " + ", ".join(asyncio.run(make_consumers(url, teams))))
         else:
             print("No consumers yet: `comanda up` makes them, or this command with --nats.")
+
+
+@app.command()
+def secrets(
+    size: Annotated[Size, typer.Argument(help="The size of the cluster.")],
+    file: Annotated[Path, typer.Argument(help="A new file, which its owner alone can read.")],
+) -> None:
+    """Make the passwords of a cluster on Kubernetes, as Secrets for `kubectl create -f`.
+
+    Each is made once, and is in each Secret that needs it. A file that is there is left as it is.
+    """
+    with _in_plain_words():
+        made = new_secrets(size)
+        write_secrets(made, file)
+        print(f"{file}: {', '.join(made)}")
 
 
 def _find(data: Path, *urls: str | None) -> SystemUrls:

@@ -104,15 +104,20 @@ def _passwords(folder: Path, accounts: Path) -> dict[str, str]:
     file = folder / "passwords.json"
     file.touch(mode=0o600)
     kept: dict[str, str] = json.loads(file.read_text() or "{}")
-    configuration = "".join(each.read_text() for each in accounts.parent.glob("*.conf"))
-    users = {name.lower().replace("_", "-") for name in PASSWORD.findall(configuration)}
-    passwords = {user: kept.get(user) or _new_password() for user in sorted(users)}
+    passwords = {user: kept.get(user) or new_password() for user in users_of(accounts)}
     file.write_text(json.dumps(passwords, indent=2))
     return passwords
 
 
-def _new_password() -> str:
-    """It begins with a letter: the server would read `1e9` as a number."""
+def users_of(accounts: Path) -> list[str]:
+    """The users of these accounts, of teams and tills too, whose passwords the server is given."""
+    configuration = "".join(each.read_text() for each in accounts.parent.glob("*.conf"))
+    names = set(PASSWORD.findall(configuration))
+    return sorted(name.lower().replace("_", "-") for name in names)
+
+
+def new_password() -> str:
+    """A random one. It begins with a letter: the server would read `1e9` as a number."""
     return "p" + secrets.token_hex(16)
 
 

@@ -1,0 +1,92 @@
+"""`comanda secrets`: the Secrets that a cluster is given before anything runs on it."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from comanda_local.servers.nats import (
+    ACCOUNTS,
+    ENVIRONMENT,
+    new_password,
+    password_variable,
+    users_of,
+)
+
+NAMESPACE = "comanda"
+SERVICES = ("ordering", "serving", "query")
+
+
+class Size(StrEnum):
+    """The sizes that there are manifests for."""
+
+    SMALL = "small"
+    PRODUCTION = "production"
+
+
+Secrets = dict[str, dict[str, str]]
+"""Their keys and values, by name."""
+
+
+def new_secrets(size: Size, accounts: Path = ACCOUNTS) -> Secrets:
+    """All that the manifests of this size refer to, but the ingress's certificate.
+
+    A password that a store is given and a service gives it is made once, for both.
+    """
+    users = {user: new_password() for user in users_of(accounts)}
+    postgresql, mongodb = new_password(), new_password()
+    database_host, views = {
+        Size.SMALL: ("postgresql", "mongodb:27017/comanda?replicaSet=rs0"),
+        Size.PRODUCTION: ("postgresql-rw", "mongodb-svc:27017/comanda?replicaSet=mongodb"),
+    }[size]
+    secrets = {
+        name: {ENVIRONMENT: f"nats://{name}:{users[name]}@nats:4222"}
+        for service in SERVICES
+        for name in (service, f"{service}-operator")
+    }
+    database_url = f"postgresql+asyncpg://ordering:{postgresql}@{database_host}/ordering"
+    secrets["ordering"]["COMANDA_DATABASE_URL"] = database_url
+    secrets["query"]["COMANDA_MONGODB_URL"] = f"mongodb://query:{mongodb}@{views}"
+    secrets["nats"] = {password_variable(user): password for user, password in users.items()}
+    return secrets | _secrets_of_stores(size, postgresql, mongodb)
+
+
+def _secrets_of_stores(size: Size, postgresql: str, mongodb: str) -> Secrets:
+    match size:
+        case Size.SMALL:
+            return {
+                "postgresql": {"POSTGRES_PASSWORD": postgresql},
+                "mongodb": {
+                    "MONGODB_ROOT_PASSWORD": new_password(),
+                    "MONGODB_REPLICA_SET_KEY": new_password(),
+                    "MONGODB_QUERY_PASSWORD": mongodb,
+                },
+            }
+        case Size.PRODUCTION:
+            return {
+                "postgresql-ordering": {"username": "ordering", "password": postgresql},
+                "mongodb-query": {"password": mongodb},
+            }
+
+
+def write_secrets(secrets: Secrets, file: Path) -> None:
+    """Write them for `kubectl create -f`, to a new file of its owner alone.
+
+    Raises FileExistsError: passwords that were made once may be in use.
+    """
+    file.touch(mode=0o600, exist_ok=False)
+    file.write_text(
+        json.dumps({"apiVersion": "v1", "kind": "List", "items": _manifests(secrets)}, indent=2)
+    )
+
+
+def _manifests(secrets: Secrets) -> list[dict[str, Any]]:
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name, "namespace": NAMESPACE},
+            "stringData": values,
+        }
+        for name, values in secrets.items()
+    ]

@@ -1,0 +1,184 @@
+"""The guide to Kubernetes, followed on an empty cluster: each secret is there, and fits."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from comanda_local.cluster_secrets import Size, new_secrets, write_secrets
+
+from tests.deploy.cluster import SecretKey, secret_keys, secret_keys_of_values
+from tests.deploy.manifests import KUBERNETES, ROOT, Manifest, render
+
+GUIDE = (KUBERNETES / "README.md").read_text()
+VALUES = KUBERNETES / "overlays" / "production" / "nats-values.yaml"
+SECRETS_FILE = "comanda-secrets.json"
+KUBECTL = f"""#!/bin/sh
+echo "$*" >> "$CLUSTER.commands"
+exec {sys.executable} -m tests.deploy.kubectl "$@"
+"""
+HELM = """#!/bin/sh
+echo "helm $*" >> "$CLUSTER.commands"
+"""
+
+
+@dataclass
+class Trial:
+    """Follows commands of the guide, from the repository's root, on a cluster of its own."""
+
+    folder: Path
+    size: Size
+    said: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        there = ("default", "kube-system", "ingress-nginx", "monitoring")
+        self.state.write_text(
+            json.dumps({f"Namespace//{each}": {"metadata": {"name": each}} for each in there})
+        )
+        for program, text in (("kubectl", KUBECTL), ("helm", HELM)):
+            file = self.folder / program
+            file.write_text(text)
+            file.chmod(0o755)
+        for each in ("tls.crt", "tls.key"):
+            (self.folder / each).write_text(each)
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "cluster.json"
+
+    def follow(self, commands: str) -> "subprocess.CompletedProcess[str]":
+        """Let bash carry the commands out, in files of the trial's folder."""
+        here = commands.replace("SIZE=small", f"SIZE={self.size}")
+        for file in (SECRETS_FILE, "tls.crt", "tls.key"):
+            here = re.sub(rf"(?<![\w/.-]){re.escape(file)}", str(self.folder / file), here)
+        programs = (self.folder, Path(sys.executable).parent, os.environ["PATH"])
+        done = subprocess.run(
+            ["bash", "-eu", "-o", "pipefail", "-c", here],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "PATH": os.pathsep.join(map(str, programs)),
+                "CLUSTER": str(self.state),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.said += done.stdout + done.stderr
+        return done
+
+    @property
+    def commands(self) -> str:
+        return Path(f"{self.state}.commands").read_text()
+
+    @property
+    def objects(self) -> list[Manifest]:
+        found: dict[str, Manifest] = json.loads(self.state.read_text())
+        return [each for each in found.values() if "kind" in each]
+
+    def secrets(self) -> dict[SecretKey, str]:
+        return {
+            (each["metadata"]["name"], key): value
+            for each in self.objects
+            if each["kind"] == "Secret"
+            for key, value in (each.get("stringData") or each["data"]).items()
+        }
+
+
+def blocks() -> list[str]:
+    """The guide's commands from the empty cluster to the services, in order."""
+    first = GUIDE[GUIDE.index("## Before the first time") : GUIDE.index("## Upgrade")]
+    found = re.findall(r"```sh\n(.*?)```", first, re.DOTALL)
+    return [each for each in found if "docker" not in each]
+
+
+def wanted(size: Size) -> set[SecretKey]:
+    """What the manifests of the size look for in secrets, its NATS included."""
+    keys = secret_keys(render(KUBERNETES / "overlays" / size))
+    if size is Size.PRODUCTION:
+        keys |= secret_keys_of_values(yaml.safe_load(VALUES.read_text()))
+    return keys
+
+
+@pytest.fixture(params=list(Size))
+def trial(request: pytest.FixtureRequest, tmp_path: Path) -> Trial:
+    return Trial(tmp_path, request.param)
+
+
+def test_an_empty_cluster_is_brought_up_by_the_guide_in_its_order(trial: Trial) -> None:
+    for block in blocks():
+        done = trial.follow(block)
+        assert done.returncode == 0, done.stderr
+
+    secrets = trial.secrets()
+    assert secrets.keys() == wanted(trial.size)
+    passwords = {value for value in secrets.values() if re.fullmatch("p[0-9a-f]{32}", value)}
+    assert passwords
+    assert not [word for word in passwords if word in trial.said + trial.commands]
+    assert not (trial.folder / SECRETS_FILE).exists()
+
+
+def test_secrets_that_are_there_are_not_made_anew(trial: Trial) -> None:
+    block = next(each for each in blocks() if SECRETS_FILE in each)
+    assert trial.follow(block).returncode == 0
+    before = trial.secrets()
+
+    again = trial.follow(block)
+
+    assert again.returncode != 0
+    assert trial.secrets() == before
+
+
+def test_a_file_of_secrets_is_its_owners_and_is_never_overwritten(tmp_path: Path) -> None:
+    file = tmp_path / SECRETS_FILE
+    write_secrets(new_secrets(Size.SMALL), file)
+    before = file.read_text()
+
+    with pytest.raises(FileExistsError):
+        write_secrets(new_secrets(Size.SMALL), file)
+
+    assert file.read_text() == before
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("size", Size)
+def test_whoever_connects_has_the_password_that_the_store_has(size: Size) -> None:
+    secrets = new_secrets(size)
+    stores = {
+        "ordering": {"small": ("postgresql", "POSTGRES_PASSWORD")},
+        "query": {"small": ("mongodb", "MONGODB_QUERY_PASSWORD")},
+    }
+    stores["ordering"]["production"] = ("postgresql-ordering", "password")
+    stores["query"]["production"] = ("mongodb-query", "password")
+
+    for name, values in secrets.items():
+        for variable, url in values.items():
+            if not variable.endswith("_URL"):
+                continue
+            login = urlsplit(url)
+            assert login.username
+            if login.scheme == "nats":
+                user = login.username.upper().replace("-", "_")
+                assert login.username == name
+                assert login.password == secrets["nats"][f"COMANDA_NATS_{user}_PASSWORD"]
+            else:
+                store, key = stores[name][size]
+                assert login.password == secrets[store][key]
+
+
+@pytest.mark.parametrize("size", Size)
+def test_no_password_is_used_twice(size: Size) -> None:
+    values = [
+        value
+        for name, each in new_secrets(size).items()
+        for key, value in each.items()
+        if not key.endswith("_URL") and key != "username"
+    ]
+
+    assert len(values) == len(set(values))
