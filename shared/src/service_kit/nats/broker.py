@@ -22,6 +22,7 @@ from service_kit.nats.jetstream import (
     jetstream,
     require_server,
 )
+from service_kit.nats.leader import asking_leader_of
 from service_kit.nats.middlewares import Settlement, Spans, metrics
 from service_kit.nats.router import Router
 from service_kit.nats.subscriber import BatchSubscriber
@@ -157,7 +158,8 @@ class Broker(NatsBroker):
         async def watch(ready: Ready) -> None:
             while True:
                 js = await self.jetstream_context()
-                await js.consumer_info(stream.name, subscriber.durable)
+                with asking_leader_of(f"{stream.name}/{subscriber.durable}"):
+                    await js.consumer_info(stream.name, subscriber.durable)
                 ready(failing=subscriber.failing)
                 await asyncio.sleep(PROBE_INTERVAL_S)
 

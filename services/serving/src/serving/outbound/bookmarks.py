@@ -17,6 +17,7 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NotFoundError
 from nats.js.kv import KeyValue
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from service_kit.nats.leader import asking_leader_of
 from service_kit.runtime.components import Ready
 
 BUCKET = "serving"
@@ -93,12 +94,14 @@ async def keep_bookmark(
     `current` returns the bookmark that could be set now, or None. Any number of replicas may run
     this at the same time. Raises if the bucket can't be reached: call it again.
     """
-    bucket = await js.key_value(BUCKET)
+    with asking_leader_of(STREAM_OF_BUCKET):
+        bucket = await js.key_value(BUCKET)
     last_sequence = 0
     while True:
         bookmark = current()
         if bookmark and _is_due(bookmark, last_sequence):
-            last_sequence = await _set(js, bucket, bookmark)
+            with asking_leader_of(STREAM_OF_BUCKET):
+                last_sequence = await _set(js, bucket, bookmark)
         ready()
         await asyncio.sleep(CHECK_INTERVAL_S)
 

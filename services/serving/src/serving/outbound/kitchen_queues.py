@@ -101,7 +101,8 @@ class KitchenQueues:
 
         It is read from the bookmark on, and from a little before it for the sake of readers that
         reconnect; from the beginning if there is no bookmark that fits. The queues are shown once
-        all of it has been read, never half of it. Raises MessagesMissed: call it again.
+        all of it has been read, never half of it. Raises MessagesMissed and LeaderSilent: call it
+        again.
 
         A stream that was made anew is shown as it is; but while tickets are missing from it that
         were open before, this says so instead of being ready.

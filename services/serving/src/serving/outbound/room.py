@@ -5,9 +5,10 @@ import asyncio
 from comanda_contracts.streams import TICKETS
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, BucketNotFoundError
+from service_kit.nats.leader import asking_leader_of
 from service_kit.runtime.components import Ready
 
-from serving.outbound.bookmarks import BUCKET
+from serving.outbound.bookmarks import BUCKET, STREAM_OF_BUCKET
 from serving.outbound.stream_follower import leader_says
 
 CHECK_INTERVAL_S = 2.0
@@ -23,7 +24,7 @@ async def watch_room(js: JetStreamContext, ready: Ready) -> None:
 
     A stream that is bounded is full before a change is refused: when one of the usual size no
     longer fits. That the servers have no room is known by nothing but a refusal, so a few bytes are
-    put into the bucket, in place of those before. Raises MessagesMissed while the leader is silent.
+    put into the bucket, in place of those before. Raises LeaderSilent, as the bucket has one, too.
     """
     while True:
         info = await leader_says(js)
@@ -43,7 +44,8 @@ def _stream_is_full(info: api.StreamInfo) -> str | None:
 
 async def _servers_are_full(js: JetStreamContext) -> str | None:
     try:
-        await (await js.key_value(BUCKET)).put(KEY, b"")
+        with asking_leader_of(STREAM_OF_BUCKET):
+            await (await js.key_value(BUCKET)).put(KEY, b"")
     except BucketNotFoundError:  # not set up, without which serving does its job
         return None
     except APIError as error:

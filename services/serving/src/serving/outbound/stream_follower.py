@@ -15,6 +15,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 from service_kit.nats.jetstream import api_prefix, jetstream
+from service_kit.nats.leader import asking_leader_of
 
 from serving.outbound.ticket_changes import TicketMessage
 
@@ -34,7 +35,7 @@ SILENCE_TIMEOUT_S = 2.0
 
 
 class MessagesMissed(Exception):
-    """The stream is not the one that was followed, or its leader is silent: follow it anew."""
+    """The stream is not the one that was followed, or can't be read on: follow it anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ async def follow_stream(client: Client, *, after: int = 0) -> AsyncGenerator[Tic
 
     They are read from the stream up to its end, then heard as they are stored. A gap between what
     was read and what is heard, and an end that nothing was heard of, are read from the stream.
-    Yields None whenever there is nothing new. Raises MessagesMissed.
+    Yields None whenever there is nothing new. Raises MessagesMissed, LeaderSilent.
     """
     follower = _Follower(client)
     async with follower.hearing():
@@ -127,7 +128,7 @@ class _Follower:
         return _stored(message)
 
     async def end(self) -> StreamEnd:
-        """Asked of the leader. Raises MessagesMissed if it does not answer in time."""
+        """Asked of the leader. Raises LeaderSilent if it does not answer in time."""
         info = await leader_says(self._js)
         return StreamEnd(info.created, info.state.last_seq)
 
@@ -169,12 +170,11 @@ class _Follower:
     async def _from_leader(self, first: int) -> list[TicketMessage]:
         """The next message from the sequence on, if there is one: the leader knows."""
         try:
-            async with asyncio.timeout(SILENCE_TIMEOUT_S):
-                found = await self._js.get_msg(TICKETS.name, first, subject=">", next=True)
+            with asking_leader_of(TICKETS.name):
+                async with asyncio.timeout(SILENCE_TIMEOUT_S):
+                    found = await self._js.get_msg(TICKETS.name, first, subject=">", next=True)
         except NotFoundError:
             return []
-        except (TimeoutError, NatsError) as error:
-            raise MessagesMissed(f"no word from the stream's leader: {error!r}") from error
         return [
             TicketMessage(found.seq or 0, found.subject or "", found.headers, found.data or b"")
         ]
@@ -186,12 +186,10 @@ class _Follower:
 
 
 async def leader_says(js: JetStreamContext) -> api.StreamInfo:
-    """What the stream's leader says of it. Raises MessagesMissed if it does not answer in time."""
-    try:
+    """What the stream's leader says of it. Raises LeaderSilent if it does not answer in time."""
+    with asking_leader_of(TICKETS.name):
         async with asyncio.timeout(SILENCE_TIMEOUT_S):
             return await js.stream_info(TICKETS.name)
-    except (TimeoutError, NatsError) as error:
-        raise MessagesMissed(f"no word from the leader of {TICKETS.name}: {error!r}") from error
 
 
 def _stored(message: Msg) -> TicketMessage:

@@ -11,6 +11,7 @@ from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS
 from nats.aio.client import Client
 from prometheus_client import Counter
 from service_kit.nats.jetstream import jetstream
+from service_kit.nats.leader import asking_leader_of
 from service_kit.runtime.components import Ready
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -184,6 +185,7 @@ async def _republish_lost(connection: AsyncConnection, nats: Client) -> None:
     """Have the events published again that a broker acknowledged and lost, with its power, say."""
     js = jetstream(nats)
     for stream in STREAMS:
-        last = (await js.stream_info(stream.name)).state.last_seq
+        with asking_leader_of(stream.name):
+            last = (await js.stream_info(stream.name)).state.last_seq
         if lost := await unmark_lost(connection, stream.name, last):
             log.warning("the stream has lost events", stream=stream.name, last=last, lost=lost)
