@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ordering.domain.restaurant import ONE_DAY, Restaurant, set_restaurant
 
 from tests.ordering.builders import NOON, a_restaurant
+from tests.support.machine_zone import machine_in
 
 ZONES = (
     *("Europe/Rome", "America/New_York", "America/Havana", "America/Santiago", "Asia/Beirut"),
@@ -191,6 +192,28 @@ def test_what_has_not_changed_keeps_the_hour_that_is_to_come() -> None:
 
     assert changed(put_off, evening) is put_off
     assert renamed.day_begins_since == put_off.day_begins_since == in_rome("2026-05-05T04:00")
+
+
+def test_a_change_in_the_moment_in_which_the_last_one_begins_to_hold_is_a_change_after_it() -> None:
+    put_off = changed(a_restaurant(), in_rome("2026-05-04T21:00"), day_begins=time(4))
+    beginning = in_rome("2026-05-05T04:00")
+
+    earlier = changed(put_off, beginning, day_begins=time(2))
+
+    assert put_off.day_begins_since == beginning
+    assert earlier.day_begins_since == in_rome("2026-05-06T04:00")
+
+
+def test_the_machines_own_time_zone_means_nothing() -> None:
+    restaurant = a_restaurant(time_zone="Pacific/Kiritimati")
+    midnight_there = datetime(2026, 5, 5, 10, tzinfo=UTC)
+
+    with machine_in("Pacific/Pago_Pago"):  # where days begin last
+        day = restaurant.business_day(midnight_there)
+        beginning = restaurant.beginning(day)
+
+    assert day == date(2026, 5, 6)
+    assert beginning.isoformat() == midnight_there.isoformat()
 
 
 def test_another_time_zone_holds_at_once() -> None:

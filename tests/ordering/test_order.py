@@ -1,4 +1,5 @@
 import uuid
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 import pytest
@@ -19,10 +20,12 @@ from ordering.domain.order import (
     order_number,
     place,
 )
-from ordering.domain.preconditions import expect_version, require_order
+from ordering.domain.preconditions import ExpectedVersion, expect_version, require_order
 from ordering.domain.refusals import (
+    NAMED_VERSIONS_MAX,
     BadLine,
     CannotOrder,
+    CommandExpired,
     OrderNotOpen,
     OrderTooLarge,
     Refusal,
@@ -303,21 +306,43 @@ def test_an_order_is_its_own_restaurants_alone() -> None:
             require_order(found, restaurant, order.order_id)
 
 
+REFUSALS: list[tuple[Callable[[], Refusal], str]] = [
+    (lambda: UnknownRestaurant("la-piazza"), "There is no restaurant 'la-piazza'."),
+    (lambda: UnknownMenuItem("cola"), "There is no item 'cola' on the menu."),
+    (
+        lambda: CannotOrder([BadLine(0, "No tea."), BadLine(1, "No cola.")]),
+        "No tea. No cola.",
+    ),
+    (
+        lambda: CommandExpired(LATE),
+        "The command was meant until 2026-05-04T21:30:00+00:00; it has had no effect.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("refusal", "said"), REFUSALS)
+def test_a_refusal_says_what_is_wrong(refusal: Callable[[], Refusal], said: str) -> None:
+    assert str(refusal()) == said
+
+
 @pytest.mark.parametrize(
-    ("refusal", "said"),
+    ("versions", "said"),
     [
-        (UnknownRestaurant("la-piazza"), "There is no restaurant 'la-piazza'."),
-        (UnknownMenuItem("cola"), "There is no item 'cola' on the menu."),
-        (CannotOrder([BadLine(0, "No tea."), BadLine(1, "No cola.")]), "No tea. No cola."),
+        (2, "2"),
+        ([3, 2], "2 or 3"),
+        (range(2, NAMED_VERSIONS_MAX + 2), " or ".join(map(str, range(2, 22)))),
+        (range(2, NAMED_VERSIONS_MAX + 3), "one that was asked for"),
+        ([], "one that was asked for"),
     ],
+    ids=["one", "two", "as many as are named", "more", "none"],
 )
-def test_a_refusal_says_what_is_wrong(refusal: Refusal, said: str) -> None:
-    assert str(refusal) == said
+def test_a_command_for_another_version_is_told_both_unless_it_named_many(
+    versions: ExpectedVersion, said: str
+) -> None:
+    with pytest.raises(VersionMismatch) as refusal:
+        expect_version(an_order(), versions)
 
-
-def test_a_command_for_another_version_is_told_both() -> None:
-    with pytest.raises(VersionMismatch, match="at version 1, not 2"):
-        expect_version(an_order(), 2)
+    assert str(refusal.value) == f"It is at version 1, not {said}."
 
 
 def test_what_does_not_exist_is_at_version_0() -> None:

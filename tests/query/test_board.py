@@ -8,7 +8,16 @@ from comanda_contracts import Order, OrderEvent, TicketEvent, TicketStatus
 from query.views.board.view import Board, board_of
 from query.views.orders.view import document, merge, view_of
 
-from tests.query.builders import a_round, after, an_order, at_table, its_ticket, news_of, placed
+from tests.query.builders import (
+    NOON,
+    a_round,
+    after,
+    an_order,
+    at_table,
+    its_ticket,
+    news_of,
+    placed,
+)
 
 NOW = after(600)
 PREPARATION_SAMPLES_MAX = [[after(60 * number).timestamp(), 60.0, 0.0] for number in range(10)]
@@ -124,6 +133,16 @@ def test_an_order_is_estimated_to_be_ready_with_its_last_round() -> None:
     assert board["preparing"][0]["estimated_ready_at"] == after(700)
 
 
+def test_an_order_waits_for_a_round_that_was_ordered_first_and_is_begun_last() -> None:
+    order = numbered(1, rounds=(a_round(1), a_round(2, ordered_at=after(2))))
+
+    board = board_of(
+        [stored(placed(order), started(order, 580, round=2))], PREPARATION_SAMPLES_MAX, NOW
+    )
+
+    assert board["preparing"][0]["estimated_ready_at"] == after(700)
+
+
 @pytest.mark.parametrize("made", [[], PREPARATION_SAMPLES_MAX[:4]])
 def test_without_history_there_is_no_estimate(made: list[list[float]]) -> None:
     board = board_of([stored(placed(numbered(1)))], made, NOW)
@@ -149,3 +168,49 @@ def test_a_ready_order_says_since_when() -> None:
     board = board_of([stored(placed(order), *tickets)], PREPARATION_SAMPLES_MAX, NOW)
 
     assert board["ready"][0]["ready_at"] == "2026-11-23T12:01:30Z"
+
+
+def test_the_times_at_which_rounds_were_ready_are_compared_as_times() -> None:
+    order = numbered(1, rounds=(a_round(1), a_round(2)))
+    tickets = [news_of(its_ticket(order, round=number, status=READY)) for number in (1, 2)]
+    found = stored(placed(order), *tickets)
+    in_rome, later = "2026-11-23T13:01:00+01:00", "2026-11-23T12:02:00Z"
+    found["tickets"]["1"]["ready_at"], found["tickets"]["2"]["ready_at"] = in_rome, later
+
+    board = board_of([found], [], NOW)
+
+    assert board["ready"][0]["ready_at"] == later
+
+
+def test_a_ready_order_whose_tickets_are_lost_is_ready_since_nobody_knows_when() -> None:
+    found = stored(placed(numbered(1))) | {"status": "ready"}
+
+    assert board_of([found], [], NOW)["ready"][0]["ready_at"] is None
+
+
+DAMAGED: dict[str, Any] = {
+    "no number": {"channel": "takeaway", "placed_at": NOON, "rounds": []},
+    "rounds that are a text": {"rounds": "none"},
+    "no rounds at all": {},
+    "no order but a text": "none",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_an_order_that_can_not_be_read_is_left_out_and_named_and_the_others_are_shown(
+    damage: str,
+) -> None:
+    first, last = numbered(1), numbered(3)
+    sound = [stored(placed(first), started(first, 580)), stored(placed(last))]
+    damaged = stored(placed(numbered(2))) | {"order": DAMAGED[damage]}
+
+    board = board_of([sound[0], damaged, sound[1]], PREPARATION_SAMPLES_MAX, NOW)
+
+    left_out = board.pop("left_out")
+    assert left_out == [damaged["_id"]]
+    assert board == board_of(sound, PREPARATION_SAMPLES_MAX, NOW)
+    assert len(board["preparing"]) == 2
+
+
+def test_a_board_without_damage_leaves_nothing_out() -> None:
+    assert board_of([stored(placed(numbered(1)))], [], NOW).keys() == {"preparing", "ready"}

@@ -53,6 +53,12 @@ def test_those_that_wait_follow_one_another_behind_those_that_were_begun() -> No
     assert seconds(line, one_by_one(10)) == [pytest.approx(each) for each in (70, 170, 270)]
 
 
+def test_a_round_that_was_ready_before_it_was_begun_by_another_clock_took_no_time() -> None:
+    prepared = [*one_by_one(4), PreparedRound(NOW - 900, -50.0)]
+
+    assert seconds([waiting()], prepared) == [pytest.approx(80)]
+
+
 def test_two_cooks_halve_the_wait() -> None:
     prepared = [*one_by_one(10), *one_by_one(10)]
 
@@ -126,6 +132,18 @@ def test_pauses_are_believed_if_they_are_more_than_chance(pauses: int, wait: flo
     assert second_wait(prepared) == pytest.approx(wait)
 
 
+def test_a_pause_of_two_standard_errors_may_be_chance() -> None:
+    """Nine gaps of 102 s in the mean, 3 s in their deviation, between rounds of 100 s."""
+    starts = list(accumulate((102, 102, 96, 102, 102, 108, 102, 102, 102), initial=0.0))
+    took = (100, 100, 96, 100, 100, 104, 100, 100, 100, 100)
+    prepared = [
+        PreparedRound(NOW - 1000 + start + each, each, 1000.0)
+        for start, each in zip(starts, took, strict=True)
+    ]
+
+    assert second_wait(prepared) == 200
+
+
 def test_a_round_that_was_just_begun_tells_of_the_pause_before_it() -> None:
     prepared = [replace(each, ready_at=each.ready_at - 10) for each in one_cook([20] * 5)]
     line = [PendingRound(NOW - 1000, NOW + 10), waiting(), waiting()]
@@ -150,6 +168,14 @@ def test_rounds_that_follow_on_each_other_take_one_place() -> None:
         )
         == 2
     )
+
+
+def test_a_place_that_one_left_is_one_place_however_many_were_left() -> None:
+    """Two at once, then one of them alone, then two beside it."""
+    begun_and_ready = [(0, 100), (50, 60), (70, 90), (80, 95)]
+    prepared = [PreparedRound(ready_at, ready_at - at) for at, ready_at in begun_and_ready]
+
+    assert concurrent_rounds_max(prepared) == 3
 
 
 @pytest.mark.parametrize("every", [60.0, 110.0, 200.0], ids=["rush", "busy", "calm"])

@@ -22,12 +22,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from query.views import menu
 from query.views.orders.presentation import is_known, present_order
+from query.views.orders.search_terms import terms_of
 from query.views.orders.status import ACTIVE, ViewStatus, is_active
 from query.views.orders.tables import STATUSES_BY_URGENCY
 from query.views.orders.view import OrderView, document, merge, view_of
 
 from tests.query.builders import a_round, after, an_order, closed, its_ticket, news_of, placed
 from tests.query.histories import History, deliveries, histories
+from tests.support.machine_zone import machine_in
 
 VOIDED = TicketStatus.VOIDED
 QUEUED = TicketStatus.QUEUED
@@ -178,10 +180,52 @@ def test_every_event_has_the_view_of_its_kind(event: Event) -> None:
 def test_an_event_of_no_kind_has_no_view() -> None:
     [menu_event, *_] = (each for each in EXAMPLES if isinstance(each, MenuEvent))
 
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match=type(menu_event).__name__):
         view_of(cast("OrderEvent", menu_event))
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="OrderPlaced"):
         menu.view_of(cast("MenuEvent", placed(an_order())))
+
+
+def test_an_orders_state_is_the_order_as_json_and_what_the_store_finds_it_by() -> None:
+    order = an_order(version=3, rounds=(a_round(1), a_round(2, voided=True)))
+
+    state = fold(placed(order)).order
+
+    assert state is not None
+    as_json = order.model_dump(mode="json")
+    for elsewhere in ("order_id", "restaurant", "cancellation"):
+        del as_json[elsewhere]
+    assert state == as_json | {
+        "rounds": [
+            {**each, "total": total}
+            for each, total in zip(as_json["rounds"], (1700, 3400), strict=True)
+        ],
+        "placed_at": order.placed_at.replace(tzinfo=None),
+        "found_by": terms_of(order),
+        "assumed": {"1": {"status": "queued"}},
+        "overruled": {"2": {"status": "served"}},
+    }
+
+
+def test_a_tickets_state_is_how_far_it_is_and_when_it_came_there() -> None:
+    times = {"started_at": after(1), "ready_at": after(2), "served_at": None}
+    ticket = its_ticket(an_order(), round=2, version=3, status=READY, **times)
+
+    view = fold(news_of(ticket, at=after(2)))
+
+    as_json = ticket.model_dump(mode="json")
+    assert view.tickets == {"2": {name: as_json[name] for name in ("version", "status", *times)}}
+    [(key, entry)] = view.timeline.items()
+    assert (key, entry["source"], entry["round"]) == ("serving-2-3", "serving", 2)
+
+
+def test_states_begin_with_their_version_because_the_store_compares_by_it() -> None:
+    order = an_order()
+
+    view = fold(placed(order), news_of(its_ticket(order)))
+
+    assert view.order is not None
+    assert next(iter(view.order)) == next(iter(view.tickets["1"])) == "version"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +237,8 @@ def test_an_order_is_placed_in_utc_to_the_millisecond_as_the_store_has_times(
 ) -> None:
     in_rome = datetime(2026, 11, 23, 0, 30, 15, microsecond, timezone(timedelta(hours=1)))
 
-    view = fold(placed(an_order(placed_at=in_rome)))
+    with machine_in("Asia/Tokyo"):  # which means nothing
+        view = fold(placed(an_order(placed_at=in_rome)))
 
     assert view.order is not None
     at = datetime(2026, 11, 22, 23, 30, 15, stored)  # noqa: DTZ001 - without a zone

@@ -86,3 +86,68 @@ def test_an_order_is_known_once_it_has_come_itself() -> None:
     assert (is_known(ticket_alone), version_of(ticket_alone)) == (False, 0)
     found = stored(placed(order), closed(order))
     assert (is_known(found), version_of(found)) == (True, 2)
+
+
+def lacking(found: Document, *fields: str) -> Document:
+    """The document as a release stored it that did not know these fields of the order."""
+    order = {name: value for name, value in found["order"].items() if name not in fields}
+    return found | {"order": order}
+
+
+@pytest.mark.parametrize("field", ["table", "guests", "customer", "phone"])
+def test_what_an_older_release_did_not_store_is_not_known(field: str) -> None:
+    presented = present_listed_order(lacking(stored(placed(an_order())), field))
+
+    assert presented[field] is None
+
+
+@pytest.mark.parametrize("field", ["number", "channel", "currency", "placed_at"])
+def test_an_order_can_not_be_shown_without_what_nothing_stands_for(field: str) -> None:
+    with pytest.raises(KeyError, match=field):
+        present_listed_order(lacking(stored(placed(an_order())), field))
+
+
+def test_rounds_of_an_older_release_are_completed_and_give_the_order_its_total() -> None:
+    order = an_order(rounds=(a_round(1), a_round(2, voided=True), a_round(3)))
+    old = lacking(stored(placed(order)), "total")
+    for each in old["order"]["rounds"]:
+        del each["total"]
+        if not each["voided"]:
+            del each["voided"]
+
+    presented = present_listed_order(old)
+
+    assert presented == present_listed_order(stored(placed(order)))
+    assert presented["total"] == 1700 + 3 * 1700
+
+
+def test_a_round_keeps_what_was_stored_of_it_though_something_else_is_missing() -> None:
+    found = stored(placed(an_order(rounds=(a_round(1, voided=True), a_round(2)))))
+    first, second = found["order"]["rounds"]
+    del first["total"], second["voided"]
+    second["total"] = 17
+
+    rounds = present_listed_order(found)["rounds"]
+
+    assert [(each["voided"], each["total"]) for each in rounds] == [(True, 1700), (False, 17)]
+
+
+def test_the_status_that_is_not_stored_is_derived() -> None:
+    order = an_order()
+    found = stored(placed(order), news_of(its_ticket(order, status=TicketStatus.READY)))
+    stale = found | {"status": "placed"}
+    del found["status"]
+
+    assert present_listed_order(found)["status"] == "ready"
+    assert present_listed_order(stale)["status"] == "placed"
+
+
+def test_an_order_whose_timeline_is_not_stored_has_an_empty_one() -> None:
+    found = stored(placed(an_order()))
+    del found["timeline"]
+
+    assert present_order(found)["timeline"] == []
+
+
+def test_an_order_that_has_lost_its_version_is_older_than_any() -> None:
+    assert version_of(lacking(stored(placed(an_order())), "version")) == 0

@@ -248,6 +248,16 @@ def test_categories_are_ranked_by_revenue_and_take_what_was_never_on_the_menu() 
     assert {each["sku"]: each["category"] for each in items} == categories | {"ghost": None}
 
 
+def test_categories_of_the_same_revenue_come_by_name_after_what_has_none() -> None:
+    skus = {"a": "Wine", "b": "Cakes", "c": "Zakuski"}
+    sales = Sales.of([sold(*((sku, sku, 100, 1) for sku in (*skus, "d")))])
+    summary = SalesSummary([Period("2026-11-23", None, sales)], after(0))
+
+    groups = sales_report(summary, By.CATEGORY, skus)["groups"]
+
+    assert [each["category"] for each in groups] == [None, "Cakes", "Wine", "Zakuski"]
+
+
 def test_channels_come_by_name() -> None:
     sales = Sales.of([sold(("tea", "Tea", 300, 1), channel=name) for name in CHANNELS])
     summary = SalesSummary([Period("2026-11-23", None, sales)], after(0))
@@ -262,7 +272,7 @@ def test_every_grouping_is_tested_above_and_no_other_one_passes_for_one() -> Non
     summary = SalesSummary([], after(60))
 
     assert set(By) == {By.DAY, By.HOUR, By.ITEM, By.CATEGORY, By.CHANNEL}
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="week"):
         sales_report(summary, cast("By", "week"), {})
 
 
@@ -286,3 +296,7 @@ def test_sums_of_parts_in_any_order_are_the_sum_of_all(
         total.add(Sales.stored(part.document()))
 
     assert total.document() == Sales.of(orders).document()
+
+
+def test_parts_that_were_not_read_back_are_empty() -> None:
+    assert Sales.stored({"currency": "EUR"}) == Sales(currency="EUR")

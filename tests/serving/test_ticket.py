@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from serving.domain.ticket import (
+    ExpectedVersion,
     Ticket,
     TicketEvent,
     TicketStatus,
     TicketVoided,
     TicketVoidRefused,
+    UnknownTicket,
     VersionMismatch,
     WrongStatus,
 )
@@ -96,9 +98,34 @@ def test_a_decision_leaves_the_ticket_it_was_made_on_alone() -> None:
     assert (ticket.status, ticket.version) == (TicketStatus.QUEUED, 1)
 
 
-def test_a_command_meant_for_another_version_is_refused() -> None:
-    with pytest.raises(VersionMismatch, match="at version 1, not 2"):
-        a_ticket().expect(2)
+@pytest.mark.parametrize("meant_for", [None, 2, [1, 2]])
+def test_a_command_is_meant_for_any_version_or_for_one_or_for_some(
+    meant_for: ExpectedVersion,
+) -> None:
+    a_ticket(version=2).expect(meant_for)
+
+
+@pytest.mark.parametrize(
+    ("meant_for", "said"),
+    [(2, "2"), (0, "0"), ([3, 2], "2 or 3"), ([], "one that was asked for")],
+)
+def test_a_command_meant_for_another_version_is_refused_with_the_ticket_as_it_is(
+    meant_for: ExpectedVersion, said: str
+) -> None:
+    ticket = a_ticket()
+
+    with pytest.raises(VersionMismatch) as refusal:
+        ticket.expect(meant_for)
+
+    assert str(refusal.value) == f"The ticket is at version 1, not {said}."
+    assert refusal.value.ticket is ticket
+
+
+def test_a_ticket_that_is_unknown_is_named() -> None:
+    ticket = a_ticket(round=3)
+
+    said = f"There is no ticket for round 3 of order {ticket.order_id}."
+    assert str(UnknownTicket(ticket.id)) == said
 
 
 @given(st.lists(st.sampled_from(sorted(COMMANDS)), max_size=30))
