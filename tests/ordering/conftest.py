@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 from ordering.application.list_menu import Menus
-from ordering.outbound.database.engine import connect, migrate
+from ordering.outbound.database.engine import connect
+from ordering.outbound.database.migration import migrate
 from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.transaction.group_commit import GroupCommit
 from ordering.outbound.transaction.menus import PostgresMenus

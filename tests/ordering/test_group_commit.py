@@ -12,7 +12,8 @@ from ordering.application.transaction import StoreUnavailable, Transaction
 from ordering.domain.order import Order
 from ordering.domain.refusals import CannotOrder
 from ordering.outbound.database import engine as ordering_database
-from ordering.outbound.database.engine import connect, migrate
+from ordering.outbound.database.engine import connect
+from ordering.outbound.database.migration import migrate
 from ordering.outbound.transaction import group_commit
 from ordering.outbound.transaction.idempotency import delete_expired_answers
 from service_kit.runtime.components import Component, Ready, running

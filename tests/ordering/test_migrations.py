@@ -5,10 +5,15 @@ import os
 import sys
 from datetime import time
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from ordering.outbound.database.engine import connect, migrate
+from comanda_local.ports import LOOPBACK, free_port
+from ordering.__main__ import main
+from ordering.outbound.database import migration
+from ordering.outbound.database.engine import connect
 from ordering.outbound.database.health import WriteHealth, watch
+from ordering.outbound.database.migration import migrate
 from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
@@ -94,3 +99,68 @@ class Reports:
 
     def __call__(self, failing: str | None = None) -> None:
         self.states.put_nowait(failing)
+
+
+async def said_by_migrate(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the command ends with, when it fails."""
+    monkeypatch.setenv("COMANDA_DATABASE_URL", database_url)
+    with pytest.raises(SystemExit) as ended:
+        await asyncio.to_thread(main, ["migrate"])
+    assert isinstance(ended.value.code, str)
+    return ended.value.code
+
+
+def test_a_migration_waits_for_postgresql_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcomes = [ConnectionRefusedError("refused"), ConnectionRefusedError("refused"), None]
+    pauses: list[float] = []
+
+    def upgrade(*_: object) -> None:
+        if error := outcomes.pop(0):
+            raise error
+
+    monkeypatch.setattr("alembic.command.upgrade", upgrade)
+    monkeypatch.setattr("time.sleep", pauses.append)
+
+    migrate("postgresql+asyncpg://ordering@nowhere/ordering")
+
+    assert outcomes == []
+    assert pauses == [0.5, 1.0]
+    assert capsys.readouterr().err == "waiting for PostgreSQL: ConnectionRefusedError: refused\n"
+
+
+async def test_a_migration_gives_up_in_a_line_when_postgresql_stays_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(migration, "WITHIN_S", 0.0)
+    nowhere = f"postgresql+asyncpg://ordering@{LOOPBACK}:{free_port()}/ordering"
+
+    said = await said_by_migrate(nowhere, monkeypatch)
+
+    assert said.startswith("PostgreSQL: not there within 0 s (ConnectionRefusedError")
+    assert "\n" not in said
+
+
+async def test_a_migration_that_is_refused_says_why_in_a_line_and_does_not_wait(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = fresh_database.partition("?")[0].rpartition("/")[2]
+    other = fresh_database.replace(name, f"{name}_of_nobody")
+
+    said = await said_by_migrate(other, monkeypatch)
+
+    assert said.startswith("PostgreSQL: InvalidCatalogNameError: database")
+    assert "\n" not in said
+
+
+async def test_a_schema_of_a_later_release_is_named_in_a_line(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with database.engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    said = await said_by_migrate(database.url, monkeypatch)
+
+    assert "9999" in said
+    assert "\n" not in said

@@ -15,8 +15,9 @@ from comanda_local.servers import postgres as embedded
 from ordering.application.transaction import StoreUnavailable
 from ordering.outbound.database import engine as ordering_database
 from ordering.outbound.database import health
-from ordering.outbound.database.engine import connect, migrate
+from ordering.outbound.database.engine import connect
 from ordering.outbound.database.health import WriteHealth, watch
+from ordering.outbound.database.migration import migrate
 from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.transaction import group_commit
 from ordering.outbound.transaction.group_commit import GroupCommit

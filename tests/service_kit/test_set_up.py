@@ -15,14 +15,23 @@ from comanda_contracts.streams import (
     MESSAGE_BYTES_MAX,
     Stream,
 )
-from comanda_local.ports import LOOPBACK
+from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.servers import Nats
 from nats.aio.client import Client
-from nats.js import api
+from nats.js import JetStreamContext, api
+from nats.js.errors import ServiceUnavailableError
 from pydantic import SecretStr, ValidationError
+from service_kit.nats import set_up as setting_up
 from service_kit.nats.broker import Broker
 from service_kit.nats.jetstream import ServerTooOld, connected
-from service_kit.nats.set_up import Limits, set_up, set_up_consumer, set_up_stream
+from service_kit.nats.set_up import (
+    CannotSetUp,
+    Limits,
+    run_set_up,
+    set_up,
+    set_up_consumer,
+    set_up_stream,
+)
 from service_kit.runtime.settings import ServiceSettings, load
 
 from tests.conftest import NewNatsServer
@@ -207,3 +216,48 @@ async def test_a_durable_keeps_what_an_operator_has_set_and_gets_a_new_filter(
         k: v for k, v in before.items() if k not in one_filter
     }
     assert MENU.subject in (after.get("filter_subject"), *after.get("filter_subjects", []))
+
+
+async def test_what_jetstream_refuses_is_told_in_a_line(nats_server: Nats) -> None:
+    """Three copies on one server."""
+    broker = Broker([nats_server.url], "test")
+
+    with pytest.raises(CannotSetUp, match=r"^stream MENU: .*replicas") as refused:
+        await set_up(broker, [nats_server.url], streams=[MENU], replicas=3)
+
+    assert "\n" not in str(refused.value)
+
+
+async def test_servers_that_can_not_do_it_yet_are_waited_for(nats_server: Nats) -> None:
+    outcomes = [ServiceUnavailableError(code=503, description="no leader"), None]
+
+    async def step(_: JetStreamContext) -> None:
+        if error := outcomes.pop(0):
+            raise error
+
+    broker = Broker([nats_server.url], "test")
+
+    await set_up(broker, [nats_server.url], streams=[], replicas=1, steps=[step])
+
+    assert outcomes == []
+
+
+async def test_servers_that_stay_away_are_named_after_a_bounded_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(setting_up, "WITHIN_S", 0.05)
+    url = f"nats://{LOOPBACK}:{free_port()}"
+
+    with pytest.raises(TimeoutError, match=r"^NATS: not there within 0 s"):
+        await set_up(Broker([url], "test"), [url], streams=[MENU], replicas=1)
+
+
+@pytest.mark.parametrize("error", [TimeoutError("away"), CannotSetUp("no"), ServerTooOld("2")])
+def test_a_set_up_that_fails_ends_the_process_with_a_line(error: Exception) -> None:
+    async def step() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        run_set_up(step())
+
+    assert ended.value.code == str(error)

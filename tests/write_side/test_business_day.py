@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 import httpx
 from comanda_contracts import OrderEvent, RestaurantEvent, read
 from ordering.outbound.database.engine import connect as connect_postgres
-from ordering.outbound.database.engine import migrate
+from ordering.outbound.database.migration import migrate
 from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.transaction.group_commit import GroupCommit
 from query.storage.client import connect as connect_mongodb

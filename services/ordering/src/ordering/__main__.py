@@ -3,17 +3,16 @@
 `dead-letters` lists, shows, replays and discards the messages that were set aside.
 """
 
-import asyncio
 import sys
 
 from service_kit.http.server import serve
-from service_kit.nats.jetstream import ServerTooOld
 from service_kit.nats.letter_commands import dead_letters_app
+from service_kit.nats.set_up import run_set_up
 from service_kit.runtime import logs
 from service_kit.runtime.settings import ServiceSettings, load
 
 from ordering.bootstrap import SERVICE, bootstrap, replaying_broker, set_up_messaging
-from ordering.outbound.database.engine import migrate
+from ordering.outbound.database.migration import CannotMigrate, migrate
 from ordering.settings import DatabaseSettings, Settings
 
 
@@ -25,9 +24,9 @@ def main(arguments: list[str]) -> None:
             logs.configure("ordering", settings.log_level)
             serve(bootstrap(settings), settings)
         case ["migrate"]:
-            migrate(load(DatabaseSettings).database_url.get_secret_value())
+            _migrate(load(DatabaseSettings))
         case ["set-up"]:
-            asyncio.run(_set_up(load(ServiceSettings)))
+            run_set_up(set_up_messaging(load(ServiceSettings)))
         case ["dead-letters", *rest]:
             dead_letters = dead_letters_app(SERVICE, replaying_broker, done="carried out")
             dead_letters(rest, prog_name="python -m ordering dead-letters")
@@ -35,10 +34,10 @@ def main(arguments: list[str]) -> None:
             sys.exit("usage: python -m ordering [migrate | set-up | dead-letters]")
 
 
-async def _set_up(settings: ServiceSettings) -> None:
+def _migrate(settings: DatabaseSettings) -> None:
     try:
-        await set_up_messaging(settings)
-    except (TimeoutError, ServerTooOld) as error:
+        migrate(settings.database_url.get_secret_value())
+    except CannotMigrate as error:
         sys.exit(str(error))
 
 

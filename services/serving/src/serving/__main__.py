@@ -3,12 +3,11 @@
 `dead-letters` lists, shows, replays and discards the messages that were set aside.
 """
 
-import asyncio
 import sys
 
 from service_kit.http import server as http
-from service_kit.nats.jetstream import ServerTooOld
 from service_kit.nats.letter_commands import dead_letters_app
+from service_kit.nats.set_up import run_set_up
 from service_kit.runtime import logs
 from service_kit.runtime.settings import load
 
@@ -27,10 +26,7 @@ def main(arguments: list[str]) -> None:
         case ["set-up"]:
             settings = load(Settings)
             logs.configure("serving", settings.log_level)
-            try:
-                asyncio.run(set_up(settings))
-            except (TimeoutError, ServerTooOld) as error:
-                sys.exit(str(error))
+            run_set_up(set_up(settings))
         case ["dead-letters", *rest]:
             dead_letters = dead_letters_app(SERVICE, replaying_broker, done="carried out")
             dead_letters(rest, prog_name="python -m serving dead-letters")

@@ -5,26 +5,37 @@ nothing that an operator has set.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self
 
+import nats.errors
 from comanda_contracts.streams import COMMANDS, DEAD_LETTERS, MESSAGE_BYTES_MAX, Stream
 from nats.js import JetStreamContext, api
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from service_kit.nats.broker import Broker
-from service_kit.nats.jetstream import ACK_WAIT, connected, jetstream, require_server
+from service_kit.nats.jetstream import ACK_WAIT, ServerTooOld, connected, jetstream, require_server
 from service_kit.nats.subscriber import BatchSubscriber
 from service_kit.runtime.settings import ServiceSettings, parse_stream_limits
 
 WITHIN_S = 120.0
 """Seconds that servers, and the streams of other owners, are waited for."""
 LOOK_AGAIN_AFTER_S = 0.25
+RETRY_PAUSE_MIN_S, RETRY_PAUSE_MAX_S = 0.25, 5.0
+"""Seconds between two attempts, each pause twice the one before."""
+UNAVAILABLE, TOO_FEW_PEERS = 503, 10005
+"""A code and an error code of JetStream."""
 MAX_AGE_S_BY_STREAM = {COMMANDS.name: 86_400, DEAD_LETTERS.name: 90 * 86_400}
 """How long a new stream keeps its messages; the others keep them for ever."""
 UNSETTLED_MAX = 10_000
 """Messages that a consumer may have been given and not settled yet."""
+
+
+class CannotSetUp(Exception):
+    """JetStream refuses what is to be set up; the text says what, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,34 +76,83 @@ async def set_up(
     """Make the streams that the service owns, then the durables that its broker declares.
 
     The streams of other owners are waited for, each by itself, so that one that is missing holds no
-    other up. Raises TimeoutError, which names what is missing, and ServerTooOld.
+    other up; and so are servers that are away, or can't do it yet. Raises TimeoutError, which names
+    what is missing, CannotSetUp and ServerTooOld.
     """
-    missing = {"NATS"}
+    wait = _Wait({"NATS"})
     try:
         async with (
             asyncio.timeout(WITHIN_S),
-            connected(servers, f"{broker.service}-set-up") as nats,
+            connected(servers, f"{broker.service}-set-up") as client,
         ):
-            require_server(nats)
-            js = jetstream(nats)
+            require_server(client)
+            js = jetstream(client)
             for stream in streams:
-                await set_up_stream(js, stream, replicas=replicas, limits=limits)
+                wait.missing = {f"stream {stream.name}"}
+                make = partial(set_up_stream, js, stream, replicas=replicas, limits=limits)
+                await wait.until_done(make)
                 print(f"stream {stream.name}")
             for step in steps:
-                await step(js)
-            missing = {f"stream {each.stream.name}" for each in broker.batch_subscribers}
+                await wait.until_done(partial(step, js))
+            wait.missing = {f"stream {each.stream.name}" for each in broker.batch_subscribers}
 
             async def set_up_durable(each: BatchSubscriber) -> None:
                 stream, filters = each.stream.name, each.config.filter_subjects or []
-                await _until_there(js, stream)
-                await set_up_consumer(js, stream, each.durable, filters)
-                missing.discard(f"stream {stream}")
+                await wait.until_done(partial(_until_there, js, stream))
+                await wait.until_done(partial(set_up_consumer, js, stream, each.durable, filters))
+                wait.missing.discard(f"stream {stream}")
                 print(f"consumer {stream}/{each.durable}")
 
             await asyncio.gather(*map(set_up_durable, broker.batch_subscribers))
     except TimeoutError as error:
-        absent = ", ".join(sorted(missing))
-        raise TimeoutError(f"{absent}: not there within {WITHIN_S:.0f} s") from error
+        raise TimeoutError(wait.reason) from error
+
+
+def run_set_up(step: Coroutine[Any, Any, None]) -> None:
+    """Run a service's set-up; end the process with 1 and a line that says why it can't be done."""
+    try:
+        asyncio.run(step)
+    except (TimeoutError, CannotSetUp, ServerTooOld) as error:
+        sys.exit(str(error))
+
+
+@dataclass
+class _Wait:
+    """A bounded wait for servers: what it is for, and what was in the way last."""
+
+    missing: set[str]
+    trouble: str = ""
+
+    async def until_done(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work, again while servers are away or not able to. Raises CannotSetUp."""
+        pause_s = RETRY_PAUSE_MIN_S
+        while True:
+            try:
+                return await work()
+            except (nats.errors.Error, OSError) as error:
+                self.trouble = _in_a_line(error)
+                if isinstance(error, APIError) and not _is_passing(error):
+                    missing = ", ".join(sorted(self.missing))
+                    raise CannotSetUp(f"{missing}: {self.trouble}") from error
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, RETRY_PAUSE_MAX_S)
+
+    @property
+    def reason(self) -> str:
+        """Why the wait was in vain."""
+        missing = ", ".join(sorted(self.missing))
+        trouble = f" ({self.trouble})" if self.trouble else ""
+        return f"{missing}: not there within {WITHIN_S:.0f} s{trouble}"
+
+
+def _is_passing(error: APIError) -> bool:
+    """Whether JetStream may do it later: it has no leader yet, or too few servers."""
+    return error.code == UNAVAILABLE or error.err_code == TOO_FEW_PEERS
+
+
+def _in_a_line(error: Exception) -> str:
+    described = error.description if isinstance(error, APIError) else None
+    return " ".join((described or str(error) or type(error).__name__).split())
 
 
 async def set_up_stream(

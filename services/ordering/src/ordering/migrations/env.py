@@ -22,7 +22,9 @@ def migrate(connection: Connection) -> None:
 
 
 async def run() -> None:
-    engine = create_async_engine(context.config.attributes["url"], poolclass=NullPool)
+    engine = create_async_engine(
+        context.config.attributes["url"], poolclass=NullPool, connect_args={"timeout": 5}
+    )
     async with engine.connect() as connection:
         await connection.run_sync(migrate)
         await connection.commit()

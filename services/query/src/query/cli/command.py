@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import nats.errors
 import structlog
 import typer
+from pymongo.errors import PyMongoError
 from rich.console import Console
 from service_kit.runtime.settings import load
 
@@ -41,6 +42,8 @@ def run(command: Callable[[OperatorSession], Awaitable[bool]]) -> None:
         _give_up(str(error))
     except StoreUnavailable as error:
         _give_up(f"MongoDB does not answer: {error}")
+    except PyMongoError as error:
+        _give_up(f"MongoDB refuses: {' '.join(str(error).split())[:300]}")
     except (nats.errors.Error, TimeoutError, OSError) as error:
         _give_up(f"NATS does not answer: {type(error).__name__} {error}")
     except KeyboardInterrupt:
@@ -50,5 +53,5 @@ def run(command: Callable[[OperatorSession], Awaitable[bool]]) -> None:
 
 
 def _give_up(reason: str) -> None:
-    notes.print(reason, style="red", markup=False)
+    notes.print(reason, style="red", markup=False, soft_wrap=True)
     raise typer.Exit(1)

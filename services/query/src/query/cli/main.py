@@ -1,11 +1,9 @@
 """The entry point: without a command everything runs, with one a part of it, or an operation."""
 
-import asyncio
-
 import typer
 from service_kit.http import server as http
-from service_kit.nats.jetstream import ServerTooOld
 from service_kit.nats.letter_commands import dead_letters_app
+from service_kit.nats.set_up import run_set_up
 from service_kit.runtime import logs
 from service_kit.runtime.settings import ServiceSettings, load
 
@@ -47,10 +45,7 @@ def set_up() -> None:
 
     The streams are made by their owners, which are waited for. Safe to repeat.
     """
-    try:
-        asyncio.run(set_up_durables(load(ServiceSettings)))
-    except (TimeoutError, ServerTooOld) as error:
-        raise SystemExit(str(error)) from None
+    run_set_up(set_up_durables(load(ServiceSettings)))
 
 
 app.command()(rebuild)

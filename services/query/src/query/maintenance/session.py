@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -16,12 +17,15 @@ from query.maintenance.switchover import Switchover
 from query.projection.projector import SERVICE
 from query.storage.client import Database, connect
 from query.storage.generations import Generations
+from query.views.ports import StoreUnavailable
 
 REBUILDER = f"{SERVICE}-rebuild"
 AUDITOR = f"{SERVICE}-audit"
 """Names of the consumers that read the streams beside the projectors': NATS grants them by name."""
 CONNECT_TIMEOUT_S = 10.0
-"""To connect to NATS."""
+"""For which each server is waited for."""
+LOOK_AGAIN_AFTER_S = 0.5
+"""Seconds between two attempts to reach MongoDB, each of which has its own timeout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,27 @@ class OperatorSession:
 async def open_session(
     nats_servers: Sequence[str], mongodb_url: str
 ) -> AsyncIterator[OperatorSession]:
-    """Connect. Raises StoreUnavailable if MongoDB is away, TimeoutError if NATS is."""
+    """Connect, once the servers are there. Raises StoreUnavailable or TimeoutError."""
     client, database = connect(mongodb_url)
     async with client:
         generations = Generations(database, live=None)
-        await generations.refresh()
+        await _until_known(generations)
         holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         async with contextlib.AsyncExitStack() as connections:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 nats = await connections.enter_async_context(connected(nats_servers, SERVICE))
             yield OperatorSession(nats, database, generations, Switchover(database, holder))
+
+
+async def _until_known(generations: Generations) -> None:
+    """Read which generation is live. Raises StoreUnavailable if MongoDB is away for too long."""
+    give_up_at = time.monotonic() + CONNECT_TIMEOUT_S
+    while True:
+        try:
+            await generations.refresh()
+        except StoreUnavailable:
+            if time.monotonic() > give_up_at:
+                raise
+        else:
+            return
+        await asyncio.sleep(LOOK_AGAIN_AFTER_S)

@@ -225,4 +225,5 @@ def _failed(errors: Sequence[tuple[int | None, str | None]]) -> Exception:
 
 
 def _brief(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:300]
+    said = f"{type(error).__name__}: {error}"
+    return said.partition(" (configured timeouts")[0][:300]

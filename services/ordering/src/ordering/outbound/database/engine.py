@@ -1,10 +1,8 @@
-"""The connection to PostgreSQL, and the schema in it."""
+"""The connection to PostgreSQL."""
 
 from typing import Any
 
 import orjson
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import AdaptedConnection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -48,20 +46,6 @@ def _limit_waiting(connection: AdaptedConnection, _: object) -> None:
     }
     statements = (f"SET {name} = {int(1000 * limit)}" for name, limit in timeouts_s.items())
     connection.run_async(lambda driver: driver.execute("; ".join(statements)))
-
-
-def migrate(url: str) -> None:
-    """Bring the schema to the newest revision. Safe to repeat, and to run from many at once."""
-    config = alembic_config()
-    config.attributes["url"] = url
-    command.upgrade(config, "head")
-
-
-def alembic_config() -> Config:
-    """Alembic's configuration: where the migrations are."""
-    config = Config()
-    config.set_main_option("script_location", "ordering:migrations")
-    return config
 
 
 def _to_json(value: Any) -> str:

@@ -9,8 +9,8 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ordering.outbound.database.engine import alembic_config
 from ordering.outbound.database.errors import failure_of, reason_of
+from ordering.outbound.database.migration import alembic_config
 from ordering.outbound.database.tables import OutboxRow, table
 
 PROBE_INTERVAL_S = 1.0
