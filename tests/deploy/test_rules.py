@@ -272,7 +272,41 @@ IN_PRODUCTION: dict[str, tuple[Callable[[Manifests], Any], str]] = {
     ),
     "scaled by a metric that is not there": (
         lambda m: trigger(m).update(query="max(comanda_query_lag)"),
+        "ScaledObject/query-projector asks for comanda_query_lag, which nobody exports",
+    ),
+    "scaled by no metric": (
+        lambda m: trigger(m).update(query="vector(1)"),
         "ScaledObject/query-projector is scaled by what nobody measures",
+    ),
+    "a metric of another kind": (
+        lambda m: trigger(m).update(query="rate(comanda_query_pending_events_total[1m])"),
+        "asks for comanda_query_pending_events_total, which nobody exports",
+    ),
+    "chosen by a label that is not there": (
+        lambda m: trigger(m).update(query='sum(comanda_query_pending_events{streams="ORDERS"})'),
+        "comanda_query_pending_events has no label streams",
+    ),
+    "grouped by a label that is not there": (
+        lambda m: trigger(m).update(query="max by (subject) (comanda_query_pending_events)"),
+        "ScaledObject/query-projector groups by subject, which nothing has",
+    ),
+    "a part that no service has": (
+        lambda m: trigger(m).update(query='comanda_component_ready{component="rely"} == 0'),
+        "no service has a component rely",
+    ),
+    "pods that nobody scrapes": (
+        lambda m: m["PodMonitor/query"]["spec"]["selector"]["matchLabels"].update(
+            {"app.kubernetes.io/component": "api"}
+        ),
+        "Deployment/query-projector is scraped by no PodMonitor",
+    ),
+    "scraped at a port that is not there": (
+        lambda m: m["PodMonitor/serving"]["spec"]["podMetricsEndpoints"][0].update(port="metrics"),
+        "Deployment/serving is scraped by no PodMonitor",
+    ),
+    "a monitor of nothing": (
+        lambda m: m["PodMonitor/ordering"]["spec"]["selector"]["matchLabels"].update(app="a"),
+        "PodMonitor/ordering selects no pod",
     ),
     "no threshold to scale by": (
         lambda m: trigger(m).pop("threshold"),

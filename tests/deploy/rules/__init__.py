@@ -5,7 +5,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from tests.deploy.manifests import Manifest
-from tests.deploy.rules import network, operators, pods, programs, scaling
+from tests.deploy.rules import monitoring, network, operators, pods, programs, scaling
 
 Rule = Callable[[Sequence[Manifest]], Iterator[str]]
 
@@ -26,7 +26,10 @@ RULES: tuple[Rule, ...] = (
     operators.stores_have_copies_and_a_policy,
     operators.commits_are_on_two_copies,
     operators.users_have_passwords_from_secrets,
-    operators.what_is_scaled_by_is_measured,
+    operators.scaling_has_a_threshold,
+    monitoring.pods_that_serve_are_scraped,
+    monitoring.monitors_choose_what_is_there,
+    monitoring.what_is_asked_for_is_exported,
     programs.images_are_pinned,
     programs.programs_are_known_and_given_their_settings,
     programs.services_are_set_up,

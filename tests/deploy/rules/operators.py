@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-import query.projection.lag  # noqa: F401 - declares the metrics that are scaled by
-from prometheus_client import REGISTRY
-
 from tests.deploy.cluster import of_kind, policies_of_store
+from tests.deploy.exporters import asked_by
 from tests.deploy.manifests import Manifest, named
 
 COPIES = 3
@@ -38,12 +36,11 @@ def users_have_passwords_from_secrets(manifests: Sequence[Manifest]) -> Iterator
                 yield f"{named(each)}: user {user['name']} has no password"
 
 
-def what_is_scaled_by_is_measured(manifests: Sequence[Manifest]) -> Iterator[str]:
-    known = {metric.name for metric in REGISTRY.collect()}
+def scaling_has_a_threshold(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """What it is compared with is exported, see the rules of monitoring."""
     for each in of_kind(manifests, "ScaledObject"):
         for trigger in each["spec"]["triggers"]:
-            question = trigger.get("metadata", {}).get("query", "")
-            if trigger["type"] != "prometheus" or not any(name in question for name in known):
+            if trigger["type"] != "prometheus" or not asked_by(trigger["metadata"]["query"]):
                 yield f"{named(each)} is scaled by what nobody measures"
             if not float(trigger["metadata"].get("threshold", 0)) > 0:
                 yield f"{named(each)} has no threshold"
