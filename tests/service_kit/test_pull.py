@@ -11,7 +11,7 @@ from comanda_local.servers import Nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from service_kit.nats.jetstream import connected, publish_all
-from service_kit.nats.pull import BYTES_MAX, EXPIRES_S, Pull
+from service_kit.nats.pull import BYTES_MAX, EXPIRES_S, MESSAGES_MAX, Pull
 from service_kit.nats.set_up import set_up_consumer, set_up_stream
 
 from tests.conftest import NewNatsServer
@@ -81,3 +81,21 @@ async def test_large_messages_are_taken_a_few_at_a_time_and_none_is_left(client:
 
     assert largest_bytes <= BYTES_MAX
     assert len(taken) == count
+
+
+async def test_a_request_that_has_brought_all_it_may_is_followed_by_another(client: Client) -> None:
+    js = client.jetstream()
+    await set_up_stream(js, MENU, replicas=1)
+    await set_up_consumer(js, MENU.name, "test", [MENU.subject])
+    backlog = [Message("menu.v1.r.s.item-set", {}, b"") for _ in range(2 * MESSAGES_MAX)]
+    await publish_all(client, backlog)
+
+    async with asyncio.timeout(30), Pull(client, MENU.name, "test") as pull:
+        taken = 0
+        while taken < len(backlog):
+            taken += len(await pull.take())
+        next_one = asyncio.create_task(pull.take())
+        await asyncio.wait([next_one], timeout=0.2)  # in which the requests are told to be used up
+        await publish_all(client, backlog[:1])
+
+        assert len(await next_one) == 1

@@ -22,8 +22,10 @@ EXPIRES_S = 2.0
 """Seconds after which a request is made anew; a lost one, too, by a consumer that hears nothing."""
 PENDING = "Nats-Pending-Messages"
 """What a request that ended says it did not bring."""
-FULL = "Message Size Exceeds MaxBytes"
-"""What a request is ended with, by status 409, that has brought all the bytes it may."""
+USED_UP = frozenset({"Batch Completed", "Message Size Exceeds MaxBytes"})
+"""What a request is ended with, by status 409, that has brought all that it may: of messages, or of
+bytes.
+"""
 ACKNOWLEDGEMENT = "$JS.ACK."
 """Where a message of the stream is acknowledged, which the server's own answers have no use for.
 
@@ -107,7 +109,7 @@ class Pull:
         if not status or message.reply.startswith(ACKNOWLEDGEMENT):
             self._owed = max(0, self._owed - 1)
             self._come.append(message)
-        elif status in ENDED or headers.get(api.Header.DESCRIPTION) == FULL:
+        elif status in ENDED or headers.get(api.Header.DESCRIPTION) in USED_UP:
             self._owed = max(0, self._owed - int(headers.get(PENDING, MESSAGES_MAX)))
         else:
             self._failure = message
