@@ -10,14 +10,16 @@ from comanda_contracts.streams import Stream
 from faststream._internal.broker import BrokerUsecase
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
+from nats.errors import ConnectionClosedError
 from nats.js import JetStreamContext
 from typing_extensions import override
 
+from service_kit.nats.closing import abort_if_closing, close, why_given_up
 from service_kit.nats.jetstream import (
+    PING_INTERVAL_S,
     RECONNECT_INTERVAL_S,
     ConnectionTroubles,
     api_prefix_of,
-    close,
     credentials,
     jetstream,
     require_server,
@@ -38,6 +40,8 @@ CONNECT_TIMEOUT_S = 10.0
 """Seconds in which an operator's command must be connected."""
 PROBE_INTERVAL_S = 2.0
 """Seconds between two looks at whether a durable is still there."""
+CLIENT_CHECK_INTERVAL_S = 0.25
+"""Seconds between two looks at whether the client has given the servers up."""
 
 
 # decision/0031: FastStream carries the messaging, with batches that come at once
@@ -68,7 +72,7 @@ class Broker(NatsBroker):
             pending_size=0,
             error_cb=troubles.report,
             reconnected_cb=troubles.forget,
-            closed_cb=self._on_closed,
+            ping_interval=PING_INTERVAL_S,  # type: ignore[arg-type]  # any number does
             graceful_timeout=GRACE_S,
             middlewares=(Spans, metrics(), Settlement),
             routers=routers,
@@ -78,16 +82,21 @@ class Broker(NatsBroker):
         )
         self._connection_kwargs |= {key: user[key] for key in ("user", "password") if key in user}
         self.service = service
-        self._connected = asyncio.Event()
-        self._closed = asyncio.Event()
+        self._first_connected = asyncio.Event()
 
     async def client(self) -> Client:
-        """The connection, once it is there for the first time."""
-        await self._connected.wait()
-        return self.connection
+        """The connection, once it is there for the first time.
+
+        Raises ConnectionClosedError while a lost one is made anew, so that whoever depends on it
+        says that it is not there.
+        """
+        await self._first_connected.wait()
+        if self._connection is None:
+            raise ConnectionClosedError
+        return self._connection
 
     async def jetstream_context(self) -> JetStreamContext:
-        """JetStream over the connection, once that is there."""
+        """JetStream over the connection, once that is there. Raises as `client` does."""
         return jetstream(await self.client())
 
     @property
@@ -97,10 +106,9 @@ class Broker(NatsBroker):
 
     @override
     async def start(self) -> None:
-        self._closed.clear()
         await super().start()
         require_server(self.connection)
-        self._connected.set()
+        self._first_connected.set()
 
     @override
     async def _connect(self) -> Client:
@@ -112,7 +120,7 @@ class Broker(NatsBroker):
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await self.connect()
-            self._connected.set()
+            self._first_connected.set()
             yield self
         finally:
             await self.stop()
@@ -124,22 +132,20 @@ class Broker(NatsBroker):
     @override
     async def stop(self, *_: Any) -> None:
         await self.stop_consuming()
-        self._connected.clear()
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await close(connection)
         self.config.disconnect()
 
     async def keep_started(self) -> None:
-        """Start, and start anew should the client give up, until cancelled.
-
-        The client closes for good on some errors that a server reports.
-        """
+        """Start, and start anew should the client give up, until cancelled."""
         while True:
             try:
                 await self.start()
-                await self._closed.wait()
-                log.warning("nats connection closed", connection=self.service)
+                while (reason := why_given_up(self.connection)) is None:
+                    abort_if_closing(self.connection)
+                    await asyncio.sleep(CLIENT_CHECK_INTERVAL_S)
+                log.warning("nats connection closed", connection=self.service, reason=reason)
             except Exception as error:  # whatever it is, it is tried again
                 log.warning(
                     "nats", connection=self.service, reason=f"{type(error).__name__}: {error}"
@@ -164,9 +170,6 @@ class Broker(NatsBroker):
                 await asyncio.sleep(PROBE_INTERVAL_S)
 
         return watch
-
-    async def _on_closed(self) -> None:
-        self._closed.set()
 
     @override
     def _log_connection_broken(self, error_cb: Any = None) -> Any:

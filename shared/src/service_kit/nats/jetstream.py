@@ -18,6 +18,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NoStreamResponseError
 
+from service_kit.nats.closing import close
 from service_kit.nats.wire import tolerate_any_bytes
 
 log = structlog.get_logger()
@@ -25,6 +26,10 @@ log = structlog.get_logger()
 NO_RESPONDERS = "503"
 
 RECONNECT_INTERVAL_S = 0.25
+PING_INTERVAL_S = 5.0
+"""A server that has left two pings without an answer is gone, though nobody has closed the
+connection: its machine has stopped, or the network is cut.
+"""
 
 API = "$JS.comanda.API"
 """Where JetStream's API is for those who are in another account than the streams."""
@@ -79,6 +84,7 @@ async def connected(servers: Sequence[str], name: str) -> AsyncIterator[Client]:
         pending_size=0,
         error_cb=troubles.report,
         reconnected_cb=troubles.forget,
+        ping_interval=PING_INTERVAL_S,
     )
     try:
         yield tolerate_any_bytes(client)
@@ -112,19 +118,6 @@ def credentials(url: str) -> dict[str, Any]:
         return {}
     user, password = unquote(parts.username), unquote(parts.password)
     return {"user": user, "password": password, "inbox_prefix": f"_INBOX_{user}"}
-
-
-async def close(client: Client) -> None:
-    """Close the connection, whatever state it is in.
-
-    In a task of its own: a client that is just reconnecting cancels what it waits for itself then,
-    which whoever closes it would take for its own cancellation, and end for good.
-    """
-    closing = asyncio.create_task(client.close())
-    await asyncio.wait([closing])
-    if not closing.cancelled():
-        with contextlib.suppress(OSError):  # what was still to be sent has nowhere to go
-            closing.result()
 
 
 class ConnectionTroubles:

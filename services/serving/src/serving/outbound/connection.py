@@ -1,6 +1,7 @@
 """The broker's connection to NATS, for what FastStream has no word for."""
 
 import asyncio
+import contextlib
 
 from faststream.exceptions import IncorrectState
 from nats.aio.client import Client
@@ -23,6 +24,7 @@ def connected_client(broker: Broker) -> Client:
 
 async def until_connected(broker: Broker) -> Client:
     """The connection, as soon as there is a server at the other end."""
-    while not (client := await broker.client()).is_connected:  # noqa: ASYNC110 - nats-py has no event
+    while True:
+        with contextlib.suppress(StoreUnavailable):
+            return connected_client(broker)
         await asyncio.sleep(RECONNECT_INTERVAL_S)
-    return client
