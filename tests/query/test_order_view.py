@@ -21,11 +21,12 @@ from comanda_contracts.examples import EXAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
 from query.views import menu
+from query.views.merge import merge_by_key
 from query.views.orders.presentation import is_known, present_order
 from query.views.orders.search_terms import terms_of
 from query.views.orders.status import ACTIVE, ViewStatus, is_active
 from query.views.orders.tables import STATUSES_BY_URGENCY
-from query.views.orders.view import OrderView, document, merge, view_of
+from query.views.orders.view import BatchFold, OrderView, document, merge, view_of
 
 from tests.query.builders import a_round, after, an_order, closed, its_ticket, news_of, placed
 from tests.query.histories import History, deliveries, histories
@@ -59,6 +60,29 @@ def test_views_join_in_any_grouping(data: st.DataObject) -> None:
     assert merge(one, merge(two, three)) == merge(merge(one, two), three)
     assert merge(one, two) == merge(two, one)
     assert merge(one, one) == one
+
+
+@given(st.data())
+def test_a_batch_is_folded_as_its_views_are_merged(data: st.DataObject) -> None:
+    one, other = data.draw(histories()), data.draw(histories())
+    batch = data.draw(st.lists(st.sampled_from([*one, *other])))
+    batch_fold = BatchFold()
+
+    for event in batch:
+        batch_fold.add(event)
+
+    views = map(view_of, batch)
+    assert list(batch_fold.views()) == merge_by_key(views, lambda view: view.order_id, merge)
+
+
+def test_an_event_that_no_view_can_be_made_of_fails_its_batch_also_beside_a_newer_one() -> None:
+    order = an_order()
+    batch_fold = BatchFold()
+    batch_fold.add(closed(order))
+    late = datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-12)))
+
+    with pytest.raises(OverflowError):
+        batch_fold.add(placed(order.model_copy(update={"placed_at": late})))
 
 
 @given(st.data())

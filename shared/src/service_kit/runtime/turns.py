@@ -10,9 +10,9 @@ FEW = 16
 """Things in a row."""
 
 
-async def in_turns(things: Iterable[Thing]) -> AsyncIterator[Thing]:
+async def in_turns(things: Iterable[Thing], *, in_a_row: int = FEW) -> AsyncIterator[Thing]:
     """Each of the things; after every few, whatever else waits for the event loop has its turn."""
     for count, thing in enumerate(things, 1):
         yield thing
-        if count % FEW == 0:
+        if count % in_a_row == 0:
             await asyncio.sleep(0)

@@ -33,20 +33,20 @@ async def apply_batch(batch: Sequence[Received], stores: Stores) -> None:
 
 async def _merge(events: Sequence[Event], stores: Stores) -> None:
     """Merge the events, one view per document, into the stores they belong to."""
-    orders: list[order.OrderView] = []
+    orders = order.BatchFold()
     items: list[menu.MenuView] = []
     restaurants: list[menu.MenuView] = []
     async for event in in_turns(events):
         match event:
             case OrderEvent() | TicketEvent():
-                orders.append(order.view_of(event))
+                orders.add(event)
             case MenuEvent():
                 items.append(menu.view_of(event))
             case RestaurantEvent():
                 restaurants.append(menu.view_of(event))
             case _:
                 raise TypeError(f"no view is made from {type(event).__name__}")
-    await stores.orders.merge(merge_by_key(orders, lambda view: view.order_id, order.merge))
+    await stores.orders.merge([view async for view in in_turns(orders.views())])
     await stores.menus.merge_items(merge_by_key(items, _key, menu.merge))
     await stores.menus.merge_restaurants(merge_by_key(restaurants, _key, menu.merge))
 

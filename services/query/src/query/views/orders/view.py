@@ -5,7 +5,7 @@ Views are a join-semilattice: `view_of` maps an event to the view that knows thi
 gives the same view whatever came twice, late or in another order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, assert_never
@@ -68,24 +68,19 @@ def view_of(event: OrderEvent | TicketEvent) -> OrderView:
 def view_of_order(event: OrderEvent) -> OrderView:
     """The order as it is after the event."""
     order = event.order
-    about = event.round if isinstance(event, ItemsAdded) else None
     return OrderView(
-        str(order.order_id),
-        order.restaurant,
-        order=_order_state(order),
-        timeline={f"ordering-{order.version}": _entry(event, "ordering", about)},
+        str(order.order_id), order.restaurant, order=_order_state(order), timeline=_timeline(event)
     )
 
 
 def view_of_ticket(event: TicketEvent) -> OrderView:
     """The ticket as it is after the event."""
     ticket = event.ticket
-    entry = _entry(event, "serving", ticket.round)
     return OrderView(
         str(ticket.order_id),
         ticket.restaurant,
         tickets={str(ticket.round): _ticket_state(ticket)},
-        timeline={f"serving-{ticket.round}-{ticket.version}": entry},
+        timeline=_timeline(event),
     )
 
 
@@ -98,6 +93,52 @@ def merge(one: OrderView, other: OrderView) -> OrderView:
         _each_newest(one.tickets, other.tickets),
         {**one.timeline, **other.timeline},
     )
+
+
+class BatchFold:
+    """Merges events as `merge` merges their views, and makes no state that a newer one replaces.
+
+    In a batch of a backlog most states are replaced, and a state is most of the work.
+    """
+
+    def __init__(self) -> None:
+        self._restaurants: dict[str, str] = {}
+        self._timelines: dict[str, dict[str, dict[str, Any]]] = {}
+        self._orders: dict[str, Order] = {}
+        self._tickets: dict[str, dict[int, Ticket]] = {}
+
+    def add(self, event: OrderEvent | TicketEvent) -> None:
+        """Take an event in. Raises OverflowError, as `view_of` does."""
+        match event:
+            case OrderEvent():
+                order_id = str(event.order.order_id)
+                _mongo_time(event.order.placed_at)  # an event is refused whatever came beside it
+                known = self._orders.get(order_id)
+                if known is None or known.version < event.order.version:
+                    self._orders[order_id] = event.order
+            case TicketEvent():
+                order_id = str(event.ticket.order_id)
+                tickets = self._tickets.setdefault(order_id, {})
+                ticket = tickets.get(event.ticket.round)
+                if ticket is None or ticket.version < event.ticket.version:
+                    tickets[event.ticket.round] = event.ticket
+            case _:
+                assert_never(event)
+        self._restaurants.setdefault(order_id, event.state.restaurant)
+        self._timelines.setdefault(order_id, {}).update(_timeline(event))
+
+    def views(self) -> Iterator[OrderView]:
+        """The views of the orders that there were events of, each made when it is asked for."""
+        for order_id, restaurant in self._restaurants.items():
+            order = self._orders.get(order_id)
+            tickets = self._tickets.get(order_id, {})
+            yield OrderView(
+                order_id,
+                restaurant,
+                _order_state(order) if order else None,
+                {str(number): _ticket_state(ticket) for number, ticket in tickets.items()},
+                self._timelines[order_id],
+            )
 
 
 def document(view: OrderView) -> dict[str, Any]:
@@ -144,6 +185,20 @@ def _mongo_time(at: datetime) -> datetime:
 
 def _ticket_state(ticket: Ticket) -> AggregateState:
     return {"version": ticket.version, **ticket.model_dump(mode="json", include=TICKET_FIELDS)}
+
+
+def _timeline(event: OrderEvent | TicketEvent) -> dict[str, dict[str, Any]]:
+    """The timeline that has this event alone."""
+    match event:
+        case OrderEvent():
+            about = event.round if isinstance(event, ItemsAdded) else None
+            return {f"ordering-{event.order.version}": _entry(event, "ordering", about)}
+        case TicketEvent():
+            ticket = event.ticket
+            entry = _entry(event, "serving", ticket.round)
+            return {f"serving-{ticket.round}-{ticket.version}": entry}
+        case _:
+            assert_never(event)
 
 
 def _entry(
