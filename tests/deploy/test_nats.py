@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.cluster import pods, quantity
+from tests.deploy.cluster import of_kind, pods, quantity
 from tests.deploy.manifests import KUBERNETES, ROOT, render
 from tests.deploy.programs import SERVICES
 
@@ -105,4 +105,7 @@ def test_nats_has_room_for_the_orders_that_are_stated(size: str, orders: int) ->
     assert store <= volume * 8 / 10
     assert stream_bytes(size) <= store
     assert "sync_interval: 1s" in synced
+    for owner in ("ordering", "serving"):
+        (config,) = of_kind(render(KUBERNETES / owner / size), "ConfigMap")
+        assert config["data"]["COMANDA_ORDERS_KEPT_MAX"] == str(orders)
     assert f"{orders:,}" in (KUBERNETES / "README.md").read_text()

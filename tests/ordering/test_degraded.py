@@ -127,3 +127,23 @@ async def test_it_is_not_ready_once_an_event_has_waited_too_long(
     assert placed.status_code == 201
     assert "has waited" in states["outbox"]
     assert "comanda_ordering_outbox_oldest_seconds" in metrics
+
+
+async def test_it_is_degraded_while_the_orders_that_are_kept_are_nearly_those_that_fit(
+    database: Database, nats: Nats
+) -> None:
+    """Two events for each of two orders: four placements are as many."""
+    async with (
+        ordering(database, nats, orders_kept_max=2) as http,
+        connected([nats.url], "test") as client,
+    ):
+        for _ in range(4):
+            assert (await http.post(f"{HERE}/orders", json=AN_ORDER)).status_code == 201
+        states = await becomes(http, "degraded", lambda each: each["fill"] != "ready")
+        await becomes(http, "degraded", lambda each: "100%" in each["fill"])
+        metrics = (await http.get("/metrics")).text
+        await client.jetstream().purge_stream("ORDERS")
+        await becomes(http, "ready")
+
+    assert states["fill"].startswith("ORDERS holds ")
+    assert 'comanda_stream_fill_ratio{of="orders",stream="ORDERS"} 1.0' in metrics

@@ -61,7 +61,7 @@ async def test_it_is_not_ready_while_jetstream_is_full(
     assert 'comanda_component_ready{component="room",required="true"} 0.0' in metrics
 
 
-async def test_it_is_not_ready_while_its_stream_is_as_large_as_it_may_be(
+async def test_it_is_degraded_as_its_stream_fills_and_not_ready_once_it_is_full(
     new_nats_server: NewNatsServer, new_service: NewService
 ) -> None:
     nats = new_nats_server()
@@ -75,11 +75,15 @@ async def test_it_is_not_ready_while_its_stream_is_as_large_as_it_may_be(
         await add(client, *(a_ticket() for _ in range(5)))
         js = client.jetstream()
         info = await js.stream_info(TICKETS.name)
+        await js.update_stream(info.config.evolve(max_bytes=int(info.state.bytes / 0.81)))
+        crowded = await becomes(http, 200, "fill")
         await js.update_stream(info.config.evolve(max_bytes=info.state.bytes + 10))
         states = await becomes(http, 503, "room")
         await js.update_stream(info.config.evolve(max_bytes=-1))
         await becomes(http, 200)
 
+    assert crowded["fill"] == "TICKETS holds 81% of its bytes"
+    assert crowded["room"] == READY
     assert states["room"].startswith("TICKETS is full: 5 messages")
 
 

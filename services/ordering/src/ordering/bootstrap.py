@@ -12,6 +12,7 @@ from service_kit.http.openapi_examples import add_examples
 from service_kit.http.server import application
 from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
+from service_kit.nats.fill import watch_fill
 from service_kit.nats.set_up import Limits, set_up
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
@@ -58,6 +59,10 @@ def bootstrap(settings: Settings) -> FastAPI:
     async def waiting(ready: Ready) -> None:
         await watch_waiting(engine, ready, within_s=settings.outbox_within, clock=utc_now)
 
+    async def fill(ready: Ready) -> None:
+        js = await broker.jetstream_context()
+        await watch_fill(js, OWN_STREAMS, ready, orders_max=settings.orders_kept_max)
+
     async def sweep(ready: Ready) -> None:
         await delete_expired_answers(engine, ready)
 
@@ -69,6 +74,7 @@ def bootstrap(settings: Settings) -> FastAPI:
             Component("outbox", waiting),
             Component("relay", relay.run, required=False),
             Component("sweep", sweep, required=False),
+            Component("fill", fill, required=False),
             Component("kitchen", broker.watching(TICKETS), required=False),
             Component("commands", broker.watching(COMMANDS), required=False),
         ],

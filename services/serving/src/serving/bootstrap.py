@@ -10,6 +10,7 @@ from service_kit.http.openapi_examples import add_examples
 from service_kit.http.server import application
 from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
+from service_kit.nats.fill import watch_fill
 from service_kit.nats.jetstream import jetstream
 from service_kit.nats.set_up import Limits
 from service_kit.nats.set_up import set_up as set_up_messaging
@@ -48,6 +49,7 @@ def bootstrap(settings: Settings) -> FastAPI:
         [
             Component("queue", partial(_keep_queues, broker, queues)),
             Component("room", partial(_watch_room, broker)),
+            Component("fill", partial(_watch_fill, broker, settings), required=False),
             Component("orders", broker.watching(ORDERS), required=False),
             Component("bookmark", partial(_keep_bookmark, broker, queues), required=False),
         ],
@@ -109,6 +111,11 @@ async def _keep_queues(broker: Broker, queues: KitchenQueues, ready: Ready) -> N
 
 async def _watch_room(broker: Broker, ready: Ready) -> None:
     await watch_room(jetstream(await until_connected(broker)), ready)
+
+
+async def _watch_fill(broker: Broker, settings: Settings, ready: Ready) -> None:
+    js = await broker.jetstream_context()
+    await watch_fill(js, [TICKETS], ready, orders_max=settings.orders_kept_max)
 
 
 async def _keep_bookmark(broker: Broker, queues: KitchenQueues, ready: Ready) -> None:

@@ -73,6 +73,12 @@ class ServiceSettings(BaseSettings):
     stream_max_age_s: StreamLimits = Field(
         default="", description="seconds that set-up has streams keep messages"
     )
+    orders_kept_max: int = Field(
+        default=0,
+        ge=0,
+        description="orders whose events NATS has the memory for: from 80 % on the owner of the "
+        "stream is degraded; 0: not known",
+    )
 
     @property
     def known_hosts(self) -> list[str]:

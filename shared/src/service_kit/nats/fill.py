@@ -1,0 +1,58 @@
+"""How full the streams of a service are: told from 80 % on, while there is time to make room."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from comanda_contracts.streams import ORDERS, TICKETS, Stream
+from nats.js import JetStreamContext, api
+from prometheus_client import Gauge
+
+from service_kit.runtime.components import Ready
+
+CROWDED_FROM = 0.8
+"""The share of what a stream may hold from which on it is to be given room."""
+CHECK_INTERVAL_S = 2.0
+"""Seconds between two looks."""
+MESSAGES_AN_ORDER = {ORDERS.name: 2, TICKETS.name: 4}
+"""Of an order with one round: placed and closed; queued, started, ready and served. NATS needs
+memory for each of their subjects, for as long as they are kept."""
+
+FILL = Gauge(
+    "comanda_stream_fill_ratio",
+    "Share that a stream holds of what it may: of its bytes or messages, or of the orders that "
+    "NATS has the memory for",
+    ["stream", "of"],
+)
+
+
+async def watch_fill(
+    js: JetStreamContext, streams: Sequence[Stream], ready: Ready, *, orders_max: int
+) -> None:
+    """Say that there is room while each stream is less than 80 % full, by whichever bound.
+
+    `orders_max` is the number of orders that NATS has the memory for; 0 if it is not known.
+    Raises nats.errors.Error while a stream does not answer.
+    """
+    while True:
+        crowded: list[str] = []
+        for stream in streams:
+            for of, share in _shares(await js.stream_info(stream.name), orders_max):
+                FILL.labels(stream.name, of).set(share)
+                if share >= CROWDED_FROM:
+                    crowded.append(f"{stream.name} holds {share:.0%} of its {of}")
+        ready(failing=", ".join(crowded) or None)
+        await asyncio.sleep(CHECK_INTERVAL_S)
+
+
+def _shares(info: api.StreamInfo, orders_max: int) -> Iterator[tuple[str, float]]:
+    """What the stream holds of each of its bounds."""
+    config, state = info.config, info.state
+    bounds = [
+        ("bytes", state.bytes, config.max_bytes or 0),
+        ("messages", state.messages, config.max_msgs or 0),
+    ]
+    if an_order := MESSAGES_AN_ORDER.get(str(config.name)):
+        bounds.append(("orders", state.messages, orders_max * an_order))
+    for of, held, most in bounds:
+        if most > 0:
+            yield of, held / most
