@@ -268,6 +268,10 @@ def test_channels_come_by_name() -> None:
     assert [each["orders"] for each in groups] == [1] * len(CHANNELS)
 
 
+def test_only_groups_of_items_need_their_sales() -> None:
+    assert [by for by in By if by.needs_items] == [By.ITEM, By.CATEGORY]
+
+
 def test_every_grouping_is_tested_above_and_no_other_one_passes_for_one() -> None:
     summary = SalesSummary([], after(60))
 

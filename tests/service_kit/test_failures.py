@@ -3,23 +3,25 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 
 import nats.errors
 import pytest
 from comanda_contracts import UnknownType, Unreadable
 from nats.aio.msg import Msg
-from nats.js.errors import ServiceUnavailableError
+from nats.js.errors import APIError, ServiceUnavailableError
+from service_kit.nats import failures
 from service_kit.nats.batches import each_by_itself, in_halves
 from service_kit.nats.failures import (
-    JITTER,
-    OUTAGE_PAUSE_MAX_S,
-    PAUSE_MAX_S,
+    MESSAGE_TOO_LARGE,
     Attempts,
     BatchFailed,
     Classifier,
+    Failure,
     Fate,
     pause_s,
+    reason_of,
 )
 from service_kit.nats.subscriber import Received
 
@@ -30,6 +32,12 @@ class Unstorable(ValueError):
 
 class StoreAway(Exception):
     pass
+
+
+def at_sequence(sequence: int) -> Msg:
+    """A message that stands there in its stream."""
+    metadata = SimpleNamespace(sequence=SimpleNamespace(stream=sequence))
+    return cast("Msg", SimpleNamespace(metadata=metadata))
 
 
 CLASSIFIER = Classifier(permanent=(Unstorable,), outages=(StoreAway,))
@@ -43,6 +51,8 @@ CLASSIFIER = Classifier(permanent=(Unstorable,), outages=(StoreAway,))
         (Unstorable("beyond 16 MiB"), Fate.PERMANENT),
         (nats.errors.MaxPayloadError(), Fate.PERMANENT),
         (nats.errors.BadSubjectError(), Fate.PERMANENT),
+        (nats.errors.BadHeaderError(), Fate.PERMANENT),
+        (APIError(err_code=MESSAGE_TOO_LARGE), Fate.PERMANENT),
         (StoreAway(), Fate.OUTAGE),
         (ConnectionRefusedError(), Fate.OUTAGE),
         (TimeoutError(), Fate.OUTAGE),
@@ -122,14 +132,27 @@ async def test_side_by_side_each_fails_for_a_reason_of_its_own() -> None:
     assert [each.message.is_acked for each in batch] == [True, False, False]
 
 
-def test_pauses_grow_to_a_bound_and_differ() -> None:
-    passing = [pause_s(Fate.PASSING, n) for n in range(1, 40)]
-    outage = [pause_s(Fate.OUTAGE, n) for n in range(1, 40)]
+@pytest.mark.parametrize(
+    ("fate", "attempts", "pause"),
+    [
+        (Fate.PASSING, 1, 1),
+        (Fate.PASSING, 2, 2),
+        (Fate.PASSING, 6, 32),
+        (Fate.PASSING, 7, 60),
+        (Fate.PASSING, 10**9, 60),
+        (Fate.OUTAGE, 1, 1),
+        (Fate.OUTAGE, 3, 4),
+        (Fate.OUTAGE, 4, 5),
+    ],
+)
+def test_a_pause_doubles_until_it_is_longest_give_or_take_a_quarter(
+    fate: Fate, attempts: int, pause: float
+) -> None:
+    pauses = [pause_s(fate, attempts) for _ in range(1000)]
 
-    assert passing[0] < passing[3] < passing[6]
-    assert max(passing) <= PAUSE_MAX_S * (1 + JITTER)
-    assert max(outage) <= OUTAGE_PAUSE_MAX_S * (1 + JITTER)
-    assert len(set(passing)) == len(passing)
+    assert min(pauses) == pytest.approx(0.75 * pause, rel=0.05)
+    assert max(pauses) == pytest.approx(1.25 * pause, rel=0.05)
+    assert 0.75 * pause <= min(pauses) <= max(pauses) <= 1.25 * pause
 
 
 def test_outages_do_not_count_for_what_may_pass() -> None:
@@ -138,3 +161,52 @@ def test_outages_do_not_count_for_what_may_pass() -> None:
     counts = [attempts.add(7, fate) for fate in (Fate.OUTAGE, Fate.OUTAGE, Fate.PASSING)]
 
     assert counts == [1, 2, 1]
+
+
+def test_messages_are_counted_apart_and_anew_once_they_are_settled() -> None:
+    attempts = Attempts()
+    attempts.forget([at_sequence(7)])  # of which nothing is known
+    for sequence in (7, 7, 8, 9):
+        attempts.add(sequence, Fate.PASSING)
+    attempts.add(7, Fate.OUTAGE)
+
+    attempts.forget([at_sequence(7), at_sequence(8)])
+
+    assert [attempts.add(sequence, Fate.PASSING) for sequence in (7, 8, 9)] == [1, 1, 2]
+    assert attempts.add(7, Fate.OUTAGE) == 1
+
+
+def test_beyond_what_can_be_counted_the_one_that_failed_longest_ago_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(failures, "COUNTED_MESSAGES_MAX", 2)
+    attempts = Attempts()
+
+    counts = [attempts.add(sequence, Fate.PASSING) for sequence in (1, 2, 1, 3, 1, 2)]
+
+    assert counts == [1, 1, 2, 1, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (Unreadable("no JSON"), "no JSON"),
+        (KeyError("round"), "KeyError: 'round'"),
+        (
+            ExceptionGroup("", [ExceptionGroup("", [ValueError("3")]), KeyError("round")]),
+            "ValueError: 3",
+        ),
+    ],
+    ids=repr,
+)
+def test_a_reason_is_the_first_error_in_words(error: Exception, reason: str) -> None:
+    assert reason_of(error) == reason
+
+
+def test_a_failed_batch_says_how_many_failed_and_why_the_first_did() -> None:
+    failed = [Failure(at_sequence(n), ValueError(n)) for n in (3, 4)]
+
+    error = BatchFailed(failed)
+
+    assert str(error) == "2 failed, the first with ValueError: 3"
+    assert error.failures is failed
