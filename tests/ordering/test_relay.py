@@ -2,35 +2,36 @@
 
 import asyncio
 import shutil
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 from comanda_contracts import Message, subjects
-from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, Stream
+from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS
 from comanda_local.folders import temporary_folder
 from comanda_local.servers import Nats
 from hypothesis import given
 from hypothesis import strategies as st
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.outbox.outbox import PARTITIONS
-from ordering.outbound.relay import partitions, relay
+from ordering.outbound.relay import partitions, relay, session
 from ordering.outbound.relay import publisher as publishing
 from ordering.outbound.relay.partitions import Partitions
 from ordering.outbound.relay.publisher import waves
-from ordering.outbound.relay.relay import STREAMS, Relay
-from service_kit.nats.broker import Broker
-from service_kit.nats.broker import running as broker_running
 from service_kit.nats.jetstream import connected, publish_all
-from service_kit.nats.set_up import set_up
-from service_kit.runtime.components import Component, Ready, running
+from service_kit.runtime.components import running
 from sqlalchemy import text
 
 from tests.conftest import NewNatsServer
 from tests.ordering.conftest import Database
+from tests.ordering.relaying import (
+    a_relay,
+    messages,
+    outbox_is_empty,
+    set_up_streams,
+    versions,
+)
 from tests.ordering.use_cases import Store, adding, open_la_piazza, placing
 from tests.support.eventually import eventually
 
@@ -64,51 +65,6 @@ def js(client: Client) -> JetStreamContext:
 def min_batch_events(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """From how many events on they are stored together: always, and never here."""
     monkeypatch.setattr(publishing, "MIN_BATCH_EVENTS", request.param)
-
-
-def a_relay(
-    database: Database, nats_server: Nats, first_events: FirstEvents | None = None
-) -> Component:
-    """A relay with a broker of its own, as each ordering process has one."""
-
-    async def run(ready: Ready) -> None:
-        broker = Broker([nats_server.url], "ordering")
-        relay = Relay(database.engine, broker.client, first_events or FirstEvents())
-        async with broker_running(broker):
-            await relay.run(ready)
-
-    return Component("relay", run)
-
-
-async def set_up_streams(server: Nats) -> None:
-    """What `python -m ordering set-up` does, of the relay's streams."""
-    broker = Broker([server.url], "ordering")
-    await set_up(broker, [server.url], streams=STREAMS, replicas=1)
-
-
-def outbox_is_empty(database: Database) -> Callable[[], Awaitable[bool]]:
-    async def is_empty() -> bool:
-        return await database.rows("SELECT count(*) FROM outbox WHERE sequence IS NULL") == [(0,)]
-
-    return is_empty
-
-
-async def messages(js: JetStreamContext, stream: Stream) -> list[Msg]:
-    """Everything on the stream, in its order."""
-    count = (await js.stream_info(stream.name)).state.messages
-    subscription = await js.subscribe(stream.subject, ordered_consumer=True)
-    found = [await subscription.next_msg(timeout=60) for _ in range(count)]
-    await subscription.unsubscribe()
-    return found
-
-
-async def versions(js: JetStreamContext) -> dict[str, list[str]]:
-    """Each order's events by name, in the stream's order."""
-    found = defaultdict(list)
-    for message in await messages(js, ORDERS):
-        aggregate, _, event = message.subject.rpartition(".")
-        found[aggregate].append(event)
-    return found
 
 
 async def test_every_event_reaches_its_stream_and_leaves_the_outbox(
@@ -375,8 +331,8 @@ async def test_what_is_handed_over_while_the_broker_is_away_is_published_when_it
 async def test_a_backlog_of_many_batches_is_published_whole_and_in_order(
     database: Database, nats_server: Nats, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "SMALL_READ_EVENTS", 1)
-    monkeypatch.setattr(relay, "BACKLOG_READ_EVENTS", 3)
+    monkeypatch.setattr(session, "SMALL_READ_EVENTS", 1)
+    monkeypatch.setattr(session, "BACKLOG_READ_EVENTS", 3)
     store = database.replica()
     await open_la_piazza(store)
     orders = await asyncio.gather(*(store.run(placing()) for _ in range(40)))

@@ -116,6 +116,13 @@ class OutboxRow(SQLModel, table=True):
     __table_args__ = (
         Index("outbox_waiting", "partition", "id", postgresql_where=text("sequence IS NULL")),
         Index("outbox_published", "published_at"),
+        Index(
+            "outbox_kept",
+            "stream",
+            "published_at",
+            "id",
+            postgresql_where=text("published_at IS NOT NULL"),
+        ),
     )
 
     id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))

@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
 from typing import Any, NamedTuple, TypedDict
 from uuid import UUID
 
@@ -14,12 +13,11 @@ from sqlalchemy import (
     LargeBinary,
     SmallInteger,
     String,
+    all_,
     bindparam,
     cast,
-    delete,
     func,
     insert,
-    null,
     select,
     true,
     update,
@@ -35,13 +33,6 @@ PARTITIONS = 16
 CHANNEL = "outbox"
 """The channel on which PostgreSQL notifies of a transaction with events that commits."""
 
-RETENTION = timedelta(minutes=5)
-"""The time for which an event stays after its stream has acknowledged it.
-
-A broker that loses power may lose what it acknowledged and had not synced to disk; what it lost is
-then published again from here.
-"""
-
 OUTBOX = table(OutboxRow)
 COLUMNS = ("partition", "aggregate", "subject", "headers", "body")
 
@@ -52,7 +43,12 @@ _PARTITIONS = (
 )
 _OLDEST = (
     select(OUTBOX.c.id, OUTBOX.c.aggregate, OUTBOX.c.subject, OUTBOX.c.headers, OUTBOX.c.body)
-    .where(OUTBOX.c.partition == _PARTITIONS.c.partition, OUTBOX.c.sequence.is_(None))
+    .where(
+        OUTBOX.c.partition == _PARTITIONS.c.partition,
+        OUTBOX.c.sequence.is_(None),
+        func.split_part(OUTBOX.c.aggregate, ".", 1)
+        != all_(bindparam("other_than", type_=ARRAY(String))),
+    )
     .order_by(OUTBOX.c.id)
     .limit(bindparam("limit"))
     .lateral("oldest")
@@ -74,12 +70,6 @@ MARK_PUBLISHED = (
     .where(OUTBOX.c.id == _STORED.c.id)
     .values(stream=_STORED.c.stream, sequence=_STORED.c.sequence, published_at=func.now())
 )
-UNMARK_LOST = (
-    update(OUTBOX)
-    .where(OUTBOX.c.stream == bindparam("of"), OUTBOX.c.sequence > bindparam("last"))
-    .values(stream=null(), sequence=null(), published_at=null())
-)
-DELETE_PUBLISHED = delete(OUTBOX).where(OUTBOX.c.published_at < func.now() - RETENTION)
 _ADDED = (
     func.unnest(
         bindparam("partitions", type_=ARRAY(SmallInteger)),
@@ -146,13 +136,22 @@ async def insert_events(
 
 
 async def select_unpublished(
-    connection: AsyncConnection, partitions: Collection[int], limit: int
+    connection: AsyncConnection,
+    partitions: Collection[int],
+    limit: int,
+    *,
+    other_than: Collection[str] = (),
 ) -> Sequence[Any]:
     """The unpublished events of these partitions by age, at most `limit` of each: the oldest.
 
-    The partitions are searched one by one, so it takes as long however many events there are.
+    Those of the kinds `other_than` (`menu`, for example) are left out. The partitions are searched
+    one by one, so it takes as long however many events there are.
     """
-    parameters = {"partitions": sorted(partitions), "limit": limit}
+    parameters = {
+        "partitions": sorted(partitions),
+        "limit": limit,
+        "other_than": sorted(other_than),
+    }
     return (await connection.execute(SELECT_UNPUBLISHED, parameters)).all()
 
 
@@ -164,14 +163,6 @@ async def mark_published(connection: AsyncConnection, stored: Mapping[int, PubAc
         "sequences": [acknowledgement.seq for acknowledgement in stored.values()],
     }
     await connection.execute(MARK_PUBLISHED, parameters)
-
-
-async def unmark_lost(connection: AsyncConnection, stream: str, last: int) -> int:
-    """Have the events published again that the stream acknowledged beyond its last sequence.
-
-    Returns how many events that are.
-    """
-    return (await connection.execute(UNMARK_LOST, {"of": stream, "last": last})).rowcount
 
 
 def outbox_row(event: Event, *, event_id: UUID, trace: dict[str, str]) -> NewRow:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import nats.errors
@@ -10,7 +10,7 @@ import orjson
 from comanda_contracts import Message
 from nats.aio.client import Client
 from nats.js.api import PubAck
-from service_kit.nats.jetstream import publish_all
+from service_kit.nats.jetstream import publish, publish_all, require_sendable
 from service_kit.nats.router import Router
 
 from ordering.contract import EVENT_MODELS
@@ -24,8 +24,17 @@ MIN_BATCH_EVENTS = 100
 BATCH_TIMEOUT_S = 10.0
 """Seconds in which NATS stores a batch, or refuses it."""
 
-Published = tuple[dict[int, PubAck], Exception | None]
-"""The acknowledgements of events, by their ids, and an error of another event, if there is one."""
+
+class Published(NamedTuple):
+    """What became of events, by their ids; what is behind one that failed was not sent."""
+
+    stored: dict[int, PubAck]
+    failures: dict[int, Exception]
+
+    def update(self, others: "Published") -> None:
+        """Take in what became of other events."""
+        self.stored.update(others.stored)
+        self.failures.update(others.failures)
 
 
 def event_router() -> Router:
@@ -38,28 +47,32 @@ def event_router() -> Router:
 async def publish_in_order(client: Client, rows: Sequence[Any]) -> Published:
     """Publish rows, at most `MAX_BATCH_EVENTS` of them, in their order.
 
-    Many of one stream go as a batch, of which NATS stores all or nothing, for one acknowledgement:
-    an event's sequence is then at most the one that is returned for it. A batch that NATS does not
-    store (because one of the events is there already, for example) is published one by one, which
-    tells what is wrong with each event.
+    Many of one stream go as a batch, of which NATS stores all or nothing, one after the other, for
+    one acknowledgement. A batch that NATS does not store (because one of the events is there
+    already, for example) is published one by one, which tells what is wrong with each event.
     """
-    stored: dict[int, PubAck] = {}
-    failure: Exception | None = None
+    published = Published({}, {})
     for batch in _by_stream(rows):
         last = await _store_batch(client, batch) if len(batch) >= MIN_BATCH_EVENTS else None
         if last is not None:
-            stored |= dict.fromkeys((row.id for row in batch), last)
+            first_sequence = last.seq - len(batch) + 1
+            for sequence, row in enumerate(batch, first_sequence):
+                published.stored[row.id] = PubAck(last.stream, sequence)
         else:
-            one_by_one, error = await _publish_one_by_one(client, batch)
-            stored |= one_by_one
-            failure = failure or error
-    return stored, failure
+            published.update(await _publish_one_by_one(client, batch))
+    return published
+
+
+def kind_of(row: Any) -> str:
+    """The kind of aggregate that an event is of: it tells which stream takes it."""
+    kind: str = row.aggregate.partition(".")[0]
+    return kind
 
 
 def _by_stream(rows: Sequence[Any]) -> list[list[Any]]:
     streams = defaultdict(list)
     for row in rows:
-        streams[row.aggregate.partition(".")[0]].append(row)
+        streams[kind_of(row)].append(row)
     return list(streams.values())
 
 
@@ -67,17 +80,23 @@ def _by_stream(rows: Sequence[Any]) -> list[list[Any]]:
 async def _store_batch(client: Client, rows: Sequence[Any]) -> PubAck | None:
     """Have all the rows stored or none; returns the last one's acknowledgement, or None."""
     batch_id = uuid4().hex
-    *others, last = (
-        (row, row.headers | {"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(position)})
+    messages = [
+        Message(
+            row.subject,
+            row.headers | {"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(position)},
+            row.body,
+        )
         for position, row in enumerate(rows, 1)
-    )
+    ]
+    last = messages[-1]
+    last_headers = dict(last.headers) | {"Nats-Batch-Commit": "1"}
     try:
-        for row, headers in others:
-            await client.publish(row.subject, row.body, headers=headers)
-        row, headers = last
-        headers["Nats-Batch-Commit"] = "1"
-        reply = await client.request(row.subject, row.body, BATCH_TIMEOUT_S, headers=headers)
-    except nats.errors.Error:
+        for message in messages:
+            require_sendable(client, message)
+        for message in messages[:-1]:
+            await publish(client, message)
+        reply = await client.request(last.subject, last.body, BATCH_TIMEOUT_S, headers=last_headers)
+    except (nats.errors.Error, ValueError):
         return None
     answer = orjson.loads(reply.data)
     is_stored = "error" not in answer and answer.get("count") == len(rows)
@@ -89,8 +108,7 @@ async def _publish_one_by_one(client: Client, rows: Sequence[Any]) -> Published:
 
     An event is not sent if the one before it failed, so that nothing overtakes it.
     """
-    stored: dict[int, PubAck] = {}
-    failure: Exception | None = None
+    published = Published({}, {})
     held_back: set[str] = set()
     for wave in waves([row.aggregate for row in rows]):
         in_wave = [rows[position] for position in wave]
@@ -100,11 +118,11 @@ async def _publish_one_by_one(client: Client, rows: Sequence[Any]) -> Published:
         )
         for row, outcome in zip(sendable, outcomes, strict=True):
             if isinstance(outcome, Exception):
-                failure = outcome
+                published.failures[row.id] = outcome
                 held_back.add(row.aggregate)
             else:
-                stored[row.id] = outcome
-    return stored, failure
+                published.stored[row.id] = outcome
+    return published
 
 
 def waves(aggregates: Sequence[str]) -> list[list[int]]:

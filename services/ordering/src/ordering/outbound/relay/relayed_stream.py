@@ -1,0 +1,151 @@
+"""One stream as a relay sees it: whether it has what it acknowledged, and takes more."""
+
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS
+from nats.aio.client import Client
+from nats.js.api import PubAck
+from prometheus_client import Counter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ordering.outbound.outbox.kept_events import (
+    AFTER_ALL,
+    DELETED_EVENTS_MAX,
+    Position,
+    delete_expired,
+    select_kept,
+    unmark_lost,
+)
+from ordering.outbound.relay.stored_messages import message_ids
+
+log = structlog.get_logger()
+
+STREAMS = (ORDERS, MENU, RESTAURANTS)
+
+COMPARED_EVENTS = 500
+"""Events that are compared at a time."""
+NOTICED_WITHIN = timedelta(seconds=10)
+"""The time within which a relay notices that its stream is not what it was.
+
+Until then it may publish: so what is lost may lie between events that are not.
+"""
+DELETIONS_MAX = 4
+"""Statements by which kept events are deleted in a row: other events wait meanwhile."""
+PAUSE_MIN_S, PAUSE_MAX_S = 0.2, 5.0
+"""Pauses before a stream that fails is used again: growing, and bounded."""
+
+LOST = Counter(
+    "comanda_ordering_lost_events_total",
+    "Events that a stream acknowledged and has not any more; they are published again",
+    ["stream"],
+)
+
+
+@dataclass(slots=True)
+class RelayedStream:
+    """A stream, and what a relay found out about it in this session."""
+
+    name: str
+    compared: set[int] = field(default_factory=set)
+    """Partitions whose kept events were compared with what the stream has."""
+    newest: tuple[int, str] | None = None
+    """Sequence and id of the newest message that is known to be there."""
+    failure: str | None = None
+    """Why nothing can be published to it now; None if it can."""
+    _is_compared: bool = False
+    _resume_at: float = 0.0
+    _pause_s: float = PAUSE_MIN_S
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it failed a short while ago."""
+        return self.failure is not None and time.monotonic() < self._resume_at
+
+    def takes_events_of(self, partitions: Collection[int]) -> bool:
+        """Whether it does not fail, and has these partitions' events that it acknowledged."""
+        return not self.is_paused and self._is_compared and self.compared.issuperset(partitions)
+
+    def pause(self, failure: str) -> None:
+        """Leave it alone for a while, a longer one each time until it works, and then compare."""
+        self.failure = failure
+        self._is_compared = False
+        self._resume_at = time.monotonic() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, PAUSE_MAX_S)
+
+    def resume(self) -> None:
+        """It works."""
+        self.failure = None
+        self._pause_s = PAUSE_MIN_S
+
+    def note(self, stored: Iterable[tuple[str, PubAck]]) -> None:
+        """Remember the newest of these messages, by their ids.
+
+        A duplicate is none: its first copy may have been deleted on purpose.
+        """
+        self._note_newest((ack.seq, message_id) for message_id, ack in stored if not ack.duplicate)
+
+    # decision/0040: what a stream has is known by ids, not by a number
+    async def compare(
+        self, connection: AsyncConnection, client: Client, partitions: Collection[int]
+    ) -> None:
+        """Have those kept events of these partitions published again that the stream has not.
+
+        Once that is done it takes a look at one message, the newest, for as long as that is there.
+        Raises LeaderSilent, or the error that its leader answers with; nothing is forgotten then.
+        """
+        self.compared &= set(partitions)
+        self._is_compared = False
+        if self.newest is not None:
+            sequence, message_id = self.newest
+            if await message_ids(client, self.name, [sequence]) != [message_id]:
+                self.compared.clear()
+                self.newest = None
+        if new := set(partitions) - self.compared:
+            if lost := await self._unmark_lost(connection, client, new):
+                LOST.labels(self.name).inc(lost)
+                log.warning("the stream has lost events", stream=self.name, lost=lost)
+            self.compared |= new
+        self._is_compared = True
+
+    async def forget(self, connection: AsyncConnection) -> None:
+        """Delete events that were kept for long enough. Call it only right after `compare`."""
+        for _ in range(DELETIONS_MAX):
+            deleted = await delete_expired(connection, self.name, self.compared)
+            if deleted < DELETED_EVENTS_MAX:
+                return
+
+    def _note_newest(self, messages: Iterable[tuple[int, str]]) -> None:
+        known = [self.newest] if self.newest else []
+        self.newest = max([*known, *messages], default=None)
+
+    async def _unmark_lost(
+        self, connection: AsyncConnection, client: Client, partitions: Collection[int]
+    ) -> int:
+        """Go back in time until all that the stream acknowledged is there; returns what is not.
+
+        A stream loses its tail: what it had stored for a while when it lost that is still there.
+        """
+        lost, position, begin = 0, AFTER_ALL, None
+        while True:
+            kept = await select_kept(connection, self.name, partitions, position, COMPARED_EVENTS)
+            ids = await message_ids(client, self.name, [row.sequence for row in kept])
+            is_there = [row.message_id == found for row, found in zip(kept, ids, strict=True)]
+            missing = [row.id for row, there in zip(kept, is_there, strict=True) if not there]
+            self._note_newest(
+                (row.sequence, row.message_id)
+                for row, there in zip(kept, is_there, strict=True)
+                if there
+            )
+            if missing:
+                await unmark_lost(connection, missing)
+                lost += len(missing)
+            if len(kept) < COMPARED_EVENTS:
+                return lost
+            position = Position(kept[-1].published_at, kept[-1].id)
+            begin = begin or kept[0].published_at
+            if not missing and begin - position.published_at > NOTICED_WITHIN:
+                return lost
