@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -173,6 +174,17 @@ def test_nobody_but_its_health_check_reaches_the_monitor_of_nats(services: Servi
 
     assert re.findall(r"^http: (.*)$", text, re.MULTILINE) == ['"127.0.0.1:8222"']
     assert "http" not in (ROOT / "deploy" / "nats" / "nats.conf").read_text()
+
+
+def test_no_service_is_the_superuser_of_its_store(services: Services) -> None:
+    orders, views = services["postgresql"]["environment"], services["mongodb"]["environment"]
+    database_url = services["ordering"]["environment"]["COMANDA_DATABASE_URL"]
+    mongodb_url = services["query"]["environment"]["COMANDA_MONGODB_URL"]
+
+    assert urlsplit(database_url).username != orders.get("POSTGRES_USER", "postgres")
+    assert urlsplit(database_url).password == orders["ORDERING_PASSWORD"]
+    assert orders["POSTGRES_PASSWORD"] != orders["ORDERING_PASSWORD"]
+    assert urlsplit(mongodb_url).username != views["MONGO_INITDB_ROOT_USERNAME"]
 
 
 def test_images_are_of_a_version(services: Services) -> None:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from comanda_local.cluster_secrets import Size, new_secrets, write_secrets
 
-from tests.deploy.cluster import SecretKey, secret_keys, secret_keys_of_values
+from tests.deploy.cluster import SecretKey, pods, secret_keys, secret_keys_of_values
 from tests.deploy.manifests import KUBERNETES, ROOT, Manifest, render
 
 GUIDE = (KUBERNETES / "README.md").read_text()
@@ -151,7 +151,7 @@ def test_a_file_of_secrets_is_its_owners_and_is_never_overwritten(tmp_path: Path
 def test_whoever_connects_has_the_password_that_the_store_has(size: Size) -> None:
     secrets = new_secrets(size)
     stores = {
-        "ordering": {"small": ("postgresql", "POSTGRES_PASSWORD")},
+        "ordering": {"small": ("postgresql", "ORDERING_PASSWORD")},
         "query": {"small": ("mongodb", "MONGODB_QUERY_PASSWORD")},
     }
     stores["ordering"]["production"] = ("postgresql-ordering", "password")
@@ -182,3 +182,15 @@ def test_no_password_is_used_twice(size: Size) -> None:
     ]
 
     assert len(values) == len(set(values))
+
+
+def test_the_small_cluster_has_the_superuser_of_postgresql_for_itself() -> None:
+    (store,) = pods(render(KUBERNETES / "stores" / "postgresql"))
+    environment = {each["name"]: each.get("value") for each in store.containers[0]["env"]}
+    login = urlsplit(new_secrets(Size.SMALL)["ordering"]["COMANDA_DATABASE_URL"])
+
+    assert login.username != environment.get("POSTGRES_USER", "postgres")
+    assert "ORDERING_PASSWORD" in environment
+    assert "/docker-entrypoint-initdb.d" in {
+        each["mountPath"] for each in store.containers[0]["volumeMounts"]
+    }

@@ -55,7 +55,10 @@ def _secrets_of_stores(size: Size, postgresql: str, mongodb: str) -> Secrets:
     match size:
         case Size.SMALL:
             return {
-                "postgresql": {"POSTGRES_PASSWORD": postgresql},
+                "postgresql": {
+                    "POSTGRES_PASSWORD": new_password(),
+                    "ORDERING_PASSWORD": postgresql,
+                },
                 "mongodb": {
                     "MONGODB_ROOT_PASSWORD": new_password(),
                     "MONGODB_REPLICA_SET_KEY": new_password(),
