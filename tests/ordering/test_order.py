@@ -349,7 +349,3 @@ def test_what_does_not_exist_is_at_version_0() -> None:
     expect_version(None, 0)
     with pytest.raises(VersionMismatch, match="at version 0, not 1"):
         expect_version(None, 1)
-
-
-def test_a_command_for_any_version_is_for_this_one() -> None:
-    expect_version(an_order(), None)

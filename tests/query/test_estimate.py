@@ -134,8 +134,9 @@ def test_pauses_are_believed_if_they_are_more_than_chance(pauses: int, wait: flo
 
 def test_a_pause_of_two_standard_errors_may_be_chance() -> None:
     """Nine gaps of 102 s in the mean, 3 s in their deviation, between rounds of 100 s."""
-    starts = list(accumulate((102, 102, 96, 102, 102, 108, 102, 102, 102), initial=0.0))
-    took = (100, 100, 96, 100, 100, 104, 100, 100, 100, 100)
+    pauses = (102, 102, 102, 96, 102, 102, 108, 102, 102, 102)  # before the first one is known
+    starts = list(accumulate(pauses, initial=0.0))
+    took = (100, 100, 100, 96, 100, 100, 104, 100, 100, 100, 100)
     prepared = [
         PreparedRound(NOW - 1000 + start + each, each, 1000.0)
         for start, each in zip(starts, took, strict=True)

@@ -68,3 +68,22 @@ def test_the_same_order_has_the_same_terms_in_the_same_order() -> None:
 def test_folding_twice_changes_nothing() -> None:
     for text in ("ẞtraße", "İstanbul", "ﬁn", "Å"):
         assert folded(folded(text)) == folded(text)
+
+
+def test_terms_are_those_that_earlier_releases_have_stored() -> None:
+    line = Line(sku="sku-1", name="Tiramisù", unit_price=500, quantity=1, note="Senza caffè")
+    rounds = (a_round(1, lines=(line,)),)
+
+    assert terms_of(an_order(customer="Zoë  Ardi", rounds=rounds)) == [
+        "ardi",
+        "caffe",
+        "channel:takeaway",
+        "customer:zoe ardi",
+        "number:2026-11-23/A-001",
+        "order:",
+        "senza",
+        "tiramisu",
+        "zoe",
+    ]
+    seated = set(terms_of(an_order(**at_table("7"))))
+    assert seated >= {"channel:dine_in", "table:7", "active-table:7"}

@@ -7,6 +7,7 @@ from serving.domain.ticket import (
     ExpectedVersion,
     Ticket,
     TicketEvent,
+    TicketId,
     TicketStatus,
     TicketVoided,
     TicketVoidRefused,
@@ -119,6 +120,12 @@ def test_a_command_meant_for_another_version_is_refused_with_the_ticket_as_it_is
 
     assert str(refusal.value) == f"The ticket is at version 1, not {said}."
     assert refusal.value.ticket is ticket
+
+
+def test_a_ticket_is_named_by_its_restaurant_its_order_and_its_round() -> None:
+    ticket = a_ticket(round=3)
+
+    assert ticket.id == TicketId("la-piazza", ticket.order_id, 3)
 
 
 def test_a_ticket_that_is_unknown_is_named() -> None:

@@ -120,7 +120,7 @@ def _estimates(
     )
     last: dict[str, float] = {}
     for each, ready_at in zip(line, times or (), strict=False):
-        last[each.order_id] = max(ready_at, last.get(each.order_id, 0.0))
+        last[each.order_id] = max(ready_at, last.get(each.order_id, ready_at))
     return {order_id: _to_the_millisecond(at) for order_id, at in last.items()}
 
 
