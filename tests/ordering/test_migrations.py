@@ -2,18 +2,20 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 from datetime import time
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from comanda_local.ports import LOOPBACK, free_port
 from ordering.__main__ import main
 from ordering.outbound.database import migration
 from ordering.outbound.database.engine import connect
-from ordering.outbound.database.health import WriteHealth, watch
-from ordering.outbound.database.migration import migrate
+from ordering.outbound.database.health import WriteHealth, revisions_before_the_newest, watch
+from ordering.outbound.database.migration import alembic_config, migrate
 from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
@@ -63,6 +65,24 @@ async def test_the_release_before_goes_on_beside_the_hour_of_the_day(database: D
     assert (opened.day_begins, opened.version) == (time(0), 2)
     assert (renamed.day_begins, renamed.version) == (time(4), 5)
     assert renamed.day_begins_since is not None
+
+
+def test_the_files_of_the_migrations_are_named_by_their_revisions() -> None:
+    scripts = ScriptDirectory.from_config(alembic_config())
+
+    (newest,) = scripts.get_heads()
+    earlier = {each.revision for each in scripts.walk_revisions()} - {newest}
+    assert revisions_before_the_newest() == {None, *earlier}
+
+
+def test_a_service_that_starts_does_not_import_what_only_a_migration_needs() -> None:
+    program = "import sys, ordering.__main__; print(*sys.modules)"
+
+    outcome = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert {"alembic", "mako"} & set(outcome.stdout.split()) == set()
 
 
 async def test_ordering_is_ready_once_the_schema_is_there(fresh_database: str) -> None:

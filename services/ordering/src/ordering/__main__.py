@@ -12,7 +12,6 @@ from service_kit.runtime import logs
 from service_kit.runtime.settings import ServiceSettings, load
 
 from ordering.bootstrap import SERVICE, bootstrap, replaying_broker, set_up_messaging
-from ordering.outbound.database.migration import CannotMigrate, migrate
 from ordering.settings import DatabaseSettings, Settings
 
 
@@ -35,6 +34,9 @@ def main(arguments: list[str]) -> None:
 
 
 def _migrate(settings: DatabaseSettings) -> None:
+    # here, as it imports Alembic, which takes a while and which a service does without
+    from ordering.outbound.database.migration import CannotMigrate, migrate
+
     try:
         migrate(settings.database_url.get_secret_value())
     except CannotMigrate as error:
