@@ -105,7 +105,7 @@ async def _latencies(reads: str, writes: str, questions: Questions, seconds: int
         requests = [Request("GET", path) for path in questions[about]]
         await at_a_rate(reads, requests, rate=OPEN_LOOP, seconds=WARM)
         quiet = await at_a_rate(reads, requests, rate=OPEN_LOOP, seconds=seconds)
-        async with _writing(writes, seconds + 2):
+        async with _writing(writes):
             busy = await at_a_rate(reads, requests, rate=OPEN_LOOP, seconds=seconds)
         figures |= named(f"{about}.quiet", quiet.latency)
         figures |= named(f"{about}.busy", busy.latency)
@@ -113,10 +113,12 @@ async def _latencies(reads: str, writes: str, questions: Questions, seconds: int
 
 
 @asynccontextmanager
-async def _writing(url: str, seconds: int) -> AsyncIterator[None]:
+async def _writing(url: str) -> AsyncIterator[None]:
     """Orders are placed as fast as they are taken, and here as fast as guests order."""
+    is_over = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(saturate(url, placing(*ELSEWHERE), seconds=seconds))
-        tasks.create_task(at_a_rate(url, placing(RESTAURANT), rate=HERE_TOO, seconds=seconds))
+        tasks.create_task(saturate(url, placing(*ELSEWHERE), until=is_over.wait()))
+        tasks.create_task(at_a_rate(url, placing(RESTAURANT), rate=HERE_TOO, until=is_over.wait()))
         await asyncio.sleep(1)  # until the load is at its height
         yield
+        is_over.set()
