@@ -194,3 +194,13 @@ def test_the_small_cluster_has_the_superuser_of_postgresql_for_itself() -> None:
     assert "/docker-entrypoint-initdb.d" in {
         each["mountPath"] for each in store.containers[0]["volumeMounts"]
     }
+
+
+def test_the_chart_of_nats_is_named_with_its_version(tmp_path: Path) -> None:
+    trial = Trial(tmp_path, Size.PRODUCTION)
+    for block in blocks():
+        trial.follow(block)
+
+    (installed,) = re.findall(r"helm upgrade --install (.*)", trial.commands)
+    assert re.search(r"--version \d+\.\d+\.\d+ ", installed)
+    assert installed.split(" -n ")[0] in VALUES.read_text()

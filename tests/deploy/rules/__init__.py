@@ -33,6 +33,7 @@ RULES: tuple[Rule, ...] = (
     programs.images_are_pinned,
     programs.programs_are_known_and_given_their_settings,
     programs.services_are_set_up,
+    programs.jobs_are_named_by_their_release,
     programs.secrets_are_only_referred_to,
     programs.secrets_go_to_their_service_alone,
 )

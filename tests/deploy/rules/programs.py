@@ -39,11 +39,7 @@ def programs_are_known_and_given_their_settings(manifests: Sequence[Manifest]) -
 
 
 def services_are_set_up(manifests: Sequence[Manifest]) -> Iterator[str]:
-    """By Jobs that are repeated until they succeed, and named by the release that they are of.
-
-    A Job can't be changed, and one that goes by itself is made again by whatever keeps a cluster as
-    its repository says.
-    """
+    """By Jobs that are repeated until they succeed."""
     jobs = {
         (pod.service, *container.get("args", [])): pod
         for pod, container in _ours(manifests)
@@ -57,9 +53,19 @@ def services_are_set_up(manifests: Sequence[Manifest]) -> Iterator[str]:
     for pod in jobs.values():
         if pod.spec.get("restartPolicy") != "OnFailure":
             yield f"{pod.name} is not repeated when it fails"
+
+
+def jobs_are_named_by_their_release(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """Of us, or of the store that they are for.
+
+    A Job can't be changed, and one that goes by itself is made again by whatever keeps a cluster as
+    its repository says.
+    """
+    for pod in (pod for pod in pods(manifests) if pod.owner["kind"] == "Job"):
         if "ttlSecondsAfterFinished" in pod.owner["spec"]:
             yield f"{pod.name} goes by itself, and so is made again"
-        if not pod.name.endswith(f"-{version_of(pod.service or '').replace('.', '-')}"):
+        tag = pod.containers[-1]["image"].rpartition(":")[2]
+        if not pod.name.endswith(f"-{tag.replace('.', '-')}"):
             yield f"{pod.name} has the name of another release's"
 
 
