@@ -45,6 +45,14 @@ def outbox_is_empty(database: Database) -> Callable[[], Awaitable[bool]]:
     return is_empty
 
 
+async def subjects_parked(database: Database) -> list[str]:
+    """The subjects of the events that are parked, oldest first."""
+    return [
+        str(subject)
+        for (subject,) in await database.rows("SELECT subject FROM parked_events ORDER BY id")
+    ]
+
+
 async def messages(js: JetStreamContext, stream: Stream) -> list[Msg]:
     """Everything on the stream, in its order."""
     count = (await js.stream_info(stream.name)).state.messages

@@ -136,6 +136,23 @@ class OutboxRow(SQLModel, table=True):
     published_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
 
 
+class ParkedEventRow(SQLModel, table=True):
+    """An event that can't be published, taken out of the outbox with its id; `reason` says why."""
+
+    __tablename__ = "parked_events"
+
+    id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    partition: int = Field(sa_type=SmallInteger)
+    aggregate: str = Field(index=True)
+    subject: str
+    headers: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    reason: str
+    parked_at: datetime = Field(
+        sa_column=Column(DateTime(timezone=True), server_default=func.now(), nullable=False)
+    )
+
+
 def table(row: type[SQLModel]) -> Table:
     """The Core table behind a SQLModel class, for statements over many rows."""
     return row.__table__  # type: ignore[attr-defined, no-any-return]  # set by the metaclass

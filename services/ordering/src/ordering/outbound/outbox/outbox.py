@@ -16,6 +16,7 @@ from sqlalchemy import (
     all_,
     bindparam,
     cast,
+    exists,
     func,
     insert,
     select,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ordering.outbound.database.tables import OutboxRow, table
+from ordering.outbound.database.tables import OutboxRow, ParkedEventRow, table
 
 PARTITIONS = 16
 """Parts into which relaying can be spread over replicas; fixed, since rows carry their number."""
@@ -34,6 +35,7 @@ CHANNEL = "outbox"
 """The channel on which PostgreSQL notifies of a transaction with events that commits."""
 
 OUTBOX = table(OutboxRow)
+PARKED = table(ParkedEventRow)
 COLUMNS = ("partition", "aggregate", "subject", "headers", "body")
 
 _PARTITIONS = (
@@ -42,12 +44,16 @@ _PARTITIONS = (
     .render_derived("partitions")
 )
 _OLDEST = (
-    select(OUTBOX.c.id, OUTBOX.c.aggregate, OUTBOX.c.subject, OUTBOX.c.headers, OUTBOX.c.body)
+    select(
+        *(OUTBOX.c[name] for name in ("id", "aggregate", "subject", "headers", "body")),
+        exists().where(PARKED.c.aggregate == OUTBOX.c.aggregate).label("is_behind_parked"),
+    )
     .where(
         OUTBOX.c.partition == _PARTITIONS.c.partition,
         OUTBOX.c.sequence.is_(None),
         func.split_part(OUTBOX.c.aggregate, ".", 1)
-        != all_(bindparam("other_than", type_=ARRAY(String))),
+        != all_(bindparam("without_kinds", type_=ARRAY(String))),
+        OUTBOX.c.aggregate != all_(bindparam("without_aggregates", type_=ARRAY(String))),
     )
     .order_by(OUTBOX.c.id)
     .limit(bindparam("limit"))
@@ -140,17 +146,20 @@ async def select_unpublished(
     partitions: Collection[int],
     limit: int,
     *,
-    other_than: Collection[str] = (),
+    without_kinds: Collection[str] = (),
+    without_aggregates: Collection[str] = (),
 ) -> Sequence[Any]:
     """The unpublished events of these partitions by age, at most `limit` of each: the oldest.
 
-    Those of the kinds `other_than` (`menu`, for example) are left out. The partitions are searched
-    one by one, so it takes as long however many events there are.
+    Some kinds (`menu`, for example) and aggregates may be left out. `is_behind_parked` tells of
+    those of whose aggregate an event is parked. The partitions are searched one by one, so it takes
+    as long however many events there are.
     """
     parameters = {
         "partitions": sorted(partitions),
         "limit": limit,
-        "other_than": sorted(other_than),
+        "without_kinds": sorted(without_kinds),
+        "without_aggregates": sorted(without_aggregates),
     }
     return (await connection.execute(SELECT_UNPUBLISHED, parameters)).all()
 

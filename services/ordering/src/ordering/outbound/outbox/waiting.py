@@ -6,15 +6,21 @@ from datetime import datetime
 
 from prometheus_client import Gauge
 from service_kit.runtime.components import Ready
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ordering.outbound.outbox.outbox import PARTITIONS, select_unpublished
+from ordering.outbound.outbox.parked_events import count_parked
 
 CHECK_INTERVAL_S = 2.0
 """Seconds between two looks at the outbox."""
 
 OLDEST = Gauge(
     "comanda_ordering_outbox_oldest_seconds", "Seconds that the oldest unpublished event has waited"
+)
+
+PARKED = Gauge(
+    "comanda_ordering_parked_events",
+    "Events that can't be published and were parked, with those behind them",
 )
 
 
@@ -26,16 +32,17 @@ async def watch_waiting(
     Raises when PostgreSQL does not answer.
     """
     while True:
-        waited_s = await _oldest_s(engine, clock)
+        async with engine.connect() as connection:
+            waited_s = await _oldest_s(connection, clock)
+            PARKED.set(await count_parked(connection))
         OLDEST.set(waited_s)
         late = f"an event has waited to be published for more than {within_s:.0f} s"
         ready(failing=late if waited_s > within_s else None)
         await asyncio.sleep(CHECK_INTERVAL_S)
 
 
-async def _oldest_s(engine: AsyncEngine, clock: Callable[[], datetime]) -> float:
+async def _oldest_s(connection: AsyncConnection, clock: Callable[[], datetime]) -> float:
     """Seconds since the oldest unpublished event was decided; 0 if none waits."""
-    async with engine.connect() as connection:
-        oldest = await select_unpublished(connection, range(PARTITIONS), limit=1)
+    oldest = await select_unpublished(connection, range(PARTITIONS), limit=1)
     times = [datetime.fromisoformat(row.headers["ce-time"]) for row in oldest]
     return max(0.0, (clock() - min(times)).total_seconds()) if times else 0.0

@@ -10,6 +10,7 @@ import orjson
 from comanda_contracts import Message
 from nats.aio.client import Client
 from nats.js.api import PubAck
+from nats.js.errors import BadRequestError, NoStreamResponseError
 from service_kit.nats.jetstream import publish, publish_all, require_sendable
 from service_kit.nats.router import Router
 
@@ -23,6 +24,10 @@ MIN_BATCH_EVENTS = 100
 
 BATCH_TIMEOUT_S = 10.0
 """Seconds in which NATS stores a batch, or refuses it."""
+
+
+MESSAGE_TOO_LARGE, HEADERS_TOO_LARGE = 10054, 10097
+"""Errors of a stream that never takes a message."""
 
 
 class Published(NamedTuple):
@@ -61,6 +66,19 @@ async def publish_in_order(client: Client, rows: Sequence[Any]) -> Published:
         else:
             published.update(await _publish_one_by_one(client, batch))
     return published
+
+
+def is_permanent(event: Any, error: Exception) -> bool:
+    """Whether the event, as it is, will never be published: the fault is its own."""
+    match error:
+        case nats.errors.MaxPayloadError() | nats.errors.BadSubjectError():
+            return True
+        case BadRequestError():
+            return error.err_code in (MESSAGE_TOO_LARGE, HEADERS_TOO_LARGE)
+        case NoStreamResponseError():
+            return not event.subject.startswith(f"{event.aggregate}.")
+        case _:
+            return not isinstance(error, nats.errors.Error | OSError | TimeoutError)
 
 
 def kind_of(row: Any) -> str:

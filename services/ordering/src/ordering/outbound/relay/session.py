@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import nats.errors
@@ -18,13 +19,20 @@ from ordering.outbound.outbox.outbox import (
     mark_published,
     select_unpublished,
 )
+from ordering.outbound.outbox.parked_events import park, park_behind
 from ordering.outbound.relay.publisher import (
     MAX_BATCH_EVENTS,
     Published,
+    is_permanent,
     kind_of,
     publish_in_order,
 )
-from ordering.outbound.relay.relayed_stream import STREAMS, RelayedStream
+from ordering.outbound.relay.relayed_stream import (
+    PAUSE_MAX_S,
+    PAUSE_MIN_S,
+    STREAMS,
+    RelayedStream,
+)
 
 log = structlog.get_logger()
 
@@ -38,14 +46,29 @@ BACKLOG_READ_EVENTS = MAX_BATCH_EVENTS // -(-PARTITIONS // BACKLOG_LANES)
 RELAYED = Counter("comanda_relayed_events_total", "Events acknowledged by their stream")
 
 
+HELD_FOR_S = 60.0
+"""Seconds after which an event is parked that its stream refuses while it takes others."""
+
+
 class BrokerWasAway(Exception):
     """The connection to the broker was lost: what it has stored is to be compared first."""
 
 
+@dataclass(slots=True)
+class _Held:
+    """An aggregate of which an event fails, while its stream takes others."""
+
+    pause_s: float
+    resume_at: float
+    park_at: float
+
+
+# decision/0041: an event that can't be published is parked with its order
 class Session:
     """A relay's work on one connection to PostgreSQL and one to NATS.
 
-    A stream that fails is left alone for a while; the others go on.
+    A stream that fails is left alone for a while; the others go on. Of an aggregate of which an
+    event fails the later ones wait, and those of others go on.
     """
 
     def __init__(self, connection: AsyncConnection, client: Client) -> None:
@@ -54,6 +77,7 @@ class Session:
         self._statement = asyncio.Lock()  # a connection runs one at a time
         self._reconnects = client.stats["reconnects"]
         self._drained: set[int] = set()
+        self._held: dict[str, _Held] = {}
         self._partitions: Collection[int] = ()
         self._streams = {
             stream.subject.partition(".")[0]: RelayedStream(stream.name) for stream in STREAMS
@@ -129,8 +153,18 @@ class Session:
                 stream.resume()
 
     async def _select(self, partitions: Sequence[int], limit: int) -> Sequence[Any]:
-        paused = self._paused_kinds()
-        return await select_unpublished(self._connection, partitions, limit, other_than=paused)
+        """The next events to publish; those behind a parked one are parked, too."""
+        now = time.monotonic()
+        events = await select_unpublished(
+            self._connection,
+            partitions,
+            limit,
+            without_kinds=self._paused_kinds(),
+            without_aggregates=[name for name, held in self._held.items() if now < held.resume_at],
+        )
+        if behind := [event.id for event in events if event.is_behind_parked]:
+            await park_behind(self._connection, behind)
+        return [event for event in events if not event.is_behind_parked]
 
     async def _publish(self, events: Sequence[Any]) -> Published:
         self._require_connection()
@@ -148,11 +182,47 @@ class Session:
             of_kind = [event for event in events if kind_of(event) == kind]
             acknowledged = [event for event in of_kind if event.id in stored]
             stream.note((each.headers["Nats-Msg-Id"], stored[each.id]) for each in acknowledged)
-            failed = [event for event in of_kind if event.id in published.failures]
-            if failed:
-                stream.pause(f"events wait: {_reason(published.failures[failed[0].id])}")
-            elif acknowledged:
+            for event in acknowledged:
+                self._held.pop(event.aggregate, None)
+            passing = await self._park_permanent(of_kind, published.failures)
+            if acknowledged:
                 stream.resume()
+                for event, error in passing:
+                    await self._hold(event, error)
+            elif passing:
+                stream.pause(f"events wait: {_reason(passing[0][1])}")
+
+    async def _park_permanent(
+        self, events: Sequence[Any], failures: Mapping[int, Exception]
+    ) -> list[tuple[Any, Exception]]:
+        """Park the events that will never be published; returns those that failed otherwise."""
+        passing = []
+        for event in events:
+            error = failures.get(event.id)
+            if error is None:
+                continue
+            if is_permanent(event, error):
+                await self._park(event, error)
+            else:
+                passing.append((event, error))
+        return passing
+
+    async def _hold(self, event: Any, error: Exception) -> None:
+        """Have the event tried again after a pause; park it if that went on for long."""
+        now = time.monotonic()
+        held = self._held.setdefault(
+            event.aggregate, _Held(PAUSE_MIN_S, resume_at=now, park_at=now + HELD_FOR_S)
+        )
+        if now >= held.park_at:
+            await self._park(event, error)
+            return
+        held.resume_at = now + held.pause_s
+        held.pause_s = min(2 * held.pause_s, PAUSE_MAX_S)
+
+    async def _park(self, event: Any, error: Exception) -> None:
+        self._held.pop(event.aggregate, None)
+        await park(self._connection, event.id, _reason(error))
+        log.error("event parked", number=event.id, subject=event.subject, reason=_reason(error))
 
     async def _compare(self, stream: RelayedStream) -> None:
         """Pause the stream if it does not answer: nothing of it is published or forgotten then."""
