@@ -281,6 +281,31 @@ async def test_what_fails_again_and_again_is_given_up_and_its_neighbours_are_han
     assert "failed 4 times, at last with KeyError" in letter.headers["Comanda-Reason"]
 
 
+async def test_what_a_handler_hangs_on_holds_up_nothing_for_ever(
+    nats_server: Nats, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hanging(Prices):
+        async def handle(self, batch: list[Received]) -> None:
+            if any(price(each.event) == 13 for each in batch):
+                await asyncio.Event().wait()
+            await super().handle(batch)
+
+    monkeypatch.setattr(failures, "PAUSE_MIN_S", 0.01)
+    monkeypatch.setattr(middlewares, "ATTEMPTS_MAX", 2)
+    monkeypatch.setattr(middlewares, "HANDLING_TIMEOUT_S", 0.5)
+    prices = Hanging()
+    await publish_all(client, [an_item_set(n) for n in range(20)])
+
+    async with consuming(nats_server, prices):
+        await prices.until(*(n for n in range(20) if n != 13))
+        await until_settled(client)
+
+    letter = await client.jetstream().get_last_msg(DEAD_LETTERS.name, "dead-letters.v1.test.MENU")
+    assert letter.headers is not None
+    assert letter.headers["Comanda-Sequence"] == "14"
+    assert "not handled within" in letter.headers["Comanda-Reason"]
+
+
 async def test_what_a_replica_had_in_hand_when_it_was_stopped_goes_to_another_at_once(
     nats_server: Nats, client: Client
 ) -> None:

@@ -102,6 +102,10 @@ class LeftUnsettled(Exception):
     """A handler has neither settled a message nor said why."""
 
 
+class HandlerHung(Exception):
+    """A handler has not come to its end; nobody knows for which message's sake, so it may pass."""
+
+
 class Attempts:
     """How often the messages of one consumer have failed in this process.
 

@@ -25,10 +25,12 @@ from service_kit.nats.failures import (
     PAUSE_MIN_S,
     Failure,
     Fate,
+    HandlerHung,
     LeftUnsettled,
     pause_s,
     reason_of,
 )
+from service_kit.nats.jetstream import ACK_WAIT
 from service_kit.nats.subscriber import Batch, BatchSubscriber, Received, redeliver
 
 log = structlog.get_logger()
@@ -38,6 +40,9 @@ RETRIED = Counter(
     "Messages that failed and are to come again, by whether a server was away (outage) or not",
     ["consumer", "fate"],
 )
+
+HANDLING_TIMEOUT_S = 2 * ACK_WAIT
+"""After which a handler is ended that hangs: its messages have been given to others long since."""
 
 CallNext = Callable[[Any], Any]
 
@@ -102,11 +107,18 @@ async def _handle(
 
     async def handle(part: list[Received[Any]]) -> None:
         nonlocal is_first
-        if is_first:
-            is_first = False
-            await call_next(batch)
-        else:
-            await subscriber.handler(part)
+        bound = asyncio.timeout(HANDLING_TIMEOUT_S)
+        try:
+            async with bound:
+                if is_first:
+                    is_first = False
+                    await call_next(batch)
+                else:
+                    await subscriber.handler(part)
+        except TimeoutError as error:
+            if bound.expired():
+                raise HandlerHung(f"not handled within {HANDLING_TIMEOUT_S:.0f} s") from error
+            raise
 
     failures = await in_halves(handle, received, subscriber.failures)
     told = {id(failure.message) for failure in failures}
