@@ -213,6 +213,7 @@ async def test_a_change_from_here_or_from_no_browser_is_made(
         ("localhost.evil.example", 421),
         ("127.0.0.1.evil.example", 421),
         ("evil.example:localhost", 421),
+        ("evil@x.localhost", 421),
         ("10.0.0.7", 421),
         ("", 421),
     ],
@@ -240,6 +241,17 @@ async def test_two_names_are_none() -> None:
         twice = [("Host", "localhost"), ("Host", "evil.example")]
 
         assert (await http.get("/v1/menu", headers=twice)).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"name": "\xff"}', b"[" * 100_000, b'{"name": ' + b"9" * 5_000 + b"}", b"\0"]
+)
+async def test_what_is_no_json_is_called_so(http: httpx.AsyncClient, body: bytes) -> None:
+    answer = await http.post(
+        "/v1/things", content=body, headers={"Content-Type": "application/json"}
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed-json")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,18 @@ async def echo(request: FastAPIRequest) -> dict[str, int]:
     return {"bytes": len(await request.body())}
 
 
+@app.post("/headers")
+async def headers(request: FastAPIRequest) -> dict[str, list[str]]:
+    await request.body()
+    return {name: request.headers.getlist(name) for name in ("host", "comanda-actor")}
+
+
+@app.post("/slow")
+async def slow(request: FastAPIRequest) -> dict[str, bool]:
+    await asyncio.sleep(0.5)
+    return {"is_there": not await request.is_disconnected()}
+
+
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     """Where the server listens."""
@@ -115,3 +127,92 @@ async def test_requests_on_one_connection_have_their_bounds_each(port: int) -> N
         assert head.startswith(b"HTTP/1.1 200")
         assert json.loads(await reader.readexactly(11)) == {"bytes": 2}
     writer.close()
+
+
+async def answers(port: int, *parts: bytes, count: int) -> list[tuple[int, Any]]:
+    """What is answered on one connection: each one's status and JSON."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    found = []
+    try:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        async with asyncio.timeout(60):
+            for _ in range(count):
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                (length,) = (
+                    int(line.partition(b":")[2])
+                    for line in head.split(b"\r\n")
+                    if line.startswith(b"content-length:")
+                )
+                found.append((int(head.split()[1]), json.loads(await reader.readexactly(length))))
+    finally:
+        writer.close()
+    return found
+
+
+WHOLE = HEAD + b"Content-Length: 2\r\n\r\nab"
+
+
+@pytest.mark.parametrize(
+    "upgrade",
+    [
+        pytest.param(b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n", id="h2c"),
+        pytest.param(b"Upgrade: websocket\r\nConnection: upgrade\r\n", id="websocket"),
+    ],
+)
+async def test_a_request_that_would_rather_go_on_otherwise_is_answered_here(
+    port: int, upgrade: bytes
+) -> None:
+    request = WHOLE.replace(b"Content", upgrade + b"Content")
+
+    found = await answers(port, request * 2 + WHOLE, count=3)
+
+    assert found == [(200, {"bytes": 2})] * 3
+
+
+async def test_a_request_that_would_rather_go_on_otherwise_may_come_in_pieces(port: int) -> None:
+    request = HEAD + b"Connection: upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked\r\n\r\n"
+    pieces = [bytes([each]) for each in request + b"2\r\nab\r\n0\r\n\r\n"]
+
+    assert await answers(port, *pieces, WHOLE, count=2) == [(200, {"bytes": 2})] * 2
+
+
+async def test_what_follows_a_body_is_no_header(port: int) -> None:
+    head = b"POST /headers HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+    trailers = b"Host: evil.example\r\nComanda-Actor: Mallory\r\n"
+
+    (found,) = await answers(port, head + b"2\r\nab\r\n0\r\n" + trailers + b"\r\n", count=1)
+
+    assert found == (200, {"host": ["h"], "comanda-actor": []})
+
+
+@pytest.mark.parametrize(
+    "target", [b"http://other.example/headers", b"HTTPS://other.example/headers?x=1"]
+)
+async def test_the_host_of_a_whole_url_counts(port: int, target: bytes) -> None:
+    request = b"POST " + target + b" HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
+
+    (found,) = await answers(port, request, count=1)
+
+    assert found == (200, {"host": ["other.example"], "comanda-actor": []})
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("next_one", "status"),
+    [
+        pytest.param(b"GARBAGE \r\n\r\n", 400, id="garbage"),
+        pytest.param(b"POST /e", 408, id="half a line"),
+        pytest.param(HEAD + b"X: " + b"x" * 16 * HEAD_BYTES_MAX, 431, id="too large a head"),
+    ],
+)
+async def test_what_was_asked_for_before_is_answered_first(
+    port: int, next_one: bytes, status: int
+) -> None:
+    slow = WHOLE.replace(b"/echo", b"/slow")
+
+    first, second = await answers(port, slow + next_one, count=2)
+
+    assert first == (200, {"is_there": True})
+    assert second[0] == status

@@ -21,7 +21,7 @@ HIDDEN_SEPARATOR = re.compile(rb"%2f|%5c|%00", re.IGNORECASE)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 OWN_SITES = frozenset({"same-origin", "none"})
 """Of `Sec-Fetch-Site`: a page of this host sends the request, or somebody by hand."""
-LOOPBACK = re.compile(r"localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\]")
+LOOPBACK = re.compile(r"localhost|[\w.-]+\.localhost|127(\.\d{1,3}){3}|\[::1\]")
 INTERNAL_ERROR = 500
 
 MALFORMED_PATH = ProblemError(

@@ -148,6 +148,8 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> Response:
+        if error.status_code == malformed_json().status:  # bytes that are no text, or too deep
+            return malformed_json().response()
         code = FRAMEWORK_CODES.get(error.status_code, "refused")
         detail, headers = str(error.detail), dict(error.headers or {})
         if "GET" in headers.get("Allow", ""):

@@ -1,11 +1,13 @@
-"""How much of a connection a client may take: the size of a request's head, and its time.
+"""How much of a connection a client may take, and what of it is a request.
 
-uvicorn's parser takes a head of any size, and waits for the rest of a request for ever.
+uvicorn's parser takes a head of any size, and waits for the rest of a request for ever. It takes
+trailers for headers, and loses the body of a request that would rather be HTTP/2.
 """
 
 import asyncio
 from typing import Any
 
+import httptools
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -23,13 +25,19 @@ is reset, and the answer may be lost.
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Refuses what is over the bounds with problem details, and ends the connection."""
+    """Refuses what is over the bounds with problem details, and ends the connection.
+
+    What was asked for on the connection before is answered first.
+    """
 
     _deadline: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _has_head = False
     _is_whole = False
+    _wants_upgrade = False
     _has_ended = False
+    _last_refusal: ProblemError | None = None
+    """What the connection ends with, once the requests before it are answered."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -40,12 +48,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._has_ended:
+        if self._is_ending:
             return
         if not self._has_head or self._is_whole:
             self._head_bytes += len(data)
-        super().data_received(data)
-        if self._has_ended:
+        self._unset_keepalive_if_required()
+        while data:
+            data = self._feed(data)
+        if self._is_ending:
             return
         if self._is_whole:
             self._clear_deadline()
@@ -56,12 +66,44 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             self._set_deadline(HEAD_TIMEOUT_S)
 
+    def _feed(self, data: bytes) -> bytes:
+        """Parse what came; returns what is to be parsed next, in place of what was left."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+        except httptools.HttpParserUpgrade as upgrade:
+            (position,) = upgrade.args
+            return self._without_upgrade() + data[position:]
+        return b""
+
+    def _without_upgrade(self) -> bytes:
+        """The head of the request that would rather go on in another protocol, which it may not.
+
+        The parser takes what follows such a head for that protocol, though it be the body.
+        """
+        version = b"HTTP/" + self.parser.get_http_version().encode()
+        request_line = self.parser.get_method(), self.url, version
+        lines = [b": ".join(each) for each in self.headers if each[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return b"\r\n".join([b" ".join(request_line), *lines, b"", b""])
+
     def on_message_begin(self) -> None:
-        self._has_head = self._is_whole = False
+        self._has_head = self._is_whole = self._wants_upgrade = False
         self._clear_deadline()
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._has_head:  # else it is a trailer, of which none is used here
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._wants_upgrade = True
+            return
+        if not self.url.startswith(b"/"):
+            self._take_host_of_target()
         self._has_head, self._head_bytes = True, 0
         self._clear_deadline()
         size = len(self.url) + sum(len(name) + len(text) for name, text in self.headers)
@@ -72,16 +114,42 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self.app = app
 
+    def _take_host_of_target(self) -> None:
+        """RFC 9112, section 3.2.2: the host of a whole URL counts, whatever `Host` says."""
+        scheme, separator, rest = self.url.partition(b"://")
+        if separator and scheme.lower() in (b"http", b"https"):
+            host = rest.partition(b"/")[0].partition(b"?")[0]
+            others = [each for each in self.headers if each[0] != b"host"]
+            self.headers[:] = [*others, (b"host", host)]
+
     def on_message_complete(self) -> None:
+        if self._wants_upgrade:
+            return
         self._is_whole = True
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._last_refusal and self.cycle.response_complete and not self._has_ended:
+            self._end(self._last_refusal)
 
     def send_400_response(self, msg: str) -> None:
         """Called for what is not HTTP."""
         self._end(ProblemError(400, "malformed-request", msg))
 
+    @property
+    def _is_ending(self) -> bool:
+        """Whether nothing more is taken from the connection."""
+        return self._has_ended or self._last_refusal is not None
+
+    @property
+    def _has_unanswered(self) -> bool:
+        """Whether requests that are whole wait for their answers."""
+        is_whole = self._is_whole or not self._has_head
+        return is_whole and self.cycle is not None and not self.cycle.response_complete
+
     def _set_deadline(self, timeout_s: float) -> None:
-        if self._deadline is None and not self._has_ended:
+        if self._deadline is None and not self._is_ending:
             self._deadline = self.loop.call_later(timeout_s, self._time_out)
 
     def _clear_deadline(self) -> None:
@@ -90,7 +158,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def _time_out(self) -> None:
-        if self.cycle is not None and not self.cycle.response_complete:
+        is_under_way = self.cycle is not None and not self.cycle.response_complete
+        if is_under_way and not self._has_unanswered:
             self.cycle.disconnected = True  # whoever waits for the rest of the body
             self.cycle.message_event.set()
             if self.cycle.response_started:
@@ -99,6 +168,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._end(ProblemError(408, "request-timeout", "The request did not come to its end."))
 
     def _end(self, error: ProblemError) -> None:
+        if self._has_unanswered:
+            self._last_refusal = error
+            self._clear_deadline()
+            return
         response = error.response()
         head = [
             STATUS_LINE[error.status],
