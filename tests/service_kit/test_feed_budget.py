@@ -1,14 +1,18 @@
 """Live feeds are counted: a process and a restaurant have only so many, and so many bytes wait."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, MutableMapping
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
-from service_kit.http import feed_budget, live_feed
+from service_kit.http import feed_budget, live_feed, sse, unsent
 from service_kit.http.feed_budget import FeedBudget
-from service_kit.http.live_feed import Readers
+from service_kit.http.live_feed import Reader, Readers
 from service_kit.http.problems import ProblemError
+from service_kit.http.sse import PART_BYTES, EventStream, event_of_pieces
+from service_kit.http.unsent import UnsentBytes
 
 
 async def one_event() -> AsyncGenerator[bytes | None]:
@@ -45,8 +49,89 @@ def test_a_reader_behind_by_too_many_bytes_is_ended(monkeypatch: pytest.MonkeyPa
     )
 
     with readers.reader("topic"):
-        readers.publish("topic", "one larger than all", size_bytes=200)
+        readers.publish("topic", "one larger than all", [b"x" * 200])
         assert readers.topics
-        readers.publish("topic", "another", size_bytes=1)
+        readers.publish("topic", "another", [b"x"])
 
         assert not readers.topics
+
+
+@pytest.fixture
+def process(monkeypatch: pytest.MonkeyPatch) -> UnsentBytes:
+    """What feeds may hold: 100 bytes."""
+    process = UnsentBytes()
+    monkeypatch.setattr(unsent, "UNSENT_BYTES_MAX", 100)
+    for module in (live_feed, sse):
+        monkeypatch.setattr(module, "PROCESS", process)
+    return process
+
+
+async def test_beyond_the_bytes_of_all_feeds_those_who_hold_most_are_ended(
+    process: UnsentBytes,
+) -> None:
+    slow, other, quick = Reader[str](), Reader[str](), Reader[str]()
+    first, second, third = (letter * 40 for letter in (b"a", b"b", b"c"))
+
+    assert slow.offer("first", [first])
+    assert slow.offer("second", [second])
+    assert other.offer("first", [first])
+    assert quick.offer("third", [third])
+
+    assert [each async for each in slow.updates()] == []
+    assert process.total == len(first) + len(third)
+    assert await anext(quick.updates()) == "third"
+    assert await anext(other.updates()) == "first"
+    assert process.total == 0
+
+
+async def test_what_many_feeds_hold_counts_once(process: UnsentBytes) -> None:
+    readers = [Reader[str]() for _ in range(50)]
+    shared = b"x" * 90
+
+    assert all(each.offer("update", [b"", shared, shared]) for each in readers)
+
+    assert process.total == len(shared)
+    for each in readers:
+        each.end()
+    assert process.total == 0
+
+
+async def test_a_feed_whose_reader_takes_nothing_is_closed_once_all_hold_too_much(
+    process: UnsentBytes,
+) -> None:
+    held, is_sending = 90 * b"x", asyncio.Event()
+
+    async def events() -> AsyncGenerator[list[bytes]]:
+        yield [held]
+
+    async def send(message: object) -> None:
+        if isinstance(message, dict) and message.get("body"):
+            is_sending.set()
+            await asyncio.Event().wait()
+
+    stalled = asyncio.create_task(EventStream(events()).stream_response(send))
+    await is_sending.wait()
+    reader = Reader[str]()
+
+    assert reader.offer("update", [b"y" * 20])
+
+    await stalled
+    assert process.total == 20
+    reader.end()
+
+
+async def test_an_event_is_sent_in_parts(process: UnsentBytes) -> None:
+    del process
+    sent: list[bytes] = []
+    pieces = event_of_pieces("snapshot", [b"x" * 100_000, b",", b"y" * 10], "1")
+
+    async def events() -> AsyncGenerator[list[bytes]]:
+        yield pieces
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message.get("body", b""))
+
+    await EventStream(events()).stream_response(send)
+
+    assert b"".join(sent) == b"".join(pieces)
+    assert max(map(len, sent)) <= 2 * PART_BYTES

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 
 from service_kit.http.problems import ProblemError
+from service_kit.http.sse import Event
 
 FEEDS_MAX = 2000
 FEEDS_OF_ONE_RESTAURANT_MAX = 500
@@ -19,8 +20,8 @@ class FeedBudget:
         self._open: Counter[str] = Counter()
 
     async def counted(
-        self, restaurant: str, events: AsyncGenerator[bytes | None]
-    ) -> AsyncGenerator[bytes | None]:
+        self, restaurant: str, events: AsyncGenerator[Event | None]
+    ) -> AsyncGenerator[Event | None]:
         """The events of a feed, which counts from the first of them to the end.
 
         Raises ProblemError in place of the first: 429 if its restaurant has too many, 503 if the

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from prometheus_client import Counter, Gauge
+
+from service_kit.http.unsent import PROCESS
 
 log = structlog.get_logger()
 
@@ -61,26 +63,31 @@ class Reader(Generic[Update]):
     """One reader's queue of updates; it is bounded, and a reader that fills it is ended."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[tuple[Update, int] | None] = asyncio.Queue(
+        self._queue: asyncio.Queue[tuple[Update, Sequence[bytes]] | None] = asyncio.Queue(
             READER_LAG_MAX_CHANGES
         )
-        self._bytes = 0
+        self._held = PROCESS.account(self._drop_queue)
 
-    def offer(self, update: Update, size_bytes: int = 0) -> bool:
-        """Queue an update. Returns False, and ends the reader, if the queue is full.
+    def offer(self, update: Update, pieces: Sequence[bytes] = ()) -> bool:
+        """Queue an update that is made of these pieces.
 
-        One update fits in any case while no other is waiting.
+        Returns False, and ends the reader, if the queue is full or all readers hold too much. One
+        update fits into the queue in any case while no other is waiting.
         """
-        is_too_long = self._bytes and self._bytes + size_bytes > READER_LAG_MAX_BYTES
+        waiting = self._held.size_bytes
+        is_too_long = waiting and waiting + sum(map(len, pieces)) > READER_LAG_MAX_BYTES
         if self._queue.full() or is_too_long:
             self.end()
             return False
-        self._queue.put_nowait((update, size_bytes))
-        self._bytes += size_bytes
-        return True
+        self._queue.put_nowait((update, pieces))
+        return self._held.hold(pieces)
 
     def end(self) -> None:
         """End the reader at once; the client reconnects and asks for what it has not got."""
+        self._held.end()
+        self._drop_queue()
+
+    def _drop_queue(self) -> None:
         while not self._queue.empty():
             self._queue.get_nowait()
         self._queue.put_nowait(None)
@@ -96,8 +103,8 @@ class Reader(Generic[Update]):
                 continue
             if queued is None:
                 return
-            update, size_bytes = queued
-            self._bytes -= size_bytes
+            update, pieces = queued
+            self._held.release(pieces)
             yield update
 
 
@@ -124,12 +131,16 @@ class Readers(Generic[Update]):
             yield reader
         finally:
             self._present.dec()
+            reader.end()
             self._remove(topic, reader)
 
-    def publish(self, topic: str, update: Update, size_bytes: int = 0) -> None:
-        """Send an update to all readers of the topic; those that are too slow are ended."""
+    def publish(self, topic: str, update: Update, pieces: Sequence[bytes] = ()) -> None:
+        """Send an update to all readers of the topic; those that are too slow are ended.
+
+        `pieces` is what they are all sent of it, so that its bytes are counted.
+        """
         readers = self._by_topic.get(topic, ())
-        for reader in [each for each in readers if not each.offer(update, size_bytes)]:
+        for reader in [each for each in readers if not each.offer(update, pieces)]:
             self._remove(topic, reader)
             self._too_slow.inc()
             log.info("live reader too slow", topic=topic)

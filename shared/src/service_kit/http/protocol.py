@@ -5,6 +5,7 @@ trailers for headers, and loses the body of a request that would rather be HTTP/
 """
 
 import asyncio
+import socket
 from typing import Any
 
 import httptools
@@ -18,6 +19,10 @@ HEAD_TIMEOUT_S = 10.0
 """From the beginning of a connection or of a request until its head is there."""
 BODY_TIMEOUT_S = 30.0
 """From the head until the body is there."""
+WRITE_BUFFER_BYTES_MAX = 16 * 1024
+"""With more than that unsent, in the process or in the kernel, whoever writes to a client waits:
+there may be thousands who take nothing.
+"""
 LINGER_S = 1.0
 """For which what still comes is read and thrown away: a connection that is closed with bytes unread
 is reset, and the answer may be lost.
@@ -41,6 +46,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES_MAX)
+        if connection := transport.get_extra_info("socket"):
+            connection.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, WRITE_BUFFER_BYTES_MAX
+            )
         self._set_deadline(HEAD_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -6,17 +6,21 @@ and runs four tasks a reader: docs/decisions/0033.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any
 
 import structlog
 from starlette.responses import StreamingResponse
 from starlette.types import Send
 
+from service_kit.http.unsent import PROCESS
+
 log = structlog.get_logger()
 
 SEND_TIMEOUT_S = 30.0
 """Seconds within which a reader must accept an event; then it is disconnected."""
+PART_BYTES = 32 * 1024
+"""Of an event that is sent at once: the connection's buffer holds no more of it."""
 MEDIA_TYPE = "text/event-stream"
 HEARTBEAT_COMMENT = b": ping\n\n"
 """A comment that shows the reader, and the proxies between, that the feed is alive."""
@@ -28,6 +32,16 @@ def event(name: str, data: str | bytes, position: str) -> bytes:
     """An event on the wire; `data` is JSON, which has no line breaks."""
     body = data.encode() if isinstance(data, str) else data
     return b"event: %b\ndata: %b\nid: %b\n\n" % (name.encode(), body, position.encode())
+
+
+Event = bytes | Sequence[bytes]
+"""An event on the wire, whole or in pieces, which several feeds may share."""
+
+
+def event_of_pieces(name: str, data: Sequence[bytes], position: str) -> list[bytes]:
+    """As `event`, with the data in pieces, none of which is copied."""
+    head, tail = f"event: {name}\ndata: ".encode(), f"\nid: {position}\n\n".encode()
+    return [head, *data, tail]
 
 
 def events(*example: bytes) -> dict[int | str, dict[str, Any]]:
@@ -49,7 +63,7 @@ class EventStream(StreamingResponse):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, events: AsyncGenerator[bytes | None], *first: bytes | None) -> None:
+    def __init__(self, events: AsyncGenerator[Event | None], *first: Event | None) -> None:
         super().__init__(iter(()), headers=NO_BUFFERING)
         self._first = first
         self._events = events
@@ -69,18 +83,40 @@ class EventStream(StreamingResponse):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _send_in_time(send: Send, event: bytes | None) -> None:
+async def _send_in_time(send: Send, event: Event | None) -> None:
+    """Send an event part by part. Raises _ReaderStalled if the reader does not take it in time.
+
+    So it does if all feeds hold too much, and this one most.
+    """
+    pieces = [event or HEARTBEAT_COMMENT] if event is None or isinstance(event, bytes) else event
+    loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(SEND_TIMEOUT_S):
-            await send(
-                {
-                    "type": "http.response.body",
-                    "body": event or HEARTBEAT_COMMENT,
-                    "more_body": True,
-                }
-            )
+        async with asyncio.timeout(SEND_TIMEOUT_S) as sending:
+            held = PROCESS.account(lambda: sending.reschedule(loop.time()))
+            try:
+                held.hold(pieces)
+                for part in _parts(pieces):
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+            finally:
+                held.end()
     except TimeoutError:
         raise _ReaderStalled from None
+
+
+def _parts(pieces: Sequence[bytes]) -> Iterator[bytes]:
+    """The pieces, joined and cut into parts of about `PART_BYTES`."""
+    part: list[bytes] = []
+    size_bytes = 0
+    for piece in pieces:
+        for start in range(0, len(piece), PART_BYTES):
+            some = piece[start : start + PART_BYTES]
+            part.append(some)
+            size_bytes += len(some)
+            if size_bytes >= PART_BYTES:
+                yield b"".join(part)
+                part, size_bytes = [], 0
+    if part:
+        yield b"".join(part)
 
 
 class _ReaderStalled(Exception):

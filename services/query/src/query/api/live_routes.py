@@ -3,7 +3,7 @@
 # decision/0018: live feeds that send whole states are resumed by comparing states
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
@@ -14,7 +14,7 @@ from prometheus_client import Gauge
 from service_kit.http import live_feed as live
 from service_kit.http.feed_budget import FeedBudget
 from service_kit.http.problems import ProblemError
-from service_kit.http.sse import EventStream, event
+from service_kit.http.sse import Event, EventStream, event_of_pieces
 
 from query.api.http.known_restaurant import known_restaurant
 from query.api.http.openapi import (
@@ -33,7 +33,7 @@ RETRY_INTERVAL_S = 1.0
 
 BOARD_READERS = Gauge("comanda_query_live_boards", "Readers of live boards")
 
-Events = AsyncGenerator[bytes | None]
+Events = AsyncGenerator[Event | None]
 """Events on the wire; None is a heartbeat."""
 
 LastEventId = Annotated[
@@ -100,10 +100,15 @@ async def _orders_events(
             if update is None:
                 yield None
             elif update.is_snapshot:
-                listed = b'{"orders":[%b]}' % b",".join(update.orders)
-                yield event("snapshot", listed, update.position)
+                yield event_of_pieces("snapshot", _listed(update.orders), update.position)
             else:
-                yield event("order", update.orders[0], update.position)
+                yield event_of_pieces("order", update.orders, update.position)
+
+
+def _listed(orders: Sequence[bytes]) -> list[bytes]:
+    """The list of orders as JSON, in pieces that all its readers share."""
+    separated = [piece for order in orders for piece in (b",", order)]
+    return [b'{"orders":[', *separated[1:], b"]}"]
 
 
 async def _order_events(
@@ -122,7 +127,7 @@ async def _order_events(
                 return
             body = body_of_json(update.orders[0])
             if body.tag != last:
-                yield event(name, body.json, body.tag)
+                yield event_of_pieces(name, [body.json], body.tag)
             elif name == "snapshot":
                 yield None
             name, last = "order", body.tag
@@ -144,7 +149,7 @@ async def _board_events(boards: ResponseCache, restaurant: str, last: str | None
                 await asyncio.sleep(RETRY_INTERVAL_S)
                 board = None
             if board and board.body.tag != last:
-                yield event(name, board.body.json, board.body.tag)
+                yield event_of_pieces(name, [board.body.json], board.body.tag)
                 name, last, spoke = "board", board.body.tag, clock()
             elif name == "snapshot" or clock() - spoke >= live.HEARTBEAT_INTERVAL_S:
                 yield None

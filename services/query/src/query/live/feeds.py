@@ -4,19 +4,26 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+from weakref import WeakValueDictionary
 
+import bson
 from prometheus_client import Counter, Gauge
 from service_kit.http.live_feed import Reader, Readers, ReplayBuffer
 
 from query.live.change_stream import ChangeListener, ChangeStream
 from query.live.position import Position
-from query.storage.client import READ_TIMEOUT_S, store_call
+from query.storage.client import DOCUMENT, RAW_BSON, READ_TIMEOUT_S, store_call
 from query.storage.generations import Generations
 from query.views.merge import Document
 from query.views.orders.presentation import is_known
 from query.views.orders.status import ACTIVE
 from query.views.ports import DamagedView, LiveUpdate, StoreUnavailable
+
+ORDERS_PER_READ_MAX = 100
+"""Changed orders that are read by one query: the largest ones have a megabyte."""
+SNAPSHOTS_BYTES_MAX = 16 * 1024 * 1024
+"""Of the snapshots that are there for new readers, whose lists are read anew beyond it."""
 
 READERS = Gauge("comanda_query_live_readers", "Readers of live feeds", ["feed"])
 TOO_SLOW = Counter("comanda_query_live_readers_too_slow", "Readers sent away as too slow", ["feed"])
@@ -61,6 +68,7 @@ class MongoLiveOrders(ChangeListener):
         )
         self._listed: dict[str, set[str]] = {}
         """By restaurant whose list has readers: the ids of the active orders that they know."""
+        self._snapshots = _Snapshots()
         self._replay: ReplayBuffer[Position, str] = ReplayBuffer(Position(0, 0, 0))
         self._reading = asyncio.Lock()
         self._is_closed = False
@@ -74,9 +82,9 @@ class MongoLiveOrders(ChangeListener):
             reading.enter_context(self._changes.kept_open())
             async with self._consistent_start():
                 found = await self._by_ids([order_id])
-                ours = [each for each in found if each.get("restaurant") == restaurant]
+                ours = [each for each in found if each.restaurant == restaurant]
                 first = self._snapshot(ours)
-                if any(map(is_known, ours)) and not first.orders:
+                if any(each.is_known for each in ours) and not first.orders:
                     raise DamagedView(order_id)
                 reader = reading.enter_context(self._order_readers.reader(order_id))
             yield _updates([first], reader)
@@ -90,14 +98,14 @@ class MongoLiveOrders(ChangeListener):
             async with self._consistent_start():
                 missed = self._missed(restaurant, after)
                 changed = await self._by_ids(missed or ())
-                if restaurant not in self._listed or missed is None or len(changed) < len(missed):
-                    active = await self._active(restaurant)
-                if missed is None or len(changed) < len(missed):  # one was deleted meanwhile
-                    first: Sequence[LiveUpdate] = [self._snapshot(active)]
+                was_deleted = missed is not None and len(changed) < len(missed)
+                if restaurant not in self._listed or missed is None or was_deleted:
+                    snapshot = await self._active(restaurant)
+                if missed is None or was_deleted:
+                    first: Sequence[LiveUpdate] = [snapshot]
                 else:
                     orders = _by_position(changed, missed)
-                    updates = [self._change(order, missed) for order in orders]
-                    first = [each for each in updates if each]
+                    first = [each.change(missed) for each in orders if each.json is not None]
                 reading.callback(self._forget_listed, restaurant)  # once the reader has left
                 reader = reading.enter_context(self._list_readers.reader(restaurant))
             yield _updates(first, reader)
@@ -105,6 +113,7 @@ class MongoLiveOrders(ChangeListener):
     def _forget_listed(self, restaurant: str) -> None:
         if restaurant not in self._list_readers.topics:
             self._listed.pop(restaurant, None)
+            self._snapshots.forget(restaurant)
 
     def close(self) -> None:
         """End all feeds, and begin none any more."""
@@ -116,6 +125,7 @@ class MongoLiveOrders(ChangeListener):
         """Send everybody a new snapshot: earlier changes may have been missed."""
         async with self._reading:
             self._replay = ReplayBuffer(begin)
+            self._snapshots = _Snapshots()
             await self._publish_snapshots()
 
     def on_close(self) -> None:
@@ -123,24 +133,30 @@ class MongoLiveOrders(ChangeListener):
         self._cache.invalidate_all()
 
     async def on_batch(self, changes: Mapping[str, Position]) -> None:
-        """Read the changed orders that are watched, by one query for all, and publish them."""
+        """Read the changed orders that are watched, by one query for many, and publish them."""
         async with self._reading:
-            found = {each["_id"]: each for each in await self._find(changes.keys())}
-            for order_id, position in changes.items():
-                if order_id in found:
-                    restaurant = found[order_id].get("restaurant", "")
-                    self._replay.append(position, restaurant, order_id)
-                    self._cache.invalidate(restaurant)
-            watched = [each["whole"] for each in found.values() if "whole" in each]
-            for order in _by_position(watched, changes):
-                update = self._change(order, changes)
-                if update is None:
-                    continue
-                self._order_readers.publish(order["_id"], update, update.size_bytes)
-                self._list_readers.publish(order["restaurant"], update, update.size_bytes)
-                self._note_listed(order)
-            if len(found) < len(changes):
-                await self._publish_deleted(changes.keys() - found.keys(), changes)
+            order_ids = [*changes]
+            for start in range(0, len(order_ids), ORDERS_PER_READ_MAX):
+                some = order_ids[start : start + ORDERS_PER_READ_MAX]
+                await self._publish_changed({each: changes[each] for each in some})
+
+    async def _publish_changed(self, changes: Mapping[str, Position]) -> None:
+        restaurants, watched = await self._find(changes.keys())
+        for order_id, position in changes.items():
+            if order_id in restaurants:
+                restaurant = restaurants[order_id]
+                self._replay.append(position, restaurant, order_id)
+                self._cache.invalidate(restaurant)
+                self._snapshots.forget(restaurant)
+        for order in _by_position(watched, changes):
+            if order.json is None:
+                continue
+            update = order.change(changes)
+            self._order_readers.publish(order.order_id, update, update.orders)
+            self._list_readers.publish(order.restaurant, update, update.orders)
+            self._note_listed(order)
+        if len(restaurants) < len(changes):
+            await self._publish_deleted(changes.keys() - restaurants.keys(), changes)
 
     async def _publish_deleted(
         self, order_ids: AbstractSet[str], changes: Mapping[str, Position]
@@ -157,15 +173,23 @@ class MongoLiveOrders(ChangeListener):
                 self._replay.append(changes[order_id], restaurant, order_id)
             if deleted:
                 self._cache.invalidate(restaurant)
-                active = await self._active(restaurant)
-                self._list_readers.publish(restaurant, self._snapshot(active))
+                self._snapshots.forget(restaurant)
+                await self._publish_active(restaurant)
 
     async def _publish_snapshots(self) -> None:
-        orders = {each["_id"]: [each] for each in await self._by_ids(self._order_readers.topics)}
-        for order_id in list(self._order_readers.topics):
-            self._order_readers.publish(order_id, self._snapshot(orders.get(order_id, [])))
+        watched = list(self._order_readers.topics)
+        for start in range(0, len(watched), ORDERS_PER_READ_MAX):
+            some = watched[start : start + ORDERS_PER_READ_MAX]
+            found = {each.order_id: [each] for each in await self._by_ids(some)}
+            for order_id in some:
+                update = self._snapshot(found.get(order_id, []))
+                self._order_readers.publish(order_id, update, update.orders)
         for restaurant in list(self._list_readers.topics):
-            self._list_readers.publish(restaurant, self._snapshot(await self._active(restaurant)))
+            await self._publish_active(restaurant)
+
+    async def _publish_active(self, restaurant: str) -> None:
+        snapshot = await self._active(restaurant)
+        self._list_readers.publish(restaurant, snapshot, snapshot.orders)
 
     @contextlib.asynccontextmanager
     async def _consistent_start(self) -> AsyncIterator[None]:
@@ -192,61 +216,120 @@ class MongoLiveOrders(ChangeListener):
         last = {order_id: at for at, order_id in missed}
         return dict(sorted(last.items(), key=lambda change: change[1]))
 
-    def _snapshot(self, orders: Iterable[Document]) -> LiveUpdate:
+    def _snapshot(self, orders: Iterable["_ShownOrder"]) -> LiveUpdate:
         """Of the orders that are known and can be shown."""
-        known = [order for order in orders if is_known(order)]
-        shown = [json for json in map(self._shown, known) if json is not None]
+        shown = [each.json for each in orders if each.is_known and each.json is not None]
         return LiveUpdate(str(self._replay.last), shown, is_snapshot=True)
 
-    def _change(self, order: Document, changes: Mapping[str, Position]) -> LiveUpdate | None:
-        """None if the order can't be shown."""
-        json = self._shown(order)
-        position = str(changes[order["_id"]])
-        return None if json is None else LiveUpdate(position, [json], is_snapshot=False)
-
-    def _shown(self, order: Document) -> bytes | None:
-        with contextlib.suppress(DamagedView):
-            return self._render(order)
-        return None
-
-    async def _find(self, ids: AbstractSet[str]) -> list[Document]:
-        """The restaurant of each order, and as `whole` the orders that somebody watches."""
+    async def _find(self, ids: AbstractSet[str]) -> tuple[dict[str, str], list["_ShownOrder"]]:
+        """The restaurant of each order, and the orders that somebody watches."""
         projection: dict[str, Any] = {"restaurant": 1}
-        mine, restaurants = [*(ids & self._order_readers.topics)], [*self._list_readers.topics]
-        if mine or restaurants:
-            is_watched = {"$or": [{"$in": ["$_id", mine]}, {"$in": ["$restaurant", restaurants]}]}
+        mine, watched = [*(ids & self._order_readers.topics)], [*self._list_readers.topics]
+        if mine or watched:
+            is_watched = {"$or": [{"$in": ["$_id", mine]}, {"$in": ["$restaurant", watched]}]}
             projection["whole"] = {"$cond": [is_watched, "$$ROOT", "$$REMOVE"]}
-        return await self._read({"_id": {"$in": [*ids]}}, projection)
+        restaurants: dict[str, str] = {}
+        orders = []
+        async for each in self._read({"_id": {"$in": [*ids]}}, projection):
+            restaurants[each["_id"]] = each.get("restaurant", "")
+            if "whole" in each:
+                orders.append(self._shown(each["whole"]))
+        return restaurants, orders
 
-    async def _by_ids(self, ids: Iterable[str]) -> list[Document]:
+    async def _by_ids(self, ids: Iterable[str]) -> list["_ShownOrder"]:
         wanted = [*ids]
-        return await self._read({"_id": {"$in": wanted}}) if wanted else []
+        which = {"_id": {"$in": wanted}}
+        return [self._shown(each) async for each in self._read(which)] if wanted else []
 
-    async def _active(self, restaurant: str) -> list[Document]:
-        """Notes them as known to the list's readers."""
-        active = {"restaurant": restaurant, "status": {"$in": sorted(ACTIVE)}}
-        found = await self._read(active)
-        self._listed[restaurant] = {each["_id"] for each in found}
-        return found
+    async def _active(self, restaurant: str) -> LiveUpdate:
+        """The active orders, made once for all readers until one changes.
 
-    def _note_listed(self, order: Document) -> None:
-        listed = self._listed.get(order["restaurant"])
-        if listed is not None and order.get("status") in ACTIVE:
-            listed.add(order["_id"])
+        Notes them as known to the list's readers.
+        """
+        snapshot = self._snapshots.get(restaurant)
+        if snapshot is None or restaurant not in self._listed:
+            active = {"restaurant": restaurant, "status": {"$in": sorted(ACTIVE)}}
+            found = [self._shown(each) async for each in self._read(active)]
+            self._listed[restaurant] = {each.order_id for each in found}
+            snapshot = self._snapshot(found)
+            self._snapshots.keep(restaurant, snapshot)
+        return snapshot
+
+    def _note_listed(self, order: "_ShownOrder") -> None:
+        listed = self._listed.get(order.restaurant)
+        if listed is not None and order.is_active:
+            listed.add(order.order_id)
         elif listed is not None:
-            listed.discard(order["_id"])
+            listed.discard(order.order_id)
+
+    def _shown(self, order: Document) -> "_ShownOrder":
+        json = None
+        if is_known(order):
+            with contextlib.suppress(DamagedView):
+                json = self._render(order)
+        return _ShownOrder(
+            order["_id"],
+            order.get("restaurant", ""),
+            is_known=is_known(order),
+            is_active=order.get("status") in ACTIVE,
+            json=json,
+        )
 
     async def _read(
         self, which: Document, projection: Mapping[str, Any] | None = None
-    ) -> list[Document]:
-        orders = self._generations.live.orders
+    ) -> AsyncIterator[Document]:
+        """Each document is decoded when it is its turn: of large ones few fit into memory."""
+        orders = self._generations.live.orders.with_options(codec_options=RAW_BSON)
         async with store_call():
-            return await orders.find(which, projection).to_list()
+            async for each in orders.find(which, projection):
+                yield bson.decode(each.raw, DOCUMENT)
 
 
-def _by_position(orders: Iterable[Document], changes: Mapping[str, Position]) -> list[Document]:
+class _Snapshots:
+    """The snapshot of each restaurant's list, for new readers, until one of its orders changes.
+
+    One that is sent to somebody just now is there anyway; others have a bound.
+    """
+
+    def __init__(self) -> None:
+        self._alive: WeakValueDictionary[str, LiveUpdate] = WeakValueDictionary()
+        self._kept: dict[str, LiveUpdate] = {}
+
+    def get(self, restaurant: str) -> LiveUpdate | None:
+        return self._alive.get(restaurant)
+
+    def keep(self, restaurant: str, snapshot: LiveUpdate) -> None:
+        self._alive[restaurant] = self._kept[restaurant] = snapshot
+        while sum(each.size_bytes for each in self._kept.values()) > SNAPSHOTS_BYTES_MAX:
+            del self._kept[next(iter(self._kept))]
+
+    def forget(self, restaurant: str) -> None:
+        self._alive.pop(restaurant, None)
+        self._kept.pop(restaurant, None)
+
+
+class _ShownOrder(NamedTuple):
+    """An order as feeds show it."""
+
+    order_id: str
+    restaurant: str
+    is_known: bool
+    is_active: bool
+    json: bytes | None
+    """None if it can't be shown."""
+
+    def change(self, changes: Mapping[str, Position]) -> LiveUpdate:
+        """The update of an order that can be shown."""
+        orders = [] if self.json is None else [self.json]
+        return LiveUpdate(str(changes[self.order_id]), orders, is_snapshot=False)
+
+
+def _by_position(
+    orders: Iterable[_ShownOrder], changes: Mapping[str, Position]
+) -> list[_ShownOrder]:
     """The known orders, sorted by when they changed."""
-    return sorted(filter(is_known, orders), key=lambda order: changes[order["_id"]])
+    known = (each for each in orders if each.is_known)
+    return sorted(known, key=lambda order: changes[order.order_id])
 
 
 async def _updates(

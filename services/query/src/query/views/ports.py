@@ -186,7 +186,7 @@ class VersionWaiter(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class LiveUpdate:
     """Orders as JSON: in a snapshot all that are watched, else the one that has changed."""
 
