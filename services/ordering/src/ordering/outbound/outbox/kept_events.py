@@ -30,7 +30,7 @@ A broker that loses power may lose what it acknowledged and had not synced to di
 then published again from here.
 """
 
-DELETED_EVENTS_MAX = 5000
+DELETED_EVENTS_MAX = 1000
 """Events that are deleted by one statement."""
 
 
@@ -54,6 +54,7 @@ SELECT_KEPT = (
     .where(
         OUTBOX.c.stream == bindparam("of"),
         OUTBOX.c.partition == _PARTITIONS,
+        OUTBOX.c.published_at.is_not(None),  # by which PostgreSQL knows that the index will do
         tuple_(OUTBOX.c.published_at, OUTBOX.c.id)
         < tuple_(
             bindparam("published_at", type_=DateTime(timezone=True)),

@@ -16,7 +16,6 @@ from sqlalchemy import (
     all_,
     bindparam,
     cast,
-    exists,
     func,
     insert,
     select,
@@ -43,10 +42,16 @@ _PARTITIONS = (
     .table_valued("partition")
     .render_derived("partitions")
 )
+_PARKED_OF_AGGREGATE = (
+    select(PARKED.c.id)
+    .where(PARKED.c.aggregate == OUTBOX.c.aggregate)
+    .limit(1)  # or PostgreSQL would read all that is parked first
+    .scalar_subquery()
+)
 _OLDEST = (
     select(
         *(OUTBOX.c[name] for name in ("id", "aggregate", "subject", "headers", "body")),
-        exists().where(PARKED.c.aggregate == OUTBOX.c.aggregate).label("is_behind_parked"),
+        _PARKED_OF_AGGREGATE.is_not(None).label("is_behind_parked"),
     )
     .where(
         OUTBOX.c.partition == _PARTITIONS.c.partition,

@@ -33,7 +33,7 @@ NOTICED_WITHIN = timedelta(seconds=10)
 
 Until then it may publish: so what is lost may lie between events that are not.
 """
-DELETIONS_MAX = 4
+DELETIONS_MAX = 20
 """Statements by which kept events are deleted in a row: other events wait meanwhile."""
 PAUSE_MIN_S, PAUSE_MAX_S = 0.2, 5.0
 """Pauses before a stream that fails is used again: growing, and bounded."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from service_kit.runtime.components import Ready
-from sqlalchemy import Row, and_, bindparam, delete, func, insert, select
+from sqlalchemy import Row, and_, any_, bindparam, delete, func, insert, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -17,6 +17,9 @@ SWEEP_INTERVAL_S = 600.0
 
 ANSWER_LIFETIME = timedelta(hours=24)
 """The time for which a request that is sent again is recognised."""
+
+DELETED_ANSWERS_MAX = 1000
+"""Answers that are deleted by one statement, and in one transaction."""
 
 ANSWERS = table(AnswerRow)
 
@@ -38,7 +41,15 @@ FIND = select(ANSWERS).join(
     and_(ANSWERS.c.restaurant == _WANTED.c.restaurant, ANSWERS.c.key == _WANTED.c.key),
 )
 KEEP = insert(ANSWERS)
-DELETE_EXPIRED = delete(ANSWERS).where(ANSWERS.c.at < func.now() - ANSWER_LIFETIME)
+_EXPIRED = (
+    select(literal_column("ctid"))
+    .select_from(ANSWERS)
+    .where(ANSWERS.c.at < func.now() - ANSWER_LIFETIME)
+    .order_by(ANSWERS.c.at)
+    .limit(DELETED_ANSWERS_MAX)
+    .scalar_subquery()
+)
+DELETE_EXPIRED = delete(ANSWERS).where(literal_column("ctid") == any_(func.array(_EXPIRED)))
 
 Name = tuple[str, str]
 """The restaurant and the key: they name a request."""
@@ -80,10 +91,17 @@ class KeptAnswers:
 async def delete_expired_answers(engine: AsyncEngine, ready: Ready) -> None:
     """Remove old answers from time to time; safe to run from many replicas."""
     while True:
-        async with engine.begin() as connection:
-            await connection.execute(DELETE_EXPIRED)
+        deleted = DELETED_ANSWERS_MAX
+        while deleted == DELETED_ANSWERS_MAX:
+            async with engine.begin() as connection:
+                deleted = await delete_some_expired(connection)
         ready()
         await asyncio.sleep(SWEEP_INTERVAL_S)
+
+
+async def delete_some_expired(connection: AsyncConnection) -> int:
+    """Delete the oldest of the expired answers, `DELETED_ANSWERS_MAX` at most; how many it were."""
+    return (await connection.execute(DELETE_EXPIRED)).rowcount
 
 
 def _row(answered: AnsweredRequest) -> dict[str, object]:
