@@ -7,13 +7,17 @@ an object in a namespace that is not there, and one that is to be created and is
 import base64
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.deploy.manifests import CLUSTER_WIDE, Manifest, render
 
+REAL = Path(sys.executable).with_name("kubectl")
 STATE = Path(os.environ["CLUSTER"])
 
 
@@ -24,7 +28,7 @@ def main(arguments: list[str]) -> None:
             render(Path(folder))
         case ["apply", "-k", folder]:
             put(cluster, render(Path(folder)), anew=False)
-        case ["create", "-f", file]:
+        case ["create", "-f", file] if file != "-":
             put(cluster, json.loads(Path(file).read_text())["items"], anew=True)
         case ["create", "secret", "tls", name, "-n", namespace, certificate, key]:
             files = {
@@ -32,6 +36,17 @@ def main(arguments: list[str]) -> None:
                 "tls.key": key.removeprefix("--key="),
             }
             put(cluster, [secret(namespace, name, files)], anew=True)
+        case ["create", "job", name, "-n", namespace, of, "--dry-run=client", "-o", "yaml"]:
+            kind, _, origin = of.removeprefix("--from=").partition("/")
+            assert kind == "cronjob"
+            print(json.dumps(job_from(cluster[f"CronJob/{namespace}/{origin}"], name)))
+        case ["patch", "--local", *_]:
+            sys.exit(subprocess.run([REAL, *arguments], check=False).returncode)
+        case ["create", "-f", "-"]:
+            put(cluster, [yaml.safe_load(sys.stdin)], anew=True)
+        case ["logs", "-n", namespace, "-f", job]:
+            args = cluster[f"Job/{namespace}/{job.removeprefix('job/')}"]
+            print("carried out:", *args["spec"]["template"]["spec"]["containers"][0]["args"])
         case ["label", "namespace", name, label]:
             cluster[f"Namespace//{name}"]["metadata"].setdefault("labels", {}).update(
                 [label.split("=")]
@@ -52,6 +67,12 @@ def put(cluster: dict[str, Manifest], manifests: Iterable[Manifest], *, anew: bo
         if anew and name in cluster:
             sys.exit(f"Error from server (AlreadyExists): {name} already exists")
         cluster[name] = each
+
+
+def job_from(cron_job: Manifest, name: str) -> Manifest:
+    metadata = {"name": name, "namespace": cron_job["metadata"]["namespace"]}
+    template: Manifest = cron_job["spec"]["jobTemplate"]
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, **template}
 
 
 def secret(namespace: str, name: str, files: dict[str, str]) -> dict[str, Any]:

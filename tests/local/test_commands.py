@@ -262,8 +262,28 @@ def test_the_read_side_is_operated_by_the_commands_of_query(stack: Stack) -> Non
     assert comanda("query", "audit", "--data", stack.folder, "--repair").returncode == 0
 
 
-def test_what_the_commands_of_query_do_is_told_without_a_running_system(tmp_path: Path) -> None:
-    outcome = comanda("query", "dead-letters", "--help", "--data", tmp_path)
+@pytest.mark.parametrize("service", ["ordering", "serving", "query"])
+def test_what_a_service_set_aside_is_looked_at_by_its_own_command(
+    stack: Stack, service: str
+) -> None:
+    outcome = comanda(service, "dead-letters", "list", "--data", stack.folder)
+
+    assert outcome.returncode == 0, outcome.stderr
+    assert "0 dead letters." in outcome.stderr
+
+
+@pytest.mark.parametrize("service", ["ordering", "serving", "query"])
+def test_what_the_commands_of_a_service_do_is_told_without_a_running_system(
+    service: str, tmp_path: Path
+) -> None:
+    outcome = comanda(service, "dead-letters", "--help", "--data", tmp_path)
 
     assert outcome.returncode == 0, outcome.stderr
     assert "replay" in outcome.stdout
+
+
+def test_a_service_without_a_command_is_not_started(tmp_path: Path) -> None:
+    outcome = comanda("serving", "--database", "postgresql+asyncpg://a/b", "--data", tmp_path)
+
+    assert outcome.returncode == 1
+    assert "dead-letters" in outcome.stderr

@@ -1,4 +1,4 @@
-"""The command line: `comanda up`, `demo`, `audit`, `query`, `replay`, `team`, `till`, `secrets`."""
+"""The command line: `comanda up`, `demo`, `audit`, `replay`, `team`, and what operates services."""
 
 import asyncio
 import contextlib
@@ -19,11 +19,11 @@ from comanda_local.audit import CONVERGENCE_TIMEOUT_S
 from comanda_local.audit.command import print_audit
 from comanda_local.cluster_secrets import Size, new_secrets, write_secrets
 from comanda_local.demo import demo as hold_demo
+from comanda_local.operators_commands import HELP_OPTION, SUMMARIES, run_command, show_help
 from comanda_local.pos_export.file_format import Numbers, parse_format
 from comanda_local.pos_export.findings import NotAnExport
 from comanda_local.pos_export.money import DEFAULT_ZONE, check_zone
 from comanda_local.processes import CannotStart
-from comanda_local.query_commands import HELP_OPTION, run_query, show_help
 from comanda_local.replay import Replay, Source, place, read
 from comanda_local.servers.nats import password_variable
 from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Ports
@@ -141,29 +141,37 @@ def audit(
     """
     with _in_plain_words():
         system = _find(data, ordering, serving, query, nats_url, database, mongodb)
-        if repair and run_query(system, ["audit", "--repair"]) != 0:
+        if repair and run_command("query", system, ["audit", "--repair"]) != 0:
             _exit(went_well=False)
         _exit(asyncio.run(print_audit(system, restaurant, patience, console)))
 
 
-@app.command(
-    name="query",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    add_help_option=False,
-)
-def query_command(
-    context: typer.Context,
-    *,
-    data: Data = DEFAULT_DATA,
-    nats_url: NatsUrl = None,
-    mongodb: MongoUrl = None,
-) -> None:
-    """Operate the read side: rebuild, rollback, generations, audit, dead-letters (or --help)."""
-    with _in_plain_words():
-        if HELP_OPTION in context.args:
-            raise typer.Exit(show_help(context.args))
-        system = _find(data, None, None, None, nats_url, None, mongodb)
-        raise typer.Exit(run_query(system, context.args))
+def _pass_on_to(service: str, summary: str) -> None:
+    """Have `comanda <service> …` run the operators' commands of the service."""
+
+    @app.command(
+        name=service,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        add_help_option=False,
+        help=summary,
+    )
+    def operate(
+        context: typer.Context,
+        *,
+        data: Data = DEFAULT_DATA,
+        nats_url: NatsUrl = None,
+        database: DatabaseUrl = None,
+        mongodb: MongoUrl = None,
+    ) -> None:
+        with _in_plain_words():
+            if HELP_OPTION in context.args:
+                raise typer.Exit(show_help(service, context.args))
+            system = _find(data, None, None, None, nats_url, database, mongodb)
+            raise typer.Exit(run_command(service, system, context.args))
+
+
+for _service, _summary in SUMMARIES.items():
+    _pass_on_to(_service, _summary)
 
 
 @app.command()

@@ -204,3 +204,26 @@ def test_the_chart_of_nats_is_named_with_its_version(tmp_path: Path) -> None:
     (installed,) = re.findall(r"helm upgrade --install (.*)", trial.commands)
     assert re.search(r"--version \d+\.\d+\.\d+ ", installed)
     assert installed.split(" -n ")[0] in VALUES.read_text()
+
+
+@pytest.mark.parametrize("service", ["ordering", "serving", "query"])
+def test_an_operators_command_is_run_as_a_job_of_its_own(service: str, tmp_path: Path) -> None:
+    trial = Trial(tmp_path, Size.SMALL)
+    there = render(KUBERNETES / service / "small")
+    state = json.loads(trial.state.read_text()) | {"Namespace//comanda": {}}
+    state |= {f"{each['kind']}/comanda/{each['metadata']['name']}": each for each in there}
+    trial.state.write_text(json.dumps(state))
+
+    done = trial.follow(f'deploy/kubernetes/operate.sh {service} dead-letters replay 7 "--all"')
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "carried out: dead-letters replay 7 --all\n"
+    (made,) = [
+        each for each in trial.objects if each["metadata"]["name"].startswith(f"{service}-1")
+    ]
+    ((_, secret),) = {
+        (each["name"], each["valueFrom"]["secretKeyRef"]["name"])
+        for each in made["spec"]["template"]["spec"]["containers"][0]["env"]
+        if each["name"] == "COMANDA_NATS_URL"
+    }
+    assert secret == f"{service}-operator"
