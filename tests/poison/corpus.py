@@ -1,7 +1,7 @@
 """The poison corpus: what nobody should send, and somebody does. Add to `MESSAGES` whatever hurt.
 
 Each is a message as bytes on the wire, since much of it no client library would send, and how it
-has to end. Requests over HTTP can stand beside, in a list of their own with the same `Ends`.
+has to end. Requests over HTTP are in `requests.py`.
 """
 
 import json

@@ -5,7 +5,7 @@ import json
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, assert_never
@@ -15,7 +15,6 @@ import nats
 import pytest
 from comanda_contracts import subjects
 from comanda_contracts.streams import DEAD_LETTERS
-from comanda_local.folders import temporary_folder
 from comanda_local.servers import Nats
 from comanda_local.stack import NATS_URL, Stack
 from nats.aio.client import Client
@@ -46,12 +45,6 @@ WAIT_MAX_S = 10.0
 
 Place = tuple[str, int]
 """A stream and a sequence."""
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with temporary_folder() as folder, Stack(folder, environment={}) as stack:
-        yield stack
 
 
 @pytest.fixture
@@ -129,10 +122,10 @@ async def test_poison_ends_exactly_once_and_good_traffic_does_not_feel_it(
     assert {place for place, _ in letters} <= set(sent), "nothing good was set aside"
     assert max(till.waits_s) < WAIT_MAX_S
     assert len(till.orders) == len(MESSAGES)
-    await asyncio.to_thread(_is_served_and_shown, other, at_tables)
-    await asyncio.to_thread(_is_served_and_shown, till_restaurant, till.orders[-10:])
+    await asyncio.to_thread(is_served_and_shown, other, at_tables)
+    await asyncio.to_thread(is_served_and_shown, till_restaurant, till.orders[-10:])
     for name, service in stack.services.items():
-        await eventually(partial(_is_ready, service.url), within=15)
+        await eventually(partial(is_ready, service.url), within=15)
         await _an_operator_reads_the_letters(name, server.url_of(f"{name}-operator"))
 
 
@@ -151,7 +144,7 @@ async def _an_operator_reads_the_letters(service: str, nats_url: str) -> None:
         }, replayed
 
 
-async def _is_ready(url: str) -> bool:
+async def is_ready(url: str) -> bool:
     async with httpx.AsyncClient(trust_env=False) as http:
         answer = await http.get(f"{url}/health/ready")
     return answer.status_code == httpx.codes.OK and answer.json()["status"] == "ready"
@@ -231,7 +224,7 @@ async def _letters(js: JetStreamContext) -> Letters:
         assert headers["Comanda-Reason"].isprintable()
 
 
-def _is_served_and_shown(restaurant: Restaurant, orders: list[dict[str, Any]]) -> None:
+def is_served_and_shown(restaurant: Restaurant, orders: list[dict[str, Any]]) -> None:
     for order in orders:
         restaurant.cook(order, 1)
         restaurant.until(partial(_is_over, restaurant, order))
