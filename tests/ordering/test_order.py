@@ -2,11 +2,12 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
+import comanda_contracts
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ordering.application.keyed_request import KeyReused
 from ordering.domain.order import (
-    MAX_LINES,
     Cancellation,
     CancellationRefused,
     ItemsCancelled,
@@ -26,6 +27,7 @@ from ordering.domain.refusals import (
     BadLine,
     CannotOrder,
     CommandExpired,
+    CurrencyIsFixed,
     OrderNotOpen,
     OrderTooLarge,
     Refusal,
@@ -36,6 +38,7 @@ from ordering.domain.refusals import (
     UnknownRestaurant,
     UnknownRound,
     VersionMismatch,
+    WithdrawnMenuItem,
 )
 
 from tests.ordering.builders import ADA, NOON, TABLE_12, a_line, a_restaurant, an_order
@@ -129,6 +132,14 @@ def test_only_a_takeaway_order_closes_by_itself_and_only_with_its_last_round() -
     assert an_order(ADA).take_verdict(1, KitchenVerdict.SERVED).closes_by_itself
     assert not an_order(ADA, rounds=2).take_verdict(1, KitchenVerdict.SERVED).closes_by_itself
     assert not an_order(TABLE_12).take_verdict(1, KitchenVerdict.SERVED).closes_by_itself
+
+
+def test_statuses_have_the_names_of_the_contract() -> None:
+    assert list(map(str, OrderStatus)) == list(map(str, comanda_contracts.OrderStatus))
+
+
+def test_verdicts_have_the_names_that_stored_rows_have() -> None:
+    assert {str(each) for each in KitchenVerdict} == {"begun", "served", "voided"}
 
 
 def test_a_verdict_that_is_taken_twice_changes_nothing() -> None:
@@ -271,11 +282,11 @@ def test_a_change_meant_for_another_version_is_refused() -> None:
         expect_version(order, 1)
 
 
-def test_an_order_does_not_outgrow_a_message() -> None:
+def test_an_order_of_500_lines_is_taken_and_does_not_outgrow_a_message() -> None:
     order = an_order()
-    full = order.add_items((a_line(),) * (MAX_LINES - 1), at=NOON, actor=None).order
+    full = order.add_items((a_line(),) * 499, at=NOON, actor=None).order
 
-    with pytest.raises(OrderTooLarge, match=f"at most {MAX_LINES} lines"):
+    with pytest.raises(OrderTooLarge, match="at most 500 lines"):
         full.add_items((a_line(),), at=NOON, actor=None)
 
 
@@ -304,6 +315,29 @@ def test_an_order_is_its_own_restaurants_alone() -> None:
     for found, restaurant in ((order, "elsewhere"), (None, "la-piazza")):
         with pytest.raises(UnknownOrder, match=str(order.order_id)):
             require_order(found, restaurant, order.order_id)
+
+
+CODES = {
+    UnknownRestaurant: "unknown-restaurant",
+    UnknownMenuItem: "unknown-item",
+    WithdrawnMenuItem: "withdrawn-item",
+    CurrencyIsFixed: "currency-is-fixed",
+    UnknownOrder: "unknown-order",
+    CannotOrder: "cannot-order",
+    OrderTooLarge: "order-too-large",
+    OrderNotOpen: "order-not-open",
+    StillInTheKitchen: "still-in-the-kitchen",
+    UnknownRound: "unknown-round",
+    TooLateToCancel: "too-late-to-cancel",
+    VersionMismatch: "version-mismatch",
+    CommandExpired: "command-expired",
+    KeyReused: "idempotency-key-reused",
+}
+"""What clients have been written for."""
+
+
+def test_every_refusal_keeps_its_code() -> None:
+    assert {refusal: refusal.code for refusal in Refusal.__subclasses__()} == CODES
 
 
 REFUSALS: list[tuple[Callable[[], Refusal], str]] = [

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from comanda_contracts import Order, OrderEvent, TicketEvent, TicketStatus
-from query.views.board.view import Board, board_of
+from query.views.board.view import BOARD_STATUSES, Board, board_of
+from query.views.orders.status import ACTIVE, ViewStatus
 from query.views.orders.view import document, merge, view_of
 
 from tests.query.builders import (
@@ -20,7 +21,7 @@ from tests.query.builders import (
 )
 
 NOW = after(600)
-PREPARATION_SAMPLES_MAX = [[after(60 * number).timestamp(), 60.0, 0.0] for number in range(10)]
+PREPARED = [[after(60 * number).timestamp(), 60.0, 0.0] for number in range(10)]
 PREPARING, READY, SERVED = TicketStatus.PREPARING, TicketStatus.READY, TicketStatus.SERVED
 
 
@@ -41,6 +42,10 @@ def started(order: Order, at: float, **fields: Any) -> TicketEvent:
 
 def numbers(board: Board) -> dict[str, list[str]]:
     return {name: [each["number"] for each in orders] for name, orders in board.items()}
+
+
+def test_an_order_is_on_the_board_until_it_is_served_and_unless_it_is_being_cancelled() -> None:
+    assert set(BOARD_STATUSES) == ACTIVE - {ViewStatus.SERVED, ViewStatus.CANCELLING}
 
 
 def test_what_is_not_ready_is_being_prepared() -> None:
@@ -85,7 +90,7 @@ def test_those_that_wait_have_a_place_in_the_queue() -> None:
     first, second, third = (numbered(number) for number in range(3))
     orders = [stored(placed(first), started(first, 590)), stored(placed(second))]
 
-    board = board_of([*orders, stored(placed(third))], PREPARATION_SAMPLES_MAX, NOW)
+    board = board_of([*orders, stored(placed(third))], PREPARED, NOW)
 
     assert [each["position"] for each in board["preparing"]] == [None, 1, 2]
 
@@ -96,9 +101,7 @@ def test_a_further_round_stands_in_the_queue_by_when_it_was_ordered() -> None:
     served = news_of(its_ticket(early, status=SERVED))
     late = numbered(2)
 
-    board = board_of(
-        [stored(placed(early), served), stored(placed(late))], PREPARATION_SAMPLES_MAX, NOW
-    )
+    board = board_of([stored(placed(early), served), stored(placed(late))], PREPARED, NOW)
 
     assert [(each["number"], each["position"]) for each in board["preparing"]] == [
         ("A-001", 2),
@@ -110,7 +113,7 @@ def test_estimates_follow_from_what_stands_before_and_how_long_it_usually_takes(
     first, second = numbered(1), numbered(2)
     orders = [stored(placed(first), started(first, 580)), stored(placed(second))]
 
-    board = board_of(orders, PREPARATION_SAMPLES_MAX, NOW)
+    board = board_of(orders, PREPARED, NOW)
 
     estimates = [each["estimated_ready_at"] for each in board["preparing"]]
     assert estimates == [after(640), after(700)]
@@ -128,7 +131,7 @@ def test_estimates_are_to_the_millisecond() -> None:
 def test_an_order_is_estimated_to_be_ready_with_its_last_round() -> None:
     order = numbered(1, rounds=(a_round(1), a_round(2, ordered_at=after(2))))
 
-    board = board_of([stored(placed(order), started(order, 580))], PREPARATION_SAMPLES_MAX, NOW)
+    board = board_of([stored(placed(order), started(order, 580))], PREPARED, NOW)
 
     assert board["preparing"][0]["estimated_ready_at"] == after(700)
 
@@ -136,14 +139,12 @@ def test_an_order_is_estimated_to_be_ready_with_its_last_round() -> None:
 def test_an_order_waits_for_a_round_that_was_ordered_first_and_is_begun_last() -> None:
     order = numbered(1, rounds=(a_round(1), a_round(2, ordered_at=after(2))))
 
-    board = board_of(
-        [stored(placed(order), started(order, 580, round=2))], PREPARATION_SAMPLES_MAX, NOW
-    )
+    board = board_of([stored(placed(order), started(order, 580, round=2))], PREPARED, NOW)
 
     assert board["preparing"][0]["estimated_ready_at"] == after(700)
 
 
-@pytest.mark.parametrize("made", [[], PREPARATION_SAMPLES_MAX[:4]])
+@pytest.mark.parametrize("made", [[], PREPARED[:4]])
 def test_without_history_there_is_no_estimate(made: list[list[float]]) -> None:
     board = board_of([stored(placed(numbered(1)))], made, NOW)
 
@@ -153,7 +154,7 @@ def test_without_history_there_is_no_estimate(made: list[list[float]]) -> None:
 def test_voided_rounds_stand_in_nobodys_way() -> None:
     order = numbered(1, rounds=(a_round(1, voided=True), a_round(2)))
 
-    board = board_of([stored(placed(order))], PREPARATION_SAMPLES_MAX, NOW)
+    board = board_of([stored(placed(order))], PREPARED, NOW)
 
     assert board["preparing"][0]["position"] == 1
 
@@ -165,7 +166,7 @@ def test_a_ready_order_says_since_when() -> None:
         for number, seconds in ((1, 90), (2, 60.5))
     ]
 
-    board = board_of([stored(placed(order), *tickets)], PREPARATION_SAMPLES_MAX, NOW)
+    board = board_of([stored(placed(order), *tickets)], PREPARED, NOW)
 
     assert board["ready"][0]["ready_at"] == "2026-11-23T12:01:30Z"
 
@@ -189,10 +190,12 @@ def test_a_ready_order_whose_tickets_are_lost_is_ready_since_nobody_knows_when()
 
 
 DAMAGED: dict[str, Any] = {
-    "no number": {"channel": "takeaway", "placed_at": NOON, "rounds": []},
-    "rounds that are a text": {"rounds": "none"},
-    "no rounds at all": {},
-    "no order but a text": "none",
+    "no number": {"order": {"channel": "takeaway", "placed_at": NOON, "rounds": []}},
+    "rounds that are a text": {"order": {"rounds": "none"}},
+    "no rounds at all": {"order": {}},
+    "no order but a text": {"order": "none"},
+    "tickets that are a text": {"tickets": "none"},
+    "no time but a text": {"order": {"rounds": [{"round": 1, "ordered_at": "at noon"}]}},
 }
 
 
@@ -202,13 +205,13 @@ def test_an_order_that_can_not_be_read_is_left_out_and_named_and_the_others_are_
 ) -> None:
     first, last = numbered(1), numbered(3)
     sound = [stored(placed(first), started(first, 580)), stored(placed(last))]
-    damaged = stored(placed(numbered(2))) | {"order": DAMAGED[damage]}
+    damaged = stored(placed(numbered(2))) | DAMAGED[damage]
 
-    board = board_of([sound[0], damaged, sound[1]], PREPARATION_SAMPLES_MAX, NOW)
+    board = board_of([sound[0], damaged, sound[1]], PREPARED, NOW)
 
     left_out = board.pop("left_out")
     assert left_out == [damaged["_id"]]
-    assert board == board_of(sound, PREPARATION_SAMPLES_MAX, NOW)
+    assert board == board_of(sound, PREPARED, NOW)
     assert len(board["preparing"]) == 2
 
 

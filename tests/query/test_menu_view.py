@@ -28,6 +28,12 @@ def test_a_view_knows_its_event_under_a_key_that_is_nobody_elses(
     assert view_of(event) == MenuView(key, "la-piazza", known)
 
 
+def test_a_restaurants_state_is_as_the_first_release_stored_it() -> None:
+    state = view_of(opened("la-piazza", day_begins="04:00")).state
+
+    assert state.keys() == {"version", "restaurant", "name", "currency", "time_zone"}
+
+
 def test_the_version_comes_first_because_the_store_compares_by_it() -> None:
     assert next(iter(view_of(opened("la-piazza")).state)) == "version"
 

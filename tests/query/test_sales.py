@@ -21,7 +21,7 @@ from query.views.orders.view import document, merge, view_of
 from query.views.sales import histogram
 from query.views.sales.histogram import RELATIVE_ERROR, quantile
 from query.views.sales.report import By, sales_report
-from query.views.sales.view import Hour, Period, Sales, SalesSummary
+from query.views.sales.view import PREPARATION_SAMPLES_MAX, Hour, Period, Sales, SalesSummary
 
 from tests.query.builders import a_round, after, an_order, its_ticket, news_of, placed
 from tests.query.histories import histories
@@ -304,3 +304,11 @@ def test_sums_of_parts_in_any_order_are_the_sum_of_all(
 
 def test_parts_that_were_not_read_back_are_empty() -> None:
     assert Sales.stored({"currency": "EUR"}) == Sales(currency="EUR")
+
+
+def test_of_preparations_the_latest_are_kept() -> None:
+    sales = Sales(preparations=[[float(n), 60.0, 0.0] for n in range(PREPARATION_SAMPLES_MAX + 5)])
+
+    kept = sales.document()["made"]
+
+    assert sorted(kept) == sales.preparations[5:]

@@ -1,10 +1,14 @@
 from collections.abc import Callable
 
+import comanda_contracts
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from serving.application.keyed_request import KeyReused
 from serving.domain.ticket import (
+    Channel,
     ExpectedVersion,
+    Refusal,
     Ticket,
     TicketEvent,
     TicketId,
@@ -38,6 +42,11 @@ LEGAL = {
     ("ready", "void"): "ready",
     ("served", "void"): "served",
 }
+
+
+def test_statuses_and_channels_have_the_names_of_the_contract() -> None:
+    assert list(map(str, TicketStatus)) == list(map(str, comanda_contracts.TicketStatus))
+    assert list(map(str, Channel)) == list(map(str, comanda_contracts.Channel))
 
 
 @pytest.mark.parametrize(("status", "command"), LEGAL)
@@ -126,6 +135,15 @@ def test_a_ticket_is_named_by_its_restaurant_its_order_and_its_round() -> None:
     ticket = a_ticket(round=3)
 
     assert ticket.id == TicketId("la-piazza", ticket.order_id, 3)
+
+
+def test_every_refusal_keeps_the_code_that_clients_have_been_written_for() -> None:
+    assert {refusal: refusal.code for refusal in Refusal.__subclasses__()} == {
+        UnknownTicket: "unknown-ticket",
+        WrongStatus: "wrong-status",
+        VersionMismatch: "version-mismatch",
+        KeyReused: "idempotency-key-reused",
+    }
 
 
 def test_a_ticket_that_is_unknown_is_named() -> None:
