@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 import pytest
 from comanda_contracts import Order
+from comanda_contracts.streams import ORDERS, TICKETS
 from comanda_local.servers import Nats
 from query.bootstrap import Role
 from query.maintenance.audit import AuditProgress, audit
@@ -21,6 +22,8 @@ from tests.query.conftest import store
 from tests.query.evenings import evening, orders_of, whole_course
 from tests.query.operators import run
 from tests.query.running import STREAMS, publish, quiet, running_service, set_up
+
+REPAIR_NOW = ("audit", "--repair", "--patience", "0")
 
 Found = list[tuple[str, str, str]]
 """Collection, `_id` and what is wrong."""
@@ -121,6 +124,27 @@ async def test_planted_drift_of_every_kind_is_found_and_repaired_and_nothing_els
     assert outcome.output.count(", repaired") == len(planted)
     assert await found(session) == []
     assert {each["_id"]: each async for each in live.orders.find()} == before
+
+
+async def test_a_repair_destroys_what_the_streams_do_not_explain_by_its_number_alone(
+    session: OperatorSession, nats_server: Nats, fresh_mongodb_url: str, served: list[Order]
+) -> None:
+    servers, orders = (nats_server.url, fresh_mongodb_url), session.generations.live.orders
+    for stream in (ORDERS, TICKETS):
+        await session.js.purge_stream(stream.name)
+
+    refused = await run(servers, *REPAIR_NOW)
+    left = await orders.count_documents({})
+    too_few = str(len(served) - 1)
+    refused_again = await run(servers, *REPAIR_NOW, "--yes-really", too_few)
+    left_again = await orders.count_documents({})
+    done = await run(servers, *REPAIR_NOW, "--yes-really", str(len(served)))
+
+    assert (refused.code, refused_again.code, done.code) == (1, 1, 0), done.notes
+    assert "messages of ORDERS are gone" in refused.notes
+    assert f"--yes-really {len(served)}" in refused.notes
+    assert (left, left_again) == (len(served), len(served))
+    assert await orders.count_documents({}) == 0
 
 
 async def test_what_is_on_its_way_is_no_difference(

@@ -1,8 +1,13 @@
 """Ready means able: views that are not those of the streams are not ready, and say so."""
 
+import uuid
+
 import httpx
-from comanda_contracts.streams import ORDERS
+from comanda_contracts import Message
+from comanda_contracts.streams import DEAD_LETTERS, ORDERS
+from comanda_local.servers import Nats
 from nats.aio.client import Client
+from query.bootstrap import Role
 from query.projection.projector import PROJECTED, SERVICE
 from query.projection.provenance import Provenance
 from query.storage.checkpoints import CHECKPOINTS, MongoCheckpoints
@@ -12,7 +17,7 @@ from query.storage.orders.store import MongoOrders
 
 from tests.query.builders import an_order, placed
 from tests.query.conftest import store
-from tests.query.running import publish, running_service, set_up
+from tests.query.running import is_ok, publish, quiet, running_service, set_up
 from tests.support.eventually import eventually
 
 
@@ -101,3 +106,36 @@ async def test_a_service_without_its_views_is_not_ready_and_says_why(
         refused = await eventually(answer, lambda each: "rebuild" in each.text)
 
     assert refused.status_code == 503
+
+
+async def test_a_new_system_whose_first_messages_can_not_be_read_is_ready(
+    nats: Client, nats_server: Nats, fresh_mongodb_url: str
+) -> None:
+    junk = Message(f"orders.v1.r.{uuid.uuid4()}.placed", {"ce-type": "none"}, b"{")
+    await set_up(nats, DEAD_LETTERS)
+    await publish(nats, *[junk] * 3)
+
+    async with running_service(nats_server.url, fresh_mongodb_url) as client:
+        await quiet(nats)
+        ready = await eventually(lambda: client.get("/health/ready"), is_ok)
+
+    assert ready.status_code == 200
+
+
+async def test_views_that_went_while_everything_was_down_are_missed_also_if_news_come_first(
+    nats: Client,
+    nats_server: Nats,
+    database: Database,
+    orders: MongoOrders,
+    fresh_mongodb_url: str,
+) -> None:
+    await project_one(nats, orders)
+    assert await provenance(database).check(nats.jetstream()) == []
+    await database.client.drop_database(database.name)
+    await publish(nats, *(placed(an_order()) for _ in range(3)))
+
+    async with running_service(nats_server.url, fresh_mongodb_url, Role.PROJECTOR):
+        await quiet(nats)
+
+    [reason] = await provenance(database).check(nats.jetstream())
+    assert "empty" in reason

@@ -2,9 +2,12 @@
 
 import pytest
 from comanda_contracts import Order
+from comanda_contracts.streams import ORDERS
 from comanda_local.servers import Nats
 from nats.aio.client import Client
 from query.bootstrap import Role
+from query.maintenance.evidence import require_consent
+from query.maintenance.switchover import Switchover
 from query.storage.client import Database
 from query.storage.generations import Generation
 
@@ -78,6 +81,30 @@ async def test_a_rebuild_gives_what_the_streams_say_and_a_rollback_what_was_ther
             f"/v1/restaurants/{restaurant}/orders/{after.order_id}?min_version=2"
         )
         assert later.json()["status"] == "closed"
+
+
+async def test_a_rebuild_from_streams_that_lost_messages_leaves_nothing_out_unless_told(
+    nats: Client, servers: Servers, database: Database, served: list[Order]
+) -> None:
+    async with running_service(*servers, Role.PROJECTOR):
+        await quiet(nats)
+    await nats.jetstream().purge_stream(ORDERS.name)
+
+    outcome = await run(servers, "rebuild")
+
+    assert outcome.code == 1
+    assert "messages of ORDERS are gone" in outcome.notes
+    assert f"--yes-really {len(served)}" in outcome.notes
+    assert await live_generation(database) == 1
+
+
+@pytest.mark.parametrize(("reasons", "count"), [([], 12), (["they are gone"], 3)])
+def test_what_is_explained_or_was_consented_to_is_destroyed(reasons: list[str], count: int) -> None:
+    require_consent(reasons, count, 3, "left out")
+
+
+async def live_generation(database: Database) -> int:
+    return (await Switchover(database, "test").pointer()).live
 
 
 async def test_the_sales_of_a_new_generation_are_summed_up_when_it_becomes_the_live_one(

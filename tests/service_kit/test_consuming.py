@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -81,10 +81,17 @@ class Prices:
             await asyncio.wait_for(heard, 60)
 
 
-def a_broker(server: Nats, prices: Prices, batches: int = 1) -> Broker:
+def a_broker(
+    server: Nats,
+    prices: Prices,
+    batches: int = 1,
+    before: Callable[[Client], Awaitable[None]] | None = None,
+) -> Broker:
     router = Router()
 
-    @router.batch_subscriber(MENU, durable="test", filter_subjects=[MENU.subject], batches=batches)
+    @router.batch_subscriber(
+        MENU, durable="test", filter_subjects=[MENU.subject], batches=batches, before=before
+    )
     async def on_prices(batch: list[Received]) -> None:
         await prices.handle(batch)
 
@@ -111,6 +118,27 @@ async def test_history_comes_first_and_then_what_is_new(nats_server: Nats, clien
         await prices.until(1000)
 
     assert prices.heard == list(range(1001))
+
+
+async def test_nothing_is_asked_for_before_what_is_to_be_done_before_has_succeeded(
+    nats_server: Nats, client: Client
+) -> None:
+    prices, heard_before = Prices(), []
+
+    async def before(connection: Client) -> None:
+        assert connection.is_connected
+        heard_before.append(list(prices.heard))
+        if len(heard_before) < 3:
+            raise ConnectionError("the store is away")
+
+    broker = a_broker(nats_server, prices, before=before)
+    await set_up(broker, [nats_server.url], streams=[], replicas=1)
+    await publish_all(client, [an_item_set(1)])
+
+    async with running(broker):
+        await prices.until(1)
+
+    assert heard_before == [[], [], []]
 
 
 async def test_a_batch_is_handled_while_another_is_if_any_order_will_do(

@@ -66,7 +66,8 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
     """
     client, database = connect(settings.mongodb_url.get_secret_value())
     generations = Generations(database, live=None)
-    projecting = _projecting_broker(settings, stores_over(generations))
+    provenance = Provenance(MongoCheckpoints(database, generations), PROJECTED)
+    projecting = _projecting_broker(settings, stores_over(generations), provenance)
     broker = Broker(settings.nats_servers, SERVICE) if role is Role.API else projecting
     components = [
         Component("mongodb", partial(monitor_server, client, [partial(set_up, generations)])),
@@ -81,7 +82,6 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
         components.append(Component("abandoned-transactions", ending, required=False))
         components.append(Component("roll-up", RollUp(generations).run, required=False))
     components.append(_lag(broker, settings, role))
-    provenance = Provenance(MongoCheckpoints(database, generations), PROJECTED)
     checking = partial(provenance.keep_checking, broker.jetstream_context)
     components.append(Component("views", checking))
     app = application(
@@ -167,10 +167,12 @@ async def replaying_broker() -> AsyncIterator[Broker]:
             yield broker
 
 
-def _projecting_broker(settings: ServiceSettings, stores: Stores) -> Broker:
+def _projecting_broker(
+    settings: ServiceSettings, stores: Stores, provenance: Provenance | None = None
+) -> Broker:
     """The process's one connection to NATS, and the projection of the streams over it."""
     broker = Broker(settings.nats_servers, SERVICE)
-    broker.include_router(projection_router(stores))
+    broker.include_router(projection_router(stores, provenance.note if provenance else None))
     return broker
 
 

@@ -1,6 +1,6 @@
 """A FastStream router whose subscribers are durables with batches that come at once."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
 from comanda_contracts import Event
@@ -14,6 +14,7 @@ from faststream.nats.subscriber.config import (
     NatsSubscriberConfig,
     NatsSubscriberSpecificationConfig,
 )
+from nats.aio.client import Client
 from nats.js.api import ConsumerConfig
 
 from service_kit.nats.failures import Classifier
@@ -39,6 +40,7 @@ class Router(NatsRouter):
         filter_subjects: Sequence[str],
         reader: Reader[Any] = read_event,
         batches: int = 1,
+        before: Callable[[Client], Awaitable[None]] | None = None,
     ) -> BatchSubscriber:
         """Declare a handler of a durable's batches; the durable itself is made by `set_up`.
 
@@ -47,7 +49,8 @@ class Router(NatsRouter):
         messages that failed, or anything else: then those that it left are handled in halves, until
         it is known whose failure it is. What becomes of those is decided in `failures.py`. What
         `reader` can't read never reaches it.
-        `batches` is how many are handled at a time of a backlog.
+        `batches` is how many are handled at a time of a backlog. `before` is done, with the
+        connection, before messages are asked for; while it raises none are.
         """
         config = cast("NatsBrokerConfig", self.config)
         calls = CallsCollection[Any]()
@@ -79,6 +82,7 @@ class Router(NatsRouter):
             reader=reader,
             batches=batches,
             failures=self._failures,
+            before=before,
         )
         super(NatsRegistrator, self).subscriber(subscriber)
         return subscriber.add_call(parser_=None, decoder_=None, dependencies_=())

@@ -18,6 +18,7 @@ from faststream.nats import JStream, PullSub
 from faststream.nats.message import NatsBatchMessage
 from faststream.nats.subscriber.config import NatsSubscriberConfig
 from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from typing_extensions import TypeVar, override
 
@@ -91,8 +92,11 @@ class BatchSubscriber(BatchPullStreamSubscriber):
         reader: Reader[Any],
         batches: int,
         failures: Classifier,
+        before: Callable[[Client], Awaitable[None]] | None,
     ) -> None:
-        """`batches` is how many are handled at a time while there is a backlog.
+        """`before` is done before messages are asked for, on each connection; if it raises, again.
+
+        `batches` is how many are handled at a time while there is a backlog.
 
         Without one, what comes meanwhile is the next batch. With more than one nothing keeps two
         messages of one subject in their order.
@@ -112,6 +116,7 @@ class BatchSubscriber(BatchPullStreamSubscriber):
         self.attempts = Attempts()
         self.reader = reader
         self._batches = batches
+        self._before = before
         self._pause_s = FIRST_PAUSE_S
 
     @property
@@ -134,6 +139,8 @@ class BatchSubscriber(BatchPullStreamSubscriber):
     async def _consume_pull(self) -> None:
         while self.running:
             try:
+                if self._before:
+                    await self._before(self.connection)
                 async with Pull(self.connection, self.stream.name, self.durable) as pull:
                     await self._consume(pull)
             except Exception as error:  # whatever it is, messages are asked for again

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 from rich.status import Status
 
-from query.cli.command import notes, out, run
+from query.cli.command import YesReally, notes, out, run
 from query.maintenance.audit import AuditProgress
 from query.maintenance.audit import audit as find_differences
-from query.maintenance.inspection import Difference
+from query.maintenance.evidence import doubts, require_consent
+from query.maintenance.inspection import DESTRUCTIVE_DEFECTS, Difference
 from query.maintenance.repair import repair as repair_document
 from query.maintenance.session import OperatorSession
 
@@ -27,23 +28,36 @@ def audit(
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds that projectors may stand still while we wait.")
     ] = 10.0,
+    yes_really: YesReally = 0,
 ) -> None:
     """Compare the views with all that ordering and serving published, document by document.
 
     Ends with 1 if a document differs that is not repaired. It reads the streams and the views'
     store. The tables of ordering and what is shown over HTTP are compared by `comanda audit`.
+    Documents that are on no stream, or other than the streams say, are not deleted or replaced if
+    the streams are not known to be whole.
     """
 
     async def command(session: OperatorSession) -> bool:
         progress, repaired = AuditProgress(), 0
+        reasons = await doubts(session) if repair else []
+        held_back: list[Difference] = []
         with notes.status("auditing …") as status:
             differences = find_differences(
                 session, progress, partial(_show_progress, status), stall_timeout_s=patience
             )
             async for difference in differences:
-                is_repaired = repair and await _repaired(session, difference)
+                is_held_back = bool(reasons) and difference.defect in DESTRUCTIVE_DEFECTS
+                if repair and is_held_back:
+                    held_back.append(difference)
+                is_repaired = repair and not is_held_back and await _repaired(session, difference)
                 repaired += is_repaired
                 _print(difference, is_repaired=is_repaired, as_json=as_json)
+        require_consent(reasons, len(held_back), yes_really, "deleted or replaced")
+        for difference in held_back:
+            is_repaired = await _repaired(session, difference)
+            repaired += is_repaired
+            _print(difference, is_repaired=is_repaired, as_json=as_json)
         _sum_up(progress, repaired)
         return repaired == progress.differences
 

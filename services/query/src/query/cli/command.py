@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
 import nats.errors
 import structlog
@@ -21,6 +22,16 @@ out = Console(soft_wrap=True, highlight=False)
 """For the answer."""
 notes = Console(stderr=True, highlight=False)
 """For progress and failures."""
+
+YesReally = Annotated[
+    int,
+    typer.Option(
+        "--yes-really",
+        metavar="COUNT",
+        min=0,
+        help="Destroy so many documents at most although the streams do not explain it.",
+    ),
+]
 
 
 def run(command: Callable[[OperatorSession], Awaitable[bool]]) -> None:

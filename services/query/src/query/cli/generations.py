@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import TracebackType
 from typing import Annotated, Self
 
@@ -9,7 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from query.cli.command import notes, out, run
+from query.cli.command import YesReally, notes, out, run
 from query.maintenance import rebuild as operations
 from query.maintenance.backfill import BackfillProgress
 from query.maintenance.comparison import Comparison
@@ -26,18 +27,21 @@ def rebuild(
     abandon: Annotated[
         bool, typer.Option("--abandon", help="Give up a rebuild or rollback that was interrupted.")
     ] = False,
+    yes_really: YesReally = 0,
 ) -> None:
     """Fill new views from the streams beside the live ones, compare them, and change over.
 
+    It does not change over if views would be left out and the streams are not known to be whole.
     Questions are answered meanwhile. Interrupted and started again, it goes on. What was live
     before is kept for `rollback` until the next rebuild.
     """
-    run(_abandon if abandon else _with_bars(operations.rebuild))
+    rebuilding = partial(operations.rebuild, yes_really=yes_really)
+    run(_abandon if abandon else _with_bars(rebuilding))
 
 
-def rollback() -> None:
+def rollback(*, yes_really: YesReally = 0) -> None:
     """Bring the views that were live before up to date, compare them, and change back."""
-    run(_with_bars(operations.roll_back))
+    run(_with_bars(partial(operations.roll_back, yes_really=yes_really)))
 
 
 @generations_app.callback(invoke_without_command=True)

@@ -36,6 +36,10 @@ class Defect(StrEnum):
     """There is nothing about it on the streams."""
 
 
+DESTRUCTIVE_DEFECTS = frozenset({Defect.ORPHAN, Defect.ALTERED})
+"""Those whose repair takes something away that is stored; the others' adds what is missing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """A document that is not what the streams say."""

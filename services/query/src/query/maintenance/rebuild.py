@@ -11,7 +11,8 @@ from nats.js.errors import NotFoundError
 
 from query.maintenance.ack_floor import AckFloorWaiter, ack_floor
 from query.maintenance.backfill import BackfillProgress, backfill
-from query.maintenance.comparison import Comparison, compare
+from query.maintenance.comparison import Comparison, Deviation, compare
+from query.maintenance.evidence import doubts, require_consent
 from query.maintenance.retry import retry_while_away
 from query.maintenance.session import OperatorSession
 from query.maintenance.switchover import Candidate, Sequences, Switchover
@@ -48,28 +49,35 @@ class Outcome:
     comparison: Comparison
 
 
-async def rebuild(session: OperatorSession, listener: ProgressListener) -> Outcome:
+async def rebuild(
+    session: OperatorSession, listener: ProgressListener, *, yes_really: int = 0
+) -> Outcome:
     """Fill a new generation, compare it with the live one, and make it the live one.
 
-    Interrupted and started again it goes on. Raises NotPossible while another process rebuilds.
+    Interrupted and started again it goes on. Raises NotPossible while another process rebuilds, and
+    if more than `yes_really` views would show less although nothing explains it.
     """
-    return await _fill_and_promote(session, await session.switchover.begin(), listener)
+    candidate = await session.switchover.begin()
+    return await _fill_and_promote(session, candidate, listener, yes_really)
 
 
-async def roll_back(session: OperatorSession, listener: ProgressListener) -> Outcome:
+async def roll_back(
+    session: OperatorSession, listener: ProgressListener, *, yes_really: int = 0
+) -> Outcome:
     """Bring the previous generation up to date in the same way, and make it the live one again."""
-    return await _fill_and_promote(session, await session.switchover.begin_rollback(), listener)
+    candidate = await session.switchover.begin_rollback()
+    return await _fill_and_promote(session, candidate, listener, yes_really)
 
 
 async def _fill_and_promote(
-    session: OperatorSession, candidate: Candidate, listener: ProgressListener
+    session: OperatorSession, candidate: Candidate, listener: ProgressListener, yes_really: int
 ) -> Outcome:
     """Catch up, compare, and promote the candidate.
 
     Readers change over within a second. Both generations are written, at the same instant, from
     when there is a candidate until a minute after the switch: nobody sees a step back. Raises
-    NotPossible if the candidate is taken from us, and StoreUnavailable or nats.errors.Error if a
-    server is away for too long.
+    NotPossible if the candidate is taken from us or leaves out what nothing explains, and
+    StoreUnavailable or nats.errors.Error if a server is away for too long.
     """
     await retry_while_away(session.generations.refresh)
     previous = session.generations.live.number
@@ -82,6 +90,8 @@ async def _fill_and_promote(
         comparison = await retry_while_away(
             partial(compare, session, candidate.number, listener.on_comparison)
         )
+        baseless = comparison.deviations[Deviation.BASELESS]
+        require_consent(await doubts(session), baseless, yes_really, "left out")
         await retry_while_away(partial(roll_up_all, generation.live))
 
     read_by_live = {stream.name: await ack_floor(session, stream) or 0 for stream in PROJECTED}

@@ -1,9 +1,11 @@
 """Projects the streams: each batch of events becomes one write to each store."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
-from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS
+from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS, Stream
+from nats.aio.client import Client
 from prometheus_client import Counter, Histogram
 from service_kit.nats.router import Router
 from service_kit.nats.subscriber import Received
@@ -36,15 +38,20 @@ BATCH = Histogram(
 )
 
 
-def projection_router(stores: Stores) -> Router:
+def projection_router(
+    stores: Stores, before: Callable[[Stream, Client], Awaitable[None]] | None = None
+) -> Router:
     """The consumers of the projected streams, one each, so that none waits for another.
 
     A message is acknowledged once its effect is stored, so it may be projected more than once;
     that changes nothing, nor does the order. If the store is away nothing is acknowledged and the
     batch comes again. If one event can't be stored the halves of its batch are, and so on, until it
-    is alone; then it is set aside.
+    is alone; then it is set aside. `before` is done before a stream's messages are asked for.
     """
     router = Router(FAILURES)
+
+    def checked(stream: Stream) -> Callable[[Client], Awaitable[None]] | None:
+        return partial(before, stream) if before else None
 
     async def project(stream: str, batch: Sequence[Received]) -> None:
         await apply_batch(batch, stores)
@@ -56,6 +63,7 @@ def projection_router(stores: Stores) -> Router:
         durable=SERVICE,
         filter_subjects=[ORDERS.subject],
         batches=CONCURRENT_BATCHES,
+        before=checked(ORDERS),
     )
     async def project_orders(batch: list[Received]) -> None:
         """Merges orders, and how they change, into the order views."""
@@ -66,6 +74,7 @@ def projection_router(stores: Stores) -> Router:
         durable=SERVICE,
         filter_subjects=[TICKETS.subject],
         batches=CONCURRENT_BATCHES,
+        before=checked(TICKETS),
     )
     async def project_tickets(batch: list[Received]) -> None:
         """Merges the kitchen's work into the order views."""
@@ -76,6 +85,7 @@ def projection_router(stores: Stores) -> Router:
         durable=SERVICE,
         filter_subjects=[MENU.subject],
         batches=CONCURRENT_BATCHES,
+        before=checked(MENU),
     )
     async def project_menu(batch: list[Received]) -> None:
         """Keeps the newest state of each menu item."""
@@ -86,6 +96,7 @@ def projection_router(stores: Stores) -> Router:
         durable=SERVICE,
         filter_subjects=[RESTAURANTS.subject],
         batches=CONCURRENT_BATCHES,
+        before=checked(RESTAURANTS),
     )
     async def project_restaurants(batch: list[Received]) -> None:
         """Keeps the newest state of each restaurant."""

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import nats.errors
 from comanda_contracts.streams import Stream
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 from prometheus_client import Gauge
+from service_kit.nats.jetstream import jetstream
 from service_kit.runtime.components import Ready
 
 from query.projection.projector import SERVICE
@@ -45,6 +47,7 @@ class Provenance:
         self._checkpoints = checkpoints
         self._streams = streams
         self._seen: set[str] = set()
+        self._checking = asyncio.Lock()
 
     async def keep_checking(
         self, jetstream: Callable[[], Awaitable[JetStreamContext]], ready: Ready
@@ -59,6 +62,15 @@ class Provenance:
                 pass  # old views are better than none: what was known before holds
             ready(failing="; ".join(reasons) or None)
             await asyncio.sleep(CHECK_INTERVAL_S)
+
+    async def note(self, stream: Stream, client: Client) -> None:
+        """Check a stream before anything of it is projected, so that what is stored then, or set
+        aside, is not taken for what was there before.
+
+        Raises StoreUnavailable, nats.errors.Error, TimeoutError.
+        """
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            await self._reason(stream.name, await _state(jetstream(client), stream))
 
     async def check(self, js: JetStreamContext) -> list[str]:
         """Why the views are not those of the streams; nothing if they are.
@@ -77,6 +89,10 @@ class Provenance:
         return reasons
 
     async def _reason(self, name: str, now: StreamState) -> str | None:
+        async with self._checking:
+            return await self._compare(name, now)
+
+    async def _compare(self, name: str, now: StreamState) -> str | None:
         checkpoint = (await self._checkpoints.known()).get(name)
         if checkpoint is None:
             is_gone = name in self._seen or not await self._checkpoints.has_views()

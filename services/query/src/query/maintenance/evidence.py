@@ -1,0 +1,49 @@
+"""Whether the streams are all that the views were made from: else what is not on them says nothing.
+
+A repair deletes what the streams know nothing of, and a rebuild leaves it out. That is right while
+the streams are whole, and destroys what can't be had again if they were lost, emptied or replaced.
+"""
+
+from nats.js.errors import NotFoundError
+
+from query.maintenance.retry import retry_while_away
+from query.maintenance.session import OperatorSession
+from query.maintenance.switchover import NotPossible
+from query.projection.projector import PROJECTED
+from query.storage.checkpoints import MongoCheckpoints
+from query.views.ports import Checkpoint
+
+
+# decision/0042: what can't be explained is destroyed by number alone
+async def doubts(session: OperatorSession) -> list[str]:
+    """Why the streams may not be all that the views were made from; nothing if they are."""
+    checkpoints = MongoCheckpoints(session.database, session.generations)
+    known = await retry_while_away(checkpoints.known)
+    reasons = [await _doubt(session, each.name, known.get(each.name)) for each in PROJECTED]
+    return [each for each in reasons if each]
+
+
+def require_consent(reasons: list[str], count: int, yes_really: int, would: str) -> None:
+    """Raise NotPossible if there is doubt, and more would be destroyed than was consented to."""
+    if reasons and count > yes_really:
+        raise NotPossible(
+            f"{'; '.join(reasons)}. So nothing explains why {count} documents would be {would}. "
+            f"If that is meant: --yes-really {count}"
+        )
+
+
+async def _doubt(session: OperatorSession, name: str, checkpoint: Checkpoint | None) -> str | None:
+    try:
+        info = await retry_while_away(lambda: session.js.stream_info(name))
+    except NotFoundError:
+        return f"there is no stream {name}"
+    state = info.state
+    if checkpoint is None:
+        return f"it is not known that the views were made from {name}"
+    if checkpoint.created != str(info.created):
+        return f"{name} is not the stream that the views were made from"
+    if state.last_seq < checkpoint.sequence:
+        return f"{name} ends at {state.last_seq}, the views are at {checkpoint.sequence}"
+    if state.messages < state.last_seq:
+        return f"{state.last_seq - state.messages} messages of {name} are gone"
+    return None
