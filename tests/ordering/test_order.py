@@ -337,7 +337,11 @@ CODES = {
 
 
 def test_every_refusal_keeps_its_code() -> None:
-    assert {refusal: refusal.code for refusal in Refusal.__subclasses__()} == CODES
+    assert {
+        each: each.code
+        for each in Refusal.__subclasses__()
+        if each.__module__.startswith("ordering.")
+    } == CODES
 
 
 REFUSALS: list[tuple[Callable[[], Refusal], str]] = [

@@ -138,7 +138,11 @@ def test_a_ticket_is_named_by_its_restaurant_its_order_and_its_round() -> None:
 
 
 def test_every_refusal_keeps_the_code_that_clients_have_been_written_for() -> None:
-    assert {refusal: refusal.code for refusal in Refusal.__subclasses__()} == {
+    assert {
+        each: each.code
+        for each in Refusal.__subclasses__()
+        if each.__module__.startswith("serving.")
+    } == {
         UnknownTicket: "unknown-ticket",
         WrongStatus: "wrong-status",
         VersionMismatch: "version-mismatch",
