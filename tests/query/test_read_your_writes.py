@@ -22,6 +22,7 @@ from service_kit.runtime.components import Component, running
 
 from tests.query.builders import an_order, closed, its_ticket, news_of, placed
 from tests.query.conftest import answering, store
+from tests.support.eventually import eventually
 
 LONG = 60.0
 """Seconds: who waits that long was not woken."""
@@ -166,6 +167,9 @@ class ChangeStreams(CommandListener):
     def __init__(self) -> None:
         self.opened = 0
 
+    async def number(self) -> int:
+        return self.opened
+
     def started(self, event: CommandStartedEvent) -> None:
         self.opened += "$changeStream" in str(event.command.get("pipeline"))
 
@@ -187,6 +191,7 @@ async def test_nothing_is_followed_until_somebody_has_to_wait(fresh_mongodb_url:
         assert streams.opened == 0
 
         await read(waiter, an_order(), looking_at(orders, an_order())[0], within=0.1)
+        await eventually(streams.number, lambda opened: opened > 0)
         assert streams.opened == 1
 
 
