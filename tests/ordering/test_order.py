@@ -1,5 +1,6 @@
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import comanda_contracts
@@ -10,6 +11,7 @@ from ordering.application.keyed_request import KeyReused
 from ordering.domain.order import (
     Cancellation,
     CancellationRefused,
+    CancellationRequested,
     ItemsCancelled,
     KitchenVerdict,
     Order,
@@ -165,7 +167,18 @@ def test_an_order_that_is_being_cancelled_is_locked() -> None:
     with pytest.raises(OrderNotOpen):
         order.close(at=NOON, actor=None)
     with pytest.raises(OrderNotOpen):
-        cancelled(order)
+        cancelled(order, 1)
+
+
+@pytest.mark.parametrize("rounds", [(), (1, 2)], ids=["all", "named"])
+def test_to_ask_for_the_same_cancellation_asks_the_kitchen_again(rounds: tuple[int, ...]) -> None:
+    order = cancelled(an_order(rounds=2)).take_verdict(1, KitchenVerdict.VOIDED)
+
+    again = order.cancel(rounds or None, reason="I said so", at=LATE, actor="Gino")
+
+    assert isinstance(again, CancellationRequested)
+    assert (again.at, again.actor) == (LATE, "Gino")
+    assert again.order == replace(order, version=order.version + 1)
 
 
 def test_a_cancellation_waits_for_the_kitchens_last_answer() -> None:

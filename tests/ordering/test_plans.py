@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from nats.js.api import PubAck
 from ordering.application.keyed_request import KeyedRequest
+from ordering.outbound.database import cancellations
 from ordering.outbound.outbox import kept_events, parked_events
 from ordering.outbound.outbox.kept_events import AFTER_ALL
 from ordering.outbound.outbox.outbox import PARTITIONS, mark_published, select_unpublished
@@ -40,6 +41,17 @@ FILL = [
         SELECT {ROWS} + n, 0, 'orders.v1.elsewhere.' || n, '', '{{}}', '', 'too large'
         FROM generate_series(1, {ROWS}) AS n
         """,
+        """
+        INSERT INTO restaurants (restaurant, name, currency, time_zone, version)
+        VALUES ('la-piazza', '', 'EUR', 'Europe/Rome', 1)
+        """,
+        f"""
+        INSERT INTO orders (id, restaurant, number, business_day, channel, currency, status, rounds,
+            total, placed_at, kitchen, version)
+        SELECT gen_random_uuid(), 'la-piazza', n::text, '2026-11-27', 'dine_in', 'EUR', 'closed',
+            '[]', 0, now(), '{{}}', 1
+        FROM generate_series(1, {ROWS}) AS n
+        """,
         "ANALYZE",
     )
 ]
@@ -70,6 +82,7 @@ WORK: dict[str, Work] = {
     "park what is behind": lambda each: parked_events.park_behind(each, range(3, 300, 3)),
     "list what is parked": lambda each: parked_events.select_parked(each, after=ROWS + 500),
     "release": lambda each: parked_events.release(each, ["orders.v1.elsewhere.7"]),
+    "find the oldest cancellation": cancellations.oldest_request,
     "find answers": lambda each: idempotency.KeptAnswers(each).find(
         [KeyedRequest("la-piazza", str(number), "") for number in range(64)]
     ),

@@ -41,6 +41,7 @@ LEGAL = {
     ("preparing", "void"): "preparing",
     ("ready", "void"): "ready",
     ("served", "void"): "served",
+    ("voided", "void"): "voided",
 }
 
 

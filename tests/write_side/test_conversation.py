@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import Awaitable
+from dataclasses import replace
 
 import hypothesis.strategies as st
 import pytest
@@ -16,7 +17,14 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from ordering.domain.order import CancellationEnded, Order, OrderStatus, Party, Takeaway
+from ordering.domain.order import (
+    CancellationEnded,
+    CancellationRequested,
+    Order,
+    OrderStatus,
+    Party,
+    Takeaway,
+)
 from serving.application import change_ticket
 from serving.domain.ticket import TicketStatus
 
@@ -116,7 +124,9 @@ class OneOrder(RuleBasedStateMachine):
     def between_a_request_to_cancel_and_its_answer_nothing_happens_to_the_order(self) -> None:
         for before, event in itertools.pairwise(self.conversation.order_events):
             if before.order.status is OrderStatus.CANCELLING:
-                assert isinstance(event, CancellationEnded)
+                asked_again = isinstance(event, CancellationRequested)
+                assert asked_again or isinstance(event, CancellationEnded)
+                assert not asked_again or _agree_but_for_the_version(before.order, event.order)
 
     @invariant()
     def what_the_kitchen_does_not_make_is_not_paid_unless_it_is_under_negotiation(self) -> None:
@@ -177,6 +187,11 @@ def _sum_of_lines(order: Order) -> int:
     return sum(line.unit_price * line.quantity for line in lines)
 
 
+def _agree_but_for_the_version(one: Order, other: Order) -> bool:
+    """What the kitchen said meanwhile is in no event."""
+    return replace(one, version=other.version, verdicts=other.verdicts) == other
+
+
 def _unserved(conversation: Conversation) -> list[int]:
     """The rounds that are wanted and that the kitchen has not served."""
     tickets = conversation.tickets
@@ -204,3 +219,18 @@ def test_ordering_and_serving_agree_whatever_is_asked_and_however_they_hear_of_i
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
+
+
+async def test_a_verdict_that_was_lost_is_said_again_when_ordering_asks_again() -> None:
+    conversation = Conversation()
+    await conversation.begin(TABLE_12)
+    order_id = conversation.order.order_id
+    await conversation.ask(cancelling(order_id))
+    for position in sorted(conversation.to_kitchen.unheard):
+        await conversation.deliver(conversation.to_kitchen, [position], lose_track=False)
+    conversation.to_ordering.unheard.clear()
+
+    await conversation.ask(cancelling(order_id))
+    await conversation.drain(random.Random(0))
+
+    assert conversation.order.status is OrderStatus.CANCELLED

@@ -26,6 +26,7 @@ from ordering.inbound.http.order_placement import placement_endpoint, placement_
 from ordering.inbound.http.orders import order_routes
 from ordering.inbound.nats.command_subscriber import command_router
 from ordering.inbound.nats.verdict_subscriber import verdict_router
+from ordering.outbound.database.cancellations import watch_cancellations
 from ordering.outbound.database.engine import connect
 from ordering.outbound.database.health import WriteHealth, watch
 from ordering.outbound.outbox.first_events import FirstEvents
@@ -63,6 +64,9 @@ def bootstrap(settings: Settings) -> FastAPI:
         js = await broker.jetstream_context()
         await watch_fill(js, OWN_STREAMS, ready, orders_max=settings.orders_kept_max)
 
+    async def cancellations(ready: Ready) -> None:
+        await watch_cancellations(engine, ready, clock=utc_now)
+
     async def sweep(ready: Ready) -> None:
         await delete_expired_answers(engine, ready)
 
@@ -73,6 +77,7 @@ def bootstrap(settings: Settings) -> FastAPI:
             Component("database", database),
             Component("outbox", waiting),
             Component("relay", relay.run, required=False),
+            Component("cancellations", cancellations, required=False),
             Component("sweep", sweep, required=False),
             Component("fill", fill, required=False),
             Component("kitchen", broker.watching(TICKETS), required=False),

@@ -21,8 +21,9 @@ class CancelOrder:
     actor: str | None = None
 
 
+# decision/0043: who asks for a cancellation again is answered again
 async def cancel_order(command: CancelOrder, *, transaction: Transaction, at: datetime) -> Order:
-    """Ask the kitchen; until it has answered, the order can't be changed.
+    """Ask the kitchen; until it has answered, the order can't be changed, but it is asked again.
 
     Raises UnknownOrder, VersionMismatch, OrderNotOpen, UnknownRound, TooLateToCancel.
     """

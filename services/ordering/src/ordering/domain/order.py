@@ -165,10 +165,13 @@ class Order:
     ) -> "CancellationRequested":
         """Ask for some rounds, or for all, to be cancelled; the kitchen has the last word.
 
-        Raises OrderNotOpen, UnknownRound, TooLateToCancel.
+        While it owes an answer to a request of the same rounds, that request is made again as it
+        was, in case it was lost. Raises OrderNotOpen, UnknownRound, TooLateToCancel.
         """
-        self._must_be_open()
         requested = tuple(sorted(rounds)) if rounds is not None else self._standing
+        if self.cancellation is not None and self.cancellation.rounds == requested:
+            return CancellationRequested(order=self._next(), at=at, actor=actor)
+        self._must_be_open()
         if unknown := [each for each in requested if each not in self._standing]:
             raise UnknownRound(self.number, unknown)
         if all(each in self.verdicts for each in requested):

@@ -110,12 +110,10 @@ class Ticket:
     def void(self, *, at: datetime, actor: str | None = None) -> "TicketVoided | TicketVoidRefused":
         """Agree not to make it, or refuse to because it was started already.
 
-        A refusal is an event too: it makes a new version and leaves the status as it is. Raises
-        WrongStatus if it is voided already.
+        A refusal is an event too: it makes a new version and leaves the status as it is. One that
+        is voided already says so again, in case nobody heard it.
         """
-        if self.status is TicketStatus.VOIDED:
-            raise WrongStatus(self, "void")
-        if self.status is TicketStatus.QUEUED:
+        if self.status in (TicketStatus.QUEUED, TicketStatus.VOIDED):
             return TicketVoided(ticket=self._next(status=TicketStatus.VOIDED), at=at, actor=actor)
         return TicketVoidRefused(ticket=self._next(), at=at, actor=actor)
 

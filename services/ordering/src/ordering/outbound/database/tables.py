@@ -20,6 +20,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+CANCELLING = text("status = 'cancelling'")
+"""The orders whose cancellation the kitchen has not answered; an index has them."""
+
 
 class RestaurantRow(SQLModel, table=True):
     """A restaurant; a release that knows no `day_begins` may still write to it."""
@@ -55,7 +58,10 @@ class OrderRow(SQLModel, table=True):
     """An order; `rounds` and `cancellation` as in the published one, `total` in minor units."""
 
     __tablename__ = "orders"
-    __table_args__ = (Index("orders_number", "restaurant", "business_day", "number", unique=True),)
+    __table_args__ = (
+        Index("orders_number", "restaurant", "business_day", "number", unique=True),
+        Index("orders_cancelling", "id", postgresql_where=CANCELLING),
+    )
 
     id: UUID = Field(primary_key=True)
     restaurant: str = Field(foreign_key="restaurants.restaurant")
