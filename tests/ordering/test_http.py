@@ -169,6 +169,19 @@ async def test_a_bad_order_is_refused_with_the_field_at_fault(
             422,
             "time_zone",
         ),
+        *(
+            (
+                "PUT",
+                "/v1/restaurants/da-mario",
+                {"name": "Da Mario", "currency": "EUR", "time_zone": "Europe/Rome"} | change,
+                422,
+                *change,
+            )
+            for change in (
+                *({"time_zone": zone} for zone in ("Europe/Nowhere", "localtime", "Factory", "")),
+                *({"currency": code} for code in ("XXQ", "XXX", "XTS", "XAU", "eur", "")),
+            )
+        ),
         (
             "PUT",
             HERE,

@@ -5,10 +5,12 @@ the one answer that is not the state of an aggregate. Every body is checked fiel
 anything else.
 """
 
+import functools
 from datetime import time
 from typing import Annotated, assert_never
 from zoneinfo import available_timezones
 
+import iso4217
 from comanda_contracts import MenuItem
 from comanda_contracts.commands import (
     CancellationRequest,
@@ -31,13 +33,32 @@ from ordering.domain.restaurant import Restaurant
 ACTOR_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]{0,80}$"
 
 
+NO_PLACES = frozenset({"Factory", "localtime"})
+"""Zones that the IANA database or the machine has, of no place."""
+
+CURRENCIES = frozenset(each.code for each in iso4217.Currency if each.exponent is not None)
+"""Those of ISO 4217 in which something has a price: not gold, not the codes for tests and none."""
+
+
+@functools.cache
+def _time_zones() -> frozenset[str]:
+    """The places of the IANA database; they are looked up in files."""
+    return frozenset(available_timezones() - NO_PLACES)
+
+
 def _known_time_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _time_zones():
         raise ValueError("is not an IANA time zone")
     return name
 
 
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+def _known_currency(code: str) -> str:
+    if code not in CURRENCIES:
+        raise ValueError("is not a currency of ISO 4217")
+    return code
+
+
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), AfterValidator(_known_currency)]
 TimeZone = Annotated[str, AfterValidator(_known_time_zone)]
 
 
