@@ -84,6 +84,7 @@ async def change_ticket(
     raise StoreUnavailable("other changes of the ticket kept coming first")
 
 
+# decision/0044: a refused request is decided anew
 async def _earlier_result(
     request: KeyedRequest, last: StoredTicket, tickets: Tickets
 ) -> Ticket | None:

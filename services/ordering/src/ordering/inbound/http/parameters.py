@@ -32,7 +32,8 @@ IdempotencyKey = Annotated[
     Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
     | None,
     Header(
-        description="names the request: repeated, it is answered again and has no new effect",
+        description="names the request: once carried out, it is answered like the first time for a "
+        "day; one that was refused is decided anew",
         examples=[KEY],
     ),
 ]
