@@ -1,18 +1,20 @@
-"""Going through many things on an event loop that others wait for, too."""
+"""Iterating over much on an event loop, such that other tasks run in between."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import TypeVar
 
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 
-FEW = 16
-"""Things in a row."""
+ITEMS_PER_TURN = 16
+"""Items that are handled before other tasks may run."""
 
 
-async def in_turns(things: Iterable[Thing], *, in_a_row: int = FEW) -> AsyncIterator[Thing]:
-    """Each of the things; after every few, whatever else waits for the event loop has its turn."""
-    for count, thing in enumerate(things, 1):
-        yield thing
-        if count % in_a_row == 0:
+async def in_turns(
+    items: Iterable[Item], *, items_per_turn: int = ITEMS_PER_TURN
+) -> AsyncIterator[Item]:
+    """Yield each item, and let the event loop's other tasks run after every `items_per_turn`."""
+    for count, item in enumerate(items, 1):
+        yield item
+        if count % items_per_turn == 0:
             await asyncio.sleep(0)

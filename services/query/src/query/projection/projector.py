@@ -20,7 +20,7 @@ PROJECTED = (ORDERS, TICKETS, MENU, RESTAURANTS)
 """The streams that the views are made from."""
 CONCURRENT_BATCHES = 2
 """Of a backlog: one is taken apart while the store merges the other, in any order."""
-ACKS_IN_A_ROW = 128
+ACKS_PER_TURN = 128
 """An acknowledgement takes microseconds, and those of one turn are sent together."""
 
 EVENTS = Counter("comanda_query_events_projected", "Events whose effect is stored", ["stream"])
@@ -106,7 +106,7 @@ def projection_router(
 
 
 async def _acknowledge(batch: Sequence[Received]) -> None:
-    async for received in in_turns(batch, in_a_row=ACKS_IN_A_ROW):
+    async for received in in_turns(batch, items_per_turn=ACKS_PER_TURN):
         await received.message.ack()  # puts it in the connection's buffer: no round trip to gather
 
 
