@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from contract_release.contract import current
-from contract_release.gate import breaks
+from contract_release.gate import breaking_changes
 from contract_release.releases import contract_of, releases
 
 Json = dict[str, Any]
@@ -264,7 +264,7 @@ def test_what_would_break_somebody_is_named(change: Change, expected: str) -> No
     changed = copy.deepcopy(contract)
     change(changed)
 
-    found = [str(each) for each in breaks(contract, changed)]
+    found = [str(each) for each in breaking_changes(contract, changed)]
 
     assert any(expected in each for each in found), found
 
@@ -275,9 +275,9 @@ def test_an_addition_passes(change: Change) -> None:
     changed = copy.deepcopy(contract)
     change(changed)
 
-    assert breaks(contract, changed) == []
+    assert breaking_changes(contract, changed) == []
 
 
 @pytest.mark.parametrize("release", releases(), ids=lambda release: release.name)
 def test_these_sources_break_no_release(release: Any) -> None:
-    assert [str(each) for each in breaks(contract_of(release), current())] == []
+    assert [str(each) for each in breaking_changes(contract_of(release), current())] == []

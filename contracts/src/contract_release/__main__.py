@@ -8,7 +8,7 @@ as a release, against which all later changes are checked.
 import sys
 
 from contract_release.contract import Json, current
-from contract_release.gate import breaks
+from contract_release.gate import breaking_changes
 from contract_release.generated import stale, write
 from contract_release.releases import contract_of, publish, releases
 
@@ -16,7 +16,7 @@ from contract_release.releases import contract_of, publish, releases
 def check(contract: Json) -> list[str]:
     """What is wrong, for a person."""
     last = releases()[-1]
-    broken = [str(each) for each in breaks(contract_of(last), contract)]
+    broken = [str(each) for each in breaking_changes(contract_of(last), contract)]
     return [f"{path.name} is stale: run `make schemas`" for path in stale(contract)] + broken
 
 

@@ -9,9 +9,9 @@ from comanda_contracts import Event, seal, streams
 from comanda_contracts.examples import EXAMPLES, PLACE_ORDER
 from comanda_contracts.streams import Stream
 
+from contract_release.asyncapi_texts import CONSUMER, INFO, PARAMETERS, SERVER, TITLES
 from contract_release.contract import ADDRESSES, Json, address, everywhere, stream_of
 from contract_release.headers import COMMAND_HEADERS, headers_of
-from contract_release.words import CONSUMER, INFO, PARAMETERS, SERVER, TITLES
 
 NATS_BINDING = {"nats": {"bindingVersion": "0.1.0"}}
 EXAMPLE_ID = UUID("0199b1c2-7d3e-7a4f-8b5c-6d7e8f901234")

@@ -1,4 +1,4 @@
-"""The compatibility gate: what breaks whom, if the contract changes from one to another.
+"""The compatibility gate: what breaks readers, if the contract changes from one to another.
 
 An event is kept for ever, so it must suit in both directions: who knows the old schema reads what
 is published from now on, and who knows the new one reads what was published before. That leaves
@@ -11,98 +11,105 @@ more than before, never less.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from contract_release.changes import Effect, changes
 from contract_release.contract import Json
 from contract_release.readers import readers_of
+from contract_release.schema_diff import Effect, schema_changes
 
 EVERYBODY = "everybody who reads any event"
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
+class BreakingChange:
     """Something that somebody relies on and that would no longer hold."""
 
     where: str
     """Which event, command or stream."""
-    what: str
-    whom: str
+    change: str
+    readers: str
+    """Who relies on it."""
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}; this breaks {self.whom}"
+        return f"{self.where}: {self.change}; this breaks {self.readers}"
 
 
-def breaks(old: Json, new: Json) -> list[Break]:
+def breaking_changes(old: Json, new: Json) -> list[BreakingChange]:
     """What the step from one contract to the other breaks; additions break nothing."""
     return [
         *_streams(old, new),
-        *_shape("headers", old["headers"], new["headers"], EVERYBODY),
+        *_schema("headers", old["headers"], new["headers"], EVERYBODY),
         *_command_headers(old, new),
         *(each for name in old["events"] for each in _event(name, old, new)),
         *(each for name in old["commands"] for each in _command(name, old, new)),
     ]
 
 
-def _streams(old: Json, new: Json) -> Iterator[Break]:
+def _streams(old: Json, new: Json) -> Iterator[BreakingChange]:
     for name, before in old["streams"].items():
         after = new["streams"].get(name)
-        whom = f"everybody who has a consumer on {name}"
+        readers = f"everybody who has a consumer on {name}"
         if after is None:
-            yield Break(f"stream {name}", "was removed", whom)
+            yield BreakingChange(f"stream {name}", "was removed", readers)
             continue
         for field in ("subject", "work_queue"):
             if before[field] != after[field]:
-                what = f"{field} is {after[field]!r}, not {before[field]!r}"
-                yield Break(f"stream {name}", what, whom)
-        if _kept(after) < _kept(before):
-            what = f"keeps its messages for {after['max_age']} s, no longer"
-            yield Break(f"stream {name}", what, f"{whom} and catches up from its beginning")
+                change = f"{field} is {after[field]!r}, not {before[field]!r}"
+                yield BreakingChange(f"stream {name}", change, readers)
+        if _retention_s(after) < _retention_s(before):
+            change = f"keeps its messages for {after['max_age']} s, no longer"
+            yield BreakingChange(
+                f"stream {name}", change, f"{readers} and catches up from its beginning"
+            )
 
 
-def _kept(stream: Json) -> float:
+def _retention_s(stream: Json) -> float:
     return float(stream["max_age"] or "inf")
 
 
-def _event(name: str, old: Json, new: Json) -> Iterator[Break]:
+def _event(name: str, old: Json, new: Json) -> Iterator[BreakingChange]:
     where, before, after = f"event {name}", old["events"][name], new["events"].get(name)
-    whom = _readers(before["subject"])
+    readers = _readers(before["subject"])
     if after is None:
-        yield Break(where, "was removed", whom)
+        yield BreakingChange(where, "was removed", readers)
         return
     for field in ("stream", "subject", "source"):
         if before[field] != after[field]:
-            yield Break(where, f"{field} is {after[field]!r}, not {before[field]!r}", whom)
-    yield from _shape(where, before["schema"], after["schema"], whom)
+            yield BreakingChange(
+                where, f"{field} is {after[field]!r}, not {before[field]!r}", readers
+            )
+    yield from _schema(where, before["schema"], after["schema"], readers)
 
 
-def _shape(where: str, old: Json, new: Json, whom: str) -> Iterator[Break]:
-    """Both directions: `whom` reads the new with the old schema, or the old with the new one."""
-    for change in changes(old, new):
+def _schema(where: str, old: Json, new: Json, readers: str) -> Iterator[BreakingChange]:
+    """Both directions: readers read the new with the old schema, and the old with the new one."""
+    for change in schema_changes(old, new):
         if Effect.MORE in change.effect:
-            yield Break(where, str(change), f"{whom}, in what is published from now on")
+            yield BreakingChange(where, str(change), f"{readers}, in what is published from now on")
         else:
-            yield Break(where, str(change), f"{whom}, in what was published before")
+            yield BreakingChange(where, str(change), f"{readers}, in what was published before")
 
 
-def _command(name: str, old: Json, new: Json) -> Iterator[Break]:
+def _command(name: str, old: Json, new: Json) -> Iterator[BreakingChange]:
     where, before, after = f"command {name}", old["commands"][name], new["commands"].get(name)
-    whom = f"who sends {before['subject']}"
+    readers = f"who sends {before['subject']}"
     if after is None:
-        yield Break(where, "was removed", whom)
+        yield BreakingChange(where, "was removed", readers)
         return
     if before["subject"] != after["subject"]:
-        yield Break(where, f"subject is {after['subject']!r}, not {before['subject']!r}", whom)
-    for change in changes(before["schema"], after["schema"]):
+        yield BreakingChange(
+            where, f"subject is {after['subject']!r}, not {before['subject']!r}", readers
+        )
+    for change in schema_changes(before["schema"], after["schema"]):
         if Effect.FEWER in change.effect:
-            yield Break(where, str(change), whom)
+            yield BreakingChange(where, str(change), readers)
 
 
 # decision/0039: a command says who it is and how long it is meant
-def _command_headers(old: Json, new: Json) -> Iterator[Break]:
+def _command_headers(old: Json, new: Json) -> Iterator[BreakingChange]:
     """None before the release that first wrote them down."""
     after = new["command_headers"]
-    for change in changes(old.get("command_headers") or after, after):
+    for change in schema_changes(old.get("command_headers") or after, after):
         if Effect.FEWER in change.effect:
-            yield Break("headers of commands", str(change), "who sends any command")
+            yield BreakingChange("headers of commands", str(change), "who sends any command")
 
 
 def _readers(subject: str) -> str:

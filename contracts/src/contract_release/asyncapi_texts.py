@@ -1,4 +1,4 @@
-"""What the AsyncAPI document says in words, and its constants."""
+"""The texts and constants of the AsyncAPI document."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What changed between two JSON Schemas, and whether fewer or more values fit the new one."""
+"""The differences between two JSON Schemas, and whether each lets fewer or more values fit."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,14 +34,14 @@ class Change:
     """One change at a path such as `order.rounds[].voided`; the path of the whole is empty."""
 
     path: str
-    what: str
+    description: str
     effect: Effect
 
     def __str__(self) -> str:
-        return f"{self.path or 'the whole'} {self.what}"
+        return f"{self.path or 'the whole'} {self.description}"
 
 
-def changes(old: Schema, new: Schema) -> list[Change]:
+def schema_changes(old: Schema, new: Schema) -> list[Change]:
     """Every change but additions of optional fields and changes of words."""
     return list(_Comparison(old, new).between(old, new, ""))
 
@@ -64,14 +64,14 @@ class _Comparison:
             elif key == INTEGER and NUMBER in olds and NUMBER not in news:
                 yield Change(path, "may no longer be a fraction", Effect.FEWER)
             elif key == NUMBER and (INTEGER in olds or INTEGER in news):
-                continue  # told by the integer's turn
+                continue  # the integer's key says it
             elif key in olds:
                 yield Change(path, f"may no longer be {key[0]}", Effect.FEWER)
             else:
                 yield Change(path, f"may now be {key[0]}", Effect.MORE)
 
     def _alternative(self, old: Schema, new: Schema, path: str) -> Iterator[Change]:
-        yield from _choices(old, new, path)
+        yield from _enumerations(old, new, path)
         yield from _bounds(old, new, path)
         yield from _other_keywords(old, new, path)
         if "properties" in old or "properties" in new:
@@ -83,13 +83,13 @@ class _Comparison:
         before, after = old.get("properties", {}), new.get("properties", {})
         closed = new.get("additionalProperties") is False
         for name in before.keys() - after.keys():
-            instead = _renamed(before[name], before, after)
+            instead = _new_name(before[name], before, after)
             what = f"was removed{instead}{', and is now refused' if closed else ''}"
-            yield Change(_at(path, name), what, Effect.FEWER if closed else Effect.MORE)
+            yield Change(_joined(path, name), what, Effect.FEWER if closed else Effect.MORE)
         for name in before.keys() & after.keys():
-            yield from self.between(before[name], after[name], _at(path, name))
+            yield from self.between(before[name], after[name], _joined(path, name))
         yield from _required(old, new, path)
-        yield from _openness(old, new, path)
+        yield from _additional_properties(old, new, path)
 
 
 Key = tuple[str, ...]
@@ -125,7 +125,7 @@ def _default(old: Schema, new: Schema, path: str) -> Iterator[Change]:
         yield Change(path, what, Effect.BOTH)
 
 
-def _choices(old: Schema, new: Schema, path: str) -> Iterator[Change]:
+def _enumerations(old: Schema, new: Schema, path: str) -> Iterator[Change]:
     before, after = _enumerated(old), _enumerated(new)
     if before is None and after is not None:
         yield Change(path, f"may only be one of {sorted(after)}", Effect.FEWER)
@@ -152,10 +152,12 @@ def _bounds(old: Schema, new: Schema, path: str) -> Iterator[Change]:
     for keyword in (*LOWER_BOUNDS, *UPPER_BOUNDS):
         before, after = old.get(keyword), new.get(keyword)
         if before != after:
-            grew = before is None or (after is not None and after > before)
-            tightened = after is not None and (before is None or grew == (keyword in LOWER_BOUNDS))
+            is_greater = before is None or (after is not None and after > before)
+            is_tighter = after is not None and (
+                before is None or is_greater == (keyword in LOWER_BOUNDS)
+            )
             what = f"has another {keyword}: {after}, not {before}"
-            yield Change(path, what, Effect.FEWER if tightened else Effect.MORE)
+            yield Change(path, what, Effect.FEWER if is_tighter else Effect.MORE)
 
 
 def _other_keywords(old: Schema, new: Schema, path: str) -> Iterator[Change]:
@@ -169,7 +171,7 @@ def _other_keywords(old: Schema, new: Schema, path: str) -> Iterator[Change]:
             yield Change(path, f"has another {keyword}: {after}, not {before}", effect)
 
 
-def _renamed(schema: Schema, before: Schema, after: Schema) -> str:
+def _new_name(schema: Schema, before: Schema, after: Schema) -> str:
     """A guess at the new name, for the reader of the message."""
     same = [name for name in after.keys() - before.keys() if _bare(after[name]) == _bare(schema)]
     return f" (now {same[0]!r}?)" if len(same) == 1 else ""
@@ -183,17 +185,17 @@ def _required(old: Schema, new: Schema, path: str) -> Iterator[Change]:
     before, after = set(old.get("required", [])), set(new.get("required", []))
     for name in after - before:
         what = "is now required" if name in old.get("properties", {}) else "is new, and required"
-        yield Change(_at(path, name), what, Effect.FEWER)
+        yield Change(_joined(path, name), what, Effect.FEWER)
     for name in (before - after) & new.get("properties", {}).keys():
-        yield Change(_at(path, name), "may now be missing", Effect.MORE)
+        yield Change(_joined(path, name), "may now be missing", Effect.MORE)
 
 
-def _openness(old: Schema, new: Schema, path: str) -> Iterator[Change]:
+def _additional_properties(old: Schema, new: Schema, path: str) -> Iterator[Change]:
     before, after = (each.get("additionalProperties", True) for each in (old, new))
     if before != after:
         effect = Effect.FEWER if after is False else Effect.MORE if after is True else Effect.BOTH
         yield Change(path, "has another rule for fields that are not known", effect)
 
 
-def _at(path: str, name: str) -> str:
+def _joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
