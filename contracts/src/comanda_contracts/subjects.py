@@ -156,6 +156,11 @@ def address(subject: str) -> str:
     return ".".join([root, version, *(f"{{{part}}}" for part in _PARTS[root][:-1]), name])
 
 
+def root(subject: str) -> str:
+    """The first part of a subject, or of a stream's filter: `orders` of `orders.v1.>`."""
+    return subject.partition(".")[0]
+
+
 def aggregate(subject: str) -> str:
     """What the subjects of all events of one order, ticket, item or restaurant begin with."""
     return subject.rpartition(".")[0]

@@ -8,6 +8,7 @@ from typing import Any
 
 import nats.errors
 import structlog
+from comanda_contracts import subjects
 from nats.aio.client import Client
 from prometheus_client import Counter
 from service_kit.nats.leader import LeaderSilent
@@ -80,7 +81,7 @@ class Session:
         self._held: dict[str, _Held] = {}
         self._partitions: Collection[int] = ()
         self._streams = {
-            stream.subject.partition(".")[0]: RelayedStream(stream.name) for stream in STREAMS
+            subjects.root(stream.subject): RelayedStream(stream.name) for stream in STREAMS
         }
 
     @property
