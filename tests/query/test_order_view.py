@@ -206,6 +206,8 @@ def test_an_event_of_no_kind_has_no_view() -> None:
 
     with pytest.raises(AssertionError, match=type(menu_event).__name__):
         view_of(cast("OrderEvent", menu_event))
+    with pytest.raises(AssertionError, match=type(menu_event).__name__):
+        BatchFold().add(cast("OrderEvent", menu_event))
     with pytest.raises(AssertionError, match="OrderPlaced"):
         menu.view_of(cast("MenuEvent", placed(an_order())))
 
