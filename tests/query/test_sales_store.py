@@ -5,11 +5,14 @@ import functools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from query.storage.client import Database, connect
+from pymongo.monitoring import CommandListener, CommandStartedEvent
+from query.storage.client import Client, Database, connect
 from query.storage.generations import Generation, Generations
 from query.storage.orders.store import MongoOrders
+from query.storage.sales import roll_up
 from query.storage.sales.roll_up import RollUp, roll_up_all, roll_up_next
 from query.storage.sales.store import MongoSales
 from query.views.board.estimate import SAMPLES_MIN
@@ -102,20 +105,20 @@ async def test_any_delivery_and_any_sums_between_end_in_the_sums_of_the_orders(
 
 
 async def test_a_sum_that_is_overtaken_by_a_write_is_made_again(
-    database: Database, restaurant: str
+    database: Database, restaurant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generations = Generations(database)
     await project(generations, placed(an_order(restaurant=restaurant)))
-    claimed = generations.live.sales_days.find_one_and_update
+    claim = roll_up._claim
 
-    async def claim_and_be_overtaken(*arguments: Any, **options: Any) -> Any:
-        day = await claimed(*arguments, **options)
+    async def claim_and_be_overtaken(*arguments: Any) -> Any:
+        days = await claim(*arguments)
         await project(generations, placed(an_order(restaurant=restaurant)))
-        return day
+        return days
 
-    generations.live.sales_days.find_one_and_update = claim_and_be_overtaken  # type: ignore[method-assign]
+    monkeypatch.setattr(roll_up, "_claim", claim_and_be_overtaken)
     await roll_up_all(generations.live)
-    generations.live.sales_days.find_one_and_update = claimed  # type: ignore[method-assign]
+    monkeypatch.setattr(roll_up, "_claim", claim)
     await roll_up_all(generations.live)
 
     assert (await orders_and_waits(generations, restaurant))[0] == 2
@@ -164,6 +167,39 @@ async def test_a_running_roll_up_keeps_up_with_what_is_written(
             )
     finally:
         rolling.cancel()
+
+
+class Commands(CommandListener):
+    """Counts what a client asks of the store."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self.count += 1
+
+    def succeeded(self, event: object) -> None: ...
+    def failed(self, event: object) -> None: ...
+
+
+async def test_a_thousand_restaurants_are_summed_up_by_a_few_questions_a_hundred(
+    fresh_mongodb_url: str,
+) -> None:
+    commands = Commands()
+    async with Client(fresh_mongodb_url, event_listeners=[commands]) as client:
+        generations = Generations(client.get_default_database())
+        await MongoSales(generations).set_up()
+        restaurants = [a_restaurant() for _ in range(1000)]
+        await project(generations, *(placed(an_order(restaurant=each)) for each in restaurants))
+        before = commands.count
+
+        while await roll_up_next(generations.live):
+            pass
+
+        assert commands.count - before <= 10 * 12
+        assert await generations.live.sales_days.count_documents({"dirty": True}) == 0
+        for restaurant in restaurants[::100]:
+            assert (await orders_and_waits(generations, restaurant))[0] == 1
 
 
 async def test_a_day_that_was_just_summed_up_is_left_to_settle(
