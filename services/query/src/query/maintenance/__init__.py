@@ -1,1 +1,1 @@
-"""Operations beside the running service: rebuild, audit, repair, dead letters."""
+"""Operations beside the running service: rebuild, audit and repair."""
