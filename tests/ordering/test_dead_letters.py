@@ -8,14 +8,14 @@ from comanda_contracts import Message
 from comanda_contracts.streams import COMMANDS, DEAD_LETTERS
 from comanda_local.servers import Nats
 from nats.aio.client import Client
-from service_kit.nats.jetstream import connected, publish_all
-from service_kit.nats.set_up import set_up_stream
+from service_kit.nats.jetstream import publish_all
 
 from tests.conftest import NewNatsServer
 from tests.ordering.conftest import Database
 from tests.ordering.test_command_subscriber import TAKEAWAY
 from tests.ordering.use_cases import open_la_piazza
 from tests.support.operators import a_letter, run
+from tests.support.streams import client_with
 
 
 @pytest.fixture
@@ -25,9 +25,7 @@ def nats_server(new_nats_server: NewNatsServer) -> Nats:
 
 @pytest.fixture
 async def client(nats_server: Nats) -> AsyncIterator[Client]:
-    async with connected([nats_server.url], "test") as client:
-        for stream in (COMMANDS, DEAD_LETTERS):
-            await set_up_stream(client.jetstream(), stream, replicas=1)
+    async with client_with(COMMANDS, DEAD_LETTERS, server=nats_server) as client:
         yield client
 
 

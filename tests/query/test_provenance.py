@@ -90,7 +90,7 @@ async def test_a_stream_that_was_made_anew_or_cut_off_is_foreign(
 
 async def test_a_service_without_its_views_is_not_ready_and_says_why(
     nats: Client,
-    nats_server: object,
+    nats_server: Nats,
     database: Database,
     orders: MongoOrders,
     fresh_mongodb_url: str,
@@ -98,7 +98,7 @@ async def test_a_service_without_its_views_is_not_ready_and_says_why(
     await project_one(nats, orders)
     await database.client.drop_database(database.name)
 
-    async with running_service(nats_server.url, fresh_mongodb_url) as client:  # type: ignore[attr-defined]
+    async with running_service(nats_server.url, fresh_mongodb_url) as client:
 
         async def answer() -> httpx.Response:
             return await client.get("/health/ready")

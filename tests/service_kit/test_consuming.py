@@ -20,7 +20,7 @@ from service_kit.nats.dead_letters import REASON_CHARACTERS_MAX
 from service_kit.nats.jetstream import ACK_WAIT, connected, publish_all, size_bytes
 from service_kit.nats.pull import MESSAGES_MAX
 from service_kit.nats.router import Router
-from service_kit.nats.set_up import set_up, set_up_stream
+from service_kit.nats.set_up import set_up
 from service_kit.nats.subscriber import FIRST_PAUSE_S, Received
 from service_kit.runtime.components import Component
 from service_kit.runtime.components import running as running_components
@@ -28,6 +28,7 @@ from structlog.testing import capture_logs
 
 from tests.conftest import NewNatsServer
 from tests.support.eventually import eventually
+from tests.support.streams import client_with
 
 
 @pytest.fixture
@@ -37,9 +38,7 @@ def nats_server(new_nats_server: NewNatsServer) -> Nats:
 
 @pytest.fixture
 async def client(nats_server: Nats) -> AsyncIterator[Client]:
-    async with connected([nats_server.url], "test") as client:
-        for stream in (MENU, DEAD_LETTERS):
-            await set_up_stream(client.jetstream(), stream, replicas=1)
+    async with client_with(MENU, DEAD_LETTERS, server=nats_server) as client:
         yield client
 
 

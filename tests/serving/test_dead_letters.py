@@ -7,13 +7,13 @@ from comanda_contracts import Message
 from comanda_contracts.streams import DEAD_LETTERS, ORDERS, TICKETS
 from comanda_local.servers import Nats
 from nats.aio.client import Client
-from service_kit.nats.jetstream import connected, publish_all
-from service_kit.nats.set_up import set_up_stream
+from service_kit.nats.jetstream import publish_all
 from serving.domain.ticket import TicketId
 from serving.outbound.ticket_stream import TicketStream
 
 from tests.serving.builders import an_order, placed
 from tests.support.operators import Ended, a_letter, run
+from tests.support.streams import client_with
 
 
 @pytest.fixture
@@ -23,9 +23,7 @@ def server(new_nats_server: Callable[[], Nats]) -> Nats:
 
 @pytest.fixture
 async def client(server: Nats) -> AsyncIterator[Client]:
-    async with connected([server.url], "test") as client:
-        for stream in (ORDERS, TICKETS, DEAD_LETTERS):
-            await set_up_stream(client.jetstream(), stream, replicas=1)
+    async with client_with(ORDERS, TICKETS, DEAD_LETTERS, server=server) as client:
         yield client
 
 

@@ -15,7 +15,6 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 from service_kit.nats.broker import Broker
 from service_kit.nats.broker import running as running_broker
-from service_kit.nats.jetstream import connected
 from service_kit.nats.set_up import set_up, set_up_stream
 from service_kit.runtime.components import Component, running
 from serving.application.change_ticket import ChangeTicket
@@ -35,6 +34,7 @@ from tests.serving.builders import (
     placed,
 )
 from tests.support.eventually import eventually
+from tests.support.streams import client_with
 
 
 @pytest.fixture
@@ -45,9 +45,7 @@ def server(new_nats_server: Callable[[], Nats]) -> Nats:
 
 @pytest.fixture
 async def client(server: Nats) -> AsyncIterator[Client]:
-    async with connected([server.url], "test") as client:
-        for stream in (ORDERS, TICKETS, DEAD_LETTERS):
-            await set_up_stream(client.jetstream(), stream, replicas=1)
+    async with client_with(ORDERS, TICKETS, DEAD_LETTERS, server=server) as client:
         yield client
 
 
