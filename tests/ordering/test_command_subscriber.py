@@ -267,7 +267,13 @@ async def test_what_was_carried_out_in_time_is_answered_again_however_late(
         ("place-order", b"[]", {}, "body: not a JSON object"),
         ("fly", b"{}", {}, "'fly' is not a command"),
         ("place-order", b"{}", {"Comanda-Reply-To": "orders.v1.x"}, "header Comanda-Reply-To"),
-        ("place-order", b"{}", {"Comanda-Reply-To": "replies.v1.>"}, "header Comanda-Reply-To"),
+        *(
+            ("place-order", b"{}", {"Comanda-Reply-To": subject}, "header Comanda-Reply-To")
+            for subject in (
+                *("replies.v1.>", "replies.v1.da-mario.till-1.5", "replies.v1.la-piazza"),
+                *("replies.v1.la-piazza-2.till-1", "replies.v2.la-piazza.till-1", "replies.v1.x"),
+            )
+        ),
     ],
 )
 async def test_what_is_no_command_is_set_aside_and_the_next_is_carried_out(

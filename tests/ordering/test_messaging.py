@@ -115,13 +115,13 @@ async def test_a_command_is_carried_out_and_answered(store: InMemoryStore) -> No
             headers={
                 "Comanda-Request-Id": "till-1/17",
                 "Comanda-Expires": "2026-05-04T12:10:00Z",
-                "Comanda-Reply-To": "replies.v1.till-1",
+                "Comanda-Reply-To": "replies.v1.la-piazza.till-1.5",
             },
         )
 
     (order,) = store.orders.values()
     ((subject, body, headers),) = answers.published
-    assert (subject, headers["Comanda-Status"]) == ("replies.v1.till-1", "201")
+    assert (subject, headers["Comanda-Status"]) == ("replies.v1.la-piazza.till-1.5", "201")
     assert str(order.order_id).encode() in body
     assert order.status is OrderStatus.OPEN
 

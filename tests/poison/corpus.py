@@ -25,6 +25,8 @@ from comanda_contracts.streams import MESSAGE_BYTES_MAX
 
 RESTAURANT = "r-poison"
 """The restaurant that all this is sent to, unless it names another."""
+NOBODYS = "r-nowhere"
+"""A restaurant that nobody opened."""
 NEXT_REPLY = "{reply}"
 """Stands for the subject of the answer, which the test listens to."""
 
@@ -107,9 +109,11 @@ def commands() -> Iterator[Poison]:
     yield command("too many words", aside, to="a.b.c.d.place-order")
     yield command("a subject that is no UTF-8", aside, to=b"\xff\xfe.place-order")
     yield command("a restaurant of 3,000 characters", aside, to="r" * 3_000 + ".place-order")
-    yield command("a restaurant that nobody opened", answered, to="r-nowhere.place-order")
+    yield command("a restaurant that nobody opened", answered, to=f"{NOBODYS}.place-order")
     long_reply = "replies.v1." + "r" * 9_000
     yield command("a reply subject of 9,000 characters", aside, Comanda_Reply_To=long_reply)
+    others = "replies.v1.la-piazza.1.17"
+    yield command("a reply to another restaurant", aside, Comanda_Reply_To=others)
     yield command("a reply to everybody", aside, Comanda_Reply_To="replies.v1.>")
     yield command("a reply to a stream", aside, Comanda_Reply_To="orders.v1.a.b.placed")
     yield command("an actor of escapes", aside, Comanda_Actor=ESCAPES)

@@ -1,6 +1,7 @@
 """Poison beside good traffic: it ends exactly once, and nothing good is lost or left waiting."""
 
 import asyncio
+import contextlib
 import json
 import time
 import uuid
@@ -24,7 +25,7 @@ from nats.js.errors import NotFoundError
 from service_kit.nats.jetstream import ACK_WAIT
 
 from tests.e2e.restaurant import Restaurant, lines
-from tests.poison.corpus import MESSAGES, NEXT_REPLY, RESTAURANT, Ends, Poison
+from tests.poison.corpus import MESSAGES, NEXT_REPLY, NOBODYS, RESTAURANT, Ends, Poison
 from tests.poison.wire import RawPublisher
 from tests.support.eventually import eventually
 from tests.support.operators import run
@@ -41,6 +42,8 @@ CONSUMERS = {
 """Who consumes each stream by a durable of its name."""
 ANSWERS = "replies.v1.la-piazza.1"
 """Below which the till of `la-piazza` hears answers."""
+TILLS = (RESTAURANT, NOBODYS)
+"""The restaurants of the tills that hear the answers to poison."""
 WAIT_MAX_S = ACK_WAIT - 5
 """For any answer to a good command: sooner than what was left lying would come again."""
 
@@ -56,7 +59,7 @@ async def operator(stack: Stack) -> AsyncIterator[Client]:
 
 @dataclass
 class Till:
-    """The till of a good restaurant, which hears the answers to poison as well."""
+    """The till of a good restaurant; the answers to poison are counted here as well."""
 
     client: Client
     answers: Counter[str] = field(default_factory=Counter)
@@ -95,14 +98,19 @@ async def test_poison_ends_exactly_once_and_good_traffic_does_not_feel_it(
     sent: dict[Place, tuple[Poison, str]] = {}
     at_tables: list[dict[str, Any]] = []
 
-    async with await nats.connect(
-        server.url_of("till-la-piazza-1"), inbox_prefix=ANSWERS
-    ) as client:
+    async with contextlib.AsyncExitStack() as tills:
+        client = await tills.enter_async_context(
+            await nats.connect(server.url_of("till-la-piazza-1"), inbox_prefix=ANSWERS)
+        )
         till = Till(client)
         await client.subscribe(f"{ANSWERS}.>", cb=till.hear)
+        for each in TILLS:
+            url = server.url_of(f"till-{each}-1")
+            listening = await tills.enter_async_context(await nats.connect(url))
+            await listening.subscribe(f"replies.v1.{each}.1.>", cb=till.hear)
         async with RawPublisher.connected(server.url) as publisher:
             for number, poison in enumerate(MESSAGES):
-                reply = f"{ANSWERS}.poison-{number}"
+                reply = f"replies.v1.{_restaurant_of(poison)}.1.poison-{number}"
                 headers = poison.headers.replace(NEXT_REPLY.encode(), reply.encode())
                 stored = await publisher.publish(poison.subject, headers, poison.body)
                 assert "error" not in stored, (poison.name, stored)
@@ -128,6 +136,12 @@ async def test_poison_ends_exactly_once_and_good_traffic_does_not_feel_it(
     for name, service in stack.services.items():
         await eventually(partial(is_ready, service.url))
         await _an_operator_reads_the_letters(name, server.url_of(f"{name}-operator"))
+
+
+def _restaurant_of(poison: Poison) -> str:
+    """The one whose till hears the answer, if there is to be one."""
+    named = poison.subject.split(b".")[2].decode(errors="replace")
+    return named if named in TILLS else RESTAURANT
 
 
 async def _an_operator_reads_the_letters(service: str, nats_url: str) -> None:

@@ -2,7 +2,7 @@
 
 `Comanda-Request-Id` names the request in its restaurant: sent again, it has no second effect and is
 answered again. `Comanda-Expires` says until when it may take effect. `Comanda-Reply-To` names the
-subject of the answer, below `replies.v1.` or an inbox. `Comanda-Actor` says who asks.
+subject of the answer, below `replies.v1.<restaurant>.` or an inbox. `Comanda-Actor` says who asks.
 """
 
 import hashlib
@@ -66,10 +66,9 @@ def read_command(message: Msg) -> CommandMessage:
     if actor is not None and not re.fullmatch(ACTOR_PATTERN, actor):
         raise Unreadable("header Comanda-Actor is not a name")
     reply_to = headers.get("Comanda-Reply-To")
-    if reply_to is not None and (
-        len(reply_to) > REPLY_CHARACTERS_MAX or not re.fullmatch(REPLY_PATTERN, reply_to)
-    ):
-        raise Unreadable("header Comanda-Reply-To is not below replies.v1. or an inbox")
+    if reply_to is not None and not _may_be_answered_to(reply_to, restaurant):
+        own = f"replies.v1.{restaurant}."
+        raise Unreadable(f"header Comanda-Reply-To is not below {own} or an inbox")
     body = _json_object(message.data)
     faults = _faults(headers)
     if faults and reply_to is None:
@@ -78,6 +77,13 @@ def read_command(message: Msg) -> CommandMessage:
         return CommandMessage(restaurant, command, body, actor, reply_to, None, None, faults)
     request = KeyedRequest(restaurant, _key(headers), _fingerprint(message))
     return CommandMessage(restaurant, command, body, actor, reply_to, request, _expires_at(message))
+
+
+# decision/0045: a command is answered in its own restaurant
+def _may_be_answered_to(reply_to: str, restaurant: str) -> bool:
+    if len(reply_to) > REPLY_CHARACTERS_MAX or not re.fullmatch(REPLY_PATTERN, reply_to):
+        return False
+    return not reply_to.startswith("replies.") or reply_to.startswith(f"replies.v1.{restaurant}.")
 
 
 def _json_object(data: bytes) -> dict[str, Any]:
