@@ -22,7 +22,18 @@ STATE = Path(os.environ["CLUSTER"])
 
 
 def main(arguments: list[str]) -> None:
-    cluster: dict[str, Manifest] = json.loads(STATE.read_text())
+    if arguments[:2] == ["patch", "--local"]:
+        sys.exit(subprocess.run([REAL, *arguments], check=False).returncode)
+    before = STATE.read_text()
+    cluster: dict[str, Manifest] = json.loads(before)
+    carry_out(arguments, cluster)
+    after = json.dumps(cluster)
+    if after != before:  # several of us run at once, in a pipe, of which the last one creates
+        STATE.with_suffix(".new").write_text(after)
+        STATE.with_suffix(".new").replace(STATE)
+
+
+def carry_out(arguments: list[str], cluster: dict[str, Manifest]) -> None:
     match arguments:
         case ["kustomize", folder]:
             render(Path(folder))
@@ -40,8 +51,6 @@ def main(arguments: list[str]) -> None:
             kind, _, origin = of.removeprefix("--from=").partition("/")
             assert kind == "cronjob"
             print(json.dumps(job_from(cluster[f"CronJob/{namespace}/{origin}"], name)))
-        case ["patch", "--local", *_]:
-            sys.exit(subprocess.run([REAL, *arguments], check=False).returncode)
         case ["create", "-f", "-"]:
             put(cluster, [yaml.safe_load(sys.stdin)], anew=True)
         case ["logs", "-n", namespace, "-f", job]:
@@ -53,7 +62,6 @@ def main(arguments: list[str]) -> None:
             )
         case _:
             sys.exit(f"a cluster without pods: {arguments}")
-    STATE.write_text(json.dumps(cluster))
 
 
 def put(cluster: dict[str, Manifest], manifests: Iterable[Manifest], *, anew: bool) -> None:

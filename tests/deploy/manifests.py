@@ -21,6 +21,7 @@ VERSIONS = ("1.33", "1.37")
 CUSTOM = {
     ("keda.sh/v1alpha1", "ScaledObject"),
     ("monitoring.coreos.com/v1", "PodMonitor"),
+    ("monitoring.coreos.com/v1", "PrometheusRule"),
     ("mongodbcommunity.mongodb.com/v1", "MongoDBCommunity"),
     ("postgresql.cnpg.io/v1", "Cluster"),
 }

@@ -304,6 +304,26 @@ IN_PRODUCTION: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         lambda m: m["PodMonitor/serving"]["spec"]["podMetricsEndpoints"][0].update(port="metrics"),
         "Deployment/serving is scraped by no PodMonitor",
     ),
+    "an alert on what nobody exports": (
+        lambda m: alert(m, "ordering").update(expr="max(comanda_ordering_outbox_seconds) > 60"),
+        "alert RelayBehind asks for comanda_ordering_outbox_seconds, which nobody exports",
+    ),
+    "an alert on what another exporter has not": (
+        lambda m: alert(m, "ordering").update(expr='kube_job_failed{job="a"} > 0'),
+        "alert RelayBehind: kube_job_failed has no label job",
+    ),
+    "an alert without its page": (
+        lambda m: alert(m, "query").update(alert="QueryIsSlow"),
+        "alert QueryIsSlow has no page docs/runbooks/QueryIsSlow.md",
+    ),
+    "two alerts of a name": (
+        lambda m: alert(m, "query").update(alert="RelayBehind"),
+        "two alerts are called RelayBehind",
+    ),
+    "an alert for nobody": (
+        lambda m: alert(m, "serving")["labels"].update(severity="loud"),
+        "alert JetStreamFull does not say how much it hurries",
+    ),
     "a monitor of nothing": (
         lambda m: m["PodMonitor/ordering"]["spec"]["selector"]["matchLabels"].update(app="a"),
         "PodMonitor/ordering selects no pod",
@@ -424,6 +444,10 @@ def variable(manifests: Manifests, name: str, variable: str) -> Any:
 
 def trigger(manifests: Manifests) -> Any:
     return manifests["ScaledObject/query-projector"]["spec"]["triggers"][0]["metadata"]
+
+
+def alert(manifests: Manifests, name: str) -> Any:
+    return manifests[f"PrometheusRule/{name}"]["spec"]["groups"][0]["rules"][0]
 
 
 def config_of(manifests: Manifests, service: str) -> Any:

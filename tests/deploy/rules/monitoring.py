@@ -4,10 +4,20 @@ from collections.abc import Iterator, Sequence
 
 from tests.deploy.cluster import of_kind, pods, selects
 from tests.deploy.exporters import EVERY_TARGET, asked_by, components_of, exported_by, grouped_by
-from tests.deploy.manifests import Manifest, named
+from tests.deploy.manifests import ROOT, Manifest, named
 
 OURS = "comanda_"
 """How the names of our services' metrics begin."""
+OF_JOBS, OF_VOLUMES = {"namespace", "job_name"}, {"namespace", "persistentvolumeclaim"}
+EXPORTED_ELSEWHERE = {
+    "kube_job_status_active": OF_JOBS,
+    "kube_job_failed": {*OF_JOBS, "condition"},
+    "kubelet_volume_stats_used_bytes": OF_VOLUMES,
+    "kubelet_volume_stats_capacity_bytes": OF_VOLUMES,
+}
+"""What kube-state-metrics and the kubelet tell of every cluster, with its labels."""
+SEVERITIES = {"page", "ticket"}
+"""Somebody is called at once, or looks tomorrow."""
 
 
 def pods_that_serve_are_scraped(manifests: Sequence[Manifest]) -> Iterator[str]:
@@ -37,18 +47,15 @@ def what_is_asked_for_is_exported(manifests: Sequence[Manifest]) -> Iterator[str
     """By a service whose pods are there, with the labels by which it is chosen and grouped."""
     services = {pod.service for pod in pods(manifests) if pod.service}
     for source, expression in expressions(manifests):
-        labels = set(EVERY_TARGET)
+        labels: set[str] = set()
         for asked in asked_by(expression):
-            if not asked.name.startswith(OURS):
+            known = _labels_of(asked.name, services)
+            if known is None:
                 yield f"{source} asks for {asked.name}, which nobody exports"
                 continue
-            exporters = [each for each in services if asked.name in exported_by(each)]
-            if not exporters:
-                yield f"{source} asks for {asked.name}, which nobody exports"
-            known = set().union(*(exported_by(each)[asked.name] for each in exporters))
             labels |= known
             for label, value in asked.matchers:
-                if exporters and label not in known | EVERY_TARGET:
+                if label not in known:
                     yield f"{source}: {asked.name} has no label {label}"
                 if label == "component":
                     components = set().union(*map(components_of, services))
@@ -58,11 +65,42 @@ def what_is_asked_for_is_exported(manifests: Sequence[Manifest]) -> Iterator[str
             yield f"{source} groups by {label}, which nothing has"
 
 
+def _labels_of(metric: str, services: set[str]) -> set[str] | None:
+    """The labels of a metric, as whoever exports it gives them; None if nobody does."""
+    if not metric.startswith(OURS):
+        return EXPORTED_ELSEWHERE.get(metric)
+    labels = [exported_by(each)[metric] for each in services if metric in exported_by(each)]
+    return EVERY_TARGET.union(*labels) if labels else None
+
+
 def expressions(manifests: Sequence[Manifest]) -> list[tuple[str, str]]:
     """Each PromQL expression, and where it stands."""
-    return [
+    scaled_by = [
         (named(each), trigger["metadata"].get("query", ""))
         for each in of_kind(manifests, "ScaledObject")
         for trigger in each["spec"]["triggers"]
         if trigger["type"] == "prometheus"
     ]
+    return scaled_by + [(f"alert {each['alert']}", each["expr"]) for each in alerts(manifests)]
+
+
+def alerts(manifests: Sequence[Manifest]) -> list[Manifest]:
+    """Every alert that Prometheus is to raise."""
+    return [
+        rule
+        for each in of_kind(manifests, "PrometheusRule")
+        for group in each["spec"]["groups"]
+        for rule in group["rules"]
+    ]
+
+
+def alerts_lead_to_their_page(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """To `docs/runbooks/<alert>.md`, by a name that no other alert has."""
+    names = [each["alert"] for each in alerts(manifests)]
+    yield from (f"two alerts are called {name}" for name in {*names} if names.count(name) > 1)
+    for each in alerts(manifests):
+        page = f"docs/runbooks/{each['alert']}.md"
+        if each["annotations"].get("runbook_url") != page or not (ROOT / page).exists():
+            yield f"alert {each['alert']} has no page {page}"
+        if each["labels"].get("severity") not in SEVERITIES:
+            yield f"alert {each['alert']} does not say how much it hurries"
