@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi import Request as FastAPIRequest
 from service_kit.http import protocol
-from service_kit.http.protocol import HEAD_BYTES_MAX, BoundedHttpProtocol
+from service_kit.http.protocol import HEAD_BYTES_MAX, SENT_BYTES_MIN, BoundedHttpProtocol
+
+from tests.support.eventually import eventually
 
 app = FastAPI()
+LARGE_BYTES = 32 * 1024 * 1024
+"""More than the buffers of both ends take."""
 
 
 @app.post("/echo")
@@ -34,13 +38,22 @@ async def slow(request: FastAPIRequest) -> dict[str, bool]:
     return {"is_there": not await request.is_disconnected()}
 
 
+@app.get("/large")
+async def large() -> Response:
+    return Response(bytes(LARGE_BYTES))
+
+
 @pytest.fixture
-async def port() -> AsyncIterator[int]:
+def server() -> uvicorn.Server:
+    config = uvicorn.Config(app, http=BoundedHttpProtocol, log_level="warning", lifespan="off")
+    return uvicorn.Server(config)
+
+
+@pytest.fixture
+async def port(server: uvicorn.Server) -> AsyncIterator[int]:
     """Where the server listens."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, http=BoundedHttpProtocol, log_level="warning", lifespan="off")
-        server = uvicorn.Server(config)
         server.capture_signals = contextlib.nullcontext  # type: ignore[assignment, method-assign]
         serving = asyncio.create_task(server.serve([listener]))
         yield listener.getsockname()[1]
@@ -127,6 +140,58 @@ async def test_requests_on_one_connection_have_their_bounds_each(port: int) -> N
         assert head.startswith(b"HTTP/1.1 200")
         assert json.loads(await reader.readexactly(11)) == {"bytes": 2}
     writer.close()
+
+
+async def test_a_client_that_takes_nothing_of_its_answer_is_left(
+    server: uvicorn.Server, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "SEND_TIMEOUT_S", 0.2)
+    _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+
+    writer.write(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
+
+    async def is_connected() -> bool:
+        return bool(server.server_state.connections)
+
+    await eventually(is_connected)
+    await eventually(is_connected, lambda found: not found)
+    writer.close()
+
+
+class SlowTransport:
+    """Has so much unsent, from one look to the next; the loop's timers are run by hand."""
+
+    def __init__(self, *unsent_bytes: int) -> None:
+        self.is_aborted = False
+        self._unsent_bytes = iter(unsent_bytes)
+        self._timers: list[Any] = []
+
+    def get_write_buffer_size(self) -> int:
+        return next(self._unsent_bytes)
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+    def call_later(self, _: float, callback: Any) -> None:
+        self._timers.append(callback)
+
+    def run_timer(self) -> None:
+        self._timers.pop()()
+
+
+def test_a_client_that_takes_its_answer_slowly_is_left_once_it_takes_too_little() -> None:
+    enough = 2 * SENT_BYTES_MIN
+    transport = SlowTransport(3 * enough, 2 * enough, 2 * enough, enough, enough, enough - 1)
+    connection = BoundedHttpProtocol.__new__(BoundedHttpProtocol)
+    connection.transport = connection.loop = transport  # type: ignore[assignment]
+
+    connection._set_send_deadline()
+    transport.run_timer()
+    transport.run_timer()
+    was_aborted = transport.is_aborted
+    transport.run_timer()
+
+    assert (was_aborted, transport.is_aborted) == (False, True)
 
 
 async def answers(port: int, *parts: bytes, count: int) -> list[tuple[int, Any]]:

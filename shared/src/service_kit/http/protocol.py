@@ -23,6 +23,9 @@ WRITE_BUFFER_BYTES_MAX = 16 * 1024
 """With more than that unsent, in the process or in the kernel, whoever writes to a client waits:
 there may be thousands who take nothing.
 """
+SEND_TIMEOUT_S = 30.0
+SENT_BYTES_MIN = 64 * 1024
+"""That a client has to take of an answer within that time, or all that is left of it."""
 LINGER_S = 1.0
 """For which what still comes is read and thrown away: a connection that is closed with bytes unread
 is reset, and the answer may be lost.
@@ -36,6 +39,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """
 
     _deadline: asyncio.TimerHandle | None = None
+    _send_deadline: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _has_head = False
     _is_whole = False
@@ -55,7 +59,36 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._clear_deadline()
+        self._clear_send_deadline()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._set_send_deadline()
+
+    def resume_writing(self) -> None:
+        self._clear_send_deadline()
+        super().resume_writing()
+
+    def _set_send_deadline(self) -> None:
+        """Leave the client unless it takes enough of what is to be sent.
+
+        A connection that is closed stays, with all that, for as long as the client takes nothing.
+        """
+        unsent_bytes = self.transport.get_write_buffer_size()
+
+        def look() -> None:
+            if self.transport.get_write_buffer_size() > unsent_bytes - SENT_BYTES_MIN:
+                self.transport.abort()
+            else:
+                self._set_send_deadline()
+
+        self._send_deadline = self.loop.call_later(SEND_TIMEOUT_S, look)
+
+    def _clear_send_deadline(self) -> None:
+        if self._send_deadline is not None:
+            self._send_deadline.cancel()
+            self._send_deadline = None
 
     def data_received(self, data: bytes) -> None:
         if self._is_ending:
