@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,14 +15,17 @@ from query.maintenance.document_kinds import (
     published_fingerprints,
     stored_fingerprints,
 )
-from query.maintenance.fingerprints import Fingerprints, keep_newest
+from query.maintenance.fingerprints import Fingerprints
 from query.maintenance.inspection import Difference, inspect
+from query.maintenance.published import PublishedFingerprints
 from query.maintenance.session import AUDITOR, OperatorSession
 from query.maintenance.stream_reader import batches, last_sequence, readable
 from query.storage.client import COMMAND_READ_TIMEOUT_S, iterate
 from query.storage.generations import Generation
 
 CONCURRENT_INSPECTIONS = 8
+NO_MORE: tuple[str | None, Fingerprints] = (None, {})
+"""Stands for the document after the last."""
 
 
 @dataclass(slots=True)
@@ -46,64 +50,80 @@ async def audit(
     """Give each difference as it is found.
 
     First everything on the streams is read, and of each part of each document its newest version
-    and a digest are kept. Then the documents are gone through, and one that does not agree is
-    inspected once the projectors have stored what they have received, or have stood still for
-    `stall_timeout_s`.
+    and a digest are kept, in a temporary file beyond some memory. Then the documents are gone
+    through, and one that does not agree is inspected once the projectors have stored what they have
+    received, or have stood still for `stall_timeout_s`.
     """
     generation, floors = session.generations.live, AckFloorWaiter(session, stall_timeout_s)
     for kind in DOCUMENT_KINDS:
-        published = await _published(session, kind, progress, on_progress)
-        suspects = _suspects(generation, kind, published, progress, on_progress)
-        async with contextlib.aclosing(suspects):
-            async for keys in suspects:
-                inspections = (inspect(session, floors, generation, kind, key) for key in keys)
-                for difference in await asyncio.gather(*inspections):
-                    if difference:
-                        progress.differences += 1
-                        yield difference
+        with PublishedFingerprints() as published:
+            await _read_streams(session, kind, published, progress, on_progress)
+            suspects = _suspects(generation, kind, published, progress, on_progress)
+            async with contextlib.aclosing(suspects):
+                async for keys in suspects:
+                    inspections = (inspect(session, floors, generation, kind, key) for key in keys)
+                    for difference in await asyncio.gather(*inspections):
+                        if difference:
+                            progress.differences += 1
+                            yield difference
 
 
-async def _published(
-    session: OperatorSession, kind: DocumentKind, progress: AuditProgress, on_progress: OnProgress
-) -> dict[str, Fingerprints]:
-    """The fingerprints of each document by its key, as they follow from the streams."""
-    published: dict[str, Fingerprints] = {}
+async def _read_streams(
+    session: OperatorSession,
+    kind: DocumentKind,
+    published: PublishedFingerprints,
+    progress: AuditProgress,
+    on_progress: OnProgress,
+) -> None:
+    """Take the fingerprints of each document, as they follow from the streams."""
     for stream in kind.streams:
         end = await last_sequence(session.js, stream)
         async with contextlib.aclosing(batches(session.js, stream, AUDITOR, until=end)) as found:
             async for messages in found:
-                for received in readable(messages):
-                    if isinstance(received.event, kind.events):
-                        known = published.setdefault(kind.key(received.event), {})
-                        keep_newest(known, published_fingerprints(kind, received.event))
+                events = (each.event for each in readable(messages))
+                published.keep_newest(
+                    (kind.key(event), published_fingerprints(kind, event))
+                    for event in events
+                    if isinstance(event, kind.events)
+                )
                 progress.events += len(messages)
                 on_progress(progress)
-    return published
 
 
 async def _suspects(
     generation: Generation,
     kind: DocumentKind,
-    published: dict[str, Fingerprints],
+    published: PublishedFingerprints,
     progress: AuditProgress,
     on_progress: OnProgress,
 ) -> AsyncGenerator[list[str], None]:
     """The keys of documents that seem to differ, some at a time.
 
-    Each document that is stored is taken out of `published`, so that the missing ones are left.
+    What is stored and what is published are gone through side by side, in the order of keys.
     """
-    keys = []
-    found = kind.collection(generation).find()
-    async for stored in iterate(found, timeout_s=COMMAND_READ_TIMEOUT_S):
+    keys: list[str] = []
+    expected = published.by_key()
+    key, wanted = next(expected, NO_MORE)
+    stored_by_key = kind.collection(generation).find().sort("_id")
+    async for stored in iterate(stored_by_key, timeout_s=COMMAND_READ_TIMEOUT_S):
         progress.documents += 1
         on_progress(progress)
-        wanted = published.pop(stored["_id"], None)
-        if wanted != stored_fingerprints(kind, stored) or not is_sound(kind, stored):
-            keys.append(stored["_id"])
-        if len(keys) == CONCURRENT_INSPECTIONS:
-            yield keys
-            keys = []
-    for some in _chunks([*keys, *published]):
+        stored_key = stored["_id"]
+        if isinstance(stored_key, str):  # others come before or after all texts
+            while key is not None and key < stored_key:
+                keys.append(key)
+                key, wanted = next(expected, NO_MORE)
+        parts: Fingerprints | None = None
+        if key == stored_key:
+            parts = wanted
+            key, wanted = next(expected, NO_MORE)
+        if parts != stored_fingerprints(kind, stored) or not is_sound(kind, stored):
+            keys.append(stored_key)
+        while len(keys) >= CONCURRENT_INSPECTIONS:
+            some, keys = keys[:CONCURRENT_INSPECTIONS], keys[CONCURRENT_INSPECTIONS:]
+            yield some
+    left = [] if key is None else [key]
+    for some in _chunks(itertools.chain(keys, left, (missing for missing, _ in expected))):
         yield some
 
 

@@ -32,12 +32,6 @@ def of_newest(view: MenuView) -> Fingerprints:
     return {"restaurant": (0, _digest(view.restaurant)), "state": _fingerprint(view.state)}
 
 
-def keep_newest(known: Fingerprints, more: Fingerprints) -> None:
-    """Put into `known` those of the others that are of newer or unknown parts."""
-    for name, fingerprint in more.items():
-        known[name] = max(fingerprint, known.get(name, fingerprint))
-
-
 def is_behind(one: Fingerprints, other: Fingerprints) -> bool:
     """Whether the other has a part that is newer, or that the first lacks."""
     return any(version > one.get(name, (-1, 0))[0] for name, (version, _) in other.items())
