@@ -14,6 +14,7 @@ from comanda_local.folders import temporary_folder
 from comanda_local.servers import MongoDB, Nats, Postgres
 from comanda_local.services import Service
 from comanda_local.stack import Stack
+from comanda_local.system_urls import SystemUrls
 from pymongo import AsyncMongoClient
 from service_kit.runtime import logs
 
@@ -23,20 +24,8 @@ logs.configure("test", "INFO")
 NewNatsServer = Callable[[], Nats]
 SERVERS: tuple[type, ...] = (Nats, Postgres, MongoDB, Service)
 LONGEST_FIRST = (
-    *(
-        "benchmark",
-        "faults of servers",
-        "faults of services",
-        "stack",
-        "rolling",
-        "apis",
-        "commands",
-        "read-side",
-        "pickup",
-        "e2e",
-        "poison",
-    ),
-    *("replicas", "real-orders", "abandoned"),
+    *("stack", "faults of servers", "faults of services", "real-orders", "benchmark"),
+    *("read-side", "rolling", "pickup", "poison", "replicas", "abandoned"),
 )
 """Groups of tests that take a minute or so, and more, in the order in which workers get them.
 
@@ -155,6 +144,19 @@ def new_nats_server() -> Iterator[NewNatsServer]:
         yield new
         for server in servers:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The whole system, which the tests of the group `stack` share.
+
+    Each has a restaurant of its own; whoever stops a part of the system starts it again.
+    """
+    with temporary_folder() as folder, Stack(folder, environment={}) as stack:
+        SystemUrls.of(stack).save(folder)
+        yield stack
+        log = (stack.folder / "nats" / "log").read_text()
+        assert "Violation" not in log, "a service was forbidden what it needs"
 
 
 @pytest.fixture(scope="session")

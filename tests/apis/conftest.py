@@ -1,15 +1,16 @@
-"""The services as real processes on real servers: one stack for all tests of this folder."""
+"""The services as real processes, which tests share, and of query a replica that waits less."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
-from comanda_local.folders import temporary_folder
+from comanda_local.services import Service
 from comanda_local.stack import Stack
 
 
 @pytest.fixture(scope="package")
-def stack() -> Iterator[Stack]:
-    with pytest.MonkeyPatch.context() as environment, temporary_folder() as folder:
+def services(stack: Stack) -> Iterator[Mapping[str, Service]]:
+    with pytest.MonkeyPatch.context() as environment:
         environment.setenv("COMANDA_MIN_VERSION_WAIT", "0.05")  # for versions that never come
-        with Stack(folder, environment={}) as stack:
-            yield stack
+        query = stack.replica("query")
+    yield {**stack.services, "query": query}
+    query.stop()

@@ -1,11 +1,12 @@
 """The services hold to their own OpenAPI, whatever they are asked."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import schemathesis
-from comanda_local.stack import Stack
+from comanda_local.services import Service
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.checks import CheckContext, not_a_server_error
@@ -22,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.apis.venue import Names, open_venue
 
 pytestmark = [
-    pytest.mark.xdist_group("apis"),  # they share a stack
+    pytest.mark.xdist_group("stack"),
     pytest.mark.timeout(900),  # each sends thousands of requests
 ]
 
@@ -66,16 +67,16 @@ FEWER_EXAMPLES = settings(EXAMPLES, max_examples=10)
 
 @pytest.mark.parametrize("service", ["ordering", "serving", "query"])
 def test_every_answer_is_one_that_is_documented(
-    stack: Stack, service: str, subtests: pytest.Subtests
+    services: Mapping[str, Service], service: str, subtests: pytest.Subtests
 ) -> None:
-    url = stack.services[service].url
+    url = services[service].url
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
     for found in schema.get_all_operations():
         assert isinstance(found, Ok), found
         operation: Operation = found.ok()
         if operation.label not in ENDLESS:
             with subtests.test(operation.label):
-                answered = _ask(operation, open_venue(stack))
+                answered = _ask(operation, open_venue(services))
 
                 assert any(status < 300 for status in answered), answered
 

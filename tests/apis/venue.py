@@ -2,10 +2,11 @@
 
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
-from comanda_local.stack import Stack
+from comanda_local.services import Service
 
 PATIENCE = 60.0
 """Seconds until every order must have its ticket."""
@@ -17,7 +18,7 @@ ON_THE_WAY = ((), ("start",), ("start", "ready"), ("start", "ready", "serve"))
 """What the kitchen has done for each of the orders."""
 
 
-def open_venue(stack: Stack) -> list[Names]:
+def open_venue(services: Mapping[str, Service]) -> list[Names]:
     """Open a new restaurant and place orders, of which the kitchen has made more or less.
 
     Returns the names of everything there, once for each order.
@@ -25,7 +26,7 @@ def open_venue(stack: Stack) -> list[Names]:
     slug = f"r-{uuid.uuid4().hex[:12]}"
     with httpx.Client(timeout=60, trust_env=False) as http:
         ordering, serving, query = (
-            f"{stack.services[name].url}/v1/restaurants/{slug}"
+            f"{services[name].url}/v1/restaurants/{slug}"
             for name in ("ordering", "serving", "query")
         )
         venue = {"name": "La Piazza", "currency": "EUR", "time_zone": "Europe/Rome"}

@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 
 from tests.e2e.restaurant import Json, Restaurant
 
-pytestmark = pytest.mark.xdist_group("e2e")
+pytestmark = pytest.mark.xdist_group("stack")
 
 BACKLOG = 600
 """Orders that wait in the outbox, with two events each, when the relay is killed."""

@@ -8,7 +8,7 @@ from comanda_local.stack import Stack
 
 from tests.deploy.test_guide import block_with
 
-pytestmark = pytest.mark.xdist_group("e2e")
+pytestmark = pytest.mark.xdist_group("stack")
 
 
 def test_a_fresh_system_takes_an_order_by_the_document(stack: Stack) -> None:

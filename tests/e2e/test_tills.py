@@ -12,7 +12,7 @@ from comanda_local.stack import NATS_URL, Stack
 
 from tests.e2e.restaurant import Restaurant, lines
 
-pytestmark = pytest.mark.xdist_group("e2e")
+pytestmark = pytest.mark.xdist_group("stack")
 
 
 async def test_a_till_orders_and_hears_the_answer(stack: Stack) -> None:

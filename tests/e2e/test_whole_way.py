@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.restaurant import Refused, Restaurant
 
-pytestmark = pytest.mark.xdist_group("e2e")
+pytestmark = pytest.mark.xdist_group("stack")
 
 
 def test_a_dine_in_order_from_the_first_round_to_the_bill(restaurant: Restaurant) -> None:

@@ -7,14 +7,13 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 import psutil
 import pytest
-from comanda_local.folders import temporary_folder
 from comanda_local.stack import Stack
 from comanda_local.system_urls import SystemUrls
 from query.maintenance.session import open_session
@@ -31,14 +30,7 @@ Order Number,Order Date,Item Name,Quantity
 """
 LOBSTER = "7,13/8/2019 20:25,Lobster,1\n"
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("commands")]
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with temporary_folder() as folder, Stack(folder) as stack:
-        SystemUrls.of(stack).save(folder)
-        yield stack
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("stack")]
 
 
 @pytest.fixture
@@ -201,7 +193,8 @@ async def test_an_audit_finds_a_row_that_was_changed_behind_the_services_back(
 ) -> None:
     orders, prices = export
     options = ("--data", stack.folder, "--restaurant", "tampered")
-    await asyncio.to_thread(comanda, "replay", orders, "--prices", prices, *options)
+    replayed = await asyncio.to_thread(comanda, "replay", orders, "--prices", prices, *options)
+    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
     connection = await asyncpg.connect(SystemUrls.of(stack).database.replace("+asyncpg", ""))
     await connection.execute("UPDATE orders SET customer = 'X' WHERE restaurant = 'tampered'")
     await connection.close()
@@ -217,7 +210,8 @@ async def test_an_audit_finds_every_order_that_only_the_read_side_has(
 ) -> None:
     orders, prices = export
     options = ("--data", stack.folder, "--restaurant", "haunted")
-    await asyncio.to_thread(comanda, "replay", orders, "--prices", prices, *options)
+    replayed = await asyncio.to_thread(comanda, "replay", orders, "--prices", prices, *options)
+    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
     async with views_of(stack) as live:
         ghost = await live.orders.find_one({"restaurant": "haunted"})
         assert ghost is not None
@@ -235,7 +229,8 @@ async def test_an_audit_finds_every_order_that_the_read_side_lost(
 ) -> None:
     orders, prices = export
     options = ("--data", stack.folder, "--restaurant", "forgotten")
-    await asyncio.to_thread(comanda, "replay", orders, "--prices", prices, *options)
+    replayed = await asyncio.to_thread(comanda, "replay", orders, "--prices", prices, *options)
+    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
     async with views_of(stack) as live:
         await live.orders.delete_many({"restaurant": "forgotten"})
         await live.restaurants.delete_one({"_id": "forgotten"})

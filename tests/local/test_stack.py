@@ -18,25 +18,20 @@ from comanda_local.folders import temporary_folder
 from comanda_local.menus import la_piazza
 from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.processes import CannotStart
-from comanda_local.stack import Stack
+from comanda_local.servers import Postgres
+from comanda_local.stack import DATABASE_URL, Stack
 from comanda_local.system_urls import SystemUrls
 from comanda_local.visits import generate_visits
 
 COMANDA = Path(sys.executable).with_name("comanda")
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("stack"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
     with temporary_folder() as folder:
         yield folder
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with temporary_folder() as folder, Stack(folder) as stack:
-        yield stack
 
 
 def test_every_service_is_ready_once_the_stack_is_up(stack: Stack) -> None:
@@ -75,11 +70,16 @@ def test_a_killed_service_comes_back_at_its_address(stack: Stack) -> None:
     assert httpx.get(f"{serving.url}/health/ready").is_success
 
 
-def test_services_end_in_order_with_0(folder: Path) -> None:
-    with Stack(folder) as stack:
-        services = list(stack.services.values())
+def test_services_end_in_order_with_0(stack: Stack) -> None:
+    services = list(stack.services.values())
 
-        assert [service.stop() for service in services] == [0, 0, 0]
+    codes = [service.stop() for service in services]
+
+    for service in services:
+        service.start()
+    for service in services:
+        service.wait_until_ready()
+    assert codes == [0, 0, 0]
 
 
 def test_a_replica_runs_beside_the_first_one(stack: Stack) -> None:
@@ -96,11 +96,13 @@ def test_a_folder_that_is_in_use_is_said(stack: Stack) -> None:
         pass
 
 
-def test_a_database_that_is_not_there_is_said(folder: Path) -> None:
-    elsewhere = {"COMANDA_DATABASE_URL": f"postgresql+asyncpg://nobody@{LOOPBACK}:{free_port()}/x"}
+def test_a_database_that_is_not_there_is_said(stack: Stack, folder: Path) -> None:
+    server = stack.servers[DATABASE_URL]
+    assert isinstance(server, Postgres)
+    elsewhere = {DATABASE_URL: server.url_of("nowhere")}
 
     with (
-        pytest.raises(CannotStart, match=r"ordering migrate failed(.|\n)*Connect call failed"),
+        pytest.raises(CannotStart, match=r'ordering migrate failed(.|\n)*"nowhere" does not exist'),
         Stack(folder, environment=elsewhere),
     ):
         pass
@@ -130,40 +132,65 @@ class Up:
                 cwd=folder,
             )
 
-    def wait_until_up(self) -> SystemUrls:
+    def wait_until_up(self) -> None:
         deadline = time.monotonic() + 100
         while "The bill" not in self.out.read_text():
             assert self.process.poll() is None, self.out.read_text()
             assert time.monotonic() < deadline, self.out.read_text()
             time.sleep(0.05)
-        return SystemUrls.find(self.folder / "data", {})
 
     def interrupt(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
         return self.process.wait(60)
 
 
-@pytest.fixture
-def up(folder: Path) -> Iterator[Up]:
-    up = Up(folder)
-    yield up
-    if up.process.poll() is None:
-        up.interrupt(signal.SIGTERM)
+class Ups:
+    """One after another on the same data: whoever ends one leaves the next start to who comes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._last: Up | None = None
+
+    def running(self) -> Up:
+        """The one that is up, started if need be."""
+        if self._last is None or self._last.process.poll() is not None:
+            self._last = Up(self._folder)
+            self._last.wait_until_up()
+        return self._last
+
+    def end(self) -> None:
+        """Interrupt what is still up."""
+        if self._last is not None and self._last.process.poll() is None:
+            self._last.interrupt(signal.SIGTERM)
 
 
 @pytest.fixture(scope="module")
-def shared_up() -> Iterator[Up]:
-    """For tests that leave it as it is."""
+def ups() -> Iterator[Ups]:
     with temporary_folder() as folder:
-        up = Up(folder)
-        up.wait_until_up()
-        yield up
-        up.interrupt(signal.SIGTERM)
+        ups = Ups(folder)
+        yield ups
+        ups.end()
+
+
+@pytest.fixture
+def up(ups: Ups) -> Up:
+    return ups.running()
+
+
+def test_what_an_up_that_was_killed_left_behind_is_ended_by_the_next(ups: Ups, up: Up) -> None:
+    orphans = psutil.Process(up.process.pid).children(recursive=True)
+    up.process.kill()
+    up.process.wait()
+    assert all(does_something(process) for process in orphans)
+
+    second = ups.running()
+
+    assert second is not up
+    assert not any(does_something(process) for process in orphans)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_up_ends_with_0_and_leaves_no_process(up: Up, number: signal.Signals) -> None:
-    up.wait_until_up()
     offspring = psutil.Process(up.process.pid).children(recursive=True)
 
     code = up.interrupt(number)
@@ -175,9 +202,9 @@ def test_up_ends_with_0_and_leaves_no_process(up: Up, number: signal.Signals) ->
     assert not (up.folder / "data" / "stack.json").exists()
 
 
-def test_what_up_prints_works_when_pasted(shared_up: Up) -> None:
-    system = SystemUrls.find(shared_up.folder / "data", {})
-    printed = shared_up.out.read_text()
+def test_what_up_prints_works_when_pasted(up: Up) -> None:
+    system = SystemUrls.find(up.folder / "data", {})
+    printed = up.out.read_text()
     commands = examples(system.addresses)
 
     outcome = subprocess.run(
@@ -196,20 +223,34 @@ def test_what_up_prints_works_when_pasted(shared_up: Up) -> None:
     assert sales["by"] == "item"
 
 
-def test_a_second_up_says_that_there_is_one_and_leaves_it_alone(shared_up: Up) -> None:
-    data = shared_up.folder / "data"
+def test_a_second_up_says_that_there_is_one_and_leaves_it_alone(up: Up) -> None:
+    data = up.folder / "data"
 
     second = subprocess.run(
         [COMANDA, "up", "--data", data], capture_output=True, text=True, check=False
     )
 
     assert second.returncode == 1
-    assert f"already up on {data} (process {shared_up.process.pid})" in second.stderr
-    assert shared_up.process.poll() is None
+    assert f"already up on {data} (process {up.process.pid})" in second.stderr
+    assert up.process.poll() is None
+
+
+def test_what_was_ordered_is_still_there_at_the_next_up(ups: Ups, up: Up) -> None:
+    system = SystemUrls.find(up.folder / "data", {})
+    order = generate_visits(1, la_piazza().skus, seed=1)[0].order
+    orders = "v1/restaurants/la-piazza/orders"
+    placed = httpx.post(f"{system.ordering}/{orders}", json=order).json()
+    up.interrupt(signal.SIGTERM)
+
+    second = ups.running()
+    system = SystemUrls.find(second.folder / "data", {})
+    view = httpx.get(f"{system.query}/{orders}/{placed['order_id']}?min_version=1")
+
+    assert second is not up
+    assert view.json()["number"] == placed["number"]
 
 
 def test_a_service_that_dies_ends_up_with_its_log_and_1(up: Up) -> None:
-    up.wait_until_up()
     record = json.loads((up.folder / "data" / "serving" / "process").read_text())
 
     os.kill(record["pid"], signal.SIGKILL)
@@ -218,20 +259,6 @@ def test_a_service_that_dies_ends_up_with_its_log_and_1(up: Up) -> None:
     said = " ".join(up.out.read_text().split())
     assert "serving ended by itself (exit code -9)" in said
     assert "was killed" not in said
-
-
-def test_what_an_up_that_was_killed_left_behind_is_ended_by_the_next(up: Up) -> None:
-    up.wait_until_up()
-    orphans = psutil.Process(up.process.pid).children(recursive=True)
-    up.process.kill()
-    up.process.wait()
-    assert all(does_something(process) for process in orphans)
-
-    second = Up(up.folder)
-    second.wait_until_up()
-
-    assert not any(does_something(process) for process in orphans)
-    assert second.interrupt(signal.SIGTERM) == 0
 
 
 def test_a_taken_port_is_said_in_a_line(folder: Path) -> None:
@@ -247,19 +274,3 @@ def test_a_taken_port_is_said_in_a_line(folder: Path) -> None:
     assert outcome.returncode == 1
     assert f"Port {taken}, wanted for NATS, is taken" in outcome.stderr
     assert "Traceback" not in outcome.stderr
-
-
-def test_what_was_ordered_is_still_there_at_the_next_up(folder: Path) -> None:
-    first = Up(folder)
-    system = first.wait_until_up()
-    order = generate_visits(1, la_piazza().skus, seed=1)[0].order
-    orders = "v1/restaurants/la-piazza/orders"
-    placed = httpx.post(f"{system.ordering}/{orders}", json=order).json()
-    first.interrupt(signal.SIGTERM)
-
-    second = Up(folder)
-    system = second.wait_until_up()
-    view = httpx.get(f"{system.query}/{orders}/{placed['order_id']}?min_version=1")
-
-    assert view.json()["number"] == placed["number"]
-    second.interrupt(signal.SIGTERM)
