@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - letters that look like others are what this is about
 """What an order is found by."""
 
 import pytest
@@ -13,6 +14,28 @@ def test_a_customer_is_found_whatever_the_case_the_accents_and_the_spaces(name: 
     order = an_order(customer="Zoë Ardi")
 
     assert search_terms.of_customer(name) in terms_of(order)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("Işık Demir", ["ışık demir", "IŞIK DEMİR", "isik demir", "Isik Demir"]),
+        ("İnci", ["inci", "İNCİ", "INCI"]),
+        ("Bjørn Łuczak", ["bjorn luczak", "BJØRN ŁUCZAK"]),
+        ("O’Brien", ["o'brien", "OʼBRIEN", "O‘Brien"]),
+        ("Þóra Đurđević", ["thora durdevic", "ÞÓRA ĐURĐEVIĆ"]),
+        ("Æble–Œuf", ["aeble-oeuf", "ÆBLE—ŒUF"]),
+        ("Γιώργος", ["ΓΙΩΡΓΟΣ", "γιωργος"]),
+    ],
+)
+def test_a_name_is_found_in_the_letters_that_every_keyboard_has(
+    name: str, asked: list[str]
+) -> None:
+    terms = terms_of(an_order(customer=name))
+
+    for each in asked:
+        assert search_terms.of_customer(each) in terms
+        assert words_of(each) <= set(terms)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +89,7 @@ def test_the_same_order_has_the_same_terms_in_the_same_order() -> None:
 
 
 def test_folding_twice_changes_nothing() -> None:
-    for text in ("ẞtraße", "İstanbul", "ﬁn", "Å"):
+    for text in ("ẞtraße", "İstanbul", "ﬁn", "Å", "Ŋł", "ʼʻ…“»", "ɐꜲ"):
         assert folded(folded(text)) == folded(text)
 
 

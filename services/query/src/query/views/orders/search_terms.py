@@ -5,6 +5,7 @@ import unicodedata
 from datetime import date
 from functools import lru_cache
 
+from anyascii import anyascii
 from comanda_contracts import Order
 
 from query.views.orders.status import is_active
@@ -62,9 +63,28 @@ def words_of(text: str) -> frozenset[str]:
 
 
 def folded(text: str) -> str:
-    """The text without case and accents: `Zoë` and `ZOE` are the same."""
+    """The text without case and accents, in the letters and marks that every keyboard has.
+
+    `Zoë` and `ZOE` are the same, `Şişli` and `sisli`, `Łuczak` and `luczak`. Letters of other
+    scripts stay what they are.
+    """
+    if text.isascii():
+        return text.lower()
     parts = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(part for part in parts if not unicodedata.combining(part))
+    return "".join(map(_plain, parts)).lower()
+
+
+@lru_cache(maxsize=1_000)
+def _plain(part: str) -> str:
+    """A letter as one without a stroke, or as the two that it is; a curved mark as a straight."""
+    if part.isascii():
+        return part
+    if unicodedata.combining(part):
+        return ""
+    is_plain_somewhere = unicodedata.category(part).startswith("P") or unicodedata.name(
+        part, ""
+    ).startswith(("LATIN ", "MODIFIER LETTER "))
+    return anyascii(part) if is_plain_somewhere else part
 
 
 def _texts(order: Order) -> list[str]:
