@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -264,7 +265,7 @@ def test_what_a_service_set_aside_is_looked_at_by_its_own_command(
     outcome = comanda(service, "dead-letters", "list", "--data", stack.folder)
 
     assert outcome.returncode == 0, outcome.stderr
-    assert "0 dead letters." in outcome.stderr
+    assert re.fullmatch(r"\d+ dead letters?\.\n", outcome.stderr)
 
 
 @pytest.mark.parametrize("service", ["ordering", "serving", "query"])

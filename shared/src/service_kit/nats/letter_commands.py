@@ -108,7 +108,7 @@ async def _list(
     async for each in letters(js, whose, reason=reason):
         count += 1
         print(to_text(each), flush=True)
-    _note(f"{count:,} dead letters.")
+    _note("1 dead letter." if count == 1 else f"{count:,} dead letters.")
     return True
 
 
