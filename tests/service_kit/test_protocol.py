@@ -243,6 +243,17 @@ async def test_a_request_that_would_rather_go_on_otherwise_may_come_in_pieces(po
     assert await answers(port, *pieces, WHOLE, count=2) == [(200, {"bytes": 2})] * 2
 
 
+@pytest.mark.parametrize("target", [b"/echo", b"*", b"http://h/echo", b"h:443"])
+@pytest.mark.parametrize("others", [0, 1])
+async def test_a_proxys_request_is_refused(port: int, target: bytes, others: int) -> None:
+    connect = b"CONNECT " + target + b" HTTP/1.1\r\nHost: h\r\n\r\n"
+
+    *found, refusal = await answers(port, WHOLE * others + connect, count=others + 1)
+
+    assert found == [(200, {"bytes": 2})] * others
+    assert (refusal[0], refusal[1]["code"]) == (400, "malformed-request")
+
+
 async def test_what_follows_a_body_is_no_header(port: int) -> None:
     head = b"POST /headers HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
     trailers = b"Host: evil.example\r\nComanda-Actor: Mallory\r\n"

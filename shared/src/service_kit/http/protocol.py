@@ -116,6 +116,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
         except httptools.HttpParserUpgrade as upgrade:
+            if self.parser.get_method() == b"CONNECT":
+                self.send_400_response("A service is no proxy: it takes no CONNECT.")
+                return b""
             (position,) = upgrade.args
             return self._without_upgrade() + data[position:]
         return b""
@@ -142,7 +145,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+        if self.parser.should_upgrade():
             self._wants_upgrade = True
             return
         if not self.url.startswith(b"/"):
