@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 from comanda_local.folders import temporary_folder
 from comanda_local.servers import MongoDB, Nats, Postgres
 from comanda_local.services import Service
@@ -20,6 +21,7 @@ from service_kit.runtime import logs
 
 pytest_plugins = ["tests.leftovers"]
 logs.configure("test", "INFO")
+structlog.configure(cache_logger_on_first_use=False)  # a test may configure it otherwise
 
 NewNatsServer = Callable[[], Nats]
 SERVERS: tuple[type, ...] = (Nats, Postgres, MongoDB, Service)
@@ -76,6 +78,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             for kind in SERVERS:
                 patch.setattr(kind, "start", refuse)
         return (yield)
+
+
+@pytest.fixture(autouse=True)
+def _same_logs() -> Iterator[None]:
+    """Where logs go is the process's: what a test has said of it holds for no other."""
+    configuration = structlog.get_config()
+    yield
+    structlog.configure(**configuration)
 
 
 @pytest.fixture(scope="session")
