@@ -2,14 +2,17 @@
 
 import asyncio
 import functools
+import itertools
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pymongo.monitoring import CommandListener, CommandStartedEvent
-from query.storage.client import Client, Database, connect
+from pymongo.monitoring import CommandListener, CommandStartedEvent, CommandSucceededEvent
+from query.storage.client import CHUNK_DOCUMENTS, Client, Database, connect, store_call
 from query.storage.generations import Generation, Generations
 from query.storage.orders.store import MongoOrders
 from query.storage.sales import roll_up
@@ -17,6 +20,7 @@ from query.storage.sales.roll_up import RollUp, roll_up_all, roll_up_next
 from query.storage.sales.store import MongoSales
 from query.views.board.estimate import SAMPLES_MIN
 from query.views.orders.view import document, merge, view_of
+from query.views.ports import TimedOut
 from query.views.sales.view import Hour, Sales, SalesSummary, Span
 
 from tests.query.builders import a_restaurant, after, an_order, its_ticket, news_of, placed
@@ -170,15 +174,19 @@ async def test_a_running_roll_up_keeps_up_with_what_is_written(
 
 
 class Commands(CommandListener):
-    """Counts what a client asks of the store."""
+    """Counts what a client asks of the store, and the most documents that it was answered."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.largest_answer = 0
 
     def started(self, event: CommandStartedEvent) -> None:
         self.count += 1
 
-    def succeeded(self, event: object) -> None: ...
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        found = event.reply.get("cursor", {}).get("firstBatch", ())
+        self.largest_answer = max(self.largest_answer, len(found))
+
     def failed(self, event: object) -> None: ...
 
 
@@ -232,6 +240,133 @@ async def test_a_day_that_cannot_be_summed_up_stands_in_nobodys_way(
 
     assert await orders_and_waits(generations, endless.restaurant) == (0, 0)
     assert (await orders_and_waits(generations, restaurant))[0] == 1
+
+
+async def test_days_that_take_too_long_together_are_summed_up_by_themselves(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generations = Generations(database)
+    restaurants = [a_restaurant() for _ in range(8)]
+    await project(generations, *(placed(an_order(restaurant=each)) for each in restaurants))
+    sales_of, endless = roll_up._sales_of, restaurants[0]
+
+    async def slow_sales_of(read_by: Any, hours: list[Hour]) -> Any:
+        if len(hours) > 2 or endless in {hour.restaurant for hour in hours}:
+            async with store_call(0):
+                await asyncio.Event().wait()
+        return await sales_of(read_by, hours)
+
+    monkeypatch.setattr(roll_up, "_sales_of", slow_sales_of)
+
+    await roll_up_next(generations.live)
+
+    summed_up = [(await orders_and_waits(generations, each))[0] for each in restaurants]
+    assert summed_up == [0] + [1] * 7
+
+
+async def test_a_store_that_answers_nothing_is_not_asked_for_each_day(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generations = Generations(database)
+    await project(generations, *(placed(an_order(restaurant=a_restaurant())) for _ in range(8)))
+    asked = []
+
+    async def never(_: Any, hours: list[Hour]) -> Any:
+        asked.append(hours)
+        for bound in ("CLAIM_RENEWAL_INTERVAL_S", "CLAIM_RENEWAL_TIMEOUT_S"):
+            monkeypatch.setattr(roll_up, bound, 0.0)  # the claim can't be renewed any more either
+        async with store_call(0):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(roll_up, "_sales_of", never)
+
+    with pytest.raises(TimedOut):
+        await roll_up_next(generations.live)
+
+    assert len(asked) == 1
+
+
+class PassingTime:
+    """The time of a loop, which passes as told."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._time = loop.time
+        self.passed_s = 0.0
+
+    def now(self) -> float:
+        return self._time() + self.passed_s
+
+    async def passes(self, seconds: float) -> None:
+        self.passed_s += seconds
+        for _ in range(3):  # in which what is due is done
+            await asyncio.sleep(0)
+
+
+class SlowCursor:
+    """Takes its time for each chunk of its documents."""
+
+    def __init__(self, documents: list[Stored], time: PassingTime, chunk_s: float) -> None:
+        self._left = documents
+        self._time = time
+        self._chunk_s = chunk_s
+
+    async def to_list(self, length: int) -> list[Stored]:
+        await self._time.passes(self._chunk_s)
+        some, self._left = self._left[:length], self._left[length:]
+        return some
+
+    async def __aiter__(self) -> AsyncIterator[Stored]:
+        while some := await self.to_list(CHUNK_DOCUMENTS):
+            for each in some:
+                yield each
+
+
+def test_orders_are_summed_up_however_long_that_takes_and_the_claim_is_kept_meanwhile() -> None:
+    """On a loop of its own, whose time is told it."""
+    orders = [document(view_of(placed(an_order(restaurant="r")))) for _ in range(2000)]
+    hour = Hour.of("r", orders[0]["order"])
+    renewals: list[float] = []
+
+    async def sum_up() -> tuple[Sales, float]:
+        loop = asyncio.get_running_loop()
+        time = PassingTime(loop)
+        loop.time = time.now  # type: ignore[method-assign]
+        cursor = SlowCursor(orders, time, chunk_s=roll_up.CHUNK_TIMEOUT_S * 0.9)
+
+        async def renew(*_: Any) -> None:
+            renewals.append(time.passed_s)
+            await time.passes(roll_up.CLAIM_RENEWAL_TIMEOUT_S * 0.9)
+
+        generation: Any = SimpleNamespace(
+            orders=SimpleNamespace(find=lambda *_, **__: cursor),
+            sales_days=SimpleNamespace(update_many=renew),
+        )
+        claim = roll_up._Claim(generation, [{"_id": f"r/{DAY}"}], "ours", loop.time())
+        sales = await roll_up._sales_of(claim, [hour])
+        return sales[hour], time.passed_s
+
+    sales, took_s = asyncio.run(sum_up())
+
+    assert sales.total.orders == len(orders)
+    assert took_s > 10 * roll_up.CLAIM_TIMEOUT_S
+    waits = [after - before for before, after in itertools.pairwise([0.0, *renewals, took_s])]
+    assert max(waits) + roll_up.CLAIM_RENEWAL_TIMEOUT_S < roll_up.CLAIM_TIMEOUT_S
+    assert min(waits[:-1]) >= roll_up.CLAIM_RENEWAL_INTERVAL_S
+
+
+async def test_whatever_was_written_is_looked_for_a_batch_at_a_time(
+    fresh_mongodb_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roll_up, "BATCH_DAYS", 2)
+    commands = Commands()
+    async with Client(fresh_mongodb_url, event_listeners=[commands]) as client:
+        generations = Generations(client.get_default_database())
+        await project(generations, *(placed(an_order(restaurant=a_restaurant())) for _ in range(5)))
+
+        await roll_up_all(generations.live)
+
+        assert commands.largest_answer == 2
+        assert await generations.live.sales_days.count_documents({"dirty": True}) == 0
 
 
 async def test_what_is_not_summed_up_yet_is_told_by_the_time_until_which_it_is(

@@ -25,7 +25,7 @@ from pymongo.errors import (
 from service_kit.runtime.components import Ready
 
 from query.views.merge import Document
-from query.views.ports import StoreUnavailable, TooSlow, Unstorable
+from query.views.ports import StoreUnavailable, TimedOut, TooSlow, Unstorable
 
 Client = AsyncMongoClient[Document]
 Database = AsyncDatabase[Document]
@@ -112,7 +112,8 @@ async def monitor_server(
 async def store_call(timeout_s: float | None = None) -> AsyncIterator[None]:
     """Bound a call of the server, by `READ_TIMEOUT_S` unless told otherwise.
 
-    Raises StoreUnavailable if the server is away or too slow, TooSlow if it has given this call up.
+    Raises StoreUnavailable if the server is away, TimedOut if it is too slow, TooSlow if it has
+    given this call up.
     The driver's own time-outs do the same for a third more CPU a call.
     """
     try:
@@ -120,7 +121,9 @@ async def store_call(timeout_s: float | None = None) -> AsyncIterator[None]:
             yield
     except ExecutionTimeout as error:
         raise TooSlow(_brief(error)) from error
-    except (ConnectionFailure, TimeoutError) as error:
+    except TimeoutError as error:
+        raise TimedOut(_brief(error)) from error
+    except ConnectionFailure as error:
         raise StoreUnavailable(_brief(error)) from error
 
 

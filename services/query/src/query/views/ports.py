@@ -22,6 +22,10 @@ class StoreUnavailable(Exception):
     """The store can't be reached, or does not answer in time."""
 
 
+class TimedOut(StoreUnavailable):
+    """The store has not answered in time: it can't be reached, or was asked for too much."""
+
+
 class TooSlow(StoreUnavailable):
     """The store can be reached, but this question takes it too long: others are answered."""
 

@@ -4,27 +4,33 @@ Events come twice and in any order, so sums can't be counted up. An hour is summ
 orders are now, by the pure fold of `views/sales/view.py`, and the sum carries the stamp that the
 hour had before its orders were read. Whoever writes after that raises the stamp, so the newest sum
 has the highest, and `$max` keeps it: any number of replicas may sum the same hour up at once. A
-claim spares them that; it is no lock, and one that nobody fulfils runs out.
+claim spares them that; it is no lock, and one that nobody renews runs out.
 """
 
 import asyncio
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from prometheus_client import Histogram
 from pymongo import ASCENDING, UpdateOne
+from pymongo.asynchronous.cursor import AsyncCursor
 from service_kit.runtime.components import Ready
 
-from query.storage.client import COMMAND_READ_TIMEOUT_S, store_call, write
+from query.storage.client import (
+    COMMAND_READ_TIMEOUT_S,
+    iterate,
+    store_call,
+    write,
+)
 from query.storage.generations import Generation, Generations
 from query.storage.sales.store import DIRTY, hour_key
 from query.views.merge import Document
 from query.views.orders.search_terms import ANY_ORDER
-from query.views.ports import StoreUnavailable
+from query.views.ports import StoreUnavailable, TimedOut, TooSlow
 from query.views.sales.view import Hour, Sales
 
 log = structlog.get_logger()
@@ -42,7 +48,12 @@ PAUSE_MIN_S = 0.5
 REST_FACTOR = 9
 """The rest after a sum, by how long it took: summing up takes a tenth of the time at most."""
 CLAIM_TIMEOUT_S = 30.0
-"""For which others leave a day to whoever claimed it, also after a failure."""
+"""For which others leave a day to whoever claimed it, or renewed that, also after a failure."""
+CLAIM_RENEWAL_INTERVAL_S = 5.0
+CLAIM_RENEWAL_TIMEOUT_S = 5.0
+CHUNK_TIMEOUT_S = CLAIM_TIMEOUT_S - CLAIM_RENEWAL_INTERVAL_S - 2 * CLAIM_RENEWAL_TIMEOUT_S
+"""In which some of the orders, or of the hours, are read, so that a claim doesn't run out between
+two renewals; all of them may take any time."""
 BURST_S = 10.0
 """For which it may work without a rest, after it had none to do for ten times as long."""
 BATCH_DAYS = 100
@@ -107,11 +118,11 @@ async def roll_up_next(generation: Generation) -> float:
     Raises StoreUnavailable. Whatever else goes wrong with a day is reported, and it is tried again
     later.
     """
-    days = await _claim(generation, {"$expr": {"$lte": ["$due", "$$NOW"]}})
-    if not days:
+    claim = await _claim(generation, {"$expr": {"$lte": ["$due", "$$NOW"]}})
+    if claim is None:
         return 0.0
     began = time.perf_counter()
-    await _roll_up_or_report(generation, days)
+    await _roll_up_or_report(claim)
     return time.perf_counter() - began
 
 
@@ -120,61 +131,116 @@ async def roll_up_all(generation: Generation) -> None:
 
     A day that can't be summed up is reported, and tried again later as any other is.
     """
+    last = ""
+    while keys := await _dirty_after(generation, last):
+        if claim := await _claim(generation, {"_id": {"$in": keys}}):
+            await _roll_up_or_report(claim)
+        last = keys[-1]
+
+
+async def _dirty_after(generation: Generation, key: str) -> list[str]:
+    """The keys of the next days that were written to, at most as many as are claimed together."""
+    dirty = generation.sales_days.find(
+        {**DIRTY, "_id": {"$gt": key}}, {"_id": 1}, sort=[("_id", ASCENDING)], limit=BATCH_DAYS
+    )
     async with store_call(COMMAND_READ_TIMEOUT_S):
-        dirty = generation.sales_days.find(DIRTY, {"_id": 1}, sort=[("_id", ASCENDING)])
-        keys = [each["_id"] async for each in dirty]
-    for start in range(0, len(keys), BATCH_DAYS):
-        days = await _claim(generation, {"_id": {"$in": keys[start : start + BATCH_DAYS]}})
-        await _roll_up_or_report(generation, days)
+        return [each["_id"] async for each in dirty]
 
 
-async def _roll_up_or_report(generation: Generation, days: Sequence[Document]) -> None:
-    """Sum up the days together; if that fails its halves, down to the day whose fault it is."""
+class _Claim:
+    """Days that others leave alone for as long as this is renewed, as they were when claimed."""
+
+    def __init__(
+        self, generation: Generation, days: Sequence[Document], key: str, renewed_at: float
+    ) -> None:
+        self.generation = generation
+        self.days = days
+        self._key = key
+        self._renewed_at = renewed_at
+
+    def halves(self) -> list["_Claim"]:
+        """The first days and the others, each to be renewed by itself."""
+        middle = len(self.days) // 2
+        return [
+            _Claim(self.generation, some, self._key, self._renewed_at)
+            for some in (self.days[:middle], self.days[middle:])
+        ]
+
+    async def keep(self) -> None:
+        """Renew it if that is due; a day that somebody else has claimed meanwhile stays theirs.
+
+        Raises StoreUnavailable.
+        """
+        if _clock() - self._renewed_at < CLAIM_RENEWAL_INTERVAL_S:
+            return
+        ours = {"_id": {"$in": [day["_id"] for day in self.days]}, "claim": self._key}
+        async with store_call(CLAIM_RENEWAL_TIMEOUT_S):
+            await self.generation.sales_days.update_many(
+                ours, [{"$set": {"due": _from_now(CLAIM_TIMEOUT_S)}}]
+            )
+        self._renewed_at = _clock()
+
+    async def read(self, cursor: AsyncCursor[Document]) -> AsyncGenerator[Document, None]:
+        """All documents of a cursor, each chunk in `CHUNK_TIMEOUT_S`, while the claim is kept."""
+        async for each in iterate(cursor, timeout_s=CHUNK_TIMEOUT_S):
+            await self.keep()
+            yield each
+
+
+async def _roll_up_or_report(claim: _Claim) -> None:
+    """Sum up the days together; if that fails its halves, down to the day whose fault it is.
+
+    So it is if that takes too long, as long as the store still renews the claim.
+    """
+    await claim.keep()
     began = time.perf_counter()
     try:
-        await _roll_up(generation, days, began)
-    except StoreUnavailable:
-        raise
+        await _roll_up(claim, began)
     except Exception as error:  # such as a sum beyond 64 bits: the other days go on
-        if len(days) > 1:
-            middle = len(days) // 2
-            await _roll_up_or_report(generation, days[:middle])
-            await _roll_up_or_report(generation, days[middle:])
+        if isinstance(error, StoreUnavailable) and not isinstance(error, TimedOut | TooSlow):
+            raise
+        if len(claim.days) > 1:
+            for half in claim.halves():
+                await _roll_up_or_report(half)
             return
-        [day] = days
+        [day] = claim.days
         log.warning("sales of a day not summed up", day=day["_id"], reason=str(error)[:200])
     ROLL_UP_SECONDS.observe(time.perf_counter() - began)
 
 
-async def _claim(generation: Generation, which: dict[str, Any]) -> list[Document]:
-    """Days to sum up, with the stamps and the time (by the store's clock) before that."""
+async def _claim(generation: Generation, which: dict[str, Any]) -> _Claim | None:
+    """Days to sum up, with the stamps and the time (by the store's clock) before that; or none."""
     days = generation.sales_days
-    wanted, claim = {**DIRTY, **which}, uuid.uuid4().hex
+    wanted, key = {**DIRTY, **which}, uuid.uuid4().hex
     async with store_call():
         due = days.find(wanted, {"_id": 1}, sort=[("due", ASCENDING)], limit=BATCH_DAYS)
         keys = [each["_id"] async for each in due]
         if not keys:
-            return []
-        claimed = {"due": _from_now(CLAIM_TIMEOUT_S), "claimed": "$$NOW", "claim": claim}
+            return None
+        claimed = {"due": _from_now(CLAIM_TIMEOUT_S), "claimed": "$$NOW", "claim": key}
+        claimed_at = _clock()
         await days.update_many({"_id": {"$in": keys}, **wanted}, [{"$set": claimed}])
-        return await days.find(
-            {"_id": {"$in": keys}, "claim": claim},
+        ours = await days.find(
+            {"_id": {"$in": keys}, "claim": key},
             {"restaurant": 1, "day": 1, "stamp": 1, "hours": 1, "claimed": 1},
         ).to_list()
+    return _Claim(generation, ours, key, claimed_at) if ours else None
 
 
-async def _roll_up(generation: Generation, days: Sequence[Document], began: float) -> None:
+async def _roll_up(claim: _Claim, began: float) -> None:
     """The stamps were read before the orders are: who writes from now on raises them.
 
     However many days it is, that is a few questions for each `BATCH_HOURS` that were written to.
     """
-    stale = await _stale_hours(generation, days)
+    generation, days = claim.generation, claim.days
+    stale = await _stale_hours(claim)
     for start in range(0, len(stale), BATCH_HOURS):
         some = stale[start : start + BATCH_HOURS]
-        sales = await _sales_of(generation, [hour for hour, _ in some])
+        sales = await _sales_of(claim, [hour for hour, _ in some])
         updates = [_hour_update(hour, stamp, sales[hour]) for hour, stamp in some]
         await write(generation.sales_hours, updates)
-    sums = await _sums_of_hours(generation, days)
+        await claim.keep()
+    sums = await _sums_of_hours(claim)
     pause = max(PAUSE_MIN_S, REST_FACTOR * (time.perf_counter() - began) / max(1, len(days)))
     await write(
         generation.sales_days,
@@ -188,24 +254,24 @@ async def _roll_up(generation: Generation, days: Sequence[Document], began: floa
     )
 
 
-async def _stale_hours(generation: Generation, days: Sequence[Document]) -> list[tuple[Hour, int]]:
+async def _stale_hours(claim: _Claim) -> list[tuple[Hour, int]]:
     """The hours of the days that were written to since they were summed up, with their stamps."""
-    hours = [(_hour(day, name), stamp) for day in days for name, stamp in day["hours"].items()]
+    hours = [
+        (_hour(day, name), stamp) for day in claim.days for name, stamp in day["hours"].items()
+    ]
     which = {"_id": {"$in": [hour_key(hour) for hour, _ in hours]}}
-    async with store_call(CLAIM_TIMEOUT_S):
-        found = generation.sales_hours.find(which, {"summary.stamp": 1})
-        known = {each["_id"]: each["summary"]["stamp"] async for each in found}
+    found = claim.generation.sales_hours.find(which, {"summary.stamp": 1})
+    known = {each["_id"]: each["summary"]["stamp"] async for each in claim.read(found)}
     return [(hour, stamp) for hour, stamp in hours if stamp > known.get(hour_key(hour), 0)]
 
 
-async def _sales_of(generation: Generation, hours: Sequence[Hour]) -> dict[Hour, Sales]:
+async def _sales_of(claim: _Claim, hours: Sequence[Hour]) -> dict[Hour, Sales]:
     sales = {hour: Sales() for hour in hours}
-    orders = generation.orders.find(
+    orders = claim.generation.orders.find(
         {"$or": [_placed_in(hour) for hour in hours]}, SALES_FIELDS, batch_size=BATCH_ORDERS
     )
-    async with store_call(CLAIM_TIMEOUT_S):
-        async for order in orders:
-            sales[Hour.of(order["restaurant"], order["order"])].add_order(order)
+    async for order in claim.read(orders):
+        sales[Hour.of(order["restaurant"], order["order"])].add_order(order)
     return sales
 
 
@@ -232,16 +298,15 @@ def _hour_update(hour: Hour, stamp: int, sales: Sales) -> UpdateOne:
     return UpdateOne({"_id": hour_key(hour)}, update, upsert=True)
 
 
-async def _sums_of_hours(generation: Generation, days: Sequence[Document]) -> dict[str, Sales]:
+async def _sums_of_hours(claim: _Claim) -> dict[str, Sales]:
     """The sum of each day, by its key."""
-    sums = {day["_id"]: Sales() for day in days}
-    keys = [hour_key(_hour(day, name)) for day in days for name in day["hours"]]
-    async with store_call(CLAIM_TIMEOUT_S):
-        found = generation.sales_hours.find(
-            {"_id": {"$in": keys}}, {"summary": 1}, batch_size=BATCH_ORDERS
-        )
-        async for hour in found:
-            sums[hour["_id"].rpartition("/")[0]].add(Sales.stored(hour["summary"]))
+    sums = {day["_id"]: Sales() for day in claim.days}
+    keys = [hour_key(_hour(day, name)) for day in claim.days for name in day["hours"]]
+    found = claim.generation.sales_hours.find(
+        {"_id": {"$in": keys}}, {"summary": 1}, batch_size=BATCH_ORDERS
+    )
+    async for hour in claim.read(found):
+        sums[hour["_id"].rpartition("/")[0]].add(Sales.stored(hour["summary"]))
     return sums
 
 
@@ -277,3 +342,7 @@ def _hour(day: Document, name: str) -> Hour:
 def _from_now(seconds: float) -> dict[str, Any]:
     """By the clock of the store, which all replicas share."""
     return {"$add": ["$$NOW", int(seconds * 1000)]}
+
+
+def _clock() -> float:
+    return asyncio.get_running_loop().time()
