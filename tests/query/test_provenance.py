@@ -1,6 +1,8 @@
 """Ready means able: views that are not those of the streams are not ready, and say so."""
 
 import uuid
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 from comanda_contracts import Message
@@ -14,6 +16,7 @@ from query.storage.checkpoints import CHECKPOINTS, MongoCheckpoints
 from query.storage.client import Database
 from query.storage.generations import Generations
 from query.storage.orders.store import MongoOrders
+from query.views.ports import Checkpoint
 
 from tests.query.builders import an_order, placed
 from tests.query.conftest import store
@@ -86,6 +89,39 @@ async def test_a_stream_that_was_made_anew_or_cut_off_is_foreign(
 
     assert "ends at 1" in cut_off
     assert "not the stream" in made_anew
+
+
+class BusySystem:
+    """A stream and its checkpoint, which another replica moves on after each look at either."""
+
+    def __init__(self) -> None:
+        self.sequence = 1
+
+    def moves_on(self) -> int:
+        self.sequence += 1
+        return self.sequence - 1
+
+    async def known(self) -> dict[str, Checkpoint]:
+        return {ORDERS.name: Checkpoint("today", self.moves_on(), is_lost=False)}
+
+    async def put(self, *_: Any, **__: Any) -> None: ...
+
+    async def has_views(self) -> bool:
+        return True
+
+    async def stream_info(self, _: str) -> Any:
+        state = SimpleNamespace(last_seq=self.moves_on())
+        return SimpleNamespace(created="today", state=state)
+
+    async def consumer_info(self, *_: str) -> Any:
+        return SimpleNamespace(ack_floor=SimpleNamespace(stream_seq=self.moves_on()))
+
+
+async def test_what_another_replica_projects_during_a_check_is_no_stream_that_was_cut_off() -> None:
+    system = BusySystem()
+    js: Any = system
+
+    assert await Provenance(system, [ORDERS]).check(js) == []
 
 
 async def test_a_service_without_its_views_is_not_ready_and_says_why(

@@ -14,7 +14,7 @@ from service_kit.nats.jetstream import jetstream
 from service_kit.runtime.components import Ready
 
 from query.projection.projector import SERVICE
-from query.views.ports import Checkpoints
+from query.views.ports import Checkpoint, Checkpoints
 
 CHECK_INTERVAL_S = 2.0
 CHECK_TIMEOUT_S = 3.0
@@ -70,7 +70,7 @@ class Provenance:
         Raises StoreUnavailable, nats.errors.Error, TimeoutError.
         """
         async with asyncio.timeout(CHECK_TIMEOUT_S):
-            await self._reason(stream.name, await _state(jetstream(client), stream))
+            await self._reason(jetstream(client), stream)
 
     async def check(self, js: JetStreamContext) -> list[str]:
         """Why the views are not those of the streams; nothing if they are.
@@ -80,20 +80,22 @@ class Provenance:
         reasons = []
         for stream in self._streams:
             try:
-                state = await _state(js, stream)
+                reason = await self._reason(js, stream)
             except NotFoundError:
                 continue  # there is none yet, or its owner has lost it
-            reason = await self._reason(stream.name, state)
             FOREIGN.labels(stream.name).set(bool(reason))
             reasons += [f"{reason}; rebuild"] if reason else []
         return reasons
 
-    async def _reason(self, name: str, now: StreamState) -> str | None:
+    async def _reason(self, js: JetStreamContext, stream: Stream) -> str | None:
+        """The checkpoint is read first: the stream is then no shorter than whoever put it saw."""
         async with self._checking:
-            return await self._compare(name, now)
+            checkpoint = (await self._checkpoints.known()).get(stream.name)
+            return await self._compare(stream.name, checkpoint, await _state(js, stream))
 
-    async def _compare(self, name: str, now: StreamState) -> str | None:
-        checkpoint = (await self._checkpoints.known()).get(name)
+    async def _compare(
+        self, name: str, checkpoint: Checkpoint | None, now: StreamState
+    ) -> str | None:
         if checkpoint is None:
             is_gone = name in self._seen or not await self._checkpoints.has_views()
             is_lost = is_gone and now.projected > 0
