@@ -2,18 +2,30 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from typing import Any
 
 import pytest
+from bson import ObjectId
 from comanda_contracts import Order
 from comanda_contracts.streams import ORDERS, TICKETS
 from comanda_local.servers import Nats
+from pymongo.monitoring import CommandListener, CommandSucceededEvent
 from query.bootstrap import Role
-from query.maintenance.audit import AuditProgress, audit
-from query.maintenance.document_kinds import ORDER_DOCUMENTS, expected_document
+from query.maintenance import audit as auditor
+from query.maintenance.audit import CONCURRENT_INSPECTIONS, AuditProgress, audit
+from query.maintenance.document_kinds import (
+    ORDER_DOCUMENTS,
+    RESTAURANT_DOCUMENTS,
+    expected_document,
+)
+from query.maintenance.fingerprints import Fingerprints
+from query.maintenance.published import PublishedFingerprints
 from query.maintenance.repair import repair
 from query.maintenance.session import OperatorSession, open_session
+from query.storage.client import CHUNK_DOCUMENTS, Client
+from query.storage.generations import Generation
 from query.storage.orders.store import MongoOrders
 from service_kit.nats.jetstream import connected
 
@@ -182,6 +194,77 @@ async def test_a_repair_loses_nothing_that_is_projected_at_the_same_time(
         assert repaired
         stored = await live.orders.find_one({"_id": order_id})
         assert stored == expected_document(ORDER_DOCUMENTS, course)
+
+
+class TakenKeys(PublishedFingerprints):
+    """Counts how many documents were taken of what is published."""
+
+    taken = 0
+
+    def by_key(self) -> Iterator[tuple[str, Fingerprints]]:
+        for each in super().by_key():
+            self.taken += 1
+            yield each
+
+
+class OpenCursors(CommandListener):
+    """How often an answer left something to be fetched later."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def started(self, event: object) -> None: ...
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        self.count += bool(event.reply.get("cursor", {}).get("id"))
+
+    def failed(self, event: object) -> None: ...
+
+
+async def suspects(
+    generation: Generation, published: PublishedFingerprints
+) -> AsyncIterator[list[str]]:
+    kind, progress = RESTAURANT_DOCUMENTS, AuditProgress()
+    found = auditor._suspects(generation, kind, published, progress, lambda _: None)
+    async with aclosing(auditor._some_together(found)) as keys:
+        async for some in keys:
+            yield some
+
+
+async def test_documents_are_inspected_while_the_rest_is_looked_for_and_no_cursor_waits(
+    fresh_mongodb_url: str,
+) -> None:
+    """As after the loss of all that was stored, when only what comes since is there."""
+    missing = [f"a{number:05}" for number in range(1000)]
+    stored = [f"b{number:05}" for number in range(3 * CHUNK_DOCUMENTS)]
+    cursors = OpenCursors()
+    async with Client(fresh_mongodb_url, event_listeners=[cursors]) as client:
+        generation = Generation(client.get_default_database(), 1)
+        await generation.restaurants.insert_many([{"_id": key} for key in stored])
+        with TakenKeys() as published:
+            published.keep_newest((key, {"state": (1, 1)}) for key in missing)
+            seen: list[str] = []
+
+            async for some in suspects(generation, published):
+                seen += some
+                assert len(some) <= CONCURRENT_INSPECTIONS
+                assert published.taken <= len(seen) + 1
+
+    assert seen == missing + stored
+    assert cursors.count == 0
+
+
+async def test_keys_of_every_type_are_gone_through_once(fresh_mongodb_url: str) -> None:
+    count = 2 * CHUNK_DOCUMENTS
+    keys: list[Any] = [*range(count), *(f"{number:05}" for number in range(count))]
+    keys += sorted(ObjectId() for _ in range(count))
+    async with Client(fresh_mongodb_url) as client:
+        generation = Generation(client.get_default_database(), 1)
+        await generation.restaurants.insert_many([{"_id": key} for key in keys])
+        with PublishedFingerprints() as published:
+            seen = [key async for some in suspects(generation, published) for key in some]
+
+    assert seen == keys
 
 
 async def test_a_repaired_order_is_counted_in_the_sales_again(

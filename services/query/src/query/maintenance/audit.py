@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import itertools
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from itertools import islice
 
 from query.maintenance.ack_floor import AckFloorWaiter
 from query.maintenance.document_kinds import (
@@ -20,7 +18,7 @@ from query.maintenance.inspection import Difference, inspect
 from query.maintenance.published import PublishedFingerprints
 from query.maintenance.session import AUDITOR, OperatorSession
 from query.maintenance.stream_reader import batches, last_sequence, readable
-from query.storage.client import COMMAND_READ_TIMEOUT_S, iterate
+from query.storage.client import COMMAND_READ_TIMEOUT_S, in_order_of_keys
 from query.storage.generations import Generation
 
 CONCURRENT_INSPECTIONS = 8
@@ -58,7 +56,7 @@ async def audit(
     for kind in DOCUMENT_KINDS:
         with PublishedFingerprints() as published:
             await _read_streams(session, kind, published, progress, on_progress)
-            suspects = _suspects(generation, kind, published, progress, on_progress)
+            suspects = _some_together(_suspects(generation, kind, published, progress, on_progress))
             async with contextlib.aclosing(suspects):
                 async for keys in suspects:
                     inspections = (inspect(session, floors, generation, kind, key) for key in keys)
@@ -96,38 +94,41 @@ async def _suspects(
     published: PublishedFingerprints,
     progress: AuditProgress,
     on_progress: OnProgress,
-) -> AsyncGenerator[list[str], None]:
-    """The keys of documents that seem to differ, some at a time.
+) -> AsyncGenerator[str, None]:
+    """The keys of documents that seem to differ.
 
     What is stored and what is published are gone through side by side, in the order of keys.
     """
-    keys: list[str] = []
     expected = published.by_key()
     key, wanted = next(expected, NO_MORE)
-    stored_by_key = kind.collection(generation).find().sort("_id")
-    async for stored in iterate(stored_by_key, timeout_s=COMMAND_READ_TIMEOUT_S):
+    collection = kind.collection(generation)
+    async for stored in in_order_of_keys(collection, timeout_s=COMMAND_READ_TIMEOUT_S):
         progress.documents += 1
         on_progress(progress)
         stored_key = stored["_id"]
         if isinstance(stored_key, str):  # others come before or after all texts
             while key is not None and key < stored_key:
-                keys.append(key)
+                yield key
                 key, wanted = next(expected, NO_MORE)
         parts: Fingerprints | None = None
         if key == stored_key:
             parts = wanted
             key, wanted = next(expected, NO_MORE)
         if parts != stored_fingerprints(kind, stored) or not is_sound(kind, stored):
-            keys.append(stored_key)
-        while len(keys) >= CONCURRENT_INSPECTIONS:
-            some, keys = keys[:CONCURRENT_INSPECTIONS], keys[CONCURRENT_INSPECTIONS:]
-            yield some
-    left = [] if key is None else [key]
-    for some in _chunks(itertools.chain(keys, left, (missing for missing, _ in expected))):
-        yield some
+            yield stored_key
+    while key is not None:
+        yield key
+        key, _ = next(expected, NO_MORE)
 
 
-def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
-    left = iter(keys)
-    while some := list(islice(left, CONCURRENT_INSPECTIONS)):
+async def _some_together(keys: AsyncGenerator[str, None]) -> AsyncGenerator[list[str], None]:
+    """As many keys together as are inspected at once."""
+    some: list[str] = []
+    async with contextlib.aclosing(keys):
+        async for key in keys:
+            some.append(key)
+            if len(some) == CONCURRENT_INSPECTIONS:
+                yield some
+                some = []
+    if some:
         yield some

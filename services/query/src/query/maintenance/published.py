@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator
+from typing import Self
 
 from query.maintenance.fingerprints import Fingerprints
 
@@ -32,7 +33,7 @@ class PublishedFingerprints:
             self._database.execute(f"PRAGMA {setting}")
         self._database.execute(CREATE)
 
-    def __enter__(self) -> "PublishedFingerprints":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -10,7 +10,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
-from pymongo import AsyncMongoClient, UpdateOne
+from pymongo import ASCENDING, AsyncMongoClient, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.cursor import AsyncCursor
@@ -164,6 +164,27 @@ async def iterate(
             return
         for document in some:
             yield document
+
+
+async def in_order_of_keys(
+    collection: Collection, *, timeout_s: float
+) -> AsyncGenerator[Document, None]:
+    """All documents in the order of their `_id`, of whatever type, each chunk in `timeout_s`.
+
+    No cursor stays open in between, so whoever takes them may take any time. Raises
+    StoreUnavailable.
+    """
+    found = collection.find()
+    while True:
+        chunk = found.sort("_id").limit(CHUNK_DOCUMENTS)
+        some = [each async for each in iterate(chunk, timeout_s=timeout_s)]
+        for document in some:
+            yield document
+        if len(some) < CHUNK_DOCUMENTS:
+            return
+        last = some[-1]["_id"]  # unlike `$gt`, `min` goes on to other types
+        others = collection.find({"_id": {"$ne": last}})
+        found = others.min([("_id", last)]).hint([("_id", ASCENDING)])
 
 
 async def write(collection: Collection, operations: Sequence[UpdateOne]) -> None:
