@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 import socket
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 import yaml
 from comanda_contracts import Order
 from comanda_local.ports import LOOPBACK, free_port
-from comanda_local.services import Service
+from comanda_local.processes import Child
+from comanda_local.services import Service, environment
 from query.storage.client import Database
 from query.storage.generations import Generations
 from query.storage.menus import MongoMenus
@@ -22,7 +24,6 @@ from query.views.menu import view_of
 from tests.query.builders import LINE, a_restaurant, a_round, an_order, opened, placed
 from tests.query.conftest import store
 from tests.query.screen import watching
-from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = ROOT / "deploy/kubernetes/query/base/api.yaml"
@@ -33,13 +34,30 @@ ORDERS_OF_EACH = 6
 CHANGES_OF_EACH = 2
 
 
+PATIENT = """
+from query.cli import app
+from query.storage import client
+from service_kit.http import protocol, sse
+
+client.READ_TIMEOUT_S = 600.0
+protocol.SEND_TIMEOUT_S = sse.SEND_TIMEOUT_S = 3600.0
+app()
+"""
+"""The service, which leaves no reader, however long a busy machine takes to open all feeds."""
+
+
 @pytest.fixture
 async def api(fresh_mongodb_url: str, tmp_path: Path) -> AsyncIterator[Service]:
-    urls = {
+    port = free_port()
+    settings = {
         "COMANDA_MONGODB_URL": fresh_mongodb_url,
         "COMANDA_NATS_URL": f"nats://{LOOPBACK}:{free_port()}",
+        "COMANDA_HTTP_HOST": LOOPBACK,
+        "COMANDA_HTTP_PORT": str(port),
     }
-    service = Service("query", free_port(), tmp_path, urls, "api")
+    service = Service("query", port, tmp_path, settings)
+    patient = [sys.executable, "-P", "-c", PATIENT, "api"]
+    service.process = Child("query", patient, tmp_path, env=environment(settings))
     with contextlib.ExitStack() as ends:
         ends.callback(service.kill)
         service.start()
@@ -60,12 +78,9 @@ async def test_a_thousand_feeds_of_the_largest_orders_fit_into_the_memory_of_the
 
     async with contextlib.AsyncExitStack() as open_feeds:
         for restaurant in restaurants * FEEDS_OF_EACH:
-            open_feeds.callback(
-                reads_nothing(api, f"/v1/restaurants/{restaurant}/orders/live").close
-            )
-        await eventually(
-            lambda: feeds_of_lists(api), lambda count: count == RESTAURANTS * FEEDS_OF_EACH
-        )
+            path = f"/v1/restaurants/{restaurant}/orders/live"
+            open_feeds.callback((await reads_nothing_more(api, path)).close)
+        assert await feeds_of_lists(api) == RESTAURANTS * FEEDS_OF_EACH
         for order in changing:
             path = f"/v1/restaurants/{order.restaurant}/orders/{order.order_id}/live"
             screen = await open_feeds.enter_async_context(watching(api.url, path))
@@ -83,12 +98,14 @@ def a_largest_order(restaurant: str) -> Order:
     return an_order(restaurant=restaurant, rounds=(a_round(1, lines=lines),))
 
 
-def reads_nothing(service: Service, path: str) -> socket.socket:
-    """A client that asks for a feed and takes nothing of it."""
-    client = socket.socket()
+async def reads_nothing_more(service: Service, path: str) -> socket.socket:
+    """A client whose feed has begun, and that takes nothing of it but the status."""
+    client, loop = socket.socket(), asyncio.get_running_loop()
+    client.setblocking(False)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.connect((LOOPBACK, service.port))
-    client.sendall(f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}\r\n\r\n".encode())
+    await loop.sock_connect(client, (LOOPBACK, service.port))
+    await loop.sock_sendall(client, f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}\r\n\r\n".encode())
+    assert await loop.sock_recv(client, 12) == b"HTTP/1.1 200"
     return client
 
 
