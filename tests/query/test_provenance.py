@@ -124,6 +124,26 @@ async def test_what_another_replica_projects_during_a_check_is_no_stream_that_wa
     assert await Provenance(system, [ORDERS]).check(js) == []
 
 
+async def test_views_that_another_replica_has_just_missed_are_missed_by_this_one_too() -> None:
+    """It looks for the checkpoint before the other has made it, and for views after the news."""
+    system = BusySystem()
+    js: Any = system
+    lost = Checkpoint("today", 1, is_lost=True)
+    checkpoints = [{}, {ORDERS.name: lost}, {ORDERS.name: lost}]
+
+    async def known() -> dict[str, Checkpoint]:
+        return checkpoints.pop(0)
+
+    async def put(*_: Any, is_lost: bool, **__: Any) -> None:
+        assert is_lost
+
+    system.known, system.put = known, put  # type: ignore[method-assign]
+    checks = Provenance(system, [ORDERS])
+
+    assert await checks.check(js) == []
+    assert len(await checks.check(js)) == 1
+
+
 async def test_a_service_without_its_views_is_not_ready_and_says_why(
     nats: Client,
     nats_server: Nats,

@@ -97,6 +97,8 @@ class Provenance:
         self, name: str, checkpoint: Checkpoint | None, now: StreamState
     ) -> str | None:
         if checkpoint is None:
+            if name in await self._checkpoints.known():
+                return None  # another replica has just made it, and may be projecting: next time
             is_gone = name in self._seen or not await self._checkpoints.has_views()
             is_lost = is_gone and now.projected > 0
             await self._checkpoints.put(name, now.created, now.projected, is_lost=is_lost)
