@@ -14,6 +14,8 @@ from service_kit.http.problems import ProblemError
 from service_kit.http.sse import PART_BYTES, EventStream, event_of_pieces
 from service_kit.http.unsent import UnsentBytes
 
+from tests.support.traced import traced
+
 
 async def one_event() -> AsyncGenerator[bytes | None]:
     yield b"event"
@@ -135,3 +137,52 @@ async def test_an_event_is_sent_in_parts(process: UnsentBytes) -> None:
 
     assert b"".join(sent) == b"".join(pieces)
     assert max(map(len, sent)) <= 2 * PART_BYTES
+
+
+async def test_a_quiet_feed_holds_nothing_of_what_it_has_sent(process: UnsentBytes) -> None:
+    del process
+    is_quiet = asyncio.Event()
+    (first, first_life), (second, second_life) = traced(b"first"), traced(b"second")
+    later = [second]
+    del second
+
+    async def events() -> AsyncGenerator[bytes]:
+        while later:
+            yield later.pop()
+        is_quiet.set()
+        await asyncio.Event().wait()
+
+    async def send(message: object) -> None:
+        del message
+
+    stream = EventStream(FeedBudget().counted("la-piazza", events()), first)
+    del first
+    sending = asyncio.create_task(stream.stream_response(send))
+    await is_quiet.wait()
+
+    assert (first_life(), second_life()) == (None, None)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+
+
+async def test_a_reader_without_a_new_update_holds_nothing_of_the_last(
+    process: UnsentBytes,
+) -> None:
+    del process
+    reader, is_quiet = Reader[bytes](), asyncio.Event()
+    update, life = traced(b"update")
+    reader.offer(update, [update])
+    del update
+    updates = reader.updates()
+    await anext(updates)
+
+    async def wait_for_another() -> None:
+        asyncio.get_running_loop().call_soon(is_quiet.set)
+        await anext(updates)
+
+    waiting = asyncio.create_task(wait_for_another())
+    await is_quiet.wait()
+
+    assert life() is None
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
@@ -22,6 +23,7 @@ from serving.outbound import stream_follower
 from serving.outbound.connection import connected_client, until_connected
 from serving.outbound.kitchen_queues import LOST, KitchenQueues
 from serving.outbound.ticket_stream import TicketStream
+from serving.queue_updates import QueueSnapshot, TicketChange
 from uuid_utils.compat import uuid7
 
 from tests.serving.builders import NOON, a_restaurant, a_ticket, queued
@@ -92,6 +94,23 @@ async def test_what_is_queued_and_changed_is_shown(
 
         await move(client, started, "ready", "serve")
         await shown(queues, restaurant)
+
+
+async def test_once_its_reader_has_it_nobody_holds_a_snapshot(
+    nats_url: str, client: Client, restaurant: str
+) -> None:
+    ticket = a_ticket(restaurant=restaurant)
+    await add(client, ticket)
+    async with running_queues(nats_url) as (queues, _):
+        await shown(queues, restaurant, ticket)
+        with queues.feed(restaurant, None) as updates:
+            assert isinstance(await anext(updates), QueueSnapshot)
+            await move(client, ticket, "start")
+            assert isinstance(await anext(updates), TicketChange)
+
+            snapshots = [each for each in gc.get_objects() if type(each) is QueueSnapshot]
+            shows_ours = [ticket_to_contract(ticket) in each.tickets for each in snapshots]
+            assert not any(shows_ours)
 
 
 async def test_an_empty_stream_is_caught_up_with_at_once(

@@ -31,6 +31,7 @@ class FeedBudget:
             with self._place(restaurant):
                 async for each in events:
                     yield each
+                    del each
 
     @contextlib.contextmanager
     def _place(self, restaurant: str) -> Iterator[None]:

@@ -105,7 +105,9 @@ class Reader(Generic[Update]):
                 return
             update, pieces = queued
             self._held.release(pieces)
+            del queued, pieces
             yield update
+            del update  # it may be long until the next
 
 
 class Readers(Generic[Update]):

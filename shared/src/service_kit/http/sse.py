@@ -65,7 +65,7 @@ class EventStream(StreamingResponse):
 
     def __init__(self, events: AsyncGenerator[Event | None], *first: Event | None) -> None:
         super().__init__(iter(()), headers=NO_BUFFERING)
-        self._first = first
+        self._first = [*first]
         self._events = events
 
     async def stream_response(self, send: Send) -> None:
@@ -73,10 +73,11 @@ class EventStream(StreamingResponse):
         async with contextlib.aclosing(self._events):
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             try:
-                for each in self._first:
-                    await _send_in_time(send, each)
+                while self._first:
+                    await _send_in_time(send, self._first.pop(0))
                 async for each in self._events:
                     await _send_in_time(send, each)
+                    del each  # a feed may be quiet for long
             except _ReaderStalled:
                 log.info("live reader takes nothing")
             else:

@@ -103,6 +103,7 @@ async def _orders_events(
                 yield event_of_pieces("snapshot", _listed(update.orders), update.position)
             else:
                 yield event_of_pieces("order", update.orders, update.position)
+            del update  # it may be long until the next
 
 
 def _listed(orders: Sequence[bytes]) -> list[bytes]:
@@ -131,6 +132,7 @@ async def _order_events(
             elif name == "snapshot":
                 yield None
             name, last = "order", body.tag
+            del update, body
 
 
 async def _board_events(boards: ResponseCache, restaurant: str, last: str | None) -> Events:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakValueDictionary
@@ -81,13 +81,11 @@ class MongoLiveOrders(ChangeListener):
         async with contextlib.AsyncExitStack() as reading:
             reading.enter_context(self._changes.kept_open())
             async with self._consistent_start():
-                found = await self._by_ids([order_id])
-                ours = [each for each in found if each.restaurant == restaurant]
-                first = self._snapshot(ours)
-                if any(each.is_known for each in ours) and not first.orders:
-                    raise DamagedView(order_id)
+                first = [await self._order(restaurant, order_id)]
                 reader = reading.enter_context(self._order_readers.reader(order_id))
-            yield _updates([first], reader)
+            updates = _updates(first, reader)
+            del first  # the feed itself gives it up once it is taken
+            yield updates
 
     @contextlib.asynccontextmanager
     async def active(
@@ -96,19 +94,12 @@ class MongoLiveOrders(ChangeListener):
         async with contextlib.AsyncExitStack() as reading:
             reading.enter_context(self._changes.kept_open())
             async with self._consistent_start():
-                missed = self._missed(restaurant, after)
-                changed = await self._by_ids(missed or ())
-                was_deleted = missed is not None and len(changed) < len(missed)
-                if restaurant not in self._listed or missed is None or was_deleted:
-                    snapshot = await self._active(restaurant)
-                if missed is None or was_deleted:
-                    first: Sequence[LiveUpdate] = [snapshot]
-                else:
-                    orders = _by_position(changed, missed)
-                    first = [each.change(missed) for each in orders if each.json is not None]
+                first = await self._active_since(restaurant, after)
                 reading.callback(self._forget_listed, restaurant)  # once the reader has left
                 reader = reading.enter_context(self._list_readers.reader(restaurant))
-            yield _updates(first, reader)
+            updates = _updates(first, reader)
+            del first
+            yield updates
 
     def _forget_listed(self, restaurant: str) -> None:
         if restaurant not in self._list_readers.topics:
@@ -206,6 +197,27 @@ class MongoLiveOrders(ChangeListener):
             raise StoreUnavailable("changes can't be followed") from error
         async with self._reading:
             yield
+
+    async def _order(self, restaurant: str, order_id: str) -> LiveUpdate:
+        """The order as it is. Raises DamagedView if it is known and can't be shown."""
+        found = await self._by_ids([order_id])
+        ours = [each for each in found if each.restaurant == restaurant]
+        snapshot = self._snapshot(ours)
+        if any(each.is_known for each in ours) and not snapshot.orders:
+            raise DamagedView(order_id)
+        return snapshot
+
+    async def _active_since(self, restaurant: str, after: str | None) -> list[LiveUpdate]:
+        """The changes after a position; a snapshot if not all are known, or one was deleted."""
+        missed = self._missed(restaurant, after)
+        changed = await self._by_ids(missed or ())
+        was_deleted = missed is not None and len(changed) < len(missed)
+        if restaurant not in self._listed or missed is None or was_deleted:
+            snapshot = await self._active(restaurant)
+        if missed is None or was_deleted:
+            return [snapshot]
+        orders = _by_position(changed, missed)
+        return [each.change(missed) for each in orders if each.json is not None]
 
     def _missed(self, restaurant: str, after: str | None) -> dict[str, Position] | None:
         """The orders that changed after a position, each with its last; None if not known."""
@@ -333,11 +345,13 @@ def _by_position(
 
 
 async def _updates(
-    first: Sequence[LiveUpdate], reader: Reader[LiveUpdate]
+    first: list[LiveUpdate], reader: Reader[LiveUpdate]
 ) -> AsyncIterator[LiveUpdate | None]:
+    """The updates, `first` of all those that it takes out of there; it keeps none."""
     if not first:
         yield None
-    for update in first:
-        yield update
+    while first:
+        yield first.pop(0)
     async for change in reader.updates():
         yield change
+        del change

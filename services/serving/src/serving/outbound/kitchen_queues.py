@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from functools import partial
 
@@ -78,13 +78,11 @@ class KitchenQueues:
         open_tickets, changes = self._up_to_date()
         if self._is_closed:
             raise StoreUnavailable("the service is about to end")
-        first: Sequence[QueueUpdate] | None = None
-        if after is not None:
-            first = changes.since(restaurant, after)
-        if first is None:
-            first = [QueueSnapshot(open_tickets.sequence, open_tickets.of(restaurant))]
+        first = _first_updates(open_tickets, changes, restaurant, after)
         with changes.reader(restaurant) as reader:
-            yield _updates(first, reader)
+            updates = _updates(first, reader)
+            del first  # the feed itself gives it up once it is taken
+            yield updates
 
     def close(self) -> None:
         """End all feeds, and let none begin any more."""
@@ -178,10 +176,21 @@ def _apply(open_tickets: OpenTickets, changes: TicketChanges, message: TicketMes
     changes.append(message)
 
 
+def _first_updates(
+    open_tickets: OpenTickets, changes: TicketChanges, restaurant: str, after: int | None
+) -> list[QueueUpdate]:
+    missed = None if after is None else changes.since(restaurant, after)
+    if missed is not None:
+        return [*missed]
+    return [QueueSnapshot(open_tickets.sequence, open_tickets.of(restaurant))]
+
+
 async def _updates(
-    first: Sequence[QueueUpdate], reader: Reader[TicketChange]
+    first: list[QueueUpdate], reader: Reader[TicketChange]
 ) -> AsyncIterator[QueueUpdate | None]:
-    for update in first:
-        yield update
+    """The updates, `first` of all those that it takes out of there; it keeps none."""
+    while first:
+        yield first.pop(0)
     async for change in reader.updates():
         yield change
+        del change

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Literal, assert_never
 
@@ -92,9 +92,15 @@ def queue_routes(read_queue: ReadQueue, open_feed: OpenFeed) -> APIRouter:
         An event's `id` is where in the stream of tickets it stands. A client that comes back with
         it as `Last-Event-ID` is sent what it missed, or a `snapshot` if that is too much.
         """
-        return EventStream(_sse_event(each) async for each in updates)
+        return EventStream(_events(updates))
 
     return router
+
+
+async def _events(updates: AsyncIterator[QueueUpdate | None]) -> AsyncGenerator[bytes | None]:
+    async for each in updates:
+        yield _sse_event(each)
+        del each  # it may be long until the next
 
 
 def _sse_event(update: QueueUpdate | None) -> bytes | None:
