@@ -186,3 +186,27 @@ async def test_a_reader_without_a_new_update_holds_nothing_of_the_last(
     assert life() is None
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_feed_whose_time_has_just_run_out_fails_nobody_who_publishes(
+    process: UnsentBytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until its task runs again it still counts, and is the one to be closed."""
+    monkeypatch.setattr(sse, "SEND_TIMEOUT_S", 0)  # it runs out before the next callback
+    reader, offered = Reader[str](), list[bool]()
+
+    async def events() -> AsyncGenerator[list[bytes]]:
+        yield [90 * b"x"]
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message.get("body"):
+            asyncio.get_running_loop().call_soon(
+                lambda: offered.append(reader.offer("update", [b"y" * 20]))
+            )
+            await asyncio.Event().wait()
+
+    await EventStream(events()).stream_response(send)
+
+    assert offered == [True]
+    assert process.total == 20
+    reader.end()

@@ -93,7 +93,12 @@ async def _send_in_time(send: Send, event: Event | None) -> None:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(SEND_TIMEOUT_S) as sending:
-            held = PROCESS.account(lambda: sending.reschedule(loop.time()))
+
+            def close() -> None:
+                if not sending.expired():  # else the feed is about to end, and still counts
+                    sending.reschedule(loop.time())
+
+            held = PROCESS.account(close)
             try:
                 held.hold(pieces)
                 for part in _parts(pieces):
