@@ -210,3 +210,72 @@ async def test_a_feed_whose_time_has_just_run_out_fails_nobody_who_publishes(
     assert offered == [True]
     assert process.total == 20
     reader.end()
+
+
+@pytest.mark.parametrize(("seconds_of_a_part", "is_left"), [(20, False), (40, True)])
+async def test_a_feed_is_left_when_it_takes_nothing_and_not_when_it_is_slow(
+    process: UnsentBytes, monkeypatch: pytest.MonkeyPatch, seconds_of_a_part: int, is_left: bool
+) -> None:
+    del process
+    clock = a_clock_that_stands(monkeypatch)
+    monkeypatch.setattr(sse, "PART_BYTES", 10)
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def events() -> AsyncGenerator[list[bytes]]:
+        yield [50 * b"x"]
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message.get("body"):
+            clock.advance(seconds_of_a_part)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        sent.append(message)
+
+    await EventStream(events()).stream_response(send)
+
+    assert len(sent) == (1 if is_left else 1 + 5 + 1)
+
+
+async def test_a_feed_that_is_closed_is_given_no_more_time(
+    process: UnsentBytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_clock_that_stands(monkeypatch)
+    monkeypatch.setattr(sse, "PART_BYTES", 10)
+    sent: list[bytes] = []
+    reader = Reader[str]()
+
+    async def events() -> AsyncGenerator[list[bytes]]:
+        yield [90 * b"x"]
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if part := message.get("body"):
+            if sent:
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            else:
+                reader.offer("update", [b"y" * 20])
+            sent.append(part)
+
+    await EventStream(events()).stream_response(send)
+
+    assert len(sent) == 1
+    assert process.total == 20
+    reader.end()
+
+
+class Clock:
+    """The time of the event loop."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def a_clock_that_stands(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The event loop's clock, which only a test advances."""
+    loop = asyncio.get_running_loop()
+    clock = Clock(loop.time())
+    monkeypatch.setattr(loop, "time", lambda: clock.now)
+    return clock

@@ -18,7 +18,7 @@ from service_kit.http.unsent import PROCESS
 log = structlog.get_logger()
 
 SEND_TIMEOUT_S = 30.0
-"""Seconds within which a reader must accept an event; then it is disconnected."""
+"""Seconds within which a reader must take another part; then it is disconnected."""
 PART_BYTES = 32 * 1024
 """Of an event that is sent at once: the connection's buffer holds no more of it."""
 MEDIA_TYPE = "text/event-stream"
@@ -85,7 +85,7 @@ class EventStream(StreamingResponse):
 
 
 async def _send_in_time(send: Send, event: Event | None) -> None:
-    """Send an event part by part. Raises _ReaderStalled if the reader does not take it in time.
+    """Send an event part by part. Raises _ReaderStalled if the reader takes no part in time.
 
     So it does if all feeds hold too much, and this one most.
     """
@@ -103,6 +103,8 @@ async def _send_in_time(send: Send, event: Event | None) -> None:
                 held.hold(pieces)
                 for part in _parts(pieces):
                     await send({"type": "http.response.body", "body": part, "more_body": True})
+                    if not held.is_closed and not sending.expired():
+                        sending.reschedule(loop.time() + SEND_TIMEOUT_S)
             finally:
                 held.end()
     except TimeoutError:

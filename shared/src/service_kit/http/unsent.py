@@ -64,25 +64,25 @@ class Account:
     def __init__(self, unsent: UnsentBytes, close: Callable[[], None]) -> None:
         self._unsent = unsent
         self._close = close
-        self._is_closed = False
+        self.is_closed = False
         self.pieces: dict[int, tuple[bytes, int]] = {}
         """Each piece, and how often the feed is to send it, by its identity."""
         self.size_bytes = 0
 
     def hold(self, pieces: Iterable[bytes]) -> bool:
         """Hold these, too. Returns False if the feed is closed, now or before."""
-        for piece in pieces if not self._is_closed else ():
+        for piece in pieces if not self.is_closed else ():
             _, times = self.pieces.get(id(piece), (piece, 0))
             self.pieces[id(piece)] = piece, times + 1
             if not times:
                 self.size_bytes += len(piece)
                 self._unsent.hold(self, piece)
         self._unsent.fit()
-        return not self._is_closed
+        return not self.is_closed
 
     def release(self, pieces: Iterable[bytes]) -> None:
         """They are sent, or given up."""
-        for piece in pieces if not self._is_closed else ():
+        for piece in pieces if not self.is_closed else ():
             _, times = self.pieces.pop(id(piece))
             if times > 1:
                 self.pieces[id(piece)] = piece, times - 1
@@ -95,7 +95,7 @@ class Account:
         for piece, _ in list(self.pieces.values()):
             self.pieces[id(piece)] = piece, 1
             self.release([piece])
-        self._is_closed = True
+        self.is_closed = True
 
     def close(self) -> None:
         """End the feed itself."""
