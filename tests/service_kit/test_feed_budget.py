@@ -279,3 +279,19 @@ def a_clock_that_stands(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock(loop.time())
     monkeypatch.setattr(loop, "time", lambda: clock.now)
     return clock
+
+
+async def test_of_feeds_that_hold_too_much_those_are_closed_that_free_something(
+    process: UnsentBytes,
+) -> None:
+    shared = b"s" * 60
+    many = [Reader[str]() for _ in range(20)]
+    stalled = [Reader[str]() for _ in range(2)]
+
+    assert all(each.offer("shared", [shared]) for each in many)
+    for each, letter in zip(stalled, (b"a", b"b"), strict=True):
+        each.offer("own", [letter * 30])
+
+    assert {await anext(each.updates(), None) for each in many} == {"shared"}
+    left = [await anext(each.updates(), None) for each in stalled]
+    assert sorted(left, key=str) == [None, "own"]

@@ -87,7 +87,7 @@ class EventStream(StreamingResponse):
 async def _send_in_time(send: Send, event: Event | None) -> None:
     """Send an event part by part. Raises _ReaderStalled if the reader takes no part in time.
 
-    So it does if all feeds hold too much, and this one most.
+    So it does if all feeds hold too much, and this one is closed for it.
     """
     pieces = [event or HEARTBEAT_COMMENT] if event is None or isinstance(event, bytes) else event
     loop = asyncio.get_running_loop()

@@ -17,7 +17,7 @@ CLOSED = Counter(
 
 
 class UnsentBytes:
-    """What feeds hold; with more than `UNSENT_BYTES_MAX` those that hold most are closed."""
+    """What feeds hold; beyond `UNSENT_BYTES_MAX` those are closed that free most."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -47,15 +47,20 @@ class UnsentBytes:
             self._accounts.discard(account)
 
     def fit(self) -> None:
-        """Close the feeds that hold most until the others fit."""
+        """Close the feeds that free most until the others fit."""
         if self.total > UNSENT_BYTES_MAX:
-            for account in sorted(self._accounts, key=lambda each: each.size_bytes, reverse=True):
+            for account in sorted(self._accounts, key=self._share_bytes, reverse=True):
                 log.info("live feed closed", held_bytes=account.size_bytes, of_all=self.total)
                 CLOSED.inc()
                 account.close()
                 if self.total <= UNSENT_BYTES_MAX:
                     break
         UNSENT.set(self.total)
+
+    def _share_bytes(self, account: "Account") -> float:
+        """What the feed holds, each piece divided among those who hold it and keep it there."""
+        held = account.pieces.items()
+        return sum(len(piece) / self._holders[identity] for identity, (piece, _) in held)
 
 
 class Account:
