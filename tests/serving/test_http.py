@@ -357,7 +357,10 @@ def test_every_route_documents_its_answer_and_its_refusals() -> None:
     assert set(start) - AT_THE_EDGE == {"200", "404", "409", "412", "413", "422", "503"}
     assert set(look) - AT_THE_EDGE == {"200", "404", "413", "422", "503"}
     live = schema["paths"]["/v1/restaurants/{restaurant}/queue/live"]["get"]["responses"]
-    assert set(queue) == set(live) == AT_THE_EDGE | {"200", "413", "422", "503"}
+    assert set(queue) == AT_THE_EDGE | {"200", "413", "422", "503"}
+    assert set(live) == set(queue) | {"429"}
+    unavailable = live["503"]["content"]["application/problem+json"]["examples"]
+    assert set(unavailable) == {"store-unavailable", "too-many-feeds"}
     assert set(live["200"]["content"]) == {"text/event-stream"}
     for answer in (start["200"], look["200"]):
         answered = answer["content"]["application/json"]["schema"]

@@ -13,7 +13,7 @@ import pytest
 from comanda_contracts.streams import TICKETS
 from comanda_local.servers import Nats
 from prometheus_client import REGISTRY
-from service_kit.http import live_feed
+from service_kit.http import feed_budget, live_feed
 from service_kit.http.server import SHUTDOWN_GRACE_S
 from service_kit.nats.jetstream import connected
 from serving.domain.ticket import TicketLine
@@ -240,6 +240,31 @@ async def test_whoever_comes_and_goes_misses_nothing_and_is_told_nothing_twice(
     last = (await kitchen.client.jetstream().stream_info(TICKETS.name)).state.last_seq
     for seen in feeds:
         assert [event.id for event in seen] == list(range(1, last + 1))
+
+
+@pytest.mark.parametrize(
+    ("bound", "status"), [("FEEDS_OF_ONE_RESTAURANT_MAX", 429), ("FEEDS_MAX", 503)]
+)
+async def test_a_feed_too_many_is_refused_until_another_ends(
+    new_nats_server: Callable[[], Nats], monkeypatch: pytest.MonkeyPatch, bound: str, status: int
+) -> None:
+    monkeypatch.setattr(feed_budget, bound, 1)
+    async with in_this_process(new_nats_server().url) as url:
+        async with watching(url) as screen:
+            await screen.next()
+
+            async with watching(url) as refused:
+                assert refused.response.status_code == status
+                await refused.response.aread()
+
+        assert refused.response.json()["code"] == "too-many-feeds"
+        assert "Retry-After" in refused.response.headers
+        await eventually(lambda: _is_let_in(url))
+
+
+async def _is_let_in(url: str) -> bool:
+    async with watching(url) as screen:
+        return screen.response.is_success
 
 
 async def test_a_reader_too_slow_to_follow_is_sent_away_and_can_come_back(

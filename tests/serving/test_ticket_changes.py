@@ -2,7 +2,7 @@
 
 import pytest
 from comanda_contracts import seal
-from service_kit.http import live_feed
+from service_kit.http import live_feed, unsent
 from service_kit.http.live_feed import Reader
 from serving.contract import event_to_contract, ticket_to_contract
 from serving.domain.ticket import Ticket, TicketEvent
@@ -110,3 +110,23 @@ async def test_a_reader_who_falls_behind_comes_to_an_end_and_no_other_does(
 
             assert await anext(quick_updates) == change_to(sequence, ticket)
         assert await updates_of(slow) == []
+
+
+async def test_a_reader_who_is_behind_by_too_many_bytes_comes_to_an_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live_feed, "READER_LAG_MAX_BYTES", 100)
+    changes = TicketChanges()
+    with changes.reader("la-piazza") as slow:
+        changes.append(message_of(1, queued(a_ticket())))
+        changes.append(message_of(2, queued(a_ticket())))
+
+        assert await anext(slow.updates(), None) is None
+
+
+def test_a_change_counts_once_however_many_readers_wait_to_send_it() -> None:
+    changes, ticket, before = TicketChanges(), a_ticket(), unsent.PROCESS.total
+    with changes.reader("la-piazza"), changes.reader("la-piazza"):
+        changes.append(message_of(1, queued(ticket)))
+
+        assert unsent.PROCESS.total - before == len(change_to(1, ticket).json)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import comanda_contracts as contracts
 
@@ -14,12 +15,17 @@ class QueueSnapshot:
     tickets: Sequence[contracts.Ticket]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TicketChange:
     """A ticket, as the event at this sequence of the stream left it."""
 
     sequence: int
     ticket: contracts.Ticket
+
+    @cached_property
+    def json(self) -> bytes:
+        """The ticket as JSON, made once for all its readers."""
+        return self.ticket.model_dump_json().encode()
 
 
 QueueUpdate = QueueSnapshot | TicketChange

@@ -28,13 +28,14 @@ class FeedBudget:
         process has.
         """
         async with contextlib.aclosing(events):
-            with self._place(restaurant):
+            with self.place(restaurant):
                 async for each in events:
                     yield each
                     del each
 
     @contextlib.contextmanager
-    def _place(self, restaurant: str) -> Iterator[None]:
+    def place(self, restaurant: str) -> Iterator[None]:
+        """Count a feed for as long as the context lasts. Raises ProblemError as `counted` does."""
         if self._open[restaurant] >= FEEDS_OF_ONE_RESTAURANT_MAX:
             raise too_many_feeds(429)
         if self._open.total() >= FEEDS_MAX:

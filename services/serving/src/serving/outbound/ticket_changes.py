@@ -59,7 +59,7 @@ class TicketChanges:
         restaurant = message.restaurant
         self._replay_buffer.append(message.sequence, restaurant, message)
         if restaurant and restaurant in self._readers.topics and (change := message.parse()):
-            self._readers.publish(restaurant, change)
+            self._readers.publish(restaurant, change, [change.json])
 
     def since(self, restaurant: str, sequence: int) -> list[TicketChange] | None:
         """The restaurant's changes after `sequence`; None if not all are known, or too many."""

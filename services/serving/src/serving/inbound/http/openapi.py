@@ -2,6 +2,7 @@
 
 import comanda_contracts as contracts
 from comanda_contracts import examples
+from service_kit.http.feed_budget import too_many_feeds
 from service_kit.http.openapi_examples import Examples
 from service_kit.http.problems import invalid_request, problem_responses, too_large
 from service_kit.http.sse import event, events
@@ -50,6 +51,11 @@ CHANGE_REFUSALS = TICKET_REFUSALS | problem_responses(
 )
 """The refusals of a route that changes a ticket."""
 
+QUEUE_FEED_REFUSALS = problem_responses(
+    to_problem(StoreUnavailable("the stream does not answer")),
+    too_many_feeds(429),
+    too_many_feeds(503),
+)
 QUEUE_FEED_RESPONSES = events(
     event("snapshot", _QUEUE.model_dump_json(), str(SEQUENCE)),
     event("ticket", examples.READY.model_dump_json(), str(SEQUENCE + 1)),

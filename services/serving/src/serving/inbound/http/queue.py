@@ -11,9 +11,15 @@ from comanda_contracts.subjects import SLUG_PATTERN
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import PlainValidator
-from service_kit.http.sse import EventStream, event
+from service_kit.http.feed_budget import FeedBudget
+from service_kit.http.sse import Event, EventStream, event, event_of_pieces
 
-from serving.inbound.http.openapi import QUEUE_FEED_RESPONSES, RESTAURANT, SEQUENCE
+from serving.inbound.http.openapi import (
+    QUEUE_FEED_REFUSALS,
+    QUEUE_FEED_RESPONSES,
+    RESTAURANT,
+    SEQUENCE,
+)
 from serving.inbound.http.problems import refusals_as_problems
 from serving.inbound.http.queue_view import QueueView
 from serving.queue_updates import QueueSnapshot, QueueUpdate, TicketChange
@@ -65,12 +71,14 @@ None among the updates is a heartbeat. Raises StoreUnavailable.
 def queue_routes(read_queue: ReadQueue, open_feed: OpenFeed) -> APIRouter:
     """The routes of the queue, below a restaurant."""
     router = APIRouter()
+    feeds = FeedBudget()
 
     async def feed(
         restaurant: Slug, last_event_id: LastEventId = None
     ) -> AsyncIterator[AsyncIterator[QueueUpdate | None]]:
         """A feed that is open until the response ends; a refusal comes before the response."""
         with contextlib.ExitStack() as open_feeds:
+            open_feeds.enter_context(feeds.place(restaurant))
             with refusals_as_problems():
                 updates = open_feeds.enter_context(open_feed(restaurant, last_event_id))
             yield updates
@@ -83,7 +91,11 @@ def queue_routes(read_queue: ReadQueue, open_feed: OpenFeed) -> APIRouter:
         shown = [each for each in tickets if not statuses or each.status in statuses]
         return Response(_json(shown), media_type="application/json")
 
-    @router.get("/queue/live", response_class=StreamingResponse, responses=QUEUE_FEED_RESPONSES)
+    @router.get(
+        "/queue/live",
+        response_class=StreamingResponse,
+        responses=QUEUE_FEED_RESPONSES | QUEUE_FEED_REFUSALS,
+    )
     async def get_live_queue(
         updates: Annotated[AsyncIterator[QueueUpdate | None], Depends(feed)],
     ) -> Response:
@@ -97,18 +109,18 @@ def queue_routes(read_queue: ReadQueue, open_feed: OpenFeed) -> APIRouter:
     return router
 
 
-async def _events(updates: AsyncIterator[QueueUpdate | None]) -> AsyncGenerator[bytes | None]:
+async def _events(updates: AsyncIterator[QueueUpdate | None]) -> AsyncGenerator[Event | None]:
     async for each in updates:
         yield _sse_event(each)
         del each  # it may be long until the next
 
 
-def _sse_event(update: QueueUpdate | None) -> bytes | None:
+def _sse_event(update: QueueUpdate | None) -> Event | None:
     match update:
         case QueueSnapshot(sequence, tickets):
             return event("snapshot", _json(tickets), str(sequence))
-        case TicketChange(sequence, ticket):
-            return event("ticket", ticket.model_dump_json(), str(sequence))
+        case TicketChange(sequence):
+            return event_of_pieces("ticket", [update.json], str(sequence))
         case None:
             return None
         case _:
