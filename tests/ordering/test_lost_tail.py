@@ -12,6 +12,8 @@ from comanda_local.folders import temporary_folder
 from comanda_local.servers import Nats
 from nats.js.api import StreamConfig
 from ordering.outbound.outbox.first_events import FirstEvents
+from ordering.outbound.relay import relayed_stream
+from ordering.outbound.relay.relayed_stream import RelayedStream
 from service_kit.nats.jetstream import connected
 from service_kit.runtime.components import running
 from sqlalchemy import text
@@ -28,6 +30,13 @@ ORDERS_BETWEEN = 10
 """Orders that are acknowledged by the stream and then lost by it, in each round."""
 KEPT_FOR_LONG = "UPDATE outbox SET published_at = published_at - interval '1 hour'"
 COUNT_KEPT = "SELECT count(*) FROM outbox WHERE sequence IS NOT NULL"
+KEPT = text("""
+    INSERT INTO outbox
+        (partition, aggregate, subject, headers, body, stream, sequence, published_at)
+    VALUES (:partition, 'orders.v1.elsewhere.1', 'orders.v1.elsewhere.1.placed',
+        jsonb_build_object('Nats-Msg-Id', CAST(:id AS text)), '{}', 'ORDERS', :sequence,
+        now() - make_interval(secs => :age))
+""")
 
 
 class Site:
@@ -166,3 +175,29 @@ async def test_nothing_is_forgotten_while_the_broker_is_away(
             return found == {on_the_stream(order.order_id): ["placed", "items-added"]}
 
         await eventually(all_is_there)
+
+
+async def test_one_partitions_newest_events_do_not_hide_that_anothers_are_lost(
+    database: Database, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One replica went on publishing; the other had published, lost it with the tail, and died."""
+    monkeypatch.setattr(relayed_stream, "COMPARED_EVENTS", 2)
+    await site.make_anew(messages=3)
+    kept = [
+        *((0, f"strange-{number}", number + 1, 20 * (2 - number)) for number in range(3)),
+        *((1, f"lost-{number}", number + 3, 60 + number) for number in range(5)),
+    ]
+    async with database.engine.begin() as connection:
+        for partition, message_id, sequence, age_s in kept:
+            values = {"partition": partition, "id": message_id, "sequence": sequence, "age": age_s}
+            await connection.execute(KEPT, values)
+
+    stream = RelayedStream(ORDERS.name)
+    async with (
+        database.engine.begin() as connection,
+        connected([site.server.url], "test") as client,
+    ):
+        await stream.compare(connection, client, {0, 1})
+
+    waiting = "SELECT partition, count(*) FROM outbox WHERE sequence IS NULL GROUP BY partition"
+    assert await database.rows(waiting) == [(1, 5)]

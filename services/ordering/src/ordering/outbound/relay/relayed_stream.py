@@ -26,8 +26,8 @@ log = structlog.get_logger()
 
 STREAMS = (ORDERS, MENU, RESTAURANTS)
 
-COMPARED_EVENTS = 500
-"""Events that are compared at a time."""
+COMPARED_EVENTS = 100
+"""Events of a partition that are compared at a time."""
 NOTICED_WITHIN = timedelta(seconds=10)
 """The time within which a relay notices that its stream is not what it was.
 
@@ -104,11 +104,11 @@ class RelayedStream:
             if await message_ids(client, self.name, [sequence]) != [message_id]:
                 self.compared.clear()
                 self.newest = None
-        if new := set(partitions) - self.compared:
-            if lost := await self._unmark_lost(connection, client, new):
+        for partition in sorted(set(partitions) - self.compared):
+            if lost := await self._unmark_lost(connection, client, partition):
                 LOST.labels(self.name).inc(lost)
                 log.warning("the stream has lost events", stream=self.name, lost=lost)
-            self.compared |= new
+            self.compared.add(partition)
         self._is_compared = True
 
     async def forget(self, connection: AsyncConnection) -> None:
@@ -123,15 +123,16 @@ class RelayedStream:
         self.newest = max([*known, *messages], default=None)
 
     async def _unmark_lost(
-        self, connection: AsyncConnection, client: Client, partitions: Collection[int]
+        self, connection: AsyncConnection, client: Client, partition: int
     ) -> int:
         """Go back in time until all that the stream acknowledged is there; returns what is not.
 
         A stream loses its tail: what it had stored for a while when it lost that is still there.
+        That goes for each partition by itself, since another relay may have gone on with others.
         """
         lost, position, begin = 0, AFTER_ALL, None
         while True:
-            kept = await select_kept(connection, self.name, partitions, position, COMPARED_EVENTS)
+            kept = await select_kept(connection, self.name, [partition], position, COMPARED_EVENTS)
             ids = await message_ids(client, self.name, [row.sequence for row in kept])
             is_there = [row.message_id == found for row, found in zip(kept, ids, strict=True)]
             missing = [row.id for row, there in zip(kept, is_there, strict=True) if not there]
