@@ -14,6 +14,10 @@ from service_kit.nats.leader import asking_leader_of
 ANSWER_TIMEOUT_S = 5.0
 """Seconds in which the leader of a stream answers."""
 
+ASKED_MAX = 32
+"""Messages that are asked for at once: they come whole, and a server ends a connection on which
+more than 64 MB wait. Of the largest, a third larger in base64, this is less than 50 MB."""
+
 NO_MESSAGE = 10037
 """The error of a stream that has no message at a sequence."""
 
@@ -26,9 +30,14 @@ async def message_ids(client: Client, stream: str, sequences: Iterable[int]) -> 
     The stream's leader is asked, since others may show what is not there any more. Raises
     LeaderSilent, or the error that the leader answers with.
     """
-    asked = (_message_id(client, stream, sequence) for sequence in sequences)
+    free = asyncio.Semaphore(ASKED_MAX)
+
+    async def ask(sequence: int) -> str | None:
+        async with free:
+            return await _message_id(client, stream, sequence)
+
     with asking_leader_of(stream):
-        return await asyncio.gather(*asked)
+        return await asyncio.gather(*map(ask, sequences))
 
 
 async def _message_id(client: Client, stream: str, sequence: int) -> str | None:
