@@ -10,7 +10,12 @@ import orjson
 from comanda_contracts import Message
 from nats.aio.client import Client
 from nats.js.api import PubAck
-from nats.js.errors import BadRequestError, NoStreamResponseError
+from nats.js.errors import (
+    APIError,
+    BadRequestError,
+    NoStreamResponseError,
+    ServiceUnavailableError,
+)
 from service_kit.nats.jetstream import publish, publish_all, require_sendable
 from service_kit.nats.router import Router
 
@@ -81,10 +86,19 @@ def is_permanent(event: Any, error: Exception) -> bool:
             return not isinstance(error, nats.errors.Error | OSError | TimeoutError)
 
 
+def is_refusal(error: Exception) -> bool:
+    """Whether the stream has answered no. Silence, and 503 of one that is away or full, is none."""
+    return isinstance(error, APIError) and not isinstance(error, ServiceUnavailableError)
+
+
 def kind_of(row: Any) -> str:
     """The kind of aggregate that an event is of: it tells which stream takes it."""
-    kind: str = row.aggregate.partition(".")[0]
-    return kind
+    return kind_of_aggregate(row.aggregate)
+
+
+def kind_of_aggregate(aggregate: str) -> str:
+    """`menu`, for example, of `menu.v1.la-piazza.tea`."""
+    return aggregate.partition(".")[0]
 
 
 def _by_stream(rows: Sequence[Any]) -> list[list[Any]]:

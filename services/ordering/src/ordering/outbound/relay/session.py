@@ -1,6 +1,7 @@
 """Publishing from the outbox to the streams, for as long as neither connection was lost."""
 
 import asyncio
+import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ from ordering.outbound.relay.publisher import (
     MAX_BATCH_EVENTS,
     Published,
     is_permanent,
+    is_refusal,
     kind_of,
+    kind_of_aggregate,
     publish_in_order,
 )
 from ordering.outbound.relay.relayed_stream import (
@@ -60,8 +63,8 @@ class _Held:
     """An aggregate of which an event fails, while its stream takes others."""
 
     pause_s: float
-    resume_at: float
-    park_at: float
+    resume_at: float = 0.0
+    park_at: float = math.inf
 
 
 # decision/0041: an event that can't be published is parked with its order
@@ -96,10 +99,10 @@ class Session:
         Call it before anything of partitions that are new is published. Raises BrokerWasAway.
         """
         self._partitions = set(partitions)
-        for stream in self._streams.values():
+        for kind, stream in self._streams.items():
             self._require_connection()
             if not stream.is_paused:
-                await self._compare(stream)
+                await self._compare(kind, stream)
 
     async def publish_first(self, events: Sequence[CommittedEvent]) -> None:
         """Publish first events, which overtake none, except those that `drain` has published.
@@ -191,7 +194,13 @@ class Session:
                 for event, error in passing:
                     await self._hold(event, error)
             elif passing:
-                stream.pause(f"events wait: {_reason(passing[0][1])}")
+                self._pause(kind, f"events wait: {_reason(passing[0][1])}")
+
+    def _pause(self, kind: str, failure: str) -> None:
+        """Leave the stream alone for a while; how long its events were held says nothing then."""
+        self._streams[kind].pause(failure)
+        for aggregate in [each for each in self._held if kind_of_aggregate(each) == kind]:
+            del self._held[aggregate]
 
     async def _park_permanent(
         self, events: Sequence[Any], failures: Mapping[int, Exception]
@@ -209,11 +218,10 @@ class Session:
         return passing
 
     async def _hold(self, event: Any, error: Exception) -> None:
-        """Have the event tried again after a pause; park it if that went on for long."""
+        """Have the event tried again after a pause; park it if it is refused for long."""
         now = time.monotonic()
-        held = self._held.setdefault(
-            event.aggregate, _Held(PAUSE_MIN_S, resume_at=now, park_at=now + HELD_FOR_S)
-        )
+        held = self._held.setdefault(event.aggregate, _Held(PAUSE_MIN_S))
+        held.park_at = min(held.park_at, now + HELD_FOR_S) if is_refusal(error) else math.inf
         if now >= held.park_at:
             await self._park(event, error)
             return
@@ -225,7 +233,7 @@ class Session:
         await park(self._connection, event.id, _reason(error))
         log.error("event parked", number=event.id, subject=event.subject, reason=_reason(error))
 
-    async def _compare(self, stream: RelayedStream) -> None:
+    async def _compare(self, kind: str, stream: RelayedStream) -> None:
         """Pause the stream if it does not answer: nothing of it is published or forgotten then."""
         was_unknown = not stream.compared.issuperset(self._partitions)
         try:
@@ -233,7 +241,7 @@ class Session:
         except (LeaderSilent, nats.errors.Error) as error:
             self._require_connection()
             stream.compared.clear()
-            stream.pause(_reason(error))
+            self._pause(kind, _reason(error))
             return
         self._require_connection()
         await stream.forget(self._connection)

@@ -1,0 +1,117 @@
+"""When an event waits, and when it is parked: not for what its stream or the network is at fault.
+
+The relay's session with an outbox and a broker that do as each test says, and a clock by which
+more time passes between two rounds than an event is held.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
+
+import nats.errors
+import pytest
+from nats.aio.client import Client
+from nats.js.api import PubAck
+from nats.js.errors import BadRequestError, NoStreamResponseError, ServiceUnavailableError
+from ordering.outbound.relay import session
+from ordering.outbound.relay.publisher import Published
+from ordering.outbound.relay.session import HELD_FOR_S, Session
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+REFUSAL = BadRequestError(code=400, err_code=10071, description="wrong last sequence")
+FULL = ServiceUnavailableError(code=503, err_code=10023, description="insufficient resources")
+
+
+class Waiting(NamedTuple):
+    """An unpublished event."""
+
+    id: int
+    aggregate: str
+    is_behind_parked: bool = False
+
+    @property
+    def subject(self) -> str:
+        return f"{self.aggregate}.placed"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Nats-Msg-Id": str(self.id)}
+
+
+class Connected:
+    """A connection to NATS that is never lost."""
+
+    is_connected = True
+    stats = {"reconnects": 0}  # noqa: RUF012 - as the client has it
+
+
+Rounds = Callable[..., Awaitable[list[int]]]
+
+
+@pytest.fixture
+def parked_after(monkeypatch: pytest.MonkeyPatch) -> Rounds:
+    """Which events are parked after rounds, of each of which the failures are given by id."""
+
+    async def play(*rounds: dict[int, Exception]) -> list[int]:
+        waiting = [Waiting(1, "orders.v1.a.1"), Waiting(2, "orders.v1.a.2")]
+        parked: list[int] = []
+        to_come = list(rounds)
+
+        async def select(*_: object, **__: object) -> Sequence[Waiting]:
+            return waiting
+
+        async def publish(_: object, events: Sequence[Any]) -> Published:
+            failures = to_come.pop(0)
+            stored = {each.id: PubAck("ORDERS", 1) for each in events if each.id not in failures}
+            return Published(stored, failures)
+
+        async def mark(*_: object) -> None: ...
+
+        async def park(_: object, event_id: int, __: str) -> None:
+            parked.append(event_id)
+
+        clock = SimpleNamespace(monotonic=lambda: (len(rounds) - len(to_come)) * 2 * HELD_FOR_S)
+        monkeypatch.setattr(session, "time", clock)
+        monkeypatch.setattr(session, "select_unpublished", select)
+        monkeypatch.setattr(session, "publish_in_order", publish)
+        monkeypatch.setattr(session, "mark_published", mark)
+        monkeypatch.setattr(session, "park", park)
+        relay = Session(cast("AsyncConnection", None), cast("Client", Connected()))
+        for _ in rounds:
+            await relay.drain([0], until=0.0)
+        return parked
+
+    return play
+
+
+async def test_an_event_is_parked_that_its_stream_refuses_while_it_takes_others(
+    parked_after: Rounds,
+) -> None:
+    assert await parked_after({1: REFUSAL}) == []
+    assert await parked_after({1: REFUSAL}, {1: REFUSAL}) == [1]
+
+
+async def test_an_event_that_failed_before_an_outage_is_held_anew_after_it(
+    parked_after: Rounds,
+) -> None:
+    outage: dict[int, Exception] = {1: FULL, 2: FULL}
+
+    assert await parked_after({1: REFUSAL}, outage, {1: REFUSAL}) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TimeoutError("not acknowledged in time"),
+        nats.errors.TimeoutError(),
+        nats.errors.NoRespondersError(),
+        nats.errors.ConnectionClosedError(),
+        NoStreamResponseError(),
+        FULL,
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_an_event_is_never_parked_for_an_outage_however_long(
+    parked_after: Rounds, error: Exception
+) -> None:
+    assert await parked_after(*[{1: error}] * 5, {1: REFUSAL}) == []
