@@ -1,13 +1,14 @@
 """Ordering takes orders while PostgreSQL takes writes, and says what else is not there."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from comanda_contracts.streams import TICKETS
+from comanda_contracts.streams import MENU, TICKETS
 from comanda_local.folders import temporary_folder
 from comanda_local.servers import Nats
 from ordering.bootstrap import bootstrap, set_up_messaging
@@ -30,6 +31,7 @@ AN_ORDER = {
     "customer": "Ada",
     "lines": [{"sku": "tea", "quantity": 1}],
 }
+OLDEST = re.compile(r"^comanda_ordering_outbox_oldest_seconds (\S+)$", re.MULTILINE)
 
 
 @pytest.fixture
@@ -127,6 +129,26 @@ async def test_it_is_not_ready_once_an_event_has_waited_too_long(
     assert placed.status_code == 201
     assert "has waited" in states["outbox"]
     assert "comanda_ordering_outbox_oldest_seconds" in metrics
+
+
+async def test_it_takes_orders_however_long_a_change_of_the_menu_waits(
+    database: Database, nats: Nats
+) -> None:
+    async with (
+        ordering(database, nats, outbox_within=0.01) as http,
+        connected([nats.url], "test") as client,
+    ):
+        await client.jetstream().delete_stream(MENU.name)
+        await http.put(f"{HERE}/menu/tea", json=TEA | {"price": 400})
+
+        async def oldest_s() -> float:
+            metrics = (await http.get("/metrics")).text
+            return float(OLDEST.search(metrics)[1])  # type: ignore[index]
+
+        await eventually(oldest_s, lambda waited_s: waited_s > 0.01)
+        states = await becomes(http, "degraded", lambda each: each["relay"] != "ready")
+
+    assert states["outbox"] == "ready"
 
 
 async def test_it_is_degraded_while_the_orders_that_are_kept_are_nearly_those_that_fit(

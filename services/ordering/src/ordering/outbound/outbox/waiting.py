@@ -1,9 +1,11 @@
 """How long the oldest event has waited to be published: what is late is told, and counted."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
+from comanda_contracts import subjects
+from comanda_contracts.streams import MENU, RESTAURANTS
 from prometheus_client import Gauge
 from service_kit.runtime.components import Ready
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -13,6 +15,9 @@ from ordering.outbound.outbox.parked_events import count_parked
 
 CHECK_INTERVAL_S = 2.0
 """Seconds between two looks at the outbox."""
+
+OTHERS = tuple(subjects.root(stream.subject) for stream in (MENU, RESTAURANTS))
+"""Kinds of aggregates that are no orders."""
 
 OLDEST = Gauge(
     "comanda_ordering_outbox_oldest_seconds", "Seconds that the oldest unpublished event has waited"
@@ -27,22 +32,30 @@ PARKED = Gauge(
 async def watch_waiting(
     engine: AsyncEngine, ready: Ready, *, within_s: float, clock: Callable[[], datetime]
 ) -> None:
-    """Say that the outbox works while no event in it has waited for more than `within_s`.
+    """Say that the outbox works while no order's event has waited for more than `within_s`.
 
-    Raises when PostgreSQL does not answer.
+    Of others, which no kitchen waits for, the relay says what is wrong. Raises when PostgreSQL does
+    not answer.
     """
     while True:
         async with engine.connect() as connection:
             waited_s = await _oldest_s(connection, clock)
+            is_late = waited_s > within_s  # an order's event has waited no longer than the oldest
+            if is_late:
+                is_late = await _oldest_s(connection, clock, without_kinds=OTHERS) > within_s
             PARKED.set(await count_parked(connection))
         OLDEST.set(waited_s)
-        late = f"an event has waited to be published for more than {within_s:.0f} s"
-        ready(failing=late if waited_s > within_s else None)
+        late = f"an order's event has waited to be published for more than {within_s:.0f} s"
+        ready(failing=late if is_late else None)
         await asyncio.sleep(CHECK_INTERVAL_S)
 
 
-async def _oldest_s(connection: AsyncConnection, clock: Callable[[], datetime]) -> float:
+async def _oldest_s(
+    connection: AsyncConnection, clock: Callable[[], datetime], without_kinds: Collection[str] = ()
+) -> float:
     """Seconds since the oldest unpublished event was decided; 0 if none waits."""
-    oldest = await select_unpublished(connection, range(PARTITIONS), limit=1)
+    oldest = await select_unpublished(
+        connection, range(PARTITIONS), limit=1, without_kinds=without_kinds
+    )
     times = [datetime.fromisoformat(row.headers["ce-time"]) for row in oldest]
     return max(0.0, (clock() - min(times)).total_seconds()) if times else 0.0
