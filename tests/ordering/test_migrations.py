@@ -7,6 +7,7 @@ import sys
 from datetime import time
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -17,11 +18,18 @@ from ordering.outbound.database.engine import connect
 from ordering.outbound.database.health import WriteHealth, revisions_before_the_newest, watch
 from ordering.outbound.database.migration import alembic_config, migrate
 from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel import SQLModel
 
 from tests.ordering.builders import a_restaurant
 from tests.ordering.conftest import Database
 from tests.ordering.use_cases import setting
+from tests.support.eventually import eventually
+
+WAITING_FOR_LOCKS = text("""
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+""")
 
 
 async def test_the_migrations_make_the_tables_as_they_are_described(database: Database) -> None:
@@ -109,6 +117,60 @@ async def test_ordering_works_on_the_schema_of_a_later_release(database: Databas
 
     assert await reports.states.get() is None
     watching.cancel()
+
+
+async def upgraded_to(url: str, revision: str) -> AsyncEngine:
+    """The database of this URL at an earlier revision."""
+    config = alembic_config()
+    config.attributes["url"] = url
+    await asyncio.to_thread(command.upgrade, config, revision)
+    return create_async_engine(url)
+
+
+async def test_a_migration_gives_up_a_lock_that_others_would_wait_behind_and_comes_back(
+    fresh_database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = await upgraded_to(fresh_database, "0001")
+    async with engine.connect() as reader:
+        await reader.execute(text("SELECT 1 FROM restaurants"))
+        migrating = asyncio.create_task(asyncio.to_thread(migrate, fresh_database))
+        said = ""
+
+        async def gave_up() -> bool:
+            nonlocal said
+            said += capsys.readouterr().err
+            return "LockNotAvailableError" in said
+
+        try:
+            await eventually(gave_up)
+        finally:
+            await reader.rollback()
+            await migrating
+    await engine.dispose()
+
+
+async def test_orders_are_taken_while_the_index_of_cancellations_is_made(
+    fresh_database: str,
+) -> None:
+    """It has to wait for a transaction that has written, and nobody waits behind it."""
+    engine = await upgraded_to(fresh_database, "0004")
+    async with engine.connect() as writer, engine.connect() as other:
+        await writer.execute(text("UPDATE orders SET version = version"))
+        migrating = asyncio.create_task(asyncio.to_thread(migrate, fresh_database))
+
+        async def waits() -> object:
+            async with engine.connect() as connection:
+                return (await connection.execute(WAITING_FOR_LOCKS)).scalar_one()
+
+        try:
+            await eventually(waits)
+            await other.execute(text("SET LOCAL lock_timeout = '1ms'"))
+            await other.execute(text("UPDATE orders SET version = version"))
+        finally:
+            await other.rollback()
+            await writer.rollback()
+            await migrating
+    await engine.dispose()
 
 
 class Reports:

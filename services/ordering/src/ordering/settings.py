@@ -23,5 +23,6 @@ class Settings(ServiceSettings, DatabaseSettings):
     outbox_within: float = Field(
         default=600,
         gt=0,
-        description="seconds that an event may wait to be published until ordering is not ready",
+        description="seconds that an order's event may wait to be published until ordering is not "
+        "ready",
     )
