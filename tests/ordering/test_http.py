@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from ordering.domain.order import KitchenVerdict
+from ordering.inbound import bodies
 from ordering.inbound.http.menu import menu_routes
 from ordering.inbound.http.order_placement import placement_endpoint, placement_lane
 from ordering.inbound.http.orders import order_routes
@@ -200,6 +201,23 @@ async def test_a_bad_request_is_refused_with_the_field_at_fault(
 
 
 A_VENUE = {"name": "La Piazza", "currency": "EUR", "time_zone": "Europe/Rome"}
+
+
+async def test_a_restaurant_may_keep_what_has_left_the_lists_of_currencies_and_zones(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "CURRENCIES", frozenset({"USD"}))
+    monkeypatch.setattr(bodies, "NO_PLACES", frozenset({"Europe/Rome"}))
+    bodies.time_zones.cache_clear()
+
+    kept = await http.put(HERE, json=A_VENUE | {"name": "Bella", "day_begins": "05:00"})
+    opened = await http.put("/v1/restaurants/da-mario", json=A_VENUE)
+    monkeypatch.undo()
+    bodies.time_zones.cache_clear()
+
+    assert (kept.status_code, kept.json()["name"]) == (200, "Bella")
+    assert (opened.status_code, opened.json()["code"]) == (422, "invalid-request")
+    assert sorted(fields(opened)) == ["currency", "time_zone"]
 
 
 async def test_the_hour_of_the_day_is_midnight_unless_it_is_set(http: httpx.AsyncClient) -> None:

@@ -30,6 +30,7 @@ from ordering.domain.refusals import (
     CannotOrder,
     CommandExpired,
     CurrencyIsFixed,
+    NotListed,
     OrderNotOpen,
     OrderTooLarge,
     Refusal,
@@ -334,6 +335,7 @@ CODES = {
     UnknownRestaurant: "unknown-restaurant",
     UnknownMenuItem: "unknown-item",
     WithdrawnMenuItem: "withdrawn-item",
+    NotListed: "invalid-request",
     CurrencyIsFixed: "currency-is-fixed",
     UnknownOrder: "unknown-order",
     CannotOrder: "cannot-order",
@@ -359,6 +361,10 @@ def test_every_refusal_keeps_its_code() -> None:
 
 REFUSALS: list[tuple[Callable[[], Refusal], str]] = [
     (lambda: UnknownRestaurant("la-piazza"), "There is no restaurant 'la-piazza'."),
+    (
+        lambda: NotListed({"currency": "is none", "time_zone": "is nowhere"}),
+        "currency: is none; time_zone: is nowhere",
+    ),
     (lambda: UnknownMenuItem("cola"), "There is no item 'cola' on the menu."),
     (
         lambda: CannotOrder([BadLine(0, "No tea."), BadLine(1, "No cola.")]),

@@ -1,6 +1,6 @@
 """Why ordering says no; each refusal has a code for programs and a text for people."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -40,6 +40,16 @@ class WithdrawnMenuItem(Refusal):
 
     def __init__(self, sku: str) -> None:
         super().__init__(f"Item {sku!r} was withdrawn; its sku is not used again.")
+
+
+class NotListed(Refusal):
+    """A value is in no list of what there is: no such currency, or time zone."""
+
+    code = "invalid-request"
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{field}: {detail}" for field, detail in faults.items()))
+        self.faults = dict(faults)
 
 
 class CurrencyIsFixed(Refusal):

@@ -1,11 +1,12 @@
 """A restaurant: its name, its money and its clock."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from ordering.domain.events import DomainEvent
-from ordering.domain.refusals import CurrencyIsFixed
+from ordering.domain.refusals import CurrencyIsFixed, NotListed
 
 ONE_DAY = timedelta(days=1)
 
@@ -55,6 +56,22 @@ class RestaurantSet(DomainEvent):
     """A restaurant was opened or changed."""
 
     restaurant: Restaurant
+
+
+def require_listed(
+    current: Restaurant | None, wanted: Restaurant, unlisted: Mapping[str, str]
+) -> None:
+    """Raise NotListed for the fields that are `unlisted`, unless the restaurant has it so already.
+
+    Lists change: a restaurant keeps a currency or a zone that has left them.
+    """
+    faults = {
+        field: detail
+        for field, detail in unlisted.items()
+        if current is None or getattr(current, field) != getattr(wanted, field)
+    }
+    if faults:
+        raise NotListed(faults)
 
 
 def set_restaurant(

@@ -10,6 +10,7 @@ PROBLEMS: dict[type[refusals.Refusal], tuple[int, str | None]] = {
     refusals.UnknownMenuItem: (404, "sku"),
     refusals.UnknownOrder: (404, "order_id"),
     refusals.WithdrawnMenuItem: (409, "sku"),
+    refusals.NotListed: (422, None),
     refusals.CurrencyIsFixed: (409, "currency"),
     refusals.OrderNotOpen: (409, None),
     refusals.StillInTheKitchen: (409, None),
@@ -28,7 +29,7 @@ def to_problem(refusal: refusals.Refusal, *, key: str = "Idempotency-Key") -> Pr
     """The refusal as an answer; `key` is the header that names a request."""
     status, field = PROBLEMS[type(refusal)]
     field = key if isinstance(refusal, KeyReused) else field
-    return ProblemError(status, refusal.code, str(refusal), field=field, errors=_lines(refusal))
+    return ProblemError(status, refusal.code, str(refusal), field=field, errors=_errors(refusal))
 
 
 def store_unavailable() -> ProblemError:
@@ -37,10 +38,15 @@ def store_unavailable() -> ProblemError:
     return ProblemError(503, "store-unavailable", detail, headers={"Retry-After": "1"})
 
 
-def _lines(refusal: refusals.Refusal) -> list[FieldError]:
-    """The lines at fault, of the one refusal that names lines."""
-    if not isinstance(refusal, refusals.CannotOrder):
-        return []
-    return [
-        FieldError(field=f"lines.{line.index}.sku", detail=line.detail) for line in refusal.lines
-    ]
+def _errors(refusal: refusals.Refusal) -> list[FieldError]:
+    """The fields at fault, of the refusals that name them."""
+    match refusal:
+        case refusals.NotListed():
+            return [FieldError(field=name, detail=why) for name, why in refusal.faults.items()]
+        case refusals.CannotOrder():
+            return [
+                FieldError(field=f"lines.{line.index}.sku", detail=line.detail)
+                for line in refusal.lines
+            ]
+        case _:
+            return []

@@ -20,6 +20,7 @@ from ordering.inbound.bodies import (
     MenuItemBody,
     ReasonBody,
     RestaurantBody,
+    unlisted,
     wanted_restaurant,
 )
 from ordering.inbound.change import Store
@@ -50,6 +51,7 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
         """Open a restaurant, or change it."""
         command = SetRestaurant(
             wanted=wanted_restaurant(context.restaurant, body),
+            unlisted=unlisted(body),
             expected_version=context.expected_version,
             actor=context.actor,
         )
