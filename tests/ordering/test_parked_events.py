@@ -7,6 +7,7 @@ from comanda_contracts.streams import MENU, ORDERS
 from comanda_local.servers import Nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
+from ordering.outbound.outbox import parked_commands
 from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.relay import publisher
 from ordering.outbound.relay.relay import Relay
@@ -31,6 +32,11 @@ from tests.ordering.use_cases import adding, offering, open_la_piazza, placing
 from tests.support.eventually import eventually
 from tests.support.operators import run
 
+PARKED = text("""
+    INSERT INTO parked_events (id, partition, aggregate, subject, headers, body, reason)
+    SELECT n, 0, 'orders.v1.a.' || n, 'orders.v1.a.' || n || '.placed', '{}', '', 'too large'
+    FROM generate_series(1, 5) AS n
+""")
 TOO_LARGE = text("UPDATE outbox SET body = :body WHERE sequence IS NULL AND subject LIKE :subject")
 
 
@@ -57,6 +63,28 @@ async def enlarge(database: Database, order_id: object, size_bytes: int) -> None
     values = {"body": b" " * size_bytes, "subject": f"orders.v1.%.{order_id}.%"}
     async with database.engine.begin() as connection:
         await connection.execute(TOO_LARGE, values)
+
+
+async def test_what_is_said_to_be_released_is_so_already_some_orders_at_a_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is printed once it is committed: a terminal that stands still holds up no relay."""
+    async with database.engine.begin() as connection:
+        await connection.execute(PARKED)
+    monkeypatch.setattr(parked_commands, "RELEASED_AGGREGATES", 2)
+    transactions = database.commits
+    said: list[tuple[str, int]] = []
+
+    def note(line: str, **_: object) -> None:
+        said.append((line, database.commits - transactions))
+
+    monkeypatch.setattr("builtins.print", note)
+    async with database.engine.connect() as connection:
+        await parked_commands._release(None, "", connection)
+
+    assert [line for line, _ in said] == [f"{number}: released" for number in range(1, 6)]
+    assert [count for _, count in said] == [2, 2, 3, 3, 4]
+    assert await subjects_parked(database) == []
 
 
 @pytest.mark.parametrize("size_bytes", [1_040_000, 2_000_000], ids=["stream", "server"])

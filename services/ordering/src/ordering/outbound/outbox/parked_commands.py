@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Annotated, Any, NoReturn
 
@@ -21,6 +21,9 @@ Numbers = Annotated[list[int] | None, typer.Argument(help="As in the list.")]
 All = Annotated[bool, typer.Option("--all", help="All of them.")]
 Reason = Annotated[str, typer.Option(help="Those whose reason begins so.", metavar="TEXT")]
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON object for each.")]
+
+RELEASED_AGGREGATES = 100
+"""Aggregates that are released in one transaction: meanwhile nothing is parked."""
 
 Command = Callable[[AsyncConnection], Awaitable[bool]]
 
@@ -77,12 +80,21 @@ async def _show(number: int, connection: AsyncConnection) -> bool:
 async def _release(numbers: Sequence[int] | None, reason: str, connection: AsyncConnection) -> bool:
     if numbers:
         chosen = await _named(connection, numbers)
+        aggregates = {each.aggregate for each in chosen}
     else:
-        chosen = [each async for each in _parked(connection, reason)]
-    for number in await release(connection, {each.aggregate for each in chosen}):
-        print(f"{number}: released", flush=True)
+        aggregates = {each.aggregate async for each in _parked(connection, reason)}
     await connection.commit()
+    for some in _chunks(sorted(aggregates)):
+        released = await release(connection, some)
+        await connection.commit()  # what the lock holds up waits for no terminal
+        for number in released:
+            print(f"{number}: released", flush=True)
     return not numbers or len(chosen) == len(set(numbers))
+
+
+def _chunks(aggregates: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(aggregates), RELEASED_AGGREGATES):
+        yield aggregates[first : first + RELEASED_AGGREGATES]
 
 
 async def _parked(connection: AsyncConnection, reason: str = "") -> AsyncIterator[Any]:
