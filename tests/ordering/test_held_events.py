@@ -4,7 +4,8 @@ The relay's session with an outbox and a broker that do as each test says, and a
 more time passes between two rounds than an event is held.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+import math
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
@@ -15,7 +16,7 @@ from nats.js.api import PubAck
 from nats.js.errors import BadRequestError, NoStreamResponseError, ServiceUnavailableError
 from ordering.outbound.relay import session
 from ordering.outbound.relay.publisher import Published
-from ordering.outbound.relay.session import HELD_FOR_S, Session
+from ordering.outbound.relay.session import HELD_FOR_S, SMALL_READ_EVENTS, Session
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 REFUSAL = BadRequestError(code=400, err_code=10071, description="wrong last sequence")
@@ -82,6 +83,34 @@ def parked_after(monkeypatch: pytest.MonkeyPatch) -> Rounds:
         return parked
 
     return play
+
+
+async def test_what_comes_after_a_page_of_events_behind_parked_ones_is_published_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waiting = [
+        *(Waiting(number, "orders.v1.a.1", True) for number in range(SMALL_READ_EVENTS)),
+        Waiting(SMALL_READ_EVENTS, "orders.v1.a.2"),
+    ]
+
+    async def select(_: object, __: object, limit: int, **___: object) -> Sequence[Waiting]:
+        return waiting[:limit]
+
+    async def publish(_: object, events: Sequence[Any]) -> Published:
+        return Published({each.id: PubAck("ORDERS", 1) for each in events}, {})
+
+    async def take_out(_: object, ids: Collection[int]) -> None:
+        waiting[:] = [each for each in waiting if each.id not in ids]
+
+    monkeypatch.setattr(session, "select_unpublished", select)
+    monkeypatch.setattr(session, "publish_in_order", publish)
+    monkeypatch.setattr(session, "mark_published", take_out)
+    monkeypatch.setattr(session, "park_behind", take_out)
+    relay = Session(cast("AsyncConnection", None), cast("Client", Connected()))
+
+    await relay.drain([0], until=math.inf)
+
+    assert waiting == []
 
 
 async def test_an_event_is_parked_that_its_stream_refuses_while_it_takes_others(

@@ -126,10 +126,10 @@ class Session:
         published: an order's events are all in one partition, so nothing overtakes any of them.
         Begins nothing new after `until`. Raises BrokerWasAway.
         """
-        events = await self._select(partitions, SMALL_READ_EVENTS)
+        read, events = await self._select(partitions, SMALL_READ_EVENTS)
         self._resume_streams_without(events)
         await self._settle(events, await self._publish(events))
-        if len(events) < SMALL_READ_EVENTS:
+        if read < SMALL_READ_EVENTS:
             return
         lanes = (
             self._drain_lane(partitions[first::BACKLOG_LANES], until)
@@ -142,8 +142,8 @@ class Session:
     async def _drain_lane(self, partitions: Sequence[int], until: float) -> None:
         while time.monotonic() < until:
             async with self._statement:
-                batch = await self._select(partitions, BACKLOG_READ_EVENTS)
-            if not batch:
+                read, batch = await self._select(partitions, BACKLOG_READ_EVENTS)
+            if not read:
                 return
             published = await self._publish(batch)
             async with self._statement:
@@ -156,8 +156,11 @@ class Session:
             if kind not in waiting:
                 stream.resume()
 
-    async def _select(self, partitions: Sequence[int], limit: int) -> Sequence[Any]:
-        """The next events to publish; those behind a parked one are parked, too."""
+    async def _select(self, partitions: Sequence[int], limit: int) -> tuple[int, Sequence[Any]]:
+        """The number of events that were read, and those to publish.
+
+        Those behind a parked one are parked, too: more may come after them.
+        """
         now = time.monotonic()
         events = await select_unpublished(
             self._connection,
@@ -168,7 +171,7 @@ class Session:
         )
         if behind := [event.id for event in events if event.is_behind_parked]:
             await park_behind(self._connection, behind)
-        return [event for event in events if not event.is_behind_parked]
+        return len(events), [event for event in events if not event.is_behind_parked]
 
     async def _publish(self, events: Sequence[Any]) -> Published:
         self._require_connection()
