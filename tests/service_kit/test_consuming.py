@@ -140,6 +140,42 @@ async def test_nothing_is_asked_for_before_what_is_to_be_done_before_has_succeed
     assert heard_before == [[], [], []]
 
 
+async def test_a_consumer_that_misses_being_cancelled_ends_all_the_same(
+    nats_server: Nats, client: Client
+) -> None:
+    begun = asyncio.Event()
+
+    async def before(_: Client) -> None:
+        """As the client's `wait_for` does whose answer comes together with the cancellation."""
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    broker = a_broker(nats_server, Prices(), before=before)
+    await set_up(broker, [nats_server.url], streams=[], replicas=1)
+
+    async with asyncio.timeout(60), running(broker):
+        await begun.wait()
+
+
+async def test_a_broker_that_misses_being_cancelled_as_it_starts_ends_all_the_same(
+    nats_server: Nats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = a_broker(nats_server, Prices())
+    begun, start = asyncio.Event(), broker.start
+
+    async def absent_minded() -> None:
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await start()
+
+    monkeypatch.setattr(broker, "start", absent_minded)
+
+    async with asyncio.timeout(60), running(broker):
+        await begun.wait()
+
+
 async def test_a_batch_is_handled_while_another_is_if_any_order_will_do(
     nats_server: Nats, client: Client
 ) -> None:

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service_kit.http.problems import ProblemError, problem_responses
+from service_kit.runtime.cancellation import cancel_until_ended
 
 PRIVATE_PREFIX = "/v1/"
 """Answers below it may have guests' data: no cache keeps one that does not say otherwise."""
@@ -80,10 +81,7 @@ class Edge:
         try:
             await asyncio.wait([answering, ending], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            ending.cancel()
-            if not answering.done():
-                answering.cancel()
-                await asyncio.wait([answering])
+            await cancel_until_ended([ending, answering])
         if not answering.cancelled():
             answering.result()
 

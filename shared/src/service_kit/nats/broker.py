@@ -29,6 +29,7 @@ from service_kit.nats.middlewares import Settlement, Spans, metrics
 from service_kit.nats.router import Router
 from service_kit.nats.subscriber import BatchSubscriber
 from service_kit.nats.wire import tolerate_any_bytes
+from service_kit.runtime.cancellation import cancel_until_ended
 from service_kit.runtime.components import Ready
 
 log = structlog.get_logger()
@@ -187,6 +188,5 @@ async def running(broker: Broker) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        starting.cancel()
-        await asyncio.wait([starting])
+        await cancel_until_ended([starting])
         await broker.stop()

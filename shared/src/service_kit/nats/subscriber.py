@@ -23,13 +23,16 @@ from nats.aio.msg import Msg
 from typing_extensions import TypeVar, override
 
 from service_kit.nats.failures import Attempts, Classifier, Failure
-from service_kit.nats.pull import MESSAGES_MAX, Pull
+from service_kit.nats.pull import EXPIRES_S, MESSAGES_MAX, Pull
+from service_kit.runtime.cancellation import cancel_until_ended
 from service_kit.runtime.turns import in_turns
 
 log = structlog.get_logger()
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 """Pauses before messages are asked for again when that has failed: they grow until some come."""
+GIVE_BACK_TIMEOUT_S = EXPIRES_S + 1
+"""For which one that is told to stop may give back what it has not begun, undisturbed."""
 
 Content = TypeVar("Content", default=Event)
 
@@ -127,9 +130,9 @@ class BatchSubscriber(BatchPullStreamSubscriber):
     @override
     async def stop(self) -> None:
         """Let the batches in flight end, then give back what was not begun."""
-        tasks = list(self.tasks)
+        tasks, self.tasks = self.tasks, []
         await super().stop()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_until_ended(tasks, retry_s=GIVE_BACK_TIMEOUT_S)
 
     @override
     async def _create_subscription(self) -> None:

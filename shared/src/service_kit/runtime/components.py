@@ -9,13 +9,14 @@ from typing import Protocol
 import structlog
 from prometheus_client import Gauge
 
+from service_kit.runtime.cancellation import cancel_until_ended
+
 log = structlog.get_logger()
 
 READY = "ready"
 RESTART_PAUSE_MIN_S = 0.2
 """Pause before the first restart; it doubles with each further one."""
 RESTART_PAUSE_MAX_S = 5.0
-CANCEL_RETRY_INTERVAL_S = 0.5
 
 WORKS = Gauge(
     "comanda_component_ready",
@@ -71,12 +72,7 @@ async def running(components: Sequence[Component]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        while pending := [task for task in tasks if not task.done()]:
-            for (
-                task
-            ) in pending:  # repeatedly: Python 3.11's wait_for, in the drivers, may swallow it
-                task.cancel()
-            await asyncio.wait(pending, timeout=CANCEL_RETRY_INTERVAL_S)
+        await cancel_until_ended(tasks)
 
 
 async def _supervise(component: Component) -> None:
