@@ -2,6 +2,7 @@
 
 import inspect
 import itertools
+import os
 import typing
 import uuid
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -19,9 +20,12 @@ from comanda_local.system_urls import SystemUrls
 from pymongo import AsyncMongoClient
 from service_kit.runtime import logs
 
+from tests.support.tokens import own_issuer
+
 pytest_plugins = ["tests.leftovers"]
 logs.configure("test", "INFO")
 structlog.configure(cache_logger_on_first_use=False)  # a test may configure it otherwise
+os.environ.update(own_issuer().environment)  # whom services believe that have no Stack
 
 NewNatsServer = Callable[[], Nats]
 SERVERS: tuple[type, ...] = (Nats, Postgres, MongoDB, Service)

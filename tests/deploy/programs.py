@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ordering.settings import DatabaseSettings
+from ordering.settings import OperatorSettings as OrderingOperatorSettings
 from ordering.settings import Settings as OrderingSettings
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings
 from query.bootstrap import Role
+from query.settings import OperatorSettings as QueryOperatorSettings
 from query.settings import Settings as QuerySettings
 from service_kit.runtime.settings import PREFIX, ServiceSettings
 from serving.settings import Settings as ServingSettings
@@ -21,15 +23,15 @@ PROGRAMS: dict[tuple[str, ...], type[BaseSettings]] = {
     ("ordering",): OrderingSettings,
     ("ordering", "migrate"): DatabaseSettings,
     ("ordering", "set-up"): ServiceSettings,
-    ("ordering", "dead-letters", "list"): OrderingSettings,
+    ("ordering", "dead-letters", "list"): OrderingOperatorSettings,
     ("serving",): ServingSettings,
-    ("serving", "set-up"): ServingSettings,
-    ("serving", "dead-letters", "list"): ServingSettings,
+    ("serving", "set-up"): ServiceSettings,
+    ("serving", "dead-letters", "list"): ServiceSettings,
     ("query",): QuerySettings,
     ("query", Role.API): QuerySettings,
     ("query", Role.PROJECTOR): QuerySettings,
     ("query", "set-up"): ServiceSettings,
-    ("query", "generations"): QuerySettings,
+    ("query", "generations"): QueryOperatorSettings,
 }
 """Image and arguments: the settings that are read."""
 

@@ -22,6 +22,7 @@ from service_kit.nats.set_up import set_up_stream
 
 from tests.deploy.manifests import ROOT
 from tests.deploy.programs import SERVICES, STEPS, version_of
+from tests.support.tokens import own_issuer
 
 ENGINE = os.environ.get("COMANDA_CONTAINERS", "")
 RESTRICTED = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
@@ -61,6 +62,8 @@ def environment(nats_url: str, mongodb_url: str, postgres_url: str) -> dict[str,
         "COMANDA_NATS_URL": nats_url,
         "COMANDA_MONGODB_URL": mongodb_url,
         "COMANDA_DATABASE_URL": postgres_url,
+        **own_issuer().environment,
+        "COMANDA_JWKS": "/etc/comanda/jwks.json",
         "COMANDA_HTTP_HOST": "127.0.0.1",
         "COMANDA_HTTP_PORT": str(free_port()),
     }
@@ -69,7 +72,10 @@ def environment(nats_url: str, mongodb_url: str, postgres_url: str) -> dict[str,
 def options(environment: dict[str, str]) -> list[str]:
     folder = parse_qs(urlsplit(environment["COMANDA_DATABASE_URL"]).query)["host"][0]
     given = [part for name, text in environment.items() for part in ("-e", f"{name}={text}")]
-    return ["--network=host", f"--volume={folder}:{folder}", *RESTRICTED, *given]
+    jwks = own_issuer().jwks
+    jwks.chmod(0o644)  # as `comanda token --init` makes it: the container's user is another
+    volumes = [f"--volume={folder}:{folder}", f"--volume={jwks}:/etc/comanda/jwks.json:ro"]
+    return ["--network=host", *volumes, *RESTRICTED, *given]
 
 
 @contextmanager

@@ -17,6 +17,7 @@ NEEDS = {
     "query": {"COMANDA_NATS_URL": "nats", "COMANDA_MONGODB_URL": "mongodb"},
 }
 """The URLs of each service, with their schemes."""
+ACCESS = {"COMANDA_JWKS": "/etc/comanda/jwks.json", "COMANDA_ISSUER": "https://login.example"}
 WRONG = {
     "COMANDA_HTTP_PORT": "eighty",
     "COMANDA_LOG_LEVEL": "loud",
@@ -50,18 +51,18 @@ def test_what_is_missing_is_named_and_the_service_does_not_start(service: str) -
 
     assert outcome.returncode == 2
     said = [line.partition(":")[0] for line in outcome.stderr.splitlines()]
-    assert sorted(said) == sorted(NEEDS[service])
+    assert sorted(said) == sorted([*NEEDS[service], *ACCESS])
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_what_is_wrong_is_named_and_not_shown(service: str) -> None:
     wrong_urls = dict.fromkeys(NEEDS[service], f"redis://user:{SECRET}@host")
 
-    outcome = run(service, wrong_urls | WRONG)
+    outcome = run(service, wrong_urls | WRONG | dict.fromkeys(ACCESS, ""))
 
     assert outcome.returncode == 2
     said = [line.partition(":")[0] for line in outcome.stderr.splitlines()]
-    assert sorted(said) == sorted([*NEEDS[service], *WRONG])
+    assert sorted(said) == sorted([*NEEDS[service], *WRONG, *ACCESS])
     assert SECRET not in outcome.stdout + outcome.stderr
 
 
@@ -76,7 +77,7 @@ def test_a_password_is_not_in_the_logs_of_a_service_whose_servers_are_away(
         "COMANDA_LOG_LEVEL": "DEBUG",
     }
     command = [sys.executable, "-P", "-m", service]
-    process = Child(service, command, tmp_path, env=urls(service) | settings)
+    process = Child(service, command, tmp_path, env=urls(service) | ACCESS | settings)
     process.start()
 
     process.wait_until(lambda: "nats" in process.log.read_text().lower(), within=60)

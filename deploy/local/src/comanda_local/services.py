@@ -22,7 +22,7 @@ class Service:
     def __init__(
         self, name: str, port: int, folder: Path, urls: Mapping[str, str], *role: str
     ) -> None:
-        """`urls` holds the environment variables of the servers that this service uses.
+        """`urls` holds the environment variables of the servers that this service uses, and more.
 
         A `role` is the command that has it do only a part of what it does.
         """

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from comanda_local import services
+from comanda_local import access, services
+from comanda_local.access import Issuer
 from comanda_local.folders import locked
 from comanda_local.ports import free_port
 from comanda_local.processes import RECORD_FILE, CannotStart, Child, end_leftover
@@ -82,6 +83,8 @@ class Stack:
         """The first replica of each service by its name."""
         self.killed: list[str] = []
         """Names of the processes that did not end in time when everything was stopped."""
+        self.issuer: Issuer
+        """Signs tokens that the services believe, once everything was entered."""
         self._ports = ports
         self._given = {name: environment[name] for name in _SERVERS if environment.get(name)}
         self._replicas: list[Service] = []
@@ -91,6 +94,7 @@ class Stack:
         try:
             self._leaving.enter_context(locked(self.folder))
             self._leaving.callback(self._stop)
+            self.issuer = Issuer.in_folder(self.folder / access.FOLDER)
             self._end_leftovers()
             self._start_servers()
             self._prepare()
@@ -187,7 +191,8 @@ class Stack:
             service.wait_until_ready()
 
     def _service(self, name: str, folder: str, port: int, *role: str) -> Service:
-        return Service(name, port, self.folder / folder, self._urls_for(name), *role)
+        told = self._urls_for(name) | self.issuer.environment
+        return Service(name, port, self.folder / folder, told, *role)
 
     def _urls_for(self, service: str, *, user: str | None = None) -> dict[str, str]:
         """The URLs of what the service uses, on the embedded NATS those of a user of its own."""

@@ -36,7 +36,7 @@ from ordering.outbound.relay.relay import Relay
 from ordering.outbound.transaction.group_commit import GroupCommit
 from ordering.outbound.transaction.idempotency import delete_expired_answers
 from ordering.outbound.transaction.menus import PostgresMenus
-from ordering.settings import Settings
+from ordering.settings import OperatorSettings, Settings
 
 SERVICE = "ordering"
 TITLE = "Comanda ordering"
@@ -119,7 +119,7 @@ async def set_up_messaging(settings: ServiceSettings) -> None:
 @contextlib.asynccontextmanager
 async def replaying_broker() -> AsyncIterator[Broker]:
     """Ordering's handlers on the running system's stores, with nothing consumed."""
-    settings = load(Settings)
+    settings = load(OperatorSettings)
     engine = connect(settings.database_url.get_secret_value())
     store = GroupCommit(engine, new_id=new_id, first_events=FirstEvents())
     try:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from service_kit.runtime.settings import PREFIX, ServiceSettings, with_scheme
+from service_kit.runtime.settings import PREFIX, AccessSettings, ServiceSettings, with_scheme
 
 DatabaseUrl = Annotated[SecretStr, with_scheme("postgresql+asyncpg")]
 
@@ -17,7 +17,11 @@ class DatabaseSettings(BaseSettings):
     database_url: DatabaseUrl = Field(description="PostgreSQL, as postgresql+asyncpg://…")
 
 
-class Settings(ServiceSettings, DatabaseSettings):
+class OperatorSettings(ServiceSettings, DatabaseSettings):
+    """The stores of ordering, for what an operator runs."""
+
+
+class Settings(OperatorSettings, AccessSettings):
     """All that ordering needs to run."""
 
     outbox_within: float = Field(

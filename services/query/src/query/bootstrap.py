@@ -33,7 +33,7 @@ from query.live.version_waiter import ChangeStreamVersionWaiter
 from query.projection.lag import keep_measuring
 from query.projection.projector import PROJECTED, SERVICE, projection_router
 from query.projection.provenance import Provenance
-from query.settings import Settings
+from query.settings import OperatorSettings, Settings
 from query.storage.checkpoints import MongoCheckpoints
 from query.storage.client import connect, monitor_server
 from query.storage.generations import Generations
@@ -159,7 +159,7 @@ async def set_up_durables(settings: ServiceSettings) -> None:
 @contextlib.asynccontextmanager
 async def replaying_broker() -> AsyncIterator[Broker]:
     """The projection into the running system's views, with nothing consumed."""
-    settings = load(Settings)
+    settings = load(OperatorSettings)
     client, database = connect(settings.mongodb_url.get_secret_value())
     async with client:
         broker = _projecting_broker(settings, stores_over(Generations(database, live=None)))

@@ -3,17 +3,22 @@
 from typing import Annotated
 
 from pydantic import Field, SecretStr
-from service_kit.runtime.settings import ServiceSettings, with_scheme
+from service_kit.runtime.settings import AccessSettings, ServiceSettings, with_scheme
 
 MongoUrl = Annotated[SecretStr, with_scheme("mongodb", "mongodb+srv")]
 
 
-class Settings(ServiceSettings):
-    """The settings of every service, and those of its own."""
+class OperatorSettings(ServiceSettings):
+    """The stores of query, for what an operator runs."""
 
     mongodb_url: MongoUrl = Field(
         description="MongoDB replica set, the database's name in its path"
     )
+
+
+class Settings(OperatorSettings, AccessSettings):
+    """The settings of every service that serves, and those of its own."""
+
     min_version_wait: float = Field(
         default=5.0, gt=0, le=60, description="seconds that a read with min_version waits at most"
     )

@@ -16,7 +16,7 @@ from service_kit.nats.set_up import Limits
 from service_kit.nats.set_up import set_up as set_up_messaging
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
-from service_kit.runtime.settings import load
+from service_kit.runtime.settings import ServiceSettings, load
 from uuid_utils.compat import uuid7
 
 from serving.inbound.http.openapi import RESPONSE_EXAMPLES
@@ -72,7 +72,7 @@ def bootstrap(settings: Settings) -> FastAPI:
     return app
 
 
-async def set_up(settings: Settings) -> None:
+async def set_up(settings: ServiceSettings) -> None:
     """Make the stream TICKETS, the bookmark's bucket and the durable on ORDERS. Safe to repeat.
 
     ORDERS is ordering's, and is waited for. Raises TimeoutError if it does not come.
@@ -92,12 +92,12 @@ async def set_up(settings: Settings) -> None:
 @contextlib.asynccontextmanager
 async def replaying_broker() -> AsyncIterator[Broker]:
     """Serving's handlers on the running system's stream, with nothing consumed."""
-    broker, _ = _messaging(load(Settings))
+    broker, _ = _messaging(load(ServiceSettings))
     async with broker.without_consuming():
         yield broker
 
 
-def _messaging(settings: Settings) -> tuple[Broker, TicketStream]:
+def _messaging(settings: ServiceSettings) -> tuple[Broker, TicketStream]:
     """The process's one connection to NATS with what is consumed over it, and the store on it."""
     broker = Broker(settings.nats_servers, SERVICE)
     tickets = TicketStream(partial(connected_client, broker))

@@ -1,7 +1,7 @@
 """Serving's settings, from the environment."""
 
-from service_kit.runtime.settings import ServiceSettings
+from service_kit.runtime.settings import AccessSettings, ServiceSettings
 
 
-class Settings(ServiceSettings):
-    """The settings of every service; serving has none of its own."""
+class Settings(ServiceSettings, AccessSettings):
+    """The settings of every service that serves; serving has none of its own."""

@@ -91,6 +91,25 @@ class ServiceSettings(BaseSettings):
         return [url.strip() for url in self.nats_url.get_secret_value().split(",")]
 
 
+class AccessSettings(BaseSettings):
+    """Whose access tokens a service believes; what serves nothing does without them."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    jwks: str = Field(
+        min_length=1, description="keys of whoever issues tokens: a JWK Set's file or http(s) URL"
+    )
+    issuer: str = Field(min_length=1, description="issuer of the tokens, their `iss`")
+    audience: str = Field(
+        default="comanda", min_length=1, description="for whom the tokens are, in their `aud`"
+    )
+    claim: str = Field(
+        default="comanda",
+        min_length=1,
+        description="claim with the roles by restaurant; from `/` on a JSON pointer to it",
+    )
+
+
 Settings = TypeVar("Settings", bound=BaseSettings)
 
 

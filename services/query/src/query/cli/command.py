@@ -15,7 +15,7 @@ from service_kit.runtime.settings import load
 
 from query.maintenance.session import OperatorSession, open_session
 from query.maintenance.switchover import NotPossible
-from query.settings import Settings
+from query.settings import OperatorSettings
 from query.views.ports import StoreUnavailable
 
 out = Console(soft_wrap=True, highlight=False)
@@ -36,7 +36,7 @@ YesReally = Annotated[
 
 def run(command: Callable[[OperatorSession], Awaitable[bool]]) -> None:
     """Run the command, and end with 0 if it returns True, else with 1; also if it can't be done."""
-    settings = load(Settings)
+    settings = load(OperatorSettings)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

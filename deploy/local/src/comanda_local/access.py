@@ -1,0 +1,157 @@
+"""Access tokens of a system that has no provider of them: its key, and what is signed with it.
+
+A token is a JWT of RFC 9068. Its claim `comanda` says which roles its subject has, by restaurant;
+`*` is every restaurant.
+"""
+
+import contextlib
+import json
+import os
+import time
+import uuid
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import httpx
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeyParameters
+
+from comanda_local.processes import CannotStart
+
+ISSUER = "https://comanda.local"
+AUDIENCE = "comanda"
+CLAIM = "comanda"
+EVERYWHERE = "*"
+"""In place of a restaurant: every one."""
+
+FOLDER = "access"
+"""In the folder of the data."""
+KEY_FILE = "key.json"
+JWKS_FILE = "jwks.json"
+
+ALGORITHM = "ES256"
+TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068's name of the type
+LIFETIME_S = 3600.0
+"""For which a program of ours signs a token for itself."""
+RENEWAL_MARGIN_S = 600.0
+"""Seconds before the end of a token when a program of ours signs its next one."""
+
+Grants = Mapping[str, Sequence[str]]
+"""Roles by restaurant."""
+
+
+class Issuer:
+    """Signs access tokens with a key of its own."""
+
+    def __init__(self, key: ECKey, jwks: Path) -> None:
+        """`jwks` is the file of the public half."""
+        self.jwks = jwks
+        self._key = key
+
+    @classmethod
+    def in_folder(cls, folder: Path, *, jwks_mode: int = 0o600) -> Self:
+        """The key in this folder, which is made, once, if it is not there; its owner's alone.
+
+        Raises CannotStart if what is there is no such key.
+        """
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        key = _key_in(folder)
+        public = json.dumps({"keys": [key.as_dict(private=False)]}, indent=2)
+        _replace(folder / JWKS_FILE, public, mode=jwks_mode)
+        return cls(key, folder / JWKS_FILE)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a service is told, so that it believes what is signed here."""
+        return {
+            "COMANDA_JWKS": str(self.jwks),
+            "COMANDA_ISSUER": ISSUER,
+            "COMANDA_AUDIENCE": AUDIENCE,
+        }
+
+    def token(
+        self, grants: Grants, *, subject: str, lifetime_s: float, device: str | None = None
+    ) -> str:
+        """A token that is good from now on, for so long."""
+        issued_at = int(time.time())
+        claims: dict[str, object] = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": subject,
+            "client_id": "comanda",
+            "iat": issued_at,
+            "exp": issued_at + int(lifetime_s),
+            "jti": str(uuid.uuid4()),
+            CLAIM: {restaurant: list(roles) for restaurant, roles in grants.items()},
+        }
+        if device is not None:
+            claims["device"] = device
+        header = {"typ": TOKEN_TYPE, "alg": ALGORITHM, "kid": self._key.kid}
+        return jwt.encode(header, claims, self._key, algorithms=[ALGORITHM])
+
+
+class Bearer(httpx.Auth):
+    """Sends a token with every request, and signs the next one in time."""
+
+    def __init__(self, issuer: Issuer, grants: Grants, *, subject: str) -> None:
+        self._issuer = issuer
+        self._grants = grants
+        self._subject = subject
+        self._header = ""
+        self._renewed_at = float("-inf")
+
+    @property
+    def header(self) -> str:
+        """The value of the header `Authorization`, now."""
+        if time.monotonic() > self._renewed_at + LIFETIME_S - RENEWAL_MARGIN_S:
+            token = self._issuer.token(self._grants, subject=self._subject, lifetime_s=LIFETIME_S)
+            self._header, self._renewed_at = f"Bearer {token}", time.monotonic()
+        return self._header
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the header."""
+        request.headers["Authorization"] = self.header
+        yield request
+
+
+def _key_in(folder: Path) -> ECKey:
+    file = folder / KEY_FILE
+    if not file.exists():
+        parameters: KeyParameters = {"use": "sig", "alg": ALGORITHM}
+        made = ECKey.generate_key("P-256", parameters, private=True, auto_kid=True)
+        _make_once(file, json.dumps(made.as_dict(private=True)))
+    try:
+        key = ECKey.import_key(json.loads(file.read_text()))
+    except (ValueError, JoseError) as error:
+        raise CannotStart(f"{file} is no key. Remove it, and a new one is made.") from error
+    if not key.is_private or not key.kid:
+        raise CannotStart(f"{file} is no private key with an id. Remove it, and a new one is made.")
+    return key
+
+
+def _make_once(file: Path, text: str) -> None:
+    """Write a new file, whole, unless somebody else just did."""
+    written = _written_beside(file, text, mode=0o600)
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(written, file)
+    finally:
+        written.unlink()
+
+
+def _replace(file: Path, text: str, *, mode: int) -> None:
+    """Have the file hold this text, whole at every moment."""
+    _written_beside(file, text, mode=mode).replace(file)
+
+
+def _written_beside(file: Path, text: str, *, mode: int) -> Path:
+    beside = file.with_name(f".{file.name}-{uuid.uuid4().hex}")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as opened:
+        os.fchmod(opened.fileno(), mode)
+        opened.write(text)
+        opened.flush()
+        os.fsync(opened.fileno())
+    return beside
