@@ -50,7 +50,7 @@ class InMemoryStore:
             return None
         return sorted(offered, key=lambda item: (item.category, item.name))
 
-    async def run(self, command: Command[Result]) -> Result:
+    async def run(self, command: Command[Result], *, restaurant: str = "") -> Result:
         async with self._one_at_a_time:
             transaction = InMemoryTransaction(self)
             result = await command(transaction)

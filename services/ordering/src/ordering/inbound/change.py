@@ -23,8 +23,10 @@ Change = Callable[[Transaction], Awaitable[State]]
 class Store(Protocol):
     """Runs use cases in transactions; returns once they are committed."""
 
-    async def run(self, command: Callable[[Transaction], Awaitable[Result]]) -> Result:
-        """Raises what the use case raises, or StoreUnavailable."""
+    async def run(
+        self, command: Callable[[Transaction], Awaitable[Result]], *, restaurant: str = ""
+    ) -> Result:
+        """Restaurants have turns. Raises what the use case raises, or StoreUnavailable."""
         ...
 
     async def run_once(
@@ -35,9 +37,9 @@ class Store(Protocol):
 
 
 async def carry_out(
-    store: Store, request: KeyedRequest | None, status: int, change: Change
+    store: Store, restaurant: str, request: KeyedRequest | None, status: int, change: Change
 ) -> Answer:
-    """Change something and answer with its new state; once for each request that has a key.
+    """Change something of a restaurant and answer with its new state; once for each keyed request.
 
     Raises what the use case raises, KeyReused, StoreUnavailable.
     """
@@ -52,7 +54,7 @@ async def carry_out(
         )
 
     if request is None:
-        return await store.run(answered)
+        return await store.run(answered, restaurant=restaurant)
     return await store.run_once(request, answered)
 
 

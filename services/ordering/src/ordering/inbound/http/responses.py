@@ -23,7 +23,8 @@ async def respond(
 ) -> Response:
     """Make the change that `body` requests; respond with the state after it, or with a problem."""
     with refusals_as_problems():
-        answer = await carry_out(store, context.keyed_request(body), status, change)
+        request = context.keyed_request(body)
+        answer = await carry_out(store, context.restaurant, request, status, change)
     headers = {"ETag": f'"{answer.version}"'}
     if answer.location:
         headers["Location"] = answer.location

@@ -39,7 +39,10 @@ def verdict_router(store: Store, clock: Callable[[], datetime]) -> Router:
         command = received.event
         try:
             with traced(received.message.headers):
-                await store.run(lambda tx: take_verdict(command, transaction=tx, at=clock()))
+                await store.run(
+                    lambda tx: take_verdict(command, transaction=tx, at=clock()),
+                    restaurant=command.restaurant,
+                )
         except UnknownOrder:
             log.warning("cooked, but not known here", order_id=str(command.order_id))
         await received.message.ack()

@@ -1,8 +1,8 @@
-"""Commands that wait for a transaction: bounded in number, and in time."""
+"""Commands that wait for a transaction: in turns by restaurant, bounded in number and in time."""
 
 import asyncio
 import contextvars
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +30,7 @@ class PendingCommand:
     command: Callable[[Any], Awaitable[Any]]
     answer: "asyncio.Future[Any]"
     context: contextvars.Context
+    restaurant: str
     request: KeyedRequest | None
     give_up_at: float
 
@@ -57,31 +58,51 @@ class PendingCommand:
 
 
 # decision/0036: a command waits its time and no longer
+# decision/0046: restaurants take turns
 class CommandQueue:
-    """Commands in the order of their arrival; those that wait too long leave it by themselves."""
+    """Commands, of each restaurant in the order of their arrival; the restaurants take turns.
+
+    Those that wait too long leave it by themselves.
+    """
 
     def __init__(self) -> None:
-        self._pending: deque[PendingCommand] = deque()
+        self._by_restaurant: OrderedDict[str, deque[PendingCommand]] = OrderedDict()
+        """None of them is empty; whose turn it is comes first."""
+        self._count = 0
         self._expiry: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._pending)
+        return self._count
 
     def put(self, each: PendingCommand) -> None:
         """Have the command wait for `next_group`."""
-        self._pending.append(each)
+        self._by_restaurant.setdefault(each.restaurant, deque()).append(each)
+        self._count += 1
         self._expire_in_time()
 
-    def next_group(self) -> list[PendingCommand]:
-        """Take the oldest commands; of requests with one key one, since it answers the others.
+    def make_room_for(self, restaurant: str) -> bool:
+        """Refuse the newest command of the restaurant that has the most here, for one of this one.
 
-        Commands whose clients have gone are left out, and never carried out.
+        Returns False, and refuses none, unless this one has fewer even then.
+        """
+        most = max(self._by_restaurant.values(), key=len, default=deque[PendingCommand]())
+        if len(most) <= len(self._by_restaurant.get(restaurant, ())) + 1:
+            return False
+        most.pop().fail(StoreUnavailable("too many commands of its restaurant wait"))
+        self._count -= 1
+        return True
+
+    def next_group(self) -> list[PendingCommand]:
+        """Take the oldest commands, one of each restaurant in turn.
+
+        Of requests with one key one is taken, since it answers the others. Commands whose clients
+        have gone are left out, and never carried out.
         """
         group: list[PendingCommand] = []
         repeated: list[PendingCommand] = []
         names: set[Name] = set()
-        while self._pending and len(group) < MAX_GROUP_COMMANDS:
-            each = self._pending.popleft()
+        while self._by_restaurant and len(group) < MAX_GROUP_COMMANDS:
+            each = self._take()
             if each.answer.done():
                 continue
             if each.request and name_of(each.request) in names:
@@ -90,17 +111,33 @@ class CommandQueue:
             if each.request:
                 names.add(name_of(each.request))
             group.append(each)
-        self._pending.extendleft(reversed(repeated))
+        for each in reversed(repeated):
+            self._by_restaurant.setdefault(each.restaurant, deque()).appendleft(each)
+            self._count += 1
         return group
 
+    def _take(self) -> PendingCommand:
+        """The oldest command of the restaurant whose turn it is; the next ones are of others."""
+        restaurant, pending = self._by_restaurant.popitem(last=False)
+        each = pending.popleft()
+        self._count -= 1
+        if pending:
+            self._by_restaurant[restaurant] = pending
+        return each
+
     def _expire_in_time(self) -> None:
-        if self._expiry is None and self._pending:
+        if self._expiry is None and self._by_restaurant:
             loop = asyncio.get_running_loop()
-            self._expiry = loop.call_at(self._pending[0].give_up_at, self._expire)
+            first = min(pending[0].give_up_at for pending in self._by_restaurant.values())
+            self._expiry = loop.call_at(first, self._expire)
 
     def _expire(self) -> None:
         self._expiry = None
         now = asyncio.get_running_loop().time()
-        while self._pending and self._pending[0].give_up_at <= now:
-            self._pending.popleft().give_up()
+        for restaurant, pending in list(self._by_restaurant.items()):
+            while pending and pending[0].give_up_at <= now:
+                pending.popleft().give_up()
+                self._count -= 1
+            if not pending:
+                del self._by_restaurant[restaurant]
         self._expire_in_time()

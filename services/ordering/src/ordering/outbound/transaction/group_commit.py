@@ -1,10 +1,13 @@
 """Group commit: commands that arrive together share a transaction and its wait for the disk."""
 
 import asyncio
+import contextlib
 import contextvars
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import structlog
 from prometheus_client import Histogram
@@ -38,8 +41,10 @@ GROUP_INTERVAL_S = 0.015
 
 Every group costs the relay, the broker, the kitchen and the projector a batch each.
 """
-MAX_LONE_TRANSACTIONS = 3
-"""Connections on which commands are tried alone, beside the groups."""
+MAX_LONE_TRANSACTIONS, MAX_LONE_OF_RESTAURANT = 4, 2
+"""Connections on which commands are tried alone, beside the groups: all, and one restaurant's."""
+MAX_LONE_COMMANDS_OF_RESTAURANT = 256
+"""Commands of one restaurant that wait to be tried alone: what is in their way is not soon gone."""
 LONE_PAUSE_MIN_S, LONE_PAUSE_MAX_S = 0.01, 0.2
 """Pauses before a command is tried alone again: growing, and bounded."""
 
@@ -61,7 +66,8 @@ class GroupCommit:
     that one began `GROUP_INTERVAL_S` ago. If none did, the next command waits for nobody. A refused
     command fails alone. If anything else fails that may be one command's, the group is rolled back
     and each of its commands is tried alone, beside the groups that follow: again and again if
-    another transaction was in its way, until its time is over.
+    another transaction was in its way, until its time is over. However many commands a restaurant
+    sends, and whatever is in their way, the others have their turns.
     """
 
     def __init__(
@@ -80,14 +86,16 @@ class GroupCommit:
         self._queue = CommandQueue()
         self._draining: asyncio.Task[None] | None = None
         self._lone_turns = asyncio.Semaphore(MAX_LONE_TRANSACTIONS)
+        self._own_lone_turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._lone: set[asyncio.Task[None]] = set()
+        self._lone_by_restaurant = Counter[str]()
 
-    async def run(self, command: Command[Result]) -> Result:
-        """Run the command and return its result once it is on disk.
+    async def run(self, command: Command[Result], *, restaurant: str = "") -> Result:
+        """Run the command of a restaurant and return its result once it is on disk.
 
         Raises the command's Refusal, or StoreUnavailable.
         """
-        result: Result = await self._run(command, None)
+        result: Result = await self._run(command, restaurant, None)
         return result
 
     async def run_once(self, request: KeyedRequest, command: Command[Answer]) -> Answer:
@@ -96,16 +104,19 @@ class GroupCommit:
         Requests at the same instant have one effect, too. A refusal has no effect, and is not kept.
         Raises KeyReused if the key names another request, the command's Refusal, StoreUnavailable.
         """
-        answer: Answer = await self._run(command, request)
+        answer: Answer = await self._run(command, request.restaurant, request)
         return answer
 
-    async def _run(self, command: Command[Any], request: KeyedRequest | None) -> Any:
-        if len(self._queue) + len(self._lone) >= MAX_QUEUE_COMMANDS:
+    async def _run(
+        self, command: Command[Any], restaurant: str, request: KeyedRequest | None
+    ) -> Any:
+        is_full = len(self._queue) + len(self._lone) >= MAX_QUEUE_COMMANDS
+        if is_full and not self._queue.make_room_for(restaurant):
             raise StoreUnavailable(f"{MAX_QUEUE_COMMANDS} commands wait already")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
         context, give_up_at = contextvars.copy_context(), loop.time() + MAX_WAIT_S
-        self._queue.put(PendingCommand(command, answer, context, request, give_up_at))
+        self._queue.put(PendingCommand(command, answer, context, restaurant, request, give_up_at))
         if self._draining is None or self._draining.done():
             self._draining = loop.create_task(self._drain())
         return await answer
@@ -129,9 +140,24 @@ class GroupCommit:
                 return
             log.warning("group split", size=len(group), reason=reason_of(error))
             for each in group:
-                task = asyncio.get_running_loop().create_task(self._run_alone(each))
-                self._lone.add(task)
-                task.add_done_callback(self._lone.discard)
+                self._try_alone(each)
+
+    def _try_alone(self, each: PendingCommand) -> None:
+        restaurant = each.restaurant
+        if self._lone_by_restaurant[restaurant] >= MAX_LONE_COMMANDS_OF_RESTAURANT:
+            each.fail(StoreUnavailable("something is in the way of its restaurant's commands"))
+            return
+
+        def end(task: asyncio.Task[None]) -> None:
+            self._lone.discard(task)
+            self._lone_by_restaurant[restaurant] -= 1
+            if not self._lone_by_restaurant[restaurant]:
+                del self._lone_by_restaurant[restaurant]
+
+        task = asyncio.get_running_loop().create_task(self._run_alone(each))
+        self._lone.add(task)
+        self._lone_by_restaurant[restaurant] += 1
+        task.add_done_callback(end)
 
     async def _run_alone(self, each: PendingCommand) -> None:
         """Try the command by itself until it succeeds, its failure is its own, or it is too late.
@@ -142,22 +168,37 @@ class GroupCommit:
         clock = asyncio.get_running_loop().time
         while True:
             try:
-                async with asyncio.timeout_at(each.give_up_at):
-                    await self._lone_turns.acquire()
+                async with self._lone_turn(each):
+                    error = await self._failure_alone(each)
             except TimeoutError:
                 each.give_up()
                 return
-            try:
-                await self._commit([each])
+            if error is None:
                 return
-            except Exception as error:  # it is told whose it is
-                if not failure_of(error).is_retried or clock() + pause_s >= each.give_up_at:
-                    _fail([each], error)
-                    return
-            finally:
-                self._lone_turns.release()
+            if not failure_of(error).is_retried or clock() + pause_s >= each.give_up_at:
+                _fail([each], error)
+                return
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONE_PAUSE_MAX_S)
+
+    @contextlib.asynccontextmanager
+    async def _lone_turn(self, each: PendingCommand) -> AsyncIterator[None]:
+        """A turn, of those that its restaurant may have at once. Raises TimeoutError."""
+        own = self._own_lone_turns.setdefault(
+            each.restaurant, asyncio.Semaphore(MAX_LONE_OF_RESTAURANT)
+        )
+        async with contextlib.AsyncExitStack() as turn:
+            async with asyncio.timeout_at(each.give_up_at):
+                await turn.enter_async_context(own)
+                await turn.enter_async_context(self._lone_turns)
+            yield
+
+    async def _failure_alone(self, each: PendingCommand) -> Exception | None:
+        try:
+            await self._commit([each])
+        except Exception as error:  # it is told whose it is
+            return error
+        return None
 
     async def _commit(self, group: list[PendingCommand]) -> None:
         async with self._engine.connect() as connection:

@@ -1,0 +1,188 @@
+"""One restaurant sends commands without end: the others have their turns, counted and not timed."""
+
+import asyncio
+import contextvars
+from collections import Counter
+from collections.abc import Awaitable
+
+import pytest
+from ordering.application.keyed_request import KeyedRequest
+from ordering.application.transaction import StoreUnavailable
+from ordering.outbound.transaction import group_commit
+from ordering.outbound.transaction.command_queue import (
+    MAX_GROUP_COMMANDS,
+    CommandQueue,
+    PendingCommand,
+)
+from sqlalchemy import text
+
+from tests.ordering.builders import a_place_order, a_restaurant, an_item
+from tests.ordering.conftest import Database
+from tests.ordering.use_cases import adding, offering, open_la_piazza, placing, setting
+
+FLOOD = "r-flood"
+OTHERS = [f"r-{number}" for number in range(10)]
+
+
+class Waiting:
+    """A queue, and commands in it that nobody will carry out."""
+
+    def __init__(self) -> None:
+        self.queue = CommandQueue()
+        self.give_up_at = asyncio.get_running_loop().time() + 3600
+
+    def put(self, restaurant: str, key: str | None = None) -> PendingCommand:
+        request = KeyedRequest(restaurant, key, "") if key else None
+        each = PendingCommand(
+            _never,
+            asyncio.get_running_loop().create_future(),
+            contextvars.copy_context(),
+            restaurant,
+            request,
+            self.give_up_at,
+        )
+        self.queue.put(each)
+        return each
+
+
+def _never(_: object) -> Awaitable[object]:
+    raise AssertionError("nothing is carried out here")
+
+
+def counted(group: list[PendingCommand]) -> Counter[str]:
+    return Counter(each.restaurant for each in group)
+
+
+async def test_the_next_group_has_a_command_of_each_restaurant_however_many_one_has_sent() -> None:
+    waiting = Waiting()
+    for _ in range(1000):
+        waiting.put(FLOOD)
+    for restaurant in OTHERS:
+        waiting.put(restaurant)
+
+    group = counted(waiting.queue.next_group())
+
+    assert {restaurant: group[restaurant] for restaurant in OTHERS} == dict.fromkeys(OTHERS, 1)
+    assert group[FLOOD] == MAX_GROUP_COMMANDS - len(OTHERS)
+
+
+async def test_restaurants_that_all_send_without_end_have_equal_shares() -> None:
+    waiting = Waiting()
+    for _ in range(100):
+        for restaurant in (FLOOD, *OTHERS[:6]):
+            waiting.put(restaurant)
+
+    groups = sum((counted(waiting.queue.next_group()) for _ in range(7)), Counter())
+
+    assert set(groups.values()) == {MAX_GROUP_COMMANDS}
+
+
+async def test_of_one_restaurant_the_oldest_command_is_taken_first() -> None:
+    waiting = Waiting()
+    commands = [waiting.put(restaurant) for _ in range(70) for restaurant in (FLOOD, "r-0")]
+
+    groups = [waiting.queue.next_group() for _ in range(3)]
+
+    assert len(waiting.queue) == 0
+    for restaurant in (FLOOD, "r-0"):
+        taken = [each for group in groups for each in group if each.restaurant == restaurant]
+        assert taken == [each for each in commands if each.restaurant == restaurant]
+
+
+async def test_requests_with_one_key_are_in_one_group_after_the_other() -> None:
+    waiting = Waiting()
+    commands = [waiting.put(FLOOD, "key") for _ in range(3)]
+    waiting.put("r-0", "key")
+
+    groups = [waiting.queue.next_group() for _ in range(3)]
+
+    assert [[each for each in group if each.restaurant == FLOOD] for group in groups] == [
+        [each] for each in commands
+    ]
+    assert [len(group) for group in groups] == [2, 1, 1]
+    assert len(waiting.queue) == 0
+
+
+async def test_who_has_the_most_in_a_full_queue_makes_room_for_who_has_less() -> None:
+    waiting = Waiting()
+    flood = [waiting.put(FLOOD) for _ in range(5)]
+    modest = waiting.put("r-0")
+
+    assert not waiting.queue.make_room_for(FLOOD)
+    assert waiting.queue.make_room_for("r-1")
+
+    assert isinstance(flood[-1].answer.exception(), StoreUnavailable)
+    assert [each.answer.done() for each in (*flood[:-1], modest)] == [False] * 5
+    assert len(waiting.queue) == 5
+
+
+async def test_nobody_is_refused_for_one_who_would_have_as_many() -> None:
+    waiting = Waiting()
+    waiting.put("r-0")
+
+    assert not waiting.queue.make_room_for("r-1")
+    assert not Waiting().queue.make_room_for("r-1")
+
+
+async def test_commands_that_wait_too_long_leave_the_queue_whichever_restaurants_they_are() -> None:
+    waiting = Waiting()
+    waiting.give_up_at = asyncio.get_running_loop().time()
+    late = [waiting.put(restaurant) for restaurant in (FLOOD, FLOOD, "r-0")]
+
+    outcomes = await asyncio.gather(*(each.answer for each in late), return_exceptions=True)
+
+    assert {type(outcome) for outcome in outcomes} == {StoreUnavailable}
+    assert len(waiting.queue) == 0
+    assert waiting.queue.next_group() == []
+
+
+async def test_a_flood_that_fills_the_queue_is_refused_and_no_order_of_another_restaurant(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MAX_QUEUE_COMMANDS", 50)
+    store = database.replica()
+    await open_la_piazza(store)
+    for restaurant in OTHERS:
+        await store.run(setting(a_restaurant(slug=restaurant)))
+        await store.run(offering(an_item(restaurant=restaurant)))
+
+    commands = [
+        asyncio.create_task(store.run(placing(a_place_order(restaurant)), restaurant=restaurant))
+        for restaurant in ["la-piazza"] * 500 + OTHERS
+    ]  # all of them come before the first is taken
+    others = await asyncio.gather(*commands[500:])
+    outcomes = await asyncio.gather(*commands[:500], return_exceptions=True)
+
+    assert [order.number for order in others] == ["A-001"] * len(OTHERS)
+    taken = [outcome for outcome in outcomes if not isinstance(outcome, StoreUnavailable)]
+    assert len(taken) == 50 - len(OTHERS)
+
+
+async def test_what_is_in_the_way_of_one_restaurants_commands_is_not_in_anothers(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session holds a row for as long as the test likes; its restaurant sends more and more."""
+    monkeypatch.setattr(group_commit, "MAX_LONE_COMMANDS_OF_RESTAURANT", 20)
+    store = database.replica()
+    await open_la_piazza(store)
+    await store.run(setting(a_restaurant(slug="r-0")))
+    await store.run(offering(an_item(restaurant="r-0")))
+    held = await store.run(placing())
+    lock = text("SELECT 1 FROM orders WHERE id = :id FOR UPDATE").bindparams(id=held.order_id)
+
+    async with database.engine.connect() as stalled:
+        await stalled.execute(lock)
+        blocked = [
+            asyncio.create_task(store.run(adding(held.order_id), restaurant="la-piazza"))
+            for _ in range(200)
+        ]
+        await asyncio.sleep(0)
+        orders = [
+            await store.run(placing(a_place_order("r-0")), restaurant="r-0") for _ in range(5)
+        ]
+        await stalled.rollback()
+    outcomes = await asyncio.gather(*blocked, return_exceptions=True)
+
+    assert [order.number for order in orders] == [f"A-{number:03}" for number in range(1, 6)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    assert {type(outcome) for outcome in refused} == {StoreUnavailable}
