@@ -5,7 +5,8 @@ import re
 import uuid
 
 import pytest
-from comanda_contracts import Event, OrderPlaced, Unreadable, read, seal
+from comanda_contracts import AccessWithdrawn, Event, OrderPlaced, Unreadable, read, seal
+from comanda_contracts.access import hash_of_subject
 from comanda_contracts.examples import EXAMPLES
 
 every_event = pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.TYPE)
@@ -39,6 +40,17 @@ def test_a_subject_ends_with_the_events_name_and_names_the_restaurant(event: Eve
 
     assert (parts[1], parts[2], parts[-1]) == ("v1", "la-piazza", event.name)
     assert event.name in event.TYPE
+
+
+def test_a_withdrawal_names_nobody() -> None:
+    (withdrawn,) = (each for each in EXAMPLES if isinstance(each, AccessWithdrawn))
+
+    message = seal(withdrawn, event_id=uuid.uuid4())
+
+    # printf luigi@example.com | openssl dgst -sha256 -binary | basenc --base64url
+    assert message.subject.split(".")[3] == hash_of_subject("luigi@example.com")
+    assert hash_of_subject("luigi@example.com") == "Hq9lTOYukJMduOV1KV39K1AkBbZNQVsI4UYuFcgZNQA"
+    assert b"luigi" not in message.body
 
 
 @every_event

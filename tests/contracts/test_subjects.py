@@ -15,6 +15,7 @@ def test_the_subjects_are_those_of_the_contract() -> None:
     assert subjects.order("*", "*", "placed") == "orders.v1.*.*.placed"
     assert subjects.menu_item("la-piazza", "cola", "item-set") == "menu.v1.la-piazza.cola.item-set"
     assert subjects.restaurant("la-piazza", "set") == "restaurants.v1.la-piazza.set"
+    assert subjects.access("la-piazza", "x", "withdrawn") == "access.v1.la-piazza.x.withdrawn"
     assert subjects.command("la-piazza", "place-order") == "commands.v1.la-piazza.place-order"
     assert subjects.every_event_of_ticket("la-piazza", ORDER_ID, 1) == (
         f"tickets.v1.la-piazza.{ORDER_ID}.1.>"
@@ -30,6 +31,7 @@ def test_what_is_built_is_taken_apart_again() -> None:
     assert subjects.parse_ticket(subjects.ticket(*ticket)) == ticket
     assert subjects.parse_menu_item(subjects.menu_item(*item)) == item
     assert subjects.parse_restaurant(subjects.restaurant("bar", "set")) == ("bar", "set")
+    assert subjects.parse_access(subjects.access("bar", "x", "withdrawn"))[:2] == ("bar", "x")
     assert subjects.parse_dead_letter(subjects.dead_letter("query", "ORDERS"))[0] == "query"
     assert subjects.parse_command(subjects.command("bar", "close")) == ("bar", "close")
 
@@ -63,9 +65,16 @@ def test_a_filter_covers_what_nats_would_deliver(pattern: str, subject: str, cov
     assert subjects.covers(pattern, subject) is covered
 
 
+def test_no_restaurant_has_the_word_for_all_of_them_as_its_slug() -> None:
+    everywhere = subjects.EVERY_RESTAURANT
+
+    assert not re.fullmatch(subjects.SLUG_PATTERN, everywhere)
+    assert subjects.parse_access(subjects.access(everywhere, "x", "y")).restaurant == everywhere
+
+
 def test_subjects_are_built_and_taken_apart_in_one_place_only() -> None:
     by_hand = re.compile(
-        r'(?<!reply\.)subject\.(?:r?split|r?partition|removeprefix)\(|f"(?:orders|tickets|menu|restaurants)\.v1'
+        r'(?<!reply\.)subject\.(?:r?split|r?partition|removeprefix)\(|f"(?:orders|tickets|menu|restaurants|access)\.v1'
     )
     sources = [
         source

@@ -17,7 +17,7 @@ from tests.permissions.nats_user import NatsUser
 SERVICES = ("ordering", "serving", "query")
 STREAMS = (
     *(streams.ORDERS, streams.TICKETS, streams.MENU, streams.RESTAURANTS),
-    *(streams.COMMANDS, streams.DEAD_LETTERS),
+    *(streams.ACCESS, streams.COMMANDS, streams.DEAD_LETTERS),
 )
 
 ConnectAs = Callable[[str], Awaitable[NatsUser]]

@@ -19,7 +19,10 @@ from service_kit.nats.set_up import set_up_consumer
 from tests.permissions.conftest import SERVICES, STREAMS, ConnectAs, last_sequences
 from tests.permissions.nats_user import NatsUser
 
-READ = (streams.ORDERS, streams.TICKETS, streams.MENU, streams.RESTAURANTS, streams.DEAD_LETTERS)
+READ = (
+    *(streams.ORDERS, streams.TICKETS, streams.MENU, streams.RESTAURANTS),
+    *(streams.ACCESS, streams.DEAD_LETTERS),
+)
 TILL = "till-la-piazza-1"
 VICTIM = "victim"
 """A durable on each stream that is read, whose messages somebody is after."""
@@ -42,6 +45,7 @@ TARGETS = (
     *(f"$JS.ACK._.target.{stream.name}.{VICTIM}.1.1.1.1.0" for stream in READ),
     "$KV.serving.bookmark",
     "stored.tickets.v1.target.1.1.started",
+    "stored.access.v1.target.1.withdrawn",
     "replies.v1.target.till-1.1",
     "_INBOX.target.1",
     *(f"_INBOX_{each}.target.1" for each in (*SERVICES, "operator")),

@@ -27,6 +27,8 @@ MAY_PUBLISH = {
     "orders.v1.la-piazza.1.placed": {"ordering"},
     "restaurants.v1.la-piazza.set": {"ordering"},
     "menu.v1.la-piazza.cola.item-set": {"ordering"},
+    "access.v1.la-piazza.hash.withdrawn": {"ordering"},
+    "stored.access.v1.la-piazza.hash.withdrawn": set(),
     "tickets.v1.la-piazza.1.1.started": {"serving", "serving-operator"},
     "commands.v1.la-piazza.place-order": {TILL},
     "commands.v1.da-mario.place-order": set(),
@@ -44,10 +46,13 @@ MAY_ASK = {
     "STREAM.INFO.ORDERS": {"ordering", "serving", "query", *OPERATORS},
     "STREAM.INFO.TICKETS": {"ordering", "serving", "query", *OPERATORS},
     "STREAM.INFO.COMMANDS": {"ordering", "ordering-operator", "query", "query-operator"},
+    "STREAM.INFO.ACCESS": {"ordering", "ordering-operator", "serving", "query", "query-operator"},
     "STREAM.CREATE.OTHER": set(),
     "STREAM.CREATE.ORDERS": {"ordering-operator"},
     "STREAM.UPDATE.ORDERS": {"ordering-operator"},
     "STREAM.UPDATE.TICKETS": {"serving-operator"},
+    "STREAM.UPDATE.ACCESS": {"ordering-operator"},
+    "STREAM.MSG.DELETE.ACCESS": set(),
     "STREAM.UPDATE.COMMANDS": {"ordering-operator"},
     "STREAM.UPDATE.DEAD_LETTERS": {"ordering-operator"},
     "STREAM.MSG.DELETE.ORDERS": set(),
@@ -55,6 +60,7 @@ MAY_ASK = {
     "STREAM.MSG.GET.COMMANDS": set(),
     "STREAM.MSG.GET.ORDERS": {"ordering", "serving-operator", "query", "query-operator"},
     "STREAM.MSG.GET.TICKETS": {"serving", "query", *OPERATORS},
+    "STREAM.MSG.GET.ACCESS": {"ordering", "serving", "query", "query-operator"},
     "STREAM.MSG.GET.DEAD_LETTERS": {"query", *OPERATORS},
     "DIRECT.GET.COMMANDS": set(),
     "DIRECT.GET.COMMANDS.commands.v1.la-piazza.place-order": set(),
@@ -71,6 +77,7 @@ MAY_ASK = {
     "CONSUMER.CREATE.ORDERS.query-rebuild.orders.v1.>": {"query-operator"},
     "CONSUMER.CREATE.ORDERS": set(),
     "CONSUMER.CREATE.TICKETS": set(),
+    "CONSUMER.CREATE.ACCESS": set(),
     "CONSUMER.DELETE.ORDERS.serving": set(),
     "CONSUMER.DELETE.ORDERS.query-audit": {"query-operator"},
     "CONSUMER.PAUSE.ORDERS.serving": set(),
@@ -137,6 +144,8 @@ async def test_nobody_reads_past_jetstream_or_in_anothers_inbox(
 
     if user != "serving":
         others.add(stream_follower.STORED_SUBJECTS)
+    if user not in ("serving", "query"):
+        others.add(f"stored.{streams.ACCESS.subject}")
     subjects = [">", "$JS.>", "stored.>", *others, *(each.subject for each in STREAMS)]
 
     assert [each for each in subjects if await connection.may_subscribe(each)] == []

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from comanda_contracts import subjects
 from comanda_contracts.streams import (
+    ACCESS,
     ALL_STREAMS,
     COMMANDS,
     DEAD_LETTERS,
@@ -131,7 +133,22 @@ async def test_a_new_stream_has_the_limits_that_are_given(client: Client, stream
     assert (found.max_bytes, found.max_age) == (1_000_000, 3_600)
 
 
-async def test_commands_and_dead_letters_leave_in_time_and_the_rest_stays(client: Client) -> None:
+async def test_a_newer_withdrawal_takes_the_place_of_the_one_before(client: Client) -> None:
+    js = client.jetstream()
+    await set_up_stream(js, ACCESS, replicas=1)
+    of_luigi, of_gina = (subjects.access("la-piazza", each, "withdrawn") for each in ("l", "g"))
+
+    for subject, body in ((of_luigi, b"1"), (of_gina, b"2"), (of_luigi, b"3")):
+        await js.publish(subject, body)
+
+    state = (await js.stream_info(ACCESS.name)).state
+    kept = [await js.get_last_msg(ACCESS.name, each) for each in (of_luigi, of_gina)]
+    assert (state.messages, [each.data for each in kept]) == (2, [b"3", b"2"])
+
+
+async def test_withdrawals_commands_and_dead_letters_leave_in_time_and_the_rest_stays(
+    client: Client,
+) -> None:
     js = client.jetstream()
     for stream in ALL_STREAMS:
         await set_up_stream(js, stream, replicas=1)
@@ -139,6 +156,7 @@ async def test_commands_and_dead_letters_leave_in_time_and_the_rest_stays(client
     infos = await js.streams_info()
 
     assert {each.config.name: each.config.max_age for each in infos if each.config.max_age} == {
+        "ACCESS": 31 * 86_400,
         "COMMANDS": 86_400,
         "DEAD_LETTERS": 90 * 86_400,
     }

@@ -1,5 +1,6 @@
 """The public events of Comanda: what they carry, where they travel, and how to read them."""
 
+from comanda_contracts.access import AccessEvent, AccessWithdrawn, Withdrawal
 from comanda_contracts.envelope import Event, Message, State, UnknownType, Unreadable, seal
 from comanda_contracts.menu import MenuEvent, MenuItem, MenuItemSet, MenuItemWithdrawn
 from comanda_contracts.orders import (
@@ -35,6 +36,8 @@ from comanda_contracts.tickets import (
 )
 
 __all__ = [
+    "AccessEvent",
+    "AccessWithdrawn",
     "Cancellation",
     "CancellationRefused",
     "CancellationRequested",
@@ -72,6 +75,7 @@ __all__ = [
     "TicketVoided",
     "UnknownType",
     "Unreadable",
+    "Withdrawal",
     "read",
     "seal",
 ]

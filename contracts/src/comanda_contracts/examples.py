@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import comanda_contracts as contracts
+from comanda_contracts.access import hash_of_subject
 from comanda_contracts.envelope import Event, State
 
 AT = datetime(2026, 5, 4, 18, 30, 0, 250_000, tzinfo=UTC)
@@ -41,6 +42,13 @@ ITEM = contracts.MenuItem(
     category="Pizza",
     price=850,
     available=True,
+)
+
+WITHDRAWAL = contracts.Withdrawal(
+    restaurant="la-piazza",
+    version=1,
+    subject_hash=hash_of_subject("luigi@example.com"),
+    withdrawn_at=_after(300),
 )
 
 FOOD = contracts.Round(
@@ -179,6 +187,7 @@ EXAMPLES: list[Event] = [
         reason="out of season",
     ),
     contracts.RestaurantSet(at=AT, restaurant=RESTAURANT),
+    contracts.AccessWithdrawn(at=_after(300), actor="Gina", withdrawal=WITHDRAWAL),
 ]
 
 PLACE_ORDER = {

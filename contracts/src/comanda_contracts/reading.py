@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from comanda_contracts import menu, orders, restaurants, tickets
+from comanda_contracts import access, menu, orders, restaurants, tickets
 from comanda_contracts.envelope import Event, UnknownType, Unreadable
 
 EVENTS: dict[str, type[Event]] = {
@@ -27,6 +27,7 @@ EVENTS: dict[str, type[Event]] = {
         menu.MenuItemSet,
         menu.MenuItemWithdrawn,
         restaurants.RestaurantSet,
+        access.AccessWithdrawn,
     )
 }
 """Every published event by its CloudEvents type."""

@@ -17,7 +17,8 @@ class Stream:
 
     Durations are in seconds; a `max_age` of 0 keeps messages for ever, so that any subscriber can
     catch up from the beginning and every view can be rebuilt. A work queue is the exception: there
-    a message goes once it is done.
+    a message goes once it is done. With `newest_only` a message replaces the one before it on its
+    subject.
     """
 
     name: str
@@ -26,12 +27,20 @@ class Stream:
     max_age: float = 0
     duplicate_window: float = 120
     work_queue: bool = False
+    newest_only: bool = False
 
 
 ORDERS = Stream("ORDERS", "ordering", subjects.ALL_ORDERS)
 RESTAURANTS = Stream("RESTAURANTS", "ordering", subjects.ALL_RESTAURANTS)
 MENU = Stream("MENU", "ordering", subjects.ALL_MENUS)
 TICKETS = Stream("TICKETS", "serving", subjects.ALL_TICKETS)
+ACCESS = Stream(
+    "ACCESS",
+    "ordering",
+    subjects.ALL_ACCESS,
+    max_age=31 * 86_400,  # no token lives for longer
+    newest_only=True,
+)
 COMMANDS = Stream(
     "COMMANDS",
     "ordering",
@@ -41,4 +50,4 @@ COMMANDS = Stream(
 )
 DEAD_LETTERS = Stream("DEAD_LETTERS", "every service", subjects.ALL_DEAD_LETTERS)
 
-ALL_STREAMS = (ORDERS, RESTAURANTS, MENU, TICKETS, COMMANDS, DEAD_LETTERS)
+ALL_STREAMS = (ORDERS, RESTAURANTS, MENU, TICKETS, ACCESS, COMMANDS, DEAD_LETTERS)

@@ -21,8 +21,12 @@ ALL_ORDERS = "orders.v1.>"
 ALL_RESTAURANTS = "restaurants.v1.>"
 ALL_MENUS = "menu.v1.>"
 ALL_TICKETS = "tickets.v1.>"
+ALL_ACCESS = "access.v1.>"
 ALL_COMMANDS = "commands.v1.>"
 ALL_DEAD_LETTERS = "dead-letters.v1.>"
+
+EVERY_RESTAURANT = "_every"
+"""Stands for all restaurants where a subject needs a word: none has it as its slug."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -56,6 +60,14 @@ class TicketSubject(NamedTuple):
     restaurant: str
     order_id: str
     round: str
+    event: str
+
+
+class AccessSubject(NamedTuple):
+    """The parts of `access.v1.<restaurant>.<subject_hash>.<event>`."""
+
+    restaurant: str
+    subject_hash: str
     event: str
 
 
@@ -118,6 +130,16 @@ def parse_ticket(subject: str) -> TicketSubject:
     return TicketSubject(*_split(subject, "tickets", TicketSubject._fields))
 
 
+def access(restaurant: str, subject_hash: str, event: str) -> str:
+    """The subject of an event about the access of a token's subject."""
+    return _join("access", restaurant, subject_hash, event)
+
+
+def parse_access(subject: str) -> AccessSubject:
+    """Take such a subject apart."""
+    return AccessSubject(*_split(subject, "access", AccessSubject._fields))
+
+
 def command(restaurant: str, command: str) -> str:
     """The subject of a command: what a till asks of ordering."""
     return _join("commands", restaurant, command)
@@ -143,6 +165,7 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "tickets": TicketSubject._fields,
     "menu": MenuSubject._fields,
     "restaurants": RestaurantSubject._fields,
+    "access": AccessSubject._fields,
     "commands": CommandSubject._fields,
 }
 

@@ -65,6 +65,7 @@ def _channel(stream: Stream, messages: dict[str, str]) -> Json:
             "retention": "workqueue" if stream.work_queue else "limits",
             "max_age_seconds": stream.max_age,
             "duplicate_window_seconds": stream.duplicate_window,
+            **({"max_msgs_per_subject": 1} if stream.newest_only else {}),
         },
     }
 

@@ -11,6 +11,7 @@ TITLES: dict[Stream, str] = {
     streams.TICKETS: "Tickets",
     streams.MENU: "Menu",
     streams.RESTAURANTS: "Restaurants",
+    streams.ACCESS: "Access",
     streams.COMMANDS: "Commands",
 }
 
@@ -50,6 +51,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "order_id": {"description": "Id of the order, a UUID in lower case."},
     "round": {"description": "Number of the round in its order: 1, 2, 3, …"},
     "sku": {"description": f"The menu item in its restaurant: `{SKU_PATTERN}`."},
+    "subject_hash": {
+        "description": "Whose tokens: the SHA-256 of their `sub` in base64url, without `=`."
+    },
     "event": {"description": "What happened."},
     "command": {"description": "What is asked for."},
 }

@@ -15,7 +15,10 @@ from contract_release.headers import COMMAND_HEADERS, HEADERS
 
 Json = dict[str, Any]
 
-STREAMS = (streams.ORDERS, streams.TICKETS, streams.MENU, streams.RESTAURANTS, streams.COMMANDS)
+STREAMS = (
+    *(streams.ORDERS, streams.TICKETS, streams.MENU, streams.RESTAURANTS, streams.ACCESS),
+    streams.COMMANDS,
+)
 """The streams that are for others; dead letters are for their service alone."""
 
 ADDRESSES: dict[str, tuple[str, ...]] = {
@@ -23,6 +26,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     streams.TICKETS.name: subjects.TicketSubject._fields,
     streams.MENU.name: subjects.MenuSubject._fields,
     streams.RESTAURANTS.name: subjects.RestaurantSubject._fields,
+    streams.ACCESS.name: subjects.AccessSubject._fields,
     streams.COMMANDS.name: subjects.CommandSubject._fields,
 }
 """The parts of each stream's subjects."""

@@ -11,6 +11,7 @@ _EVERYTHING = (
     subjects.ALL_TICKETS,
     subjects.ALL_MENUS,
     subjects.ALL_RESTAURANTS,
+    subjects.ALL_ACCESS,
 )
 
 
@@ -24,7 +25,11 @@ def _tickets(*events: str) -> tuple[str, ...]:
 
 READERS: dict[str, tuple[str, ...]] = {
     "ordering": _tickets("served", "voided", "void-refused"),
-    "serving": (*_orders("placed", "items-added", "cancellation-requested"), subjects.ALL_TICKETS),
+    "serving": (
+        *_orders("placed", "items-added", "cancellation-requested"),
+        subjects.ALL_TICKETS,
+        subjects.ALL_ACCESS,
+    ),
     "query": _EVERYTHING,
     "notifier": (*_orders("placed"), *_tickets("ready")),
     "wallboard": ("orders.v1.la-piazza.>", "tickets.v1.la-piazza.>"),

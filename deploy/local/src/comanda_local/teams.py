@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from comanda_contracts import subjects
-from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS, Stream
+from comanda_contracts.streams import ACCESS, MENU, ORDERS, RESTAURANTS, TICKETS, Stream
 
 from comanda_local.servers.nats import ACCOUNTS, password_variable
 
@@ -21,6 +21,7 @@ SUBJECTS_BY_STREAM = {
     TICKETS: subjects.ticket("*", "*", "*", "*"),
     MENU: subjects.menu_item("*", "*", "*"),
     RESTAURANTS: subjects.restaurant("*", "*"),
+    ACCESS: subjects.access("*", "*", "*"),
 }
 """The streams that teams subscribe to, and what all their subjects look like."""
 

@@ -5,7 +5,15 @@ from collections.abc import AsyncIterator
 from functools import partial
 from uuid import UUID
 
-from comanda_contracts.streams import COMMANDS, DEAD_LETTERS, MENU, ORDERS, RESTAURANTS, TICKETS
+from comanda_contracts.streams import (
+    ACCESS,
+    COMMANDS,
+    DEAD_LETTERS,
+    MENU,
+    ORDERS,
+    RESTAURANTS,
+    TICKETS,
+)
 from fastapi import FastAPI
 from service_kit.http.fast_lane import FastLane
 from service_kit.http.openapi_examples import add_examples
@@ -42,7 +50,7 @@ SERVICE = "ordering"
 TITLE = "Comanda ordering"
 DESCRIPTION = "Takes orders and decides on every change to them."
 
-OWN_STREAMS = (ORDERS, MENU, RESTAURANTS, COMMANDS, DEAD_LETTERS)
+OWN_STREAMS = (ORDERS, MENU, RESTAURANTS, ACCESS, COMMANDS, DEAD_LETTERS)
 
 
 def bootstrap(settings: Settings) -> FastAPI:

@@ -29,7 +29,7 @@ RETRY_PAUSE_MIN_S, RETRY_PAUSE_MAX_S = 0.25, 5.0
 UNAVAILABLE, TOO_FEW_PEERS = 503, 10005
 """A code and an error code of JetStream."""
 MAX_AGE_S_BY_STREAM = {COMMANDS.name: 86_400, DEAD_LETTERS.name: 90 * 86_400}
-"""How long a new stream keeps its messages; the others keep them for ever."""
+"""How long a new stream keeps its messages; the others keep them as the contract has it."""
 UNSETTLED_MAX = 10_000
 """Messages that a consumer may have been given and not settled yet."""
 
@@ -174,6 +174,7 @@ async def set_up_stream(
         num_replicas=replicas,
         max_age=given.get("max_age", MAX_AGE_S_BY_STREAM.get(stream.name, stream.max_age)),
         max_bytes=given.get("max_bytes"),
+        max_msgs_per_subject=1 if stream.newest_only else -1,
         duplicate_window=stream.duplicate_window,
         max_msg_size=None if stream.name == DEAD_LETTERS.name else MESSAGE_BYTES_MAX,
         allow_direct=True,
