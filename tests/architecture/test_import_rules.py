@@ -103,6 +103,11 @@ VIOLATIONS = {
         "service_kit/http/planted.py",
         "import service_kit.nats.pull",
     ),
+    "the kit's access imports its HTTP": (
+        "service_kit/access/planted.py",
+        "import service_kit.http.problems",
+    ),
+    "a file fits no layer of the kit's access": ("service_kit/access/planted.py", ""),
     "the kit's runtime imports its HTTP": (
         "service_kit/runtime/planted.py",
         "import service_kit.http.health",

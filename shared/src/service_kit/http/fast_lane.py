@@ -4,12 +4,18 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from fastapi.params import Depends as Dependency
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service_kit.access.needs import PRINCIPAL
+from service_kit.access.principal import Principal
 from service_kit.http.problems import MAX_BODY_BYTES, ProblemError
 from service_kit.runtime.tracing import traced
+
+LANE = "comanda.lane"
+"""Where the guard leaves in a request's scope which lane it found, or that it found none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,8 @@ class RawRequest:
     headers: Mapping[str, str]
     """By their names in lower case."""
     body: bytes
+    principal: Principal | None = None
+    """Who sends it, as the guard found."""
 
 
 LaneHandler = Callable[[RawRequest], Awaitable[Response] | None]
@@ -35,11 +43,24 @@ or says what is wrong.
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The requests with this method and a path that the pattern matches as a whole."""
+    """The requests with this method and a path that the pattern matches as a whole.
+
+    The pattern's first group is the restaurant, and `needs` declares the same as the route behind.
+    """
 
     method: str
     path: re.Pattern[str]
     handle: LaneHandler
+    needs: Dependency | None = None
+
+
+def lane_of(scope: Scope, lanes: Sequence[Lane]) -> tuple[Lane, re.Match[str]] | None:
+    """The lane of a request, and the match of its pattern with the path."""
+    method, path = scope["method"], scope["path"]
+    for lane in lanes:
+        if method == lane.method and (parts := lane.path.fullmatch(path)):
+            return lane, parts
+    return None
 
 
 # decision/0024: what is asked most goes by a lane ahead of the framework
@@ -69,11 +90,10 @@ class FastLane:
         """The answer, if a lane takes the request; what is received meanwhile goes to `read`."""
         if scope["type"] != "http":
             return None
-        for lane in self._lanes:
-            if scope["method"] == lane.method and (parts := lane.path.fullmatch(scope["path"])):
-                break
-        else:
+        found = scope[LANE] if LANE in scope else lane_of(scope, self._lanes)
+        if found is None:
             return None
+        lane, parts = found
         headers = {str(name, "latin-1"): str(value, "latin-1") for name, value in scope["headers"]}
         length = headers.get("content-length", "0")
         is_usual = len(headers) == len(scope["headers"]) and "transfer-encoding" not in headers
@@ -85,7 +105,8 @@ class FastLane:
         if len(body) != int(length):
             return None
         query = str(scope["query_string"], "latin-1")
-        return lane.handle(RawRequest(scope["path"], parts, query, headers, body))
+        principal = scope.get("state", {}).get(PRINCIPAL)
+        return lane.handle(RawRequest(scope["path"], parts, query, headers, body, principal))
 
 
 async def _body(receive: Receive, read: list[Message]) -> bytes:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from service_kit.access.needs import PUBLIC
 from service_kit.http.draining import Draining
 from service_kit.runtime.components import Component
 
@@ -19,7 +20,7 @@ def health_routes(components: Sequence[Component], draining: Draining) -> APIRou
     A service is ready when every required component is, and it has not been told to end. While
     another is not, it is degraded: it does its own job, and what is wrong is shown.
     """
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, dependencies=[PUBLIC])
 
     @router.get("/health/live")
     async def live() -> JSONResponse:

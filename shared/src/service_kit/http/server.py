@@ -11,8 +11,10 @@ from fastapi import FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp
 
+from service_kit.access.admission import Admission
 from service_kit.http.draining import Draining, DrainingServer, ShutdownHook
 from service_kit.http.edge import EDGE_RESPONSES, Edge, KnownHosts
+from service_kit.http.guard import Guard
 from service_kit.http.health import health_routes
 from service_kit.http.problems import MAX_BODY_BYTES, DeclaredBodyLimit, answer_with_problems
 from service_kit.http.protocol import BoundedHttpProtocol
@@ -33,9 +35,12 @@ EXIT_CANNOT_START = 3
 class Application(FastAPI):
     """A FastAPI application behind the edge that every service has."""
 
+    admission: Admission | None = None
+
     def build_middleware_stack(self) -> ASGIApp:
-        """The edge is outermost, whatever is added later."""
-        return Edge(super().build_middleware_stack())
+        """The edge is outermost, whatever is added later; then the guard. Raises Undeclared."""
+        inner = super().build_middleware_stack()
+        return Edge(Guard(inner, self, self.admission) if self.admission else inner)
 
 
 def application(
@@ -45,6 +50,7 @@ def application(
     *,
     on_shutdown: Sequence[ShutdownHook] = (),
     messaging: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
+    admission: Admission | None = None,
 ) -> FastAPI:
     """An application that runs `components`, and `messaging` around them, as long as it is up.
 
@@ -65,6 +71,7 @@ def application(
         responses=EDGE_RESPONSES,
         redirect_slashes=False,  # to whatever host and scheme the request names
     )
+    app.admission = admission
     app.add_middleware(TraceContext)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(DeclaredBodyLimit)
@@ -79,6 +86,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises it again after a clean end
     draining: Draining = app.state.draining
+    app.middleware_stack = app.build_middleware_stack()  # before anything can be asked
     config = uvicorn.Config(
         draining.closing_connections(KnownHosts(app, settings.known_hosts)),
         host=settings.http_host,

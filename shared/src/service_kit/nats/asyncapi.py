@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from faststream.specification import AsyncAPI
 
+from service_kit.access.needs import PUBLIC
 from service_kit.nats.broker import Broker
 
 ASSETS = files("service_kit.nats") / "assets"
@@ -46,7 +47,7 @@ def document(broker: Broker, *, title: str, description: str, version: str) -> d
 
 def asyncapi_routes(broker: Broker, *, title: str, description: str, version: str) -> APIRouter:
     """`/asyncapi`, a page, and `/asyncapi.json`, the document that it shows."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, dependencies=[PUBLIC])
 
     @router.get("/asyncapi")
     async def page() -> HTMLResponse:

@@ -1,0 +1,73 @@
+"""What a route or a lane needs of whoever asks: declared where it is made, and shown in OpenAPI."""
+
+from fastapi import Depends, Request, Security
+from fastapi.openapi.models import HTTPBearer
+from fastapi.params import Depends as Dependency
+from fastapi.security.base import SecurityBase
+
+from service_kit.access.principal import Principal
+from service_kit.access.roles import Role
+
+PRINCIPAL = "principal"
+"""The name in a request's state under which the guard leaves who asks."""
+RESTAURANT = "restaurant"
+"""The parameter of a path that names the restaurant."""
+
+
+class Unguarded(Exception):
+    """A request came to a route by a way that the guard did not see."""
+
+
+class Needs(SecurityBase):
+    """One of these roles, in the restaurant that the route matched.
+
+    The guard sees to it ahead of the framework. As a dependency it looks once more, so that nothing
+    comes through a gap between what the guard matches and what the framework does.
+    """
+
+    def __init__(self, roles: frozenset[Role]) -> None:
+        self.roles = roles
+        self.scheme_name = "token"
+        self.model = HTTPBearer(
+            bearerFormat="JWT",
+            description="An access token (RFC 9068) that grants one of these roles there.",
+        )
+
+    async def __call__(self, request: Request) -> Principal:
+        principal = principal_of(request)
+        if not principal.may(request.path_params[RESTAURANT], self.roles):
+            raise Unguarded
+        return principal
+
+
+class Public:
+    """Nothing is needed: whoever asks is answered. It is said, so that it is not forgotten."""
+
+    async def __call__(self) -> None:
+        """Let everybody through."""
+
+
+def needs(*roles: Role) -> Dependency:
+    """For `dependencies=[…]` of a route or router, and for a lane: one of the roles is needed."""
+    if not roles:
+        raise ValueError("nobody could ask")
+    declared: Dependency = Security(Needs(frozenset(roles)), scopes=sorted(roles))
+    return declared
+
+
+def declared_by(dependency: Dependency | None) -> Needs | Public | None:
+    """What the dependency declares; None if it is for something else."""
+    declared = dependency.dependency if dependency else None
+    return declared if isinstance(declared, Needs | Public) else None
+
+
+PUBLIC: Dependency = Depends(Public())
+"""The same, for what everybody may ask."""
+
+
+def principal_of(request: Request) -> Principal:
+    """Who asks. Raises Unguarded for a request that came round the guard."""
+    principal = getattr(request.state, PRINCIPAL, None)
+    if not isinstance(principal, Principal):
+        raise Unguarded
+    return principal

@@ -1,0 +1,164 @@
+"""Lets a request through to its route or lane if whoever sends it may use that."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from fastapi import FastAPI
+from fastapi.routing import RouteContext, iter_route_contexts
+from starlette._utils import get_route_path
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service_kit.access.admission import Admission, Forbidden
+from service_kit.access.invalid_token import InvalidToken, Reason
+from service_kit.access.keys import KeysUnavailable
+from service_kit.access.needs import PRINCIPAL, RESTAURANT, Needs, Public, declared_by
+from service_kit.http.fast_lane import LANE, FastLane, Lane, lane_of
+from service_kit.http.problems import ProblemError
+
+KEYS_RETRY_AFTER_S = 1
+SEVERAL_TOKENS = ""
+"""What is no token: a request with several of them is refused as one that is malformed."""
+
+
+class Undeclared(Exception):
+    """A route or lane does not say what it needs, or in a way that the guard can't see to."""
+
+
+class GuardedRoute(NamedTuple):
+    """What requests with these methods and a path that begins with a match need."""
+
+    methods: frozenset[str]
+    path: re.Pattern[str]
+    needs: Needs | Public
+
+
+# decision/0047: a token is verified where it is used
+class Guard:
+    """ASGI middleware that finds a request's lane or route, and refuses who may not use it.
+
+    It goes by the lanes' and the routes' own patterns, in their order, and by the restaurant that
+    the pattern found. A request that matches none goes on to the framework, which refuses it.
+    """
+
+    def __init__(self, app: ASGIApp, framework: FastAPI, admission: Admission) -> None:
+        """Raises Undeclared."""
+        self.app = app
+        self._admission = admission
+        self._lanes = lanes_of(framework)
+        self._routes = list(guarded_routes(framework))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        needed, restaurant = self._needed(scope)
+        if isinstance(needed, Needs):
+            try:
+                principal = await self._admission.admit(
+                    _authorization(scope), restaurant, needed.roles, asked=scope["path"]
+                )
+            except (InvalidToken, Forbidden, KeysUnavailable) as refusal:
+                await to_problem(refusal).response()(scope, receive, send)
+                return
+            scope.setdefault("state", {})[PRINCIPAL] = principal
+        await self.app(scope, receive, send)
+
+    def _needed(self, scope: Scope) -> tuple[Needs | Public | None, str]:
+        """What the request's lane or route needs, and the restaurant; None if it has neither."""
+        scope[LANE] = found = lane_of(scope, self._lanes)
+        if found:
+            lane, parts = found
+            return declared_by(lane.needs), parts[1]
+        path = get_route_path(scope)
+        for methods, pattern, needed in self._routes:
+            if scope["method"] in methods and (match := pattern.match(path)):
+                return needed, match.groupdict().get(RESTAURANT, "")
+        return None, ""
+
+
+def lanes_of(framework: FastAPI) -> Sequence[Lane]:
+    """The lanes ahead of the framework. Raises Undeclared for one that says not what it needs."""
+    lanes: list[Lane] = []
+    for middleware in framework.user_middleware:
+        added: Any = middleware
+        if added.cls is FastLane:
+            lanes += added.kwargs["lanes"]
+    for lane in lanes:
+        if not isinstance(declared_by(lane.needs), Needs) or not lane.path.groups:
+            raise Undeclared(f"lane {lane.method} {lane.path.pattern}")
+    return lanes
+
+
+def guarded_routes(framework: FastAPI) -> Iterator[GuardedRoute]:
+    """The routes in the order in which the framework looks at them. Raises Undeclared."""
+    documents = {
+        framework.openapi_url,
+        framework.docs_url,
+        framework.redoc_url,
+        framework.swagger_ui_oauth2_redirect_url,
+    }
+    for route in iter_route_contexts(framework.routes):
+        if not route.methods or getattr(route, "path_regex", None) is None:
+            raise Undeclared(f"{route.path}: only routes with methods can be guarded")
+        is_document = route.path in documents and not hasattr(route, "dependencies")
+        needed = Public() if is_document else _needs_of(route)
+        yield GuardedRoute(frozenset(route.methods), route.path_regex, needed)
+
+
+def _needs_of(route: RouteContext) -> Needs | Public:
+    declared = [
+        needed for each in getattr(route, "dependencies", ()) if (needed := declared_by(each))
+    ]
+    if len(declared) != 1:
+        raise Undeclared(f"{route.path} says {len(declared)} times what it needs")
+    if isinstance(declared[0], Needs) and RESTAURANT not in route.path_regex.groupindex:
+        raise Undeclared(f"{route.path} needs a role, and names no restaurant")
+    return declared[0]
+
+
+def _authorization(scope: Scope) -> str | None:
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    if len(given) > 1:
+        return SEVERAL_TOKENS
+    return str(given[0], "latin-1") if given else None
+
+
+def to_problem(refusal: InvalidToken | Forbidden | KeysUnavailable) -> ProblemError:
+    """The problem that somebody is answered with who is not let in."""
+    match refusal:
+        case InvalidToken():
+            return unauthenticated(refusal)
+        case Forbidden():
+            return forbidden()
+        case KeysUnavailable():
+            return keys_unavailable()
+
+
+def unauthenticated(invalid: InvalidToken) -> ProblemError:
+    """There is no good token (RFC 6750, section 3)."""
+    challenge = "Bearer"
+    if invalid.reason is not Reason.MISSING:
+        challenge = f'Bearer error="invalid_token", error_description="{invalid.told}"'
+    detail = f"A good access token is needed. This one: {invalid.told}."
+    return ProblemError(401, "unauthenticated", detail, headers={"WWW-Authenticate": challenge})
+
+
+def forbidden() -> ProblemError:
+    """The token is good, and grants nothing that is needed in this restaurant."""
+    return ProblemError(
+        403,
+        "forbidden",
+        "The token grants no role in this restaurant that may do this.",
+        headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+    )
+
+
+def keys_unavailable() -> ProblemError:
+    """The issuer's keys have not been read yet."""
+    return ProblemError(
+        503,
+        "keys-unavailable",
+        "The keys that verify access tokens have not been read yet.",
+        headers={"Retry-After": str(KEYS_RETRY_AFTER_S)},
+    )
