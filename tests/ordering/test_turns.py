@@ -14,6 +14,11 @@ from ordering.outbound.transaction.command_queue import (
     CommandQueue,
     PendingCommand,
 )
+from ordering.outbound.transaction.group_commit import (
+    MAX_LONE_OF_RESTAURANT,
+    MAX_LONE_TRANSACTIONS,
+    GroupCommit,
+)
 from sqlalchemy import text
 
 from tests.ordering.builders import a_place_order, a_restaurant, an_item
@@ -161,8 +166,21 @@ async def test_a_flood_that_fills_the_queue_is_refused_and_no_order_of_another_r
 async def test_what_is_in_the_way_of_one_restaurants_commands_is_not_in_anothers(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A session holds a row for as long as the test likes; its restaurant sends more and more."""
-    monkeypatch.setattr(group_commit, "MAX_LONE_COMMANDS_OF_RESTAURANT", 20)
+    """A session holds a row, and each order of another restaurant meets a command that needs it."""
+    monkeypatch.setattr(group_commit, "MAX_WAIT_S", 60.0)
+    monkeypatch.setattr(group_commit, "MAX_LONE_COMMANDS_OF_RESTAURANT", 10)
+    tried, most = Counter[str](), Counter[str]()
+    try_alone = GroupCommit._failure_alone
+
+    async def count(store: GroupCommit, each: PendingCommand) -> Exception | None:
+        tried[each.restaurant] += 1
+        most[each.restaurant] = max(most[each.restaurant], tried[each.restaurant])
+        try:
+            return await try_alone(store, each)
+        finally:
+            tried[each.restaurant] -= 1
+
+    monkeypatch.setattr(GroupCommit, "_failure_alone", count)
     store = database.replica()
     await open_la_piazza(store)
     await store.run(setting(a_restaurant(slug="r-0")))
@@ -170,19 +188,23 @@ async def test_what_is_in_the_way_of_one_restaurants_commands_is_not_in_anothers
     held = await store.run(placing())
     lock = text("SELECT 1 FROM orders WHERE id = :id FOR UPDATE").bindparams(id=held.order_id)
 
+    def block() -> "asyncio.Task[object]":
+        return asyncio.create_task(store.run(adding(held.order_id), restaurant="la-piazza"))
+
     async with database.engine.connect() as stalled:
         await stalled.execute(lock)
-        blocked = [
-            asyncio.create_task(store.run(adding(held.order_id), restaurant="la-piazza"))
-            for _ in range(200)
-        ]
-        await asyncio.sleep(0)
-        orders = [
-            await store.run(placing(a_place_order("r-0")), restaurant="r-0") for _ in range(5)
-        ]
+        blocked = [block() for _ in range(20)]
+        await asyncio.wait(blocked, return_when=asyncio.FIRST_COMPLETED)
+        orders = []
+        for _ in range(3):
+            blocked.append(block())
+            order = placing(a_place_order("r-0"))
+            orders.append(await store.run(order, restaurant="r-0"))
         await stalled.rollback()
     outcomes = await asyncio.gather(*blocked, return_exceptions=True)
 
-    assert [order.number for order in orders] == [f"A-{number:03}" for number in range(1, 6)]
+    assert [order.number for order in orders] == ["A-001", "A-002", "A-003"]
+    assert most == {"la-piazza": MAX_LONE_OF_RESTAURANT, "r-0": 1}
+    assert MAX_LONE_OF_RESTAURANT < MAX_LONE_TRANSACTIONS, "there is a turn for another"
     refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     assert {type(outcome) for outcome in refused} == {StoreUnavailable}
