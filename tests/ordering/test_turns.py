@@ -2,12 +2,20 @@
 
 import asyncio
 import contextvars
+import json
+import uuid
 from collections import Counter
 from collections.abc import Awaitable
+from typing import cast
 
 import pytest
+from comanda_contracts import subjects
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 from ordering.application.keyed_request import KeyedRequest
 from ordering.application.transaction import StoreUnavailable
+from ordering.inbound.nats.command_message import CommandMessage, read_command
+from ordering.inbound.nats.command_subscriber import command_router
 from ordering.outbound.transaction import group_commit
 from ordering.outbound.transaction.command_queue import (
     MAX_GROUP_COMMANDS,
@@ -19,12 +27,16 @@ from ordering.outbound.transaction.group_commit import (
     MAX_LONE_TRANSACTIONS,
     GroupCommit,
 )
+from service_kit.nats.broker import Broker
+from service_kit.nats.subscriber import Received
 from sqlalchemy import text
 
-from tests.ordering.builders import a_place_order, a_restaurant, an_item
+from tests.ordering.builders import NOON, a_place_order, a_restaurant, an_item
 from tests.ordering.conftest import Database
 from tests.ordering.use_cases import adding, offering, open_la_piazza, placing, setting
 
+LINE = {"sku": "margherita", "quantity": 1}
+SOON = "2026-05-04T12:00:01Z"
 FLOOD = "r-flood"
 OTHERS = [f"r-{number}" for number in range(10)]
 
@@ -208,3 +220,48 @@ async def test_what_is_in_the_way_of_one_restaurants_commands_is_not_in_anothers
     assert MAX_LONE_OF_RESTAURANT < MAX_LONE_TRANSACTIONS, "there is a turn for another"
     refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     assert {type(outcome) for outcome in refused} == {StoreUnavailable}
+
+
+async def test_in_a_batch_of_commands_over_nats_each_restaurants_first_is_among_the_first(
+    database: Database,
+) -> None:
+    store = database.replica()
+    await open_la_piazza(store)
+    for restaurant in OTHERS:
+        await store.run(setting(a_restaurant(slug=restaurant)))
+        await store.run(offering(an_item(restaurant=restaurant)))
+    settled: list[str] = []
+    batch = [a_received(restaurant, settled) for restaurant in ["la-piazza"] * 200 + OTHERS]
+    broker = Broker(["nats://localhost:1"], "ordering")
+    broker.include_router(command_router(store, no_client, clock=lambda: NOON, new_id=uuid.uuid4))
+
+    await broker.batch_subscribers[0].handler(batch)
+
+    assert set(OTHERS) <= set(settled[:MAX_GROUP_COMMANDS])
+    assert len(settled) == len(batch)
+
+
+class Settled(Msg):
+    """A message that notes when it is settled."""
+
+    def __init__(self, restaurant: str, settled: list[str]) -> None:
+        body = {"channel": "takeaway", "customer": "Ada", "lines": [LINE]}
+        super().__init__(
+            cast("Client", None),
+            subjects.command(restaurant, "place-order"),
+            data=json.dumps(body).encode(),
+            headers={"Comanda-Request-Id": uuid.uuid4().hex, "Comanda-Expires": SOON},
+        )
+        self._settled, self._restaurant = settled, restaurant
+
+    async def ack(self) -> None:
+        self._settled.append(self._restaurant)
+
+
+def a_received(restaurant: str, settled: list[str]) -> Received[CommandMessage]:
+    message = Settled(restaurant, settled)
+    return Received(read_command(message), message)
+
+
+async def no_client() -> Client:
+    raise AssertionError("nobody wants an answer")
