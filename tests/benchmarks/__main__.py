@@ -11,7 +11,17 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from tests.benchmarks import growth, limits, page, plots, reads, relay, report, writes
+from tests.benchmarks import (
+    growth,
+    limits,
+    neighbours,
+    page,
+    plots,
+    reads,
+    relay,
+    report,
+    writes,
+)
 from tests.benchmarks.figures import Figures, spreads
 from tests.benchmarks.wrk import NoWrk, is_quick, require_wrk
 
@@ -78,6 +88,7 @@ def _rounds(count: int, orders: int, seconds: int) -> Iterator[Figures]:
     parts: dict[str, Callable[[], Coroutine[Any, Any, Figures]]] = {
         "limits": lambda: limits.measure(orders=min(orders, 20_000), seconds=seconds),
         "placing": lambda: writes.measure(seconds=seconds),
+        "neighbours": lambda: neighbours.measure(seconds=seconds),
         "relaying": lambda: relay.measure(orders=min(orders, 50_000)),
         "reading": lambda: reads.measure(orders=orders, seconds=seconds),
     }

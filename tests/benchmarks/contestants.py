@@ -23,11 +23,12 @@ def comanda(folder: Path) -> Iterator[Stack]:
     with Stack(folder / "comanda", FREE_PORTS, {}) as stack:
         with httpx.Client(base_url=stack.services["ordering"].url, trust_env=False) as ordering:
             for restaurant in (RESTAURANT, *ELSEWHERE):
-                _open(ordering, restaurant)
+                open_restaurant(ordering, restaurant)
         yield stack
 
 
-def _open(ordering: httpx.Client, restaurant: str) -> None:
+def open_restaurant(ordering: httpx.Client, restaurant: str) -> None:
+    """Open it, with the menu on sale."""
     venue = {"name": restaurant, "currency": "EUR", "time_zone": "Europe/Rome"}
     ordering.put(address(restaurant), json=venue).raise_for_status()
     for item in MENU:

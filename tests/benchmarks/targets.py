@@ -60,11 +60,23 @@ def _while_busy(about: str, figure: str, baseline: str, wanted: float) -> Target
     )
 
 
+def _beside(neighbour: str, about: str) -> Target:
+    return Target(
+        f"orders beside {about}, p99, times as long as without",
+        f"comanda.neighbour.{neighbour}.p99_ms",
+        "comanda.neighbour.none.p99_ms",
+        2,
+        at_most=True,
+    )
+
+
 TARGETS = (
     Target("orders placed, one process each", "comanda.placed", "crud.placed", 5),
     Target("placed, queued and visible, against placed", "comanda.pipeline", "crud.placed", 2),
     Target("lag at 200 orders/s, p50 ms", "comanda.lag.steady.p50_ms", None, 15, at_most=True),
     Target("lag at 200 orders/s, p99 ms", "comanda.lag.steady.p99_ms", None, 75, at_most=True),
+    _beside("flood", "a flood of another restaurant's"),
+    _beside("poison", "the poison corpus"),
     Target("relay, against pipelined publishing", "comanda.relay", "limit.jetstream.publish", 0.6),
     Target("projector, against bulk upserts", "comanda.projector", "limit.mongodb.upserts", 0.6),
     Target("an order", "comanda.order", "crud.order", 6),

@@ -37,6 +37,7 @@ MEASURED = {
         for at in ("steady", "saturated", "sustained")
         for percentile in ("p50", "p95", "p99")
     ),
+    *(f"comanda.neighbour.{which}.p99_ms" for which in ("none", "flood", "poison")),
     *(
         f"comanda.memory.{process}.loaded_mib"
         for process in ("ordering", "serving", "query", "postgresql", "mongodb", "nats")

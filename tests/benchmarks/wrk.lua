@@ -1,6 +1,7 @@
 -- Sends the requests of a file in turn, one a line as METHOD <tab> PATH <tab> BODY, and prints what
 -- came of it as one line of JSON. With WRK_RATE they are due evenly, so many a second: whichever
--- connection is free waits until the next one is due, however long the answers take.
+-- connection is free waits until the next one is due, however long the answers take. Each POST has
+-- an Idempotency-Key of its own, as a till gives its orders.
 local ffi = require("ffi")
 ffi.cdef [[
   struct bench_time { long seconds; long nanoseconds; };
@@ -9,6 +10,8 @@ ffi.cdef [[
 local MONOTONIC = 1
 local time = ffi.new("struct bench_time")
 local rate = tonumber(os.getenv("WRK_RATE"))
+local run = os.getenv("WRK_RUN")
+local KEY = "000000000"
 local requests = {}
 local turn = 0
 local due
@@ -30,13 +33,17 @@ function init(args)
     local method, path, body = line:match("^(%S+)\t(%S+)\t?(.*)$")
     local headers = {}
     if body ~= "" then headers["Content-Type"] = "application/json" end
-    requests[#requests + 1] = wrk.format(method, path, headers, body ~= "" and body or nil)
+    if method == "POST" then headers["Idempotency-Key"] = run .. "-" .. KEY end
+    local whole = wrk.format(method, path, headers, body ~= "" and body or nil)
+    local before, after = whole:match("^(.-" .. run .. "%-)" .. KEY .. "(.*)$")
+    requests[#requests + 1] = { before or whole, after }
   end
 end
 
 function request()
   turn = turn + 1
-  return requests[(turn - 1) % #requests + 1]
+  local before, after = unpack(requests[(turn - 1) % #requests + 1])
+  return after and before .. string.format("%09d", turn) .. after or before
 end
 
 if rate > 0 then

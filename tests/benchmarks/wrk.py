@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from tests.benchmarks.figures import Figures
 
@@ -28,7 +29,7 @@ Loads are short then, no faster than `QUICK_RATE`, and a refused request does no
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of a load."""
+    """One request of a load. A POST has an `Idempotency-Key`, another one each time it is sent."""
 
     method: str
     path: str
@@ -127,7 +128,12 @@ async def _load(
         process = await asyncio.create_subprocess_exec(
             *("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"),
             *("-s", str(SCRIPT), url),
-            env={**os.environ, "WRK_REQUESTS": file.name, "WRK_RATE": str(rate)},
+            env={
+                **os.environ,
+                "WRK_REQUESTS": file.name,
+                "WRK_RATE": str(rate),
+                "WRK_RUN": uuid4().hex,
+            },
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
