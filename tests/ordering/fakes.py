@@ -8,6 +8,7 @@ from uuid import UUID
 
 from ordering.application.keyed_request import Answer, AnsweredRequest, KeyedRequest
 from ordering.application.transaction import Changeable, Decision, RecordedEvent, Transaction
+from ordering.domain.access import Withdrawal
 from ordering.domain.menu import MenuItem
 from ordering.domain.order import Order, OrderPlaced
 from ordering.domain.restaurant import Restaurant
@@ -25,6 +26,7 @@ class InMemoryStore:
     def __init__(self) -> None:
         self.restaurants: dict[str, Restaurant] = {}
         self.items: dict[tuple[str, str], MenuItem] = {}
+        self.withdrawals: dict[tuple[str, str], Withdrawal] = {}
         self.orders: dict[UUID, Order] = {}
         self.days: dict[tuple[str, date], int] = {}
         self.events: list[RecordedEvent] = []
@@ -65,6 +67,7 @@ class InMemoryTransaction:
         self._store = store
         self._restaurants = dict(store.restaurants)
         self._items = dict(store.items)
+        self._withdrawals = dict(store.withdrawals)
         self._orders = dict(store.orders)
         self._days = dict(store.days)
         self._events: list[RecordedEvent] = []
@@ -82,6 +85,9 @@ class InMemoryTransaction:
     def item_to_change(self, restaurant: str, sku: str) -> Changeable[MenuItem]:
         return InMemoryChangeable(self._items, (restaurant, sku), self._events)
 
+    def withdrawal_to_change(self, restaurant: str, subject_hash: str) -> Changeable[Withdrawal]:
+        return InMemoryChangeable(self._withdrawals, (restaurant, subject_hash), self._events)
+
     def order_to_change(self, order_id: UUID) -> Changeable[Order]:
         return InMemoryChangeable(self._orders, order_id, self._events)
 
@@ -96,6 +102,7 @@ class InMemoryTransaction:
     def save(self) -> None:
         self._store.restaurants = self._restaurants
         self._store.items = self._items
+        self._store.withdrawals = self._withdrawals
         self._store.orders = self._orders
         self._store.days = self._days
         self._store.events += self._events

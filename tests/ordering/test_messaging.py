@@ -181,7 +181,7 @@ async def test_the_document_says_what_the_contract_says() -> None:
 
     consumed = contract_payloads("receive", "COMMANDS", "TICKETS")
     verdicts = tuple(f".{name}" for name in VERDICT_EVENTS)
-    expected = contract_payloads("send", "ORDERS", "MENU", "RESTAURANTS") | {
+    expected = contract_payloads("send", "ORDERS", "MENU", "RESTAURANTS", "ACCESS") | {
         (action, address): payload
         for (action, address), payload in consumed.items()
         if address.startswith("commands.") or address.endswith(verdicts)

@@ -14,7 +14,9 @@ from ordering.application.set_menu_item import SetMenuItem, set_menu_item
 from ordering.application.set_restaurant import SetRestaurant, set_restaurant
 from ordering.application.take_verdict import TakeVerdict, take_verdict
 from ordering.application.transaction import Decision, Transaction
+from ordering.application.withdraw_access import WithdrawAccess, withdraw_access
 from ordering.application.withdraw_menu_item import WithdrawMenuItem, withdraw_menu_item
+from ordering.domain.access import Withdrawal
 from ordering.domain.menu import MenuItem
 from ordering.domain.order import KitchenVerdict, Order
 from ordering.domain.refusals import UnknownOrder
@@ -43,6 +45,18 @@ def offering(
 def withdrawing(sku: str) -> Callable[[Transaction], Awaitable[MenuItem]]:
     command = WithdrawMenuItem(restaurant="la-piazza", sku=sku)
     return lambda tx: withdraw_menu_item(command, transaction=tx, at=NOON)
+
+
+def withdrawing_access(
+    subject_hash: str,
+    restaurant: str = "la-piazza",
+    at: datetime = NOON,
+    version: int | None = None,
+) -> Callable[[Transaction], Awaitable[Withdrawal]]:
+    command = WithdrawAccess(
+        restaurant=restaurant, subject_hash=subject_hash, expected_version=version
+    )
+    return lambda tx: withdraw_access(command, transaction=tx, at=at)
 
 
 def running_out_of(

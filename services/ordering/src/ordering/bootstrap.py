@@ -28,6 +28,7 @@ from service_kit.runtime.settings import ServiceSettings, load
 from uuid_utils.compat import uuid7
 
 from ordering.inbound.change import Store
+from ordering.inbound.http.access import access_routes
 from ordering.inbound.http.menu import menu_routes
 from ordering.inbound.http.openapi import BODY_EXAMPLES
 from ordering.inbound.http.order_placement import placement_endpoint, placement_lane
@@ -94,6 +95,7 @@ def bootstrap(settings: Settings) -> FastAPI:
         messaging=partial(running, broker),
     )
     app.include_router(menu_routes(store, PostgresMenus(engine), utc_now))
+    app.include_router(access_routes(store, utc_now))
     place = placement_endpoint(store, clock=utc_now, new_id=new_id)
     app.include_router(order_routes(store, place, clock=utc_now))
     app.include_router(

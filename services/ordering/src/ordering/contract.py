@@ -7,6 +7,7 @@ import comanda_contracts as contracts
 
 from ordering.application.transaction import RecordedEvent
 from ordering.domain import order as domain
+from ordering.domain.access import AccessWithdrawn, Withdrawal
 from ordering.domain.menu import MenuItem, MenuItemEvent, MenuItemSet, MenuItemWithdrawn
 from ordering.domain.order import DineIn, Order, OrderEvent, Takeaway
 from ordering.domain.restaurant import Restaurant, RestaurantSet
@@ -15,6 +16,7 @@ EVENT_MODELS: dict[type[RecordedEvent], type[contracts.Event]] = {
     RestaurantSet: contracts.RestaurantSet,
     MenuItemSet: contracts.MenuItemSet,
     MenuItemWithdrawn: contracts.MenuItemWithdrawn,
+    AccessWithdrawn: contracts.AccessWithdrawn,
     domain.OrderPlaced: contracts.OrderPlaced,
     domain.ItemsAdded: contracts.ItemsAdded,
     domain.CancellationRequested: contracts.CancellationRequested,
@@ -42,6 +44,11 @@ def item_to_contract(item: MenuItem) -> contracts.MenuItem:
     return contracts.MenuItem.model_validate(item, from_attributes=True)
 
 
+def withdrawal_to_contract(withdrawal: Withdrawal) -> contracts.Withdrawal:
+    """The published model of a withdrawal."""
+    return contracts.Withdrawal.model_validate(withdrawal, from_attributes=True)
+
+
 def order_to_contract(order: Order) -> contracts.Order:
     """The published model of an order."""
     return contracts.Order(
@@ -62,7 +69,7 @@ def order_to_contract(order: Order) -> contracts.Order:
     )
 
 
-def state_to_contract(state: Order | MenuItem | Restaurant) -> contracts.State:
+def state_to_contract(state: Order | MenuItem | Restaurant | Withdrawal) -> contracts.State:
     """The published model of a state."""
     match state:
         case Order():
@@ -71,6 +78,8 @@ def state_to_contract(state: Order | MenuItem | Restaurant) -> contracts.State:
             return item_to_contract(state)
         case Restaurant():
             return restaurant_to_contract(state)
+        case Withdrawal():
+            return withdrawal_to_contract(state)
         case _:
             assert_never(state)
 
@@ -83,6 +92,8 @@ def event_to_contract(event: RecordedEvent) -> contracts.Event:
             values["restaurant"] = restaurant_to_contract(restaurant)
         case MenuItemEvent(item=item):
             values["item"] = item_to_contract(item)
+        case AccessWithdrawn(withdrawal=withdrawal):
+            values["withdrawal"] = withdrawal_to_contract(withdrawal)
         case OrderEvent(order=order):
             values["order"] = order_to_contract(order)
         case _:

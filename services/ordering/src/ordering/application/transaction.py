@@ -6,13 +6,14 @@ from datetime import date
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
+from ordering.domain.access import AccessWithdrawn, Withdrawal
 from ordering.domain.menu import MenuItem, MenuItemEvent
 from ordering.domain.order import Order, OrderEvent, OrderPlaced
 from ordering.domain.restaurant import Restaurant, RestaurantSet
 
 State = TypeVar("State")
 
-RecordedEvent = OrderEvent | MenuItemEvent | RestaurantSet
+RecordedEvent = OrderEvent | MenuItemEvent | RestaurantSet | AccessWithdrawn
 """The events that can be recorded: one base class for each aggregate that has several."""
 
 
@@ -66,6 +67,10 @@ class Transaction(Protocol):
 
     def item_to_change(self, restaurant: str, sku: str) -> Changeable[MenuItem]:
         """A menu item, to be made or changed."""
+        ...
+
+    def withdrawal_to_change(self, restaurant: str, subject_hash: str) -> Changeable[Withdrawal]:
+        """The withdrawal of a subject's tokens, to be made or moved."""
         ...
 
     def order_to_change(self, order_id: UUID) -> Changeable[Order]:

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar, assert_never
 from ordering.application.keyed_request import Answer, KeyedRequest
 from ordering.application.transaction import Transaction
 from ordering.contract import state_to_contract
+from ordering.domain.access import Withdrawal
 from ordering.domain.menu import MenuItem
 from ordering.domain.order import Order
 from ordering.domain.restaurant import Restaurant
@@ -14,7 +15,7 @@ CREATED = 201
 
 Result = TypeVar("Result")
 
-State = Order | MenuItem | Restaurant
+State = Order | MenuItem | Restaurant | Withdrawal
 
 Change = Callable[[Transaction], Awaitable[State]]
 """A use case that changes something, with everything bound but its transaction."""
@@ -59,11 +60,11 @@ async def carry_out(
 
 
 def _location(state: State) -> str | None:
-    """The path of what was created; restaurants and menu items are put where the client says."""
+    """The path of what was created; others are where the client says."""
     match state:
         case Order(restaurant=restaurant, order_id=order_id):
             return f"/v1/restaurants/{restaurant}/orders/{order_id}"
-        case MenuItem() | Restaurant():
+        case MenuItem() | Restaurant() | Withdrawal():
             return None
         case _:
             assert_never(state)

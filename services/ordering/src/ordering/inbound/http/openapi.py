@@ -54,6 +54,7 @@ BODY_EXAMPLES: Examples = {
     CancellationRequest: {"a round": {"reason": "ordered twice", "rounds": [2]}},
     contracts.Restaurant: _as_sent(restaurant=RESTAURANT),
     contracts.MenuItem: _as_sent(item=ITEM),
+    contracts.Withdrawal: _as_sent(withdrawal=examples.WITHDRAWAL),
     contracts.Order: _as_sent(
         placed=ORDER, more=examples.WITH_DESSERT, cancelling=examples.UNDECIDED, closed=CLOSED
     ),
@@ -85,6 +86,7 @@ RESTAURANT_RESPONSES = problem_responses(
     to_problem(refusals.CurrencyIsFixed("EUR")), _VERSION_MISMATCH
 )
 UNKNOWN_RESTAURANT_RESPONSES = problem_responses(_UNKNOWN_RESTAURANT)
+ACCESS_RESPONSES = problem_responses(_UNKNOWN_RESTAURANT, _VERSION_MISMATCH)
 MENU_ITEM_RESPONSES = problem_responses(_UNKNOWN_RESTAURANT, _WITHDRAWN, _VERSION_MISMATCH)
 AVAILABILITY_RESPONSES = problem_responses(_UNKNOWN_ITEM, _WITHDRAWN, _VERSION_MISMATCH)
 WITHDRAWAL_RESPONSES = problem_responses(_UNKNOWN_ITEM, _VERSION_MISMATCH)

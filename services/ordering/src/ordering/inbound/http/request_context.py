@@ -11,7 +11,7 @@ from service_kit.http.fast_lane import RawRequest
 from service_kit.http.header_values import versions_in
 
 from ordering.application.keyed_request import KeyedRequest
-from ordering.inbound.http.parameters import Actor, IdempotencyKey, IfMatch, Slug
+from ordering.inbound.http.parameters import Actor, IdempotencyKey, IfMatch, Slug, SlugOrEvery
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,16 @@ async def _context(
     return RequestContext(restaurant, operation, actor, idempotency_key, if_match)
 
 
+async def _access_context(
+    restaurant: SlugOrEvery,
+    request: Request,
+    actor: Actor = None,
+    idempotency_key: IdempotencyKey = None,
+    if_match: IfMatch = None,
+) -> RequestContext:
+    return await _context(restaurant, request, actor, idempotency_key, if_match)
+
+
 def context_of(restaurant: str, request: RawRequest) -> RequestContext:
     """The context of a request that no framework has looked at. Raises ValidationError."""
     header = request.headers.get
@@ -77,3 +87,5 @@ _IF_MATCH: TypeAdapter[str | None] = TypeAdapter(IfMatch)
 Context = Annotated[
     RequestContext, Depends(_context)
 ]  # async: FastAPI gives plain functions to a thread
+AccessContext = Annotated[RequestContext, Depends(_access_context)]
+"""Of a request that may be about all restaurants."""

@@ -53,6 +53,22 @@ class MenuItemRow(SQLModel, table=True):
     version: int
 
 
+class WithdrawalRow(SQLModel, table=True):
+    """From when on a subject's tokens are let in; one of all restaurants names none that is here.
+
+    Rows stay: they are few, and their versions go on.
+    """
+
+    __tablename__ = "withdrawals"
+
+    restaurant: str = Field(primary_key=True)
+    subject_hash: str = Field(primary_key=True)
+    withdrawn_at: datetime = Field(
+        sa_column=Column(DateTime(timezone=True), nullable=False, index=True)
+    )
+    version: int
+
+
 # decision/0004: an order is one row, its rounds in a JSON column
 class OrderRow(SQLModel, table=True):
     """An order; `rounds` and `cancellation` as in the published one, `total` in minor units."""

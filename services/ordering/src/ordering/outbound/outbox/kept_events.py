@@ -47,6 +47,7 @@ _PARTITIONS = any_(bindparam("partitions", type_=ARRAY(SmallInteger)))
 SELECT_KEPT = (
     select(
         OUTBOX.c.id,
+        OUTBOX.c.subject,
         OUTBOX.c.sequence,
         OUTBOX.c.published_at,
         OUTBOX.c.headers["Nats-Msg-Id"].astext.label("message_id"),

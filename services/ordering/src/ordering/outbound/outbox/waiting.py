@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 from comanda_contracts import subjects
-from comanda_contracts.streams import MENU, RESTAURANTS
+from comanda_contracts.streams import ACCESS, MENU, RESTAURANTS
 from prometheus_client import Gauge
 from service_kit.runtime.components import Ready
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -16,7 +16,7 @@ from ordering.outbound.outbox.parked_events import count_parked
 CHECK_INTERVAL_S = 2.0
 """Seconds between two looks at the outbox."""
 
-OTHERS = tuple(subjects.root(stream.subject) for stream in (MENU, RESTAURANTS))
+OTHERS = tuple(subjects.root(stream.subject) for stream in (ACCESS, MENU, RESTAURANTS))
 """Kinds of aggregates that are no orders."""
 
 OLDEST = Gauge(

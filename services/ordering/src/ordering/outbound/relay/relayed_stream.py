@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
-from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS
+from comanda_contracts.streams import ACCESS, MENU, ORDERS, RESTAURANTS
 from nats.aio.client import Client
 from nats.js.api import PubAck
 from prometheus_client import Counter
@@ -24,7 +24,7 @@ from ordering.outbound.relay.stored_messages import message_ids
 
 log = structlog.get_logger()
 
-STREAMS = (ORDERS, MENU, RESTAURANTS)
+STREAMS = (ORDERS, MENU, RESTAURANTS, ACCESS)
 
 COMPARED_EVENTS = 100
 """Events of a partition that are compared at a time."""
@@ -50,6 +50,8 @@ class RelayedStream:
     """A stream, and what a relay found out about it in this session."""
 
     name: str
+    newest_only: bool = False
+    """Whether it keeps the newest message of each subject alone."""
     compared: set[int] = field(default_factory=set)
     """Partitions whose kept events were compared with what the stream has."""
     newest: tuple[int, str] | None = None
@@ -129,13 +131,21 @@ class RelayedStream:
 
         A stream loses its tail: what it had stored for a while when it lost that is still there.
         That goes for each partition by itself, since another relay may have gone on with others.
+        Where the newest of a subject takes the place of the others, these are not lost, and must
+        not come back: they would take its place.
         """
         lost, position, begin = 0, AFTER_ALL, None
+        newer: set[str] = set()
+        """Subjects of which a newer event was seen."""
         while True:
             kept = await select_kept(connection, self.name, [partition], position, COMPARED_EVENTS)
             ids = await message_ids(client, self.name, [row.sequence for row in kept])
             is_there = [row.message_id == found for row, found in zip(kept, ids, strict=True)]
-            missing = [row.id for row, there in zip(kept, is_there, strict=True) if not there]
+            missing = []
+            for row, there in zip(kept, is_there, strict=True):
+                if not (there or (self.newest_only and row.subject in newer)):
+                    missing.append(row.id)
+                newer.add(row.subject)
             self._note_newest(
                 (row.sequence, row.message_id)
                 for row, there in zip(kept, is_there, strict=True)

@@ -84,7 +84,10 @@ class Session:
         self._held: dict[str, _Held] = {}
         self._partitions: Collection[int] = ()
         self._streams = {
-            subjects.root(stream.subject): RelayedStream(stream.name) for stream in STREAMS
+            subjects.root(stream.subject): RelayedStream(
+                stream.name, newest_only=stream.newest_only
+            )
+            for stream in STREAMS
         }
 
     @property

@@ -6,6 +6,7 @@ from typing import Any, assert_never
 
 from pydantic import TypeAdapter
 
+from ordering.domain.access import Withdrawal
 from ordering.domain.menu import MenuItem
 from ordering.domain.order import (
     Cancellation,
@@ -53,6 +54,16 @@ def item_row(item: MenuItem) -> dict[str, Any]:
 def item_of(row: Row) -> MenuItem:
     """The menu item in a row."""
     return MenuItem(**row)
+
+
+def withdrawal_row(withdrawal: Withdrawal) -> dict[str, Any]:
+    """The row of a withdrawal."""
+    return asdict(withdrawal)
+
+
+def withdrawal_of(row: Row) -> Withdrawal:
+    """The withdrawal in a row."""
+    return Withdrawal(**row)
 
 
 def order_row(order: Order) -> dict[str, Any]:

@@ -10,10 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ordering.application.transaction import Changeable, RecordedEvent
 from ordering.contract import event_to_contract
+from ordering.domain.access import Withdrawal
 from ordering.domain.menu import MenuItem
 from ordering.domain.order import Order, OrderPlaced
 from ordering.domain.restaurant import Restaurant
-from ordering.outbound.database.tables import MenuItemRow, OrderRow, RestaurantRow, table
+from ordering.outbound.database.tables import (
+    MenuItemRow,
+    OrderRow,
+    RestaurantRow,
+    WithdrawalRow,
+    table,
+)
 from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.outbox.outbox import (
     NOTIFY,
@@ -29,6 +36,7 @@ from ordering.outbound.transaction.repository import Aggregates, Mapped, Stateme
 
 RESTAURANTS = Statements(Mapped(table(RestaurantRow), rows.restaurant_row, rows.restaurant_of))
 ITEMS = Statements(Mapped(table(MenuItemRow), rows.item_row, rows.item_of))
+WITHDRAWALS = Statements(Mapped(table(WithdrawalRow), rows.withdrawal_row, rows.withdrawal_of))
 ORDERS = Statements(Mapped(table(OrderRow), rows.order_row, rows.order_of))
 
 
@@ -47,6 +55,7 @@ class PostgresTransaction:
         self._first_events = first_events
         self._restaurants = Aggregates(connection, RESTAURANTS, self._record)
         self._items = Aggregates(connection, ITEMS, self._record)
+        self._withdrawals = Aggregates(connection, WITHDRAWALS, self._record)
         self._orders = Aggregates(connection, ORDERS, self._record)
         self._sequences = DaySequences(connection)
         self.answers = KeptAnswers(connection)
@@ -75,6 +84,10 @@ class PostgresTransaction:
         self._fetch_soon()
         return self._items.to_change(restaurant, sku)
 
+    def withdrawal_to_change(self, restaurant: str, subject_hash: str) -> Changeable[Withdrawal]:
+        self._fetch_soon()
+        return self._withdrawals.to_change(restaurant, subject_hash)
+
     def order_to_change(self, order_id: UUID) -> Changeable[Order]:
         self._fetch_soon()
         return self._orders.to_change(order_id)
@@ -97,6 +110,7 @@ class PostgresTransaction:
         """Write everything that was decided. Call `finish_loads` first."""
         await self._restaurants.save()
         await self._items.save()
+        await self._withdrawals.save()
         await self._orders.save()
         await self.answers.save()
         if self._outbox:
@@ -135,5 +149,6 @@ class PostgresTransaction:
         async with self._statement:
             await self._restaurants.fetch_pending()
             await self._items.fetch_pending()
+            await self._withdrawals.fetch_pending()
             await self._orders.fetch_pending()
             await self._sequences.fetch_pending()

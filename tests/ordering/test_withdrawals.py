@@ -1,0 +1,189 @@
+"""Withdrawing access: from the route to the stream."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from comanda_contracts import read, subjects
+from comanda_contracts.access import hash_of_subject
+from comanda_contracts.streams import ACCESS
+from comanda_local.servers import Nats
+from nats.js import JetStreamContext
+from ordering.domain.access import EVERY_RESTAURANT, Withdrawal, withdraw_access
+from ordering.domain.refusals import UnknownRestaurant, VersionMismatch
+from ordering.inbound.http.access import access_routes
+from ordering.outbound.relay.relayed_stream import RelayedStream
+from service_kit.http.server import application
+from service_kit.nats.jetstream import connected
+from service_kit.runtime.components import running
+
+from tests.ordering.builders import NOON, a_restaurant
+from tests.ordering.conftest import Database
+from tests.ordering.relaying import a_relay, messages, outbox_is_empty, set_up_streams
+from tests.ordering.use_cases import Store, open_la_piazza, setting, withdrawing_access
+from tests.support.eventually import eventually
+
+LUIGI = hash_of_subject("luigi@example.com")
+LATER = NOON + timedelta(minutes=5)
+
+
+def withdrawn(current: Withdrawal | None, at: Any) -> Withdrawal:
+    event = withdraw_access(
+        current, restaurant="la-piazza", subject_hash=LUIGI, at=at, actor="Gina"
+    )
+    assert (event.at, event.actor) == (at, "Gina")
+    return event.withdrawal
+
+
+def test_once_more_it_is_what_was_issued_since() -> None:
+    first = withdrawn(None, NOON)
+
+    second = withdrawn(first, LATER)
+
+    assert (first.withdrawn_at, first.version) == (NOON, 1)
+    assert (second.withdrawn_at, second.version) == (LATER, 2)
+
+
+def test_the_time_does_not_go_back_with_a_replicas_clock() -> None:
+    second = withdrawn(withdrawn(None, LATER), NOON)
+
+    assert (second.withdrawn_at, second.version) == (LATER, 2)
+
+
+def test_the_word_for_all_restaurants_is_that_of_the_contract() -> None:
+    assert EVERY_RESTAURANT == subjects.EVERY_RESTAURANT
+
+
+async def test_withdrawals_are_counted_by_subject_and_restaurant(store: Store) -> None:
+    await open_la_piazza(store)
+    await store.run(setting(a_restaurant(slug="da-mario")))
+
+    made = [
+        await store.run(withdrawing_access(*which))
+        for which in ((LUIGI,), (LUIGI,), ("gina",), (LUIGI, "da-mario"), (LUIGI, EVERY_RESTAURANT))
+    ]
+
+    assert [each.version for each in made] == [1, 2, 1, 1, 1]
+
+
+async def test_it_is_refused_where_there_is_no_such_restaurant_or_version(store: Store) -> None:
+    with pytest.raises(UnknownRestaurant):
+        await store.run(withdrawing_access(LUIGI))
+
+    await open_la_piazza(store)
+    await store.run(withdrawing_access(LUIGI))
+    with pytest.raises(VersionMismatch):
+        await store.run(withdrawing_access(LUIGI, version=2))
+
+
+@pytest.fixture
+async def http(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    store = database.replica()
+    await open_la_piazza(store)
+    app = application("ordering", "", [])
+    app.include_router(access_routes(store, lambda: NOON))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://ordering/v1/restaurants"
+    ) as client:
+        yield client
+
+
+def path(subject: str, restaurant: str = "la-piazza") -> str:
+    return f"/{restaurant}/access/{subject}/withdraw"
+
+
+async def test_a_subject_is_named_as_it_is_or_by_its_hash(http: httpx.AsyncClient) -> None:
+    by_name = await http.post(path("auth0%7C5f7c"), headers={"Comanda-Actor": "Gina"})
+    by_hash = await http.post(path(f"sha256:{hash_of_subject('auth0|5f7c')}"))
+
+    assert by_name.json() == {
+        "restaurant": "la-piazza",
+        "version": 1,
+        "subject_hash": hash_of_subject("auth0|5f7c"),
+        "withdrawn_at": "2026-05-04T12:00:00Z",
+    }
+    assert (by_name.status_code, by_name.headers["ETag"]) == (200, '"1"')
+    assert by_hash.json() == by_name.json() | {"version": 2}
+
+
+@pytest.mark.parametrize(
+    ("where", "status", "code"),
+    [
+        (path("luigi", "la-pizza"), 404, "unknown-restaurant"),
+        (path("luigi", "_all"), 422, "invalid-request"),
+        (path("luigi", "*"), 422, "invalid-request"),
+        (path("sha256:abc"), 422, "invalid-request"),
+        (path("x" * 256), 422, "invalid-request"),
+        (path("idp%2Fluigi"), 400, "malformed-path"),
+    ],
+)
+async def test_what_can_not_be_withdrawn_is_refused(
+    http: httpx.AsyncClient, where: str, status: int, code: str
+) -> None:
+    answer = await http.post(where)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_a_request_with_a_key_withdraws_once(http: httpx.AsyncClient) -> None:
+    once, again = [
+        await http.post(path("luigi", EVERY_RESTAURANT), headers={"Idempotency-Key": "a"})
+        for _ in range(2)
+    ]
+
+    assert once.json()["restaurant"] == EVERY_RESTAURANT
+    assert (once.json()["version"], again.json()) == (1, once.json())
+
+
+@contextlib.asynccontextmanager
+async def streams_of(server: Nats) -> AsyncIterator[JetStreamContext]:
+    await set_up_streams(server)
+    async with connected([server.url], "test") as client:
+        yield client.jetstream()
+
+
+async def on_the_stream(js: JetStreamContext) -> list[tuple[str, int]]:
+    events = [read(each.headers, each.data).state for each in await messages(js, ACCESS)]
+    return [(event.restaurant, event.version) for event in events]
+
+
+@pytest.mark.servers
+async def test_the_stream_has_the_newest_and_gets_it_again_and_no_older_one(
+    database: Database, nats_server: Nats
+) -> None:
+    """The older ones were not lost: published again, they would take the newest one's place."""
+    store = database.replica()
+    await open_la_piazza(store)
+    async with streams_of(nats_server) as js:
+        relay = a_relay(database, nats_server)
+        async with running([relay]):
+            await js.purge_stream(ACCESS.name)
+            for _ in range(3):
+                await store.run(withdrawing_access(LUIGI))
+            await store.run(withdrawing_access(LUIGI, EVERY_RESTAURANT))
+            await eventually(outbox_is_empty(database))
+        before = sorted(await on_the_stream(js))
+
+        await compare(database, nats_server)
+        lost_none = await outbox_is_empty(database)()
+        await js.purge_stream(ACCESS.name)
+        await compare(database, nats_server)
+        lost = await database.rows("SELECT count(*) FROM outbox WHERE sequence IS NULL")
+
+    assert before == [(EVERY_RESTAURANT, 1), ("la-piazza", 3)]
+    assert lost_none
+    assert lost == [(2,)]
+
+
+async def compare(database: Database, server: Nats) -> None:
+    """Look once whether the stream has what it acknowledged."""
+    stream = RelayedStream(ACCESS.name, newest_only=True)
+    async with (
+        database.engine.begin() as connection,
+        connected([server.url], "test") as client,
+    ):
+        await stream.compare(connection, client, range(16))
