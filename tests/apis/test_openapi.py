@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import schemathesis
 from comanda_local.services import Service
+from comanda_local.stack import Stack
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.checks import CheckContext, not_a_server_error
@@ -21,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.apis.venue import Names, open_venue
+from tests.support.tokens import bearer
 
 pytestmark = [
     pytest.mark.xdist_group("stack"),
@@ -67,42 +69,44 @@ FEWER_EXAMPLES = settings(EXAMPLES, max_examples=10)
 
 @pytest.mark.parametrize("service", ["ordering", "serving", "query"])
 def test_every_answer_is_one_that_is_documented(
-    services: Mapping[str, Service], service: str, subtests: pytest.Subtests
+    services: Mapping[str, Service], stack: Stack, service: str, subtests: pytest.Subtests
 ) -> None:
-    url = services[service].url
+    url, headers = services[service].url, bearer(issuer=stack.issuer)
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
     for found in schema.get_all_operations():
         assert isinstance(found, Ok), found
         operation: Operation = found.ok()
         if operation.label not in ENDLESS:
             with subtests.test(operation.label):
-                answered = _ask(operation, open_venue(services))
+                answered = _ask(operation, open_venue(services, headers), headers)
 
                 assert any(status < 300 for status in answered), answered
 
 
-def _ask(operation: Operation, venue: list[Names]) -> Counter[int]:
+def _ask(operation: Operation, venue: list[Names], headers: dict[str, str]) -> Counter[int]:
     """Send valid and invalid requests. Returns how often each status was answered."""
     answered: Counter[int] = Counter()
 
     @EXAMPLES
     @given(operation.as_strategy(GenerationMode.POSITIVE))
     def valid(case: Request) -> None:
-        answered[_judge(case)] += 1
+        answered[_judge(case, headers)] += 1
 
     @EXAMPLES
     @given(operation.as_strategy(GenerationMode.NEGATIVE))
     def invalid(case: Request) -> None:
-        answered[_judge(case, negative_data_rejection)] += 1
+        answered[_judge(case, headers, negative_data_rejection)] += 1
 
     for test in (valid, invalid):
         test()
     for known in venue:
-        _ask_about(known, operation, answered)
+        _ask_about(known, operation, answered, headers)
     return answered
 
 
-def _ask_about(known: Names, operation: Operation, answered: Counter[int]) -> None:
+def _ask_about(
+    known: Names, operation: Operation, answered: Counter[int], headers: dict[str, str]
+) -> None:
     """Send requests that name what exists."""
 
     @FEWER_EXAMPLES
@@ -113,13 +117,13 @@ def _ask_about(known: Names, operation: Operation, answered: Counter[int]) -> No
     def about_what_exists(case: Request) -> None:
         case.path_parameters = _aimed(case.path_parameters, known)
         case.body = _aimed(case.body, known)
-        answered[_judge(case)] += 1
+        answered[_judge(case, headers)] += 1
 
     about_what_exists()
 
 
-def _judge(case: Request, *further: Any) -> int:
-    response = case.call()
+def _judge(case: Request, headers: dict[str, str], *further: Any) -> int:
+    response = case.call(headers=headers)
     case.validate_response(response, checks=[*CHECKS, *further])
     return response.status_code
 

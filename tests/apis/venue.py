@@ -18,13 +18,13 @@ ON_THE_WAY = ((), ("start",), ("start", "ready"), ("start", "ready", "serve"))
 """What the kitchen has done for each of the orders."""
 
 
-def open_venue(services: Mapping[str, Service]) -> list[Names]:
+def open_venue(services: Mapping[str, Service], headers: Mapping[str, str]) -> list[Names]:
     """Open a new restaurant and place orders, of which the kitchen has made more or less.
 
-    Returns the names of everything there, once for each order.
+    `headers` send a token that may. Returns the names of everything there, once for each order.
     """
     slug = f"r-{uuid.uuid4().hex[:12]}"
-    with httpx.Client(timeout=60, trust_env=False) as http:
+    with httpx.Client(timeout=60, trust_env=False, headers=headers) as http:
         ordering, serving, query = (
             f"{services[name].url}/v1/restaurants/{slug}"
             for name in ("ordering", "serving", "query")

@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 from comanda_local.stack import Stack
 
+from tests.support.tokens import bearer
+
 Json = dict[str, Any]
 
 PATIENCE = 60.0
@@ -30,7 +32,8 @@ class Restaurant:
     def __init__(self, stack: Stack, slug: str | None = None) -> None:
         self.slug = slug or f"r-{uuid.uuid4().hex[:12]}"
         self._stack = stack
-        self._http = httpx.Client(timeout=60, trust_env=False)
+        self._headers = bearer(issuer=stack.issuer)
+        self._http = httpx.Client(timeout=60, trust_env=False, headers=self._headers)
         self.put("", {"name": "La Piazza", "currency": "EUR", "time_zone": "Europe/Rome"})
         for sku, category, price in (("margherita", "Pizza", 850), ("cola", "Drinks", 350)):
             item = {"name": sku.title(), "category": category, "price": price}
@@ -97,7 +100,7 @@ class Restaurant:
     async def place_many(self, count: int) -> list[Json]:
         """Takeaway orders of two rounds each, some at once."""
         places = asyncio.Semaphore(AT_ONCE)
-        async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=60, trust_env=False, headers=self._headers) as http:
 
             async def place() -> Json:
                 async with places:

@@ -39,7 +39,7 @@ async def test_nothing_is_lost_or_doubled_and_both_sides_of_query_show_the_same(
     firsts = own_stack.services
     killed = [firsts["ordering"], seconds["serving"], firsts["query"]]
 
-    async with under_load([*firsts.values(), *seconds.values()], ORDERS) as load:
+    async with under_load([*firsts.values(), *seconds.values()], ORDERS, own_stack.issuer) as load:
         await load.reached(1 / 3)
         await asyncio.gather(*(asyncio.to_thread(each.kill) for each in killed))
         await load.reached(2 / 3)  # the others do it all
@@ -58,7 +58,7 @@ async def test_nothing_is_lost_or_doubled_and_both_sides_of_query_show_the_same(
 async def shown(stack: Stack, query: Service, load: Load) -> Any:
     """Every order as this replica of query shows it, and all that it lists."""
     order_ids = [answers[0].order_id for answers in load.answers.values()]
-    addresses = replace(SystemUrls.of(stack), query=query.url).addresses
-    async with connected(addresses) as api:
+    system = replace(SystemUrls.of(stack), query=query.url)
+    async with connected(system.addresses, system.auth()) as api:
         orders = await views(api, load.restaurant, order_ids)
         return orders, [view async for view in api.order_views(load.restaurant)]

@@ -15,6 +15,7 @@ from comanda_local.stack import Stack
 
 from tests.faults.checks import outcome_of
 from tests.faults.load import Load, under_load
+from tests.support.tokens import bearer
 
 pytestmark = [pytest.mark.xdist_group("rolling"), pytest.mark.timeout(600)]
 
@@ -106,8 +107,8 @@ class Guests:
 
 
 @contextlib.asynccontextmanager
-async def asking(guests: Guests) -> AsyncIterator[None]:
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+async def asking(guests: Guests, headers: dict[str, str]) -> AsyncIterator[None]:
+    async with httpx.AsyncClient(trust_env=False, timeout=30, headers=headers) as http:
         tasks = [asyncio.create_task(guests.ask(http)) for _ in range(READERS)]
         try:
             yield
@@ -124,10 +125,10 @@ async def test_no_request_fails_and_no_event_is_lost(stack: Stack) -> None:
         looking = tasks.create_task(endpoints.keep_looking())
         firsts = list(stack.services.values())
         seconds = await asyncio.gather(*map(endpoints.add, services.NAMES))
-        async with under_load(endpoints.ready, ORDERS, longest_answer=60) as load:
+        async with under_load(endpoints.ready, ORDERS, stack.issuer, longest_answer=60) as load:
             guests = Guests(load, endpoints.ready)
             await load.reached(1 / 10)
-            async with asking(guests):
+            async with asking(guests, bearer(issuer=stack.issuer)):
                 codes = await asyncio.gather(*map(endpoints.roll, firsts, seconds))
                 await load.reached(1)
         looking.cancel()

@@ -11,6 +11,7 @@ from comanda_local.servers import Nats
 from comanda_local.stack import NATS_URL, Stack
 
 from tests.e2e.restaurant import Restaurant, lines
+from tests.support.tokens import bearer
 
 pytestmark = pytest.mark.xdist_group("stack")
 
@@ -21,6 +22,7 @@ async def test_a_till_orders_and_hears_the_answer(stack: Stack) -> None:
     assert isinstance(server, Nats)
     body = {"channel": "takeaway", "customer": "Ada", "lines": lines()}
     headers = {"Comanda-Reply-To": "replies.v1.la-piazza.1.17", "Comanda-Request-Id": "till-1/17"}
+    headers |= bearer({"la-piazza": ["till"]}, subject="till-1", issuer=stack.issuer)
     own = "replies.v1.la-piazza.1"
     async with await nats.connect(server.url_of("till-la-piazza-1"), inbox_prefix=own) as till:
         answers = await till.subscribe(f"{own}.17")

@@ -57,7 +57,10 @@ async def outcome_of(load: Load, stack: Stack) -> Outcome:
     system = SystemUrls.of(stack)
     told = [order for answers in load.answers.values() for order in answers]
     order_ids = {order.order_id for order in told}
-    async with connected(system.addresses) as services, write_side(system) as writing:
+    async with (
+        connected(system.addresses, system.auth()) as services,
+        write_side(system) as writing,
+    ):
         found = await audit(load.restaurant, writing, services, patience=QUIET_WITHIN)
     stored = await _stored_guests(system, load.restaurant)
     order_copies = await _everything_on(system, ORDERS, subjects.order(load.restaurant, "*", "*"))

@@ -10,9 +10,11 @@ from http import HTTPStatus
 from typing import Any
 
 from comanda_contracts import Order
+from comanda_local.access import Issuer
 from comanda_local.services import Service
 
 from tests.faults.wire import Answer, NoAnswer, Wire
+from tests.support.tokens import bearer
 
 Json = dict[str, Any]
 
@@ -38,7 +40,9 @@ class Load:
     It goes on for as long as faults are under way, and a while longer, however fast it is.
     """
 
-    def __init__(self, wire: Wire, services: Sequence[Service], orders: int) -> None:
+    def __init__(
+        self, wire: Wire, services: Sequence[Service], orders: int, issuer: Issuer
+    ) -> None:
         """`services` are replicas of ordering and of serving; requests go to them in turn."""
         self.restaurant = f"r-{uuid.uuid4().hex[:12]}"
         self.answers: defaultdict[str, list[Order]] = defaultdict(list)
@@ -52,6 +56,7 @@ class Load:
         self._enough: int | None = None
         self._wire = wire
         self._services = services
+        self._bearer = bearer(issuer=issuer)
         self._turn = itertools.count()
         self._progress = asyncio.Condition()
         self._for_the_kitchen: asyncio.Queue[tuple[Order, int]] = asyncio.Queue()
@@ -136,12 +141,12 @@ class Load:
     async def _ask(
         self, method: str, service: str, path: str, body: Json | None = None, **how: bool
     ) -> Answer:
-        key = {"Idempotency-Key": uuid.uuid4().hex}
+        headers = {**self._bearer, "Idempotency-Key": uuid.uuid4().hex}
         pause = PAUSE
         while True:
             url = f"{self._next(service)}/v1/restaurants/{self.restaurant}{path}"
             with contextlib.suppress(NoAnswer):
-                answer = await self._wire.request(method, url, body, key)
+                answer = await self._wire.request(method, url, body, headers)
                 if _is_answer(answer, **how):
                     return answer
                 if not answer.is_server_error:
@@ -157,11 +162,15 @@ class Load:
 
 @contextlib.asynccontextmanager
 async def under_load(
-    services: Sequence[Service], orders: int, *, longest_answer: float = LONGEST_ANSWER
+    services: Sequence[Service],
+    orders: int,
+    issuer: Issuer,
+    *,
+    longest_answer: float = LONGEST_ANSWER,
 ) -> AsyncIterator[Load]:
     """A load that runs meanwhile, goes on afterwards, and is answered in full at the end."""
     async with contextlib.aclosing(Wire(longest_answer)) as wire:
-        load = Load(wire, services, orders)
+        load = Load(wire, services, orders, issuer)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(load.run())
             yield load

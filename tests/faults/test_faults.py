@@ -55,7 +55,7 @@ async def redeliver_soon(stack: Stack) -> None:
 
 @of_services
 async def test_nothing_is_lost_when_ordering_is_killed(stack: Stack) -> None:
-    async with under_load(writers(stack), ORDERS) as load:
+    async with under_load(writers(stack), ORDERS, stack.issuer) as load:
         await load.reached(1 / 3)
         await killed_and_started(stack.services["ordering"])
 
@@ -64,7 +64,7 @@ async def test_nothing_is_lost_when_ordering_is_killed(stack: Stack) -> None:
 
 @of_services
 async def test_nothing_is_lost_when_serving_is_killed(stack: Stack) -> None:
-    async with under_load(writers(stack), ORDERS) as load:
+    async with under_load(writers(stack), ORDERS, stack.issuer) as load:
         await load.reached(1 / 3)
         await killed_and_started(stack.services["serving"])
 
@@ -75,7 +75,7 @@ async def test_nothing_is_lost_when_serving_is_killed(stack: Stack) -> None:
 async def test_nothing_is_lost_when_both_relays_are_killed_in_turn(stack: Stack) -> None:
     second = await asyncio.to_thread(stack.replica, "ordering")
 
-    async with under_load([*writers(stack), second], ORDERS) as load:
+    async with under_load([*writers(stack), second], ORDERS, stack.issuer) as load:
         await load.reached(1 / 4)
         await killed_and_started(stack.services["ordering"])
         await load.reached(1 / 2)
@@ -87,7 +87,7 @@ async def test_nothing_is_lost_when_both_relays_are_killed_in_turn(stack: Stack)
 
 @of_servers
 async def test_nothing_is_lost_when_the_broker_is_killed(stack: Stack) -> None:
-    async with under_load(writers(stack), ORDERS) as load:
+    async with under_load(writers(stack), ORDERS, stack.issuer) as load:
         await load.reached(1 / 3)
         await killed_and_started(stack.servers[NATS_URL])
 
@@ -96,7 +96,7 @@ async def test_nothing_is_lost_when_the_broker_is_killed(stack: Stack) -> None:
 
 @of_servers
 async def test_nothing_is_lost_when_the_database_is_killed(stack: Stack) -> None:
-    async with under_load(writers(stack), ORDERS) as load:
+    async with under_load(writers(stack), ORDERS, stack.issuer) as load:
         await load.reached(1 / 3)
         await killed_and_started(stack.servers[DATABASE_URL])
 
@@ -107,7 +107,7 @@ async def test_nothing_is_lost_when_the_database_is_killed(stack: Stack) -> None
 async def test_nothing_is_lost_when_the_broker_hangs(stack: Stack) -> None:
     broker = stack.servers[NATS_URL].process.pid
 
-    async with under_load(writers(stack), ORDERS) as load:
+    async with under_load(writers(stack), ORDERS, stack.issuer) as load:
         await load.reached(1 / 3)
         os.kill(broker, signal.SIGSTOP)
         try:

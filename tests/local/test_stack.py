@@ -239,12 +239,14 @@ def test_what_was_ordered_is_still_there_at_the_next_up(ups: Ups, up: Up) -> Non
     system = SystemUrls.find(up.folder / "data", {})
     order = generate_visits(1, la_piazza().skus, seed=1)[0].order
     orders = "v1/restaurants/la-piazza/orders"
-    placed = httpx.post(f"{system.ordering}/{orders}", json=order).json()
+    placed = httpx.post(f"{system.ordering}/{orders}", json=order, auth=system.auth()).json()
     up.interrupt(signal.SIGTERM)
 
     second = ups.running()
     system = SystemUrls.find(second.folder / "data", {})
-    view = httpx.get(f"{system.query}/{orders}/{placed['order_id']}?min_version=1")
+    view = httpx.get(
+        f"{system.query}/{orders}/{placed['order_id']}?min_version=1", auth=system.auth()
+    )
 
     assert second is not up
     assert view.json()["number"] == placed["number"]

@@ -20,6 +20,7 @@ from service_kit.nats.set_up import set_up_stream
 from tests.ordering.conftest import Database
 from tests.support.eventually import eventually
 from tests.support.small_nats import SmallNats, fill, make_room
+from tests.support.tokens import bearer
 
 pytestmark = pytest.mark.servers
 
@@ -54,7 +55,9 @@ async def ordering(database: Database, nats: Nats, **more: Any) -> AsyncIterator
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://ordering", timeout=60) as http,
+        httpx.AsyncClient(
+            transport=transport, base_url="http://ordering", timeout=60, headers=bearer()
+        ) as http,
     ):
         await http.put(HERE, json=VENUE)
         await http.put(f"{HERE}/menu/tea", json=TEA)

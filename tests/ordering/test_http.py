@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.ordering.builders import NOON, an_item
 from tests.ordering.conftest import Database
 from tests.ordering.use_cases import offering, open_la_piazza, taking_verdict, withdrawing
+from tests.support.tokens import bearer
 
 HERE = "/v1/restaurants/la-piazza"
 A_LINE = {"sku": "margherita", "quantity": 1}
@@ -36,7 +37,9 @@ def ordering(store: GroupCommit, engine: AsyncEngine, *, has_lane: bool) -> http
     app.include_router(order_routes(store, place, clock=lambda: NOON))
     if has_lane:
         app.add_middleware(FastLane, lanes=[placement_lane(place)])
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ordering")
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://ordering", headers=bearer()
+    )
 
 
 @pytest.fixture

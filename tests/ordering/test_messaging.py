@@ -37,6 +37,7 @@ from tests.ordering.builders import ADA, NOON, a_place_order
 from tests.ordering.fakes import InMemoryStore
 from tests.ordering.use_cases import open_la_piazza, placing
 from tests.support.asyncapi import contract_payloads, payloads
+from tests.support.tokens import bearer
 
 SERVERS = {
     "nats_url": "nats://nats:4222",
@@ -174,7 +175,7 @@ async def set_up(server: Nats) -> int:
 async def test_the_document_says_what_the_contract_says() -> None:
     app = bootstrap(Settings.model_validate(SERVERS))
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://ordering"
+        transport=httpx.ASGITransport(app), base_url="http://ordering", headers=bearer()
     ) as client:
         assert "<html" in (await client.get("/asyncapi")).text
         document = (await client.get("/asyncapi.json")).json()

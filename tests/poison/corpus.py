@@ -29,6 +29,8 @@ NOBODYS = "r-nowhere"
 """A restaurant that nobody opened."""
 NEXT_REPLY = "{reply}"
 """Stands for the subject of the answer, which the test listens to."""
+NEXT_TOKEN = "{token}"
+"""Stands for a token with which all this is allowed."""
 
 
 class Ends(Enum):
@@ -85,6 +87,7 @@ def command(
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     own = {key.replace("_", "-"): text for key, text in headers.items()}
     whole = {"Nats-Msg-Id": uuid4().hex, "Comanda-Reply-To": NEXT_REPLY} | own
+    whole |= {"Authorization": f"Bearer {NEXT_TOKEN}"}
     rest = to if isinstance(to, bytes) else to.encode()
     return Poison(name, b"commands.v1." + rest, content, ends, block(whole, first_line))
 

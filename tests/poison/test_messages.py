@@ -16,6 +16,7 @@ import nats
 import pytest
 from comanda_contracts import subjects
 from comanda_contracts.streams import DEAD_LETTERS
+from comanda_local.access import EVERYWHERE
 from comanda_local.servers import Nats
 from comanda_local.stack import NATS_URL, Stack
 from nats.aio.client import Client
@@ -25,10 +26,11 @@ from nats.js.errors import NotFoundError
 from service_kit.nats.jetstream import ACK_WAIT
 
 from tests.e2e.restaurant import Restaurant, lines
-from tests.poison.corpus import MESSAGES, NEXT_REPLY, NOBODYS, RESTAURANT, Ends, Poison
+from tests.poison.corpus import MESSAGES, NEXT_REPLY, NEXT_TOKEN, NOBODYS, RESTAURANT, Ends, Poison
 from tests.poison.wire import RawPublisher
 from tests.support.eventually import eventually
 from tests.support.operators import run
+from tests.support.tokens import bearer, token
 
 pytestmark = pytest.mark.xdist_group("poison")
 
@@ -62,6 +64,7 @@ class Till:
     """The till of a good restaurant; the answers to poison are counted here as well."""
 
     client: Client
+    bearer: dict[str, str]
     answers: Counter[str] = field(default_factory=Counter)
     orders: list[dict[str, Any]] = field(default_factory=list)
     waits_s: list[float] = field(default_factory=list)
@@ -78,7 +81,7 @@ class Till:
         reply = f"{ANSWERS}.good-{uuid.uuid4().hex}"
         self._sent_at[reply] = time.monotonic()
         body = {"channel": "takeaway", "customer": "Ada", "lines": lines()}
-        headers = {"Comanda-Reply-To": reply, "Nats-Msg-Id": uuid.uuid4().hex}
+        headers = {"Comanda-Reply-To": reply, "Nats-Msg-Id": uuid.uuid4().hex, **self.bearer}
         subject = subjects.command("la-piazza", "place-order")
         await self.client.jetstream().publish(subject, json.dumps(body).encode(), headers=headers)
 
@@ -95,6 +98,7 @@ async def test_poison_ends_exactly_once_and_good_traffic_does_not_feel_it(
     other = await asyncio.to_thread(Restaurant, stack)
     server = stack.servers[NATS_URL]
     assert isinstance(server, Nats)
+    allowed = token({EVERYWHERE: ["till", "act-as"]}, subject="mallory", issuer=stack.issuer)
     sent: dict[Place, tuple[Poison, str]] = {}
     at_tables: list[dict[str, Any]] = []
 
@@ -102,7 +106,7 @@ async def test_poison_ends_exactly_once_and_good_traffic_does_not_feel_it(
         client = await tills.enter_async_context(
             await nats.connect(server.url_of("till-la-piazza-1"), inbox_prefix=ANSWERS)
         )
-        till = Till(client)
+        till = Till(client, bearer({"la-piazza": ["till"]}, issuer=stack.issuer))
         await client.subscribe(f"{ANSWERS}.>", cb=till.hear)
         for each in TILLS:
             url = server.url_of(f"till-{each}-1")
@@ -112,6 +116,7 @@ async def test_poison_ends_exactly_once_and_good_traffic_does_not_feel_it(
             for number, poison in enumerate(MESSAGES):
                 reply = f"replies.v1.{_restaurant_of(poison)}.1.poison-{number}"
                 headers = poison.headers.replace(NEXT_REPLY.encode(), reply.encode())
+                headers = headers.replace(NEXT_TOKEN.encode(), allowed.encode())
                 stored = await publisher.publish(poison.subject, headers, poison.body)
                 assert "error" not in stored, (poison.name, stored)
                 sent[stored["stream"], stored["seq"]] = (poison, reply)

@@ -19,6 +19,7 @@ from service_kit.nats.jetstream import publish_all
 from service_kit.nats.set_up import set_up_consumer, set_up_stream
 
 from tests.support.eventually import eventually
+from tests.support.tokens import bearer
 
 STREAMS = PROJECTED
 AT_ONCE = 2000
@@ -39,7 +40,9 @@ async def running_service(
 def in_process(app: FastAPI) -> httpx.AsyncClient:
     """A client of the application, without a socket between."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://query", timeout=30)
+    return httpx.AsyncClient(
+        transport=transport, base_url="http://query", timeout=30, headers=bearer()
+    )
 
 
 async def set_up(nats: Client, *streams: Stream) -> None:

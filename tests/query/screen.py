@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.tokens import bearer
+
 PATIENCE = 30.0
 """Seconds within which what is waited for must come."""
 
@@ -74,7 +76,9 @@ async def watching(
     """A page that shows the feed of the replica with this URL, from where it left off."""
     headers = {} if last is None else {"Last-Event-ID": last}
     async with (
-        httpx.AsyncClient(base_url=url, timeout=PATIENCE, transport=transport) as http,
+        httpx.AsyncClient(
+            base_url=url, timeout=PATIENCE, transport=transport, headers=bearer()
+        ) as http,
         http.stream("GET", path, headers=headers) as response,
     ):
         screen = Screen(response, last)

@@ -22,6 +22,7 @@ from tests.query.conftest import store
 from tests.query.replicas import Replica, a_replica
 from tests.query.screen import Event, watching
 from tests.support.eventually import eventually
+from tests.support.tokens import bearer
 
 
 def live_order(order: Order) -> str:
@@ -79,7 +80,7 @@ async def test_an_event_of_an_order_is_known_by_the_etag_of_its_answer(
     async with watching(replica.url, live_order(order)) as screen:
         event = await screen.next()
 
-    async with httpx.AsyncClient(base_url=replica.url) as query:
+    async with httpx.AsyncClient(base_url=replica.url, headers=bearer()) as query:
         answer = await query.get(live_order(order).removesuffix("/live"))
 
     assert answer.headers["ETag"] == f'"{event.id}"'
@@ -121,7 +122,7 @@ async def test_what_is_not_known_is_refused(replica: Replica, restaurant: str, f
         "board": live_board("nowhere"),
         "active": live_orders("nowhere"),
     }
-    async with httpx.AsyncClient(base_url=replica.url) as query:
+    async with httpx.AsyncClient(base_url=replica.url, headers=bearer()) as query:
         answer = await query.get(path[feed])
 
     assert answer.status_code == 404
@@ -219,7 +220,7 @@ async def test_the_board_is_shown_and_then_as_it_changes(replica: Replica, resta
         cooked = await screen.next()
         await store(replica.orders, closed(order))
         empty = await screen.next()
-    async with httpx.AsyncClient(base_url=replica.url) as query:
+    async with httpx.AsyncClient(base_url=replica.url, headers=bearer()) as query:
         answer = await query.get(live_board(restaurant).removesuffix("/live"))
 
     assert [each.name for each in (snapshot, cooked, empty)] == ["snapshot", "board", "board"]

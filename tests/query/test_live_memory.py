@@ -24,6 +24,7 @@ from query.views.menu import view_of
 from tests.query.builders import LINE, a_restaurant, a_round, an_order, opened, placed
 from tests.query.conftest import store
 from tests.query.screen import watching
+from tests.support.tokens import authorization, bearer
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = ROOT / "deploy/kubernetes/query/base/api.yaml"
@@ -104,13 +105,14 @@ async def reads_nothing_more(service: Service, path: str) -> socket.socket:
     client.setblocking(False)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     await loop.sock_connect(client, (LOOPBACK, service.port))
-    await loop.sock_sendall(client, f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}\r\n\r\n".encode())
+    head = f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}\r\nAuthorization: {authorization()}\r\n\r\n"
+    await loop.sock_sendall(client, head.encode())
     assert await loop.sock_recv(client, 12) == b"HTTP/1.1 200"
     return client
 
 
 async def feeds_of_lists(service: Service) -> float:
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=30, headers=bearer()) as client:
         text = (await client.get(f"{service.url}/metrics")).text
     [count] = re.findall(r'^comanda_query_live_readers\{feed="orders"\} (\S+)', text, re.MULTILINE)
     return float(count)

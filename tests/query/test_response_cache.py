@@ -16,6 +16,7 @@ from tests.query.builders import after, an_order, placed
 from tests.query.conftest import store
 from tests.query.replicas import Replica, a_replica
 from tests.support.eventually import eventually
+from tests.support.tokens import bearer
 
 LONG = 1000.0
 
@@ -311,7 +312,7 @@ async def test_no_board_is_older_than_a_change_that_was_heard_of(
             await asyncio.sleep(chance.random() * 0.005)
         return answers
 
-    async with httpx.AsyncClient(base_url=replica.url, timeout=30) as query:
+    async with httpx.AsyncClient(base_url=replica.url, timeout=30, headers=bearer()) as query:
         await store(replica.orders, placed(an_order(restaurant=restaurant, number="A-999")))
         writing = asyncio.create_task(write())
         answers = await asyncio.gather(*[read(query) for _ in range(4)])

@@ -29,6 +29,7 @@ from tests.query.builders import (
 )
 from tests.query.running import STREAMS, is_ok, left_over, publish, running_service, set_up
 from tests.support.eventually import eventually
+from tests.support.tokens import bearer
 
 
 @pytest.fixture
@@ -225,7 +226,9 @@ async def test_the_process_serves_until_it_is_told_to_stop(
         sys.executable, "-m", "query", env=environment, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
     )
     try:
-        async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}") as query:
+        async with httpx.AsyncClient(
+            base_url=f"http://{LOOPBACK}:{port}", headers=bearer()
+        ) as query:
             await eventually(lambda: readiness(query), lambda status: status == 200)
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(30):

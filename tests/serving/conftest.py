@@ -23,6 +23,7 @@ from tests.serving.builders import a_restaurant
 from tests.serving.fakes import InMemoryTickets
 from tests.serving.running import Kitchen, NewService, set_up
 from tests.support.small_nats import SmallNats
+from tests.support.tokens import bearer
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ async def kitchen(
     service = new_service(nats.url)
     async with (
         connected([nats.url], "test") as client,
-        httpx.AsyncClient(base_url=service.url, timeout=60) as http,
+        httpx.AsyncClient(base_url=service.url, timeout=60, headers=bearer()) as http,
     ):
         kitchen = Kitchen(nats, client, http)
         await kitchen.is_ready()

@@ -24,6 +24,7 @@ from serving.settings import Settings
 
 from tests.serving.builders import an_order, placed
 from tests.support.eventually import eventually
+from tests.support.tokens import bearer
 
 NewService = Callable[[str], Service]
 
@@ -104,7 +105,7 @@ async def in_this_process(nats_url: str) -> AsyncIterator[str]:
     serving = asyncio.create_task(server.serve())
     url = f"http://{LOOPBACK}:{port}"
     try:
-        async with httpx.AsyncClient(base_url=url, timeout=60) as http:
+        async with httpx.AsyncClient(base_url=url, timeout=60, headers=bearer()) as http:
             await eventually(lambda: _is_ready(http))
         yield url
     finally:

@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.tokens import bearer
+
 EVENT_TIMEOUT_S = 60.0
 """Seconds within which each event must come."""
 
@@ -74,7 +76,9 @@ async def watching(
     headers = {} if last is None else {"Last-Event-ID": str(last)}
     path = f"/v1/restaurants/{restaurant}/queue/live"
     async with (
-        httpx.AsyncClient(base_url=url, timeout=EVENT_TIMEOUT_S, transport=transport) as http,
+        httpx.AsyncClient(
+            base_url=url, timeout=EVENT_TIMEOUT_S, transport=transport, headers=bearer()
+        ) as http,
         http.stream("GET", path, headers=headers) as response,
     ):
         screen = Screen(response)

@@ -20,6 +20,7 @@ from uuid_utils.compat import uuid7
 
 from tests.serving.builders import LATER, a_ticket, queued
 from tests.serving.fakes import InMemoryTickets
+from tests.support.tokens import bearer
 
 
 def an_app(store: InMemoryTickets) -> FastAPI:
@@ -50,7 +51,9 @@ def open_no_feed(restaurant: str, after: int | None) -> Iterator[AsyncIterator[Q
 
 def client_of(store: InMemoryTickets) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(an_app(store))
-    return httpx.AsyncClient(transport=transport, base_url="http://serving/v1/restaurants")
+    return httpx.AsyncClient(
+        transport=transport, base_url="http://serving/v1/restaurants", headers=bearer()
+    )
 
 
 @pytest.fixture

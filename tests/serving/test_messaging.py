@@ -33,6 +33,7 @@ from tests.serving.fakes import InMemoryTickets
 from tests.serving.running import NewService, set_up, settings_for
 from tests.support.asyncapi import contract_payloads, payloads
 from tests.support.eventually import eventually
+from tests.support.tokens import bearer
 
 UNREACHED = "nats://localhost:4222"
 
@@ -80,7 +81,9 @@ async def test_each_event_reaches_the_kitchen(message: Message, events: Sequence
 async def test_the_document_has_what_is_consumed_and_what_is_published() -> None:
     app = bootstrap(settings_for(UNREACHED))
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://serving") as http:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://serving", headers=bearer()
+    ) as http:
         page = await http.get("/asyncapi")
         document = (await http.get("/asyncapi.json")).json()
 
@@ -152,7 +155,7 @@ async def test_a_service_that_runs_makes_no_stream_and_says_that_they_are_missin
     nats: Nats, js: JetStreamContext, new_service: NewService
 ) -> None:
     service = new_service(nats.url)
-    async with httpx.AsyncClient(base_url=service.url, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=service.url, timeout=60, headers=bearer()) as http:
         await eventually(lambda: _misses_all(http))
 
     assert await names(js) == set()

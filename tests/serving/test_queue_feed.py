@@ -23,6 +23,7 @@ from tests.serving.running import Kitchen, NewService, in_this_process
 from tests.serving.screen import Event, watching
 from tests.serving.test_kitchen_queues import add, move
 from tests.support.eventually import eventually
+from tests.support.tokens import bearer
 
 RESTAURANT = "la-piazza"
 MINUTE = timedelta(minutes=1)
@@ -306,7 +307,7 @@ async def test_a_reader_who_goes_away_without_reading_is_no_error(
     lines = (TicketLine(sku="margherita", name="Margherita", quantity=1, note=note),)
     async with (
         in_this_process(nats.url) as url,
-        httpx.AsyncClient(base_url=url, timeout=60) as http,
+        httpx.AsyncClient(base_url=url, timeout=60, headers=bearer()) as http,
     ):
         async with watching(url) as screen, connected([nats.url], "test") as client:
             await screen.next()

@@ -20,6 +20,7 @@ from tests.serving.running import NewService, set_up
 from tests.serving.test_kitchen_queues import add
 from tests.support.eventually import eventually
 from tests.support.small_nats import fill, make_room
+from tests.support.tokens import bearer
 
 pytestmark = pytest.mark.servers
 
@@ -47,7 +48,7 @@ async def test_it_is_not_ready_while_jetstream_is_full(
     await set_up(small_nats.url)
     service = new_service(small_nats.url)
     async with (
-        httpx.AsyncClient(base_url=service.url, timeout=60) as http,
+        httpx.AsyncClient(base_url=service.url, timeout=60, headers=bearer()) as http,
         connected([small_nats.url], "test") as client,
     ):
         await becomes(http, 200)
@@ -68,7 +69,7 @@ async def test_it_is_degraded_as_its_stream_fills_and_not_ready_once_it_is_full(
     await set_up(nats.url)
     service = new_service(nats.url)
     async with (
-        httpx.AsyncClient(base_url=service.url, timeout=60) as http,
+        httpx.AsyncClient(base_url=service.url, timeout=60, headers=bearer()) as http,
         connected([nats.url], "test") as client,
     ):
         await becomes(http, 200)
@@ -113,7 +114,7 @@ async def test_on_a_node_that_is_cut_off_from_its_cluster_it_is_not_ready(
 
     await eventually(is_set_up)
     service = new_service(mine.url)
-    async with httpx.AsyncClient(base_url=service.url, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=service.url, timeout=60, headers=bearer()) as http:
         await becomes(http, 200)
         for node in others:
             await asyncio.to_thread(node.process.kill)

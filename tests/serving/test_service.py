@@ -19,6 +19,7 @@ from tests.serving.running import (
     ticket_path,
 )
 from tests.support.eventually import eventually
+from tests.support.tokens import bearer
 
 
 async def test_an_order_goes_the_whole_way_through_the_kitchen(kitchen: Kitchen) -> None:
@@ -65,7 +66,7 @@ async def test_of_many_cooks_on_two_replicas_exactly_one_starts_a_round(
     order = await kitchen.order()
     await kitchen.is_queued(order)
 
-    async with httpx.AsyncClient(timeout=60) as http:
+    async with httpx.AsyncClient(timeout=60, headers=bearer()) as http:
         urls = [
             f"{replica}{ticket_path(order)}/start" for replica in (kitchen.http.base_url, other.url)
         ]
@@ -86,7 +87,7 @@ async def test_a_start_is_the_same_start_on_every_replica_for_the_tickets_whole_
     key = {"Idempotency-Key": "tablet-7/42"}
 
     first = await kitchen.http.post(f"{ticket_path(order)}/start", headers=key)
-    async with httpx.AsyncClient(base_url=other.url, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=other.url, timeout=60, headers=bearer()) as http:
         await http.post(f"{ticket_path(order)}/ready")
         await asyncio.to_thread(other.kill)
         await asyncio.to_thread(kitchen.nats.kill)
@@ -112,7 +113,7 @@ async def test_a_start_that_is_sent_to_both_replicas_at_once_is_one_start(
     await kitchen.is_queued(order)
     key = {"Idempotency-Key": "tablet-7/42"}
 
-    async with httpx.AsyncClient(timeout=60) as http:
+    async with httpx.AsyncClient(timeout=60, headers=bearer()) as http:
         urls = [
             f"{replica}{ticket_path(order)}/start" for replica in (kitchen.http.base_url, other.url)
         ]
@@ -170,7 +171,7 @@ async def test_it_is_ready_and_serves_without_ordering(
     await asyncio.to_thread(service.wait_until_ready)
     assert not setting_up.done(), "it waits for the stream of orders"
 
-    async with httpx.AsyncClient(base_url=service.url, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=service.url, timeout=60, headers=bearer()) as http:
         health = (await http.get("/health/ready")).json()
         queue = await http.get("/v1/restaurants/la-piazza/queue")
 
@@ -187,7 +188,7 @@ async def test_it_starts_before_its_broker_and_is_ready_once_that_is_there(
     await set_up(nats.url)
     await asyncio.to_thread(nats.kill)
     service = new_service(nats.url)
-    async with httpx.AsyncClient(base_url=service.url, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=service.url, timeout=60, headers=bearer()) as http:
         await eventually(lambda: _answers(http, "/health/live", 200))
         assert (await http.get("/health/ready")).status_code == 503
         assert (await http.get("/v1/restaurants/la-piazza/queue")).status_code == 503
@@ -214,7 +215,7 @@ async def test_a_replica_that_is_killed_forgets_nothing(
     other = new_service(kitchen.nats.url)
     await asyncio.to_thread(other.wait_until_ready)
 
-    async with httpx.AsyncClient(base_url=other.url, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=other.url, timeout=60, headers=bearer()) as http:
         tickets = (await http.get("/v1/restaurants/la-piazza/queue")).json()["tickets"]
     assert {each["order_id"] for each in tickets} == {str(order.order_id) for order in orders}
     assert [each["status"] for each in tickets].count("preparing") == 1

@@ -12,6 +12,7 @@ from comanda_local.access import EVERYWHERE, Grants, Issuer
 
 ROLES = ("till", "kitchen", "manager", "board", "reader", "operator")
 EVERYTHING: Grants = {EVERYWHERE: ROLES}
+SUBJECT = "test"
 LIFETIME_S = 12 * 3600.0
 
 
@@ -27,22 +28,29 @@ def own_issuer() -> Issuer:
 
 
 @functools.cache
-def _everybody(issuer: Issuer) -> str:
-    return issuer.token(EVERYTHING, subject="test", lifetime_s=LIFETIME_S)
+def _of_everything(issuer: Issuer) -> str:
+    return issuer.token(EVERYTHING, subject=SUBJECT, lifetime_s=LIFETIME_S)
 
 
 def token(
-    grants: Grants = EVERYTHING, *, subject: str = "test", issuer: Issuer | None = None
+    grants: Grants = EVERYTHING, *, subject: str = SUBJECT, issuer: Issuer | None = None
 ) -> str:
     """A token; without grants one that may do everything everywhere."""
     issuer = issuer or own_issuer()
-    if grants is EVERYTHING and subject == "test":
-        return _everybody(issuer)
+    if grants is EVERYTHING and subject == SUBJECT:
+        return _of_everything(issuer)
     return issuer.token(grants, subject=subject, lifetime_s=LIFETIME_S)
 
 
+def authorization(
+    grants: Grants = EVERYTHING, *, subject: str = SUBJECT, issuer: Issuer | None = None
+) -> str:
+    """The value of the header that sends such a token."""
+    return f"Bearer {token(grants, subject=subject, issuer=issuer)}"
+
+
 def bearer(
-    grants: Grants = EVERYTHING, *, subject: str = "test", issuer: Issuer | None = None
+    grants: Grants = EVERYTHING, *, subject: str = SUBJECT, issuer: Issuer | None = None
 ) -> dict[str, str]:
     """The header that sends such a token."""
-    return {"Authorization": f"Bearer {token(grants, subject=subject, issuer=issuer)}"}
+    return {"Authorization": authorization(grants, subject=subject, issuer=issuer)}

@@ -63,6 +63,16 @@ class Issuer:
         _replace(folder / JWKS_FILE, public, mode=jwks_mode)
         return cls(key, folder / JWKS_FILE)
 
+    @classmethod
+    def found_in(cls, folder: Path) -> Self:
+        """The key that is in this folder. Raises CannotStart if there is none."""
+        if not (folder / KEY_FILE).exists():
+            raise CannotStart(
+                f"There is no key in {folder}: start Comanda there, make one with "
+                "`comanda token --init`, or set COMANDA_TOKEN_FILE to a file with a token."
+            )
+        return cls(_key_in(folder), folder / JWKS_FILE)
+
     @property
     def environment(self) -> dict[str, str]:
         """What a service is told, so that it believes what is signed here."""
@@ -114,6 +124,18 @@ class Bearer(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the header."""
         request.headers["Authorization"] = self.header
+        yield request
+
+
+class TokenFile(httpx.Auth):
+    """Sends the token that is in a file just then: whoever has it from a provider renews it."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the header. Raises OSError if the file can't be read."""
+        request.headers["Authorization"] = f"Bearer {self._file.read_text().strip()}"
         yield request
 
 

@@ -184,8 +184,8 @@ class Api:
 
 
 @contextlib.asynccontextmanager
-async def connected(addresses: Addresses) -> AsyncIterator[Api]:
-    """The services at these addresses, over connections that are kept open.
+async def connected(addresses: Addresses, auth: httpx.Auth) -> AsyncIterator[Api]:
+    """The services at these addresses, over connections that are kept open; `auth` adds a token.
 
     A pool for each service: what a request costs grows with the connections of its pool.
     """
@@ -194,7 +194,7 @@ async def connected(addresses: Addresses) -> AsyncIterator[Api]:
     )
     pools = {url: httpx.AsyncHTTPTransport(limits=limits) for url in set(astuple(addresses))}
     async with httpx.AsyncClient(
-        mounts=pools, timeout=REQUEST_TIMEOUT_S, trust_env=False
+        auth=auth, mounts=pools, timeout=REQUEST_TIMEOUT_S, trust_env=False
     ) as client:
         yield Api(client, addresses)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,9 @@ console = Console()
 
 Data = Annotated[Path, typer.Option("--data", envvar="COMANDA_DATA", help="Folder of the data.")]
 DEFAULT_DATA = Path(".data")
+
+ACCESS = "COMANDA_ACCESS"
+TOKEN_FILE = "COMANDA_TOKEN_FILE"  # noqa: S105 - a variable's name
 
 FAILURES = (
     *(CannotStart, NotAnExport, NotGranted, RefusedRequest, OSError),
@@ -275,7 +279,8 @@ def secrets(
 
 def _find(data: Path, *urls: str | None) -> SystemUrls:
     names = ("ordering", "serving", "query", "nats", "database", "mongodb")
-    return SystemUrls.find(data, dict(zip(names, urls, strict=False)))
+    given = {"access": os.environ.get(ACCESS), "token_file": os.environ.get(TOKEN_FILE)}
+    return SystemUrls.find(data, given | dict(zip(names, urls, strict=False)))
 
 
 def _exit(went_well: bool) -> None:

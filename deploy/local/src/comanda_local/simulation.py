@@ -24,7 +24,7 @@ async def simulate(
     console: Console,
 ) -> bool:
     """Carry the visits through and report. Returns whether all went well and the audit is clean."""
-    async with api.connected(system.addresses) as services:
+    async with api.connected(system.addresses, system.auth()) as services:
         await set_menu(services, venue)
         with progress(console, len(visits)) as watch:
             evening = Evening(services, venue.slug, at_once=at_once, rate=rate, watch=watch)

@@ -6,6 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+import httpx
+
+from comanda_local import access
+from comanda_local.access import EVERYWHERE, Bearer, Issuer, TokenFile
 from comanda_local.api import Addresses
 from comanda_local.ports import LOOPBACK
 from comanda_local.processes import CannotStart
@@ -17,10 +21,14 @@ DEFAULT_PORTS = {"ordering": 8001, "serving": 8002, "query": 8003}
 """Where `comanda up` has the services, unless told otherwise."""
 DEFAULT_NATS_PORT = 4222
 
+SUBJECT = "comanda"
+OPERATOR = {EVERYWHERE: ("manager", "operator")}
+"""What the commands of this package do, and so may."""
+
 
 @dataclass(frozen=True, slots=True)
 class SystemUrls:
-    """URLs of the services and of the servers that the audits read."""
+    """URLs of the services and of the servers that the audits read, and who may use them."""
 
     ordering: str
     serving: str
@@ -28,6 +36,10 @@ class SystemUrls:
     nats: str
     database: str
     mongodb: str = ""
+    access: str = ""
+    """Folder of the key that signs tokens."""
+    token_file: str = ""
+    """File of a token that somebody else renews, used instead."""
 
     @classmethod
     def of(cls, stack: Stack) -> Self:
@@ -37,6 +49,7 @@ class SystemUrls:
             nats=stack.urls[NATS_URL],
             database=stack.urls[DATABASE_URL],
             mongodb=stack.urls[MONGODB_URL],
+            access=str(stack.folder / access.FOLDER),
         )
 
     @classmethod
@@ -47,6 +60,7 @@ class SystemUrls:
         """
         usual = {name: f"http://{LOOPBACK}:{port}" for name, port in DEFAULT_PORTS.items()}
         usual["nats"] = f"nats://{LOOPBACK}:{DEFAULT_NATS_PORT}"
+        usual["access"] = str(folder / access.FOLDER)
         file = folder / SYSTEM_FILE
         written = json.loads(file.read_text()) if file.exists() else {}
         urls = usual | written | {name: url for name, url in given.items() if url}
@@ -65,6 +79,12 @@ class SystemUrls:
     @property
     def addresses(self) -> Addresses:
         return Addresses(**self.services)
+
+    def auth(self) -> httpx.Auth:
+        """Who we are to the services. Raises CannotStart if there is neither token nor key."""
+        if self.token_file:
+            return TokenFile(Path(self.token_file))
+        return Bearer(Issuer.found_in(Path(self.access)), OPERATOR, subject=SUBJECT)
 
     def save(self, folder: Path) -> Path:
         """Write it to the folder, for its owner only: a URL may hold a password."""

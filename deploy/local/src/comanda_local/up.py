@@ -55,7 +55,7 @@ def _registered(stack: Stack) -> Iterator[SystemUrls]:
 async def _open_la_piazza(system: SystemUrls) -> None:
     """Set the sample menu, unless the restaurant has one."""
     venue = la_piazza()
-    async with api.connected(system.addresses) as services:
+    async with api.connected(system.addresses, system.auth()) as services:
         if not await services.menu(venue.slug):
             await set_menu(services, venue)
 

@@ -10,7 +10,10 @@ from comanda_local.system_urls import SystemUrls
 
 async def audit_restaurant(system: SystemUrls, restaurant: str, patience: float) -> Findings:
     """Audit one restaurant."""
-    async with api.connected(system.addresses) as services, write_side(system) as writing:
+    async with (
+        api.connected(system.addresses, system.auth()) as services,
+        write_side(system) as writing,
+    ):
         return await audit(restaurant, writing, services, patience=patience)
 
 
