@@ -1,5 +1,6 @@
 """Real servers for the tests: one of each kind per test worker, started when first asked for."""
 
+import contextlib
 import inspect
 import itertools
 import os
@@ -115,10 +116,17 @@ def postgres_url(_postgres: Postgres) -> str:
 @pytest.fixture
 async def fresh_database(_postgres: Postgres) -> AsyncIterator[str]:
     """URL (`postgresql+asyncpg://…`) of a new, empty database that is dropped afterwards."""
+    async with new_database(_postgres) as name:
+        yield _postgres.url_of(name)
+
+
+@contextlib.asynccontextmanager
+async def new_database(server: Postgres, template: str = "template1") -> AsyncIterator[str]:
+    """Name of a new database, a copy of the template, that is dropped afterwards."""
     name = f"test_{uuid.uuid4().hex}"
-    await _execute(_postgres, f"CREATE DATABASE {name}")
-    yield _postgres.url_of(name)
-    await _execute(_postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    await _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield name
+    await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def _execute(server: Postgres, statement: str) -> None:

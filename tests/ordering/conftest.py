@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
+from comanda_local.servers import Postgres
 from ordering.application.list_menu import Menus
 from ordering.outbound.database.engine import connect
 from ordering.outbound.database.migration import migrate
@@ -15,6 +16,7 @@ from ordering.outbound.transaction.menus import PostgresMenus
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.conftest import new_database
 from tests.ordering.fakes import InMemoryStore
 from tests.ordering.use_cases import Store
 
@@ -44,12 +46,20 @@ class Database:
             return [tuple(row) for row in await connection.execute(text(statement))]
 
 
+@pytest.fixture(scope="session")
+async def migrated(_postgres: Postgres) -> AsyncIterator[str]:
+    """Name of a migrated database that nobody uses: tests get copies of it."""
+    async with new_database(_postgres) as name:
+        await asyncio.to_thread(migrate, _postgres.url_of(name))
+        yield name
+
+
 @pytest.fixture
-async def database(fresh_database: str) -> AsyncIterator[Database]:
-    await asyncio.to_thread(migrate, fresh_database)
-    engine = connect(fresh_database)
-    yield Database(fresh_database, engine)
-    await engine.dispose()
+async def database(_postgres: Postgres, migrated: str) -> AsyncIterator[Database]:
+    async with new_database(_postgres, migrated) as name:
+        engine = connect(_postgres.url_of(name))
+        yield Database(_postgres.url_of(name), engine)
+        await engine.dispose()
 
 
 @pytest.fixture(params=[pytest.param("postgres", marks=pytest.mark.servers), "memory"])
