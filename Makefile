@@ -5,6 +5,8 @@ BIN := .venv/bin
 PACKAGES := contracts shared services/ordering services/serving services/query deploy/local
 INSTALLED := .venv/.installed
 
+unexport PYTHONDONTWRITEBYTECODE  # services are started so often that what is compiled is kept
+
 .PHONY: up demo test test-fast check lint mutants bench images lock schemas docs help clean
 .DEFAULT_GOAL := up
 

@@ -26,6 +26,8 @@ from tests.ordering.conftest import Database
 from tests.ordering.use_cases import setting
 from tests.support.eventually import eventually
 
+NO_NATS = "nats://127.0.0.1:1"
+NO_DATABASE = "postgresql+asyncpg:///nowhere?host=/nowhere"
 WAITING_FOR_LOCKS = text("""
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'
@@ -83,14 +85,38 @@ def test_the_files_of_the_migrations_are_named_by_their_revisions() -> None:
     assert revisions_before_the_newest() == {None, *earlier}
 
 
-def test_a_service_that_starts_does_not_import_what_only_a_migration_needs() -> None:
-    program = "import sys, ordering.__main__; print(*sys.modules)"
-
+def imported(instead: str, *arguments: str) -> set[str]:
+    """The modules that a command has imported when it comes to call this function."""
+    module = instead.rpartition(".")[0]
+    program = f"""
+import sys
+import {module}
+{instead} = lambda *_: print(*sys.modules)
+from ordering.__main__ import main
+main(sys.argv[1:])
+"""
     outcome = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program, *arguments],
+        env=os.environ | {"COMANDA_NATS_URL": NO_NATS, "COMANDA_DATABASE_URL": NO_DATABASE},
+        capture_output=True,
+        text=True,
+        check=True,
     )
+    return set(outcome.stdout.split())
 
-    assert {"alembic", "mako"} & set(outcome.stdout.split()) == set()
+
+def test_a_service_that_starts_does_not_import_what_only_another_command_needs() -> None:
+    modules = imported("service_kit.http.server.serve")
+
+    assert "fastapi" in modules
+    assert {"alembic", "mako", "typer"} & modules == set()
+
+
+def test_a_migration_does_not_import_what_only_the_service_needs() -> None:
+    modules = imported("ordering.outbound.database.migration.migrate", "migrate")
+
+    assert "alembic" in modules
+    assert {"fastapi", "faststream", "nats", "typer", "uvicorn"} & modules == set()
 
 
 async def test_ordering_is_ready_once_the_schema_is_there(fresh_database: str) -> None:

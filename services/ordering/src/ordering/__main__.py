@@ -6,35 +6,51 @@ shows and releases the events that can't be published.
 
 import sys
 
-from service_kit.http.server import serve
-from service_kit.nats.letter_commands import dead_letters_app
-from service_kit.nats.set_up import run_set_up
 from service_kit.runtime import logs
 from service_kit.runtime.settings import ServiceSettings, load
 
-from ordering.bootstrap import SERVICE, bootstrap, replaying_broker, set_up_messaging
-from ordering.outbound.outbox.parked_commands import parked_app
 from ordering.settings import DatabaseSettings, Settings
 
 
 def main(arguments: list[str]) -> None:
-    """Do what the arguments say; end with 1 and a reason if they say nothing known."""
+    """Do what the arguments say; end with 1 and a reason if they say nothing known.
+
+    Each command imports its own parts: none starts later for what only another needs.
+    """
     match arguments:
         case []:
-            settings = load(Settings)
-            logs.configure("ordering", settings.log_level)
-            serve(bootstrap(settings), settings)
+            _serve()
         case ["migrate"]:
             _migrate()
         case ["set-up"]:
+            from service_kit.nats.set_up import run_set_up
+
+            from ordering.bootstrap import set_up_messaging
+
             run_set_up(set_up_messaging(load(ServiceSettings)))
         case ["dead-letters", *rest]:
+            from service_kit.nats.letter_commands import dead_letters_app
+
+            from ordering.bootstrap import SERVICE, replaying_broker
+
             dead_letters = dead_letters_app(SERVICE, replaying_broker, done="carried out")
             dead_letters(rest, prog_name="python -m ordering dead-letters")
         case ["parked", *rest]:
+            from ordering.outbound.outbox.parked_commands import parked_app
+
             parked_app(_database_url)(rest, prog_name="python -m ordering parked")
         case _:
             sys.exit("usage: python -m ordering [migrate | set-up | dead-letters | parked]")
+
+
+def _serve() -> None:
+    from service_kit.http.server import serve
+
+    from ordering.bootstrap import bootstrap
+
+    settings = load(Settings)
+    logs.configure("ordering", settings.log_level)
+    serve(bootstrap(settings), settings)
 
 
 def _database_url() -> str:
@@ -42,7 +58,6 @@ def _database_url() -> str:
 
 
 def _migrate() -> None:
-    # here, as it imports Alembic, which takes a while and which a service does without
     from ordering.outbound.database.migration import CannotMigrate, migrate
 
     try:
