@@ -13,6 +13,7 @@ from comanda_local.services import environment
 from comanda_local.stack import FREE_PORTS, Stack
 
 from tests.benchmarks.orders import ELSEWHERE, MENU, RESTAURANT, address
+from tests.support.tokens import bearer, own_issuer
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,8 +21,9 @@ ROOT = Path(__file__).parents[2]
 @contextlib.contextmanager
 def comanda(folder: Path) -> Iterator[Stack]:
     """The whole of Comanda, with the menu on sale in every restaurant."""
-    with Stack(folder / "comanda", FREE_PORTS, {}) as stack:
-        with httpx.Client(base_url=stack.services["ordering"].url, trust_env=False) as ordering:
+    with Stack(folder / "comanda", FREE_PORTS, {}, own_issuer()) as stack:
+        url = stack.services["ordering"].url
+        with httpx.Client(base_url=url, trust_env=False, headers=bearer()) as ordering:
             for restaurant in (RESTAURANT, *ELSEWHERE):
                 open_restaurant(ordering, restaurant)
         yield stack
@@ -78,7 +80,7 @@ class Crud:
     def start(self) -> str:
         """Start one more process of it and wait until it answers. Returns its URL."""
         name = f"crud-{len(self._web) + 1}"
-        urls = {"CRUD_DATABASE_URL": self.postgres.url}
+        urls = {"CRUD_DATABASE_URL": self.postgres.url, **own_issuer().environment}
         web = Web("tests.benchmarks.crud.app:app", self._folder / name, urls)
         self._web.append(web)
         web.start()

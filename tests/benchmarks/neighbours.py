@@ -14,10 +14,11 @@ from tests.benchmarks.contestants import comanda, open_restaurant
 from tests.benchmarks.figures import Figures, named
 from tests.benchmarks.orders import ELSEWHERE, RESTAURANT, placing
 from tests.benchmarks.wrk import at_a_rate
-from tests.poison.corpus import MESSAGES, NEXT_REPLY
+from tests.poison.corpus import MESSAGES, NEXT_REPLY, NEXT_TOKEN
 from tests.poison.corpus import RESTAURANT as POISONED
 from tests.poison.requests import LATER, bad_requests
 from tests.poison.wire import RawPublisher
+from tests.support.tokens import authorization, bearer, token
 
 BAD = "r-flood"
 """The restaurant that sends without end."""
@@ -38,7 +39,7 @@ async def measure(*, seconds: int) -> Figures:
     """One round: the same good traffic alone, beside a flood, and beside poison."""
     with temporary_folder() as folder, comanda(folder) as stack:
         url = stack.services["ordering"].url
-        with httpx.Client(base_url=url, trust_env=False) as ordering:
+        with httpx.Client(base_url=url, trust_env=False, headers=bearer()) as ordering:
             for restaurant in (BAD, POISONED):
                 open_restaurant(ordering, restaurant)
         await _good_orders(stack, seconds=2)
@@ -81,7 +82,7 @@ async def _poison(stack: Stack) -> AsyncIterator[None]:
         sending = [tasks.create_task(_send_messages(publisher))]
         for service in stack.services.values():
             document = (await http.get(f"{service.url}/openapi.json")).json()
-            corpus = [each.data for each in bad_requests(document)]
+            corpus = [each.allowed(authorization()) for each in bad_requests(document)]
             rate = POISON_RATE / len(stack.services)
             sending.append(tasks.create_task(_send_requests(service.url, corpus, rate)))
         yield
@@ -93,6 +94,7 @@ async def _send_messages(publisher: RawPublisher) -> None:
     for number, poison in enumerate(cycle(MESSAGES)):
         reply = f"replies.v1.{POISONED}.1.poison-{number}".encode()
         headers = poison.headers.replace(NEXT_REPLY.encode(), reply)
+        headers = headers.replace(NEXT_TOKEN.encode(), token().encode())
         await publisher.publish(poison.subject, headers, poison.body)
         await asyncio.sleep(1 / POISON_RATE)
 

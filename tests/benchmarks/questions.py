@@ -9,6 +9,7 @@ from tests.benchmarks.figures import Figures
 from tests.benchmarks.history import ACTIVE, Past
 from tests.benchmarks.orders import RESTAURANT, TABLES, address
 from tests.benchmarks.wrk import Request, saturate
+from tests.support.tokens import bearer
 
 Questions = Mapping[str, Sequence[str]]
 """Paths to ask for, by what they ask."""
@@ -56,7 +57,9 @@ async def rates(url: str, questions: Questions, *, seconds: int) -> Figures:
 
 async def gists(url: str, questions: Questions) -> dict[str, list[Any]]:
     """What the answers to some of the questions say, however they are laid out."""
-    async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=url, timeout=60, trust_env=False, headers=bearer()
+    ) as client:
         return {
             about: [
                 _GISTS[about]((await client.get(path)).raise_for_status().json())

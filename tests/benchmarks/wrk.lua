@@ -1,7 +1,8 @@
 -- Sends the requests of a file in turn, one a line as METHOD <tab> PATH <tab> BODY, and prints what
 -- came of it as one line of JSON. With WRK_RATE they are due evenly, so many a second: whichever
 -- connection is free waits until the next one is due, however long the answers take. Each POST has
--- an Idempotency-Key of its own, as a till gives its orders.
+-- an Idempotency-Key of its own, as a till gives its orders. Each has the token of WRK_AUTHORIZATION,
+-- unless that is empty, or one that its line has after a further <tab>.
 local ffi = require("ffi")
 ffi.cdef [[
   struct bench_time { long seconds; long nanoseconds; };
@@ -11,6 +12,7 @@ local MONOTONIC = 1
 local time = ffi.new("struct bench_time")
 local rate = tonumber(os.getenv("WRK_RATE"))
 local run = os.getenv("WRK_RUN")
+local authorization = os.getenv("WRK_AUTHORIZATION")
 local KEY = "000000000"
 local requests = {}
 local turn = 0
@@ -30,8 +32,10 @@ end
 
 function init(args)
   for line in io.lines(os.getenv("WRK_REQUESTS")) do
-    local method, path, body = line:match("^(%S+)\t(%S+)\t?(.*)$")
+    local method, path, body, token = line:match("^(%S+)\t(%S+)\t([^\t]*)\t?(%S*)$")
     local headers = {}
+    if token ~= "" then headers["Authorization"] = "Bearer " .. token
+    elseif authorization ~= "" then headers["Authorization"] = authorization end
     if body ~= "" then headers["Content-Type"] = "application/json" end
     if method == "POST" then headers["Idempotency-Key"] = run .. "-" .. KEY end
     local whole = wrk.format(method, path, headers, body ~= "" and body or nil)

@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from tests.benchmarks.figures import Figures
+from tests.support.tokens import authorization
 
 CONNECTIONS = 32
 AT_A_RATE = 128
@@ -34,6 +35,12 @@ class Request:
     method: str
     path: str
     body: str = ""
+    token: str = ""
+    """An access token of its own, rather than the one of all."""
+
+    @property
+    def line(self) -> str:
+        return f"{self.method}\t{self.path}\t{self.body}\t{self.token}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +93,19 @@ async def saturate(
     requests: Iterable[Request],
     *,
     seconds: int = AN_HOUR,
+    has_token: bool = True,
     until: Awaitable[object] | None = None,
 ) -> Load:
     """Send the requests, again and again, as fast as they are answered. Raises NotAnswered."""
-    return await _load(url, requests, rate=0, connections=CONNECTIONS, seconds=seconds, until=until)
+    return await _load(
+        url,
+        requests,
+        rate=0,
+        connections=CONNECTIONS,
+        seconds=seconds,
+        has_token=has_token,
+        until=until,
+    )
 
 
 async def at_a_rate(
@@ -117,13 +133,14 @@ async def _load(
     rate: float,
     connections: int,
     seconds: int,
+    has_token: bool = True,
     until: Awaitable[object] | None = None,
 ) -> Load:
     if is_quick.get():
         rate = min(rate or QUICK_RATE, QUICK_RATE)
         seconds = seconds if until else 1
     with tempfile.NamedTemporaryFile("w", suffix=".requests") as file:
-        file.writelines(f"{each.method}\t{each.path}\t{each.body}\n" for each in requests)
+        file.writelines(each.line for each in requests)
         file.flush()
         process = await asyncio.create_subprocess_exec(
             *("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"),
@@ -133,6 +150,7 @@ async def _load(
                 "WRK_REQUESTS": file.name,
                 "WRK_RATE": str(rate),
                 "WRK_RUN": uuid4().hex,
+                "WRK_AUTHORIZATION": authorization() if has_token else "",
             },
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

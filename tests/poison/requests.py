@@ -17,6 +17,7 @@ from tests.poison.corpus import DEEP, ESCAPES, RESTAURANT, TAKEAWAY
 Document = dict[str, Any]
 
 HEAD_END = b"\r\n\r\n"
+HOST = b"Host: localhost\r\n"
 LATER = b"LATER"
 """Stands for the rest of a request, which is sent once the server has said to go on."""
 
@@ -161,6 +162,11 @@ class BadRequest:
     @property
     def has_body(self) -> bool:
         return not self.data.startswith(b"HEAD ")
+
+    def allowed(self, authorization: str) -> bytes:
+        """The bytes with a token, so that it is not refused for want of one."""
+        header = f"Authorization: {authorization}\r\n".encode()
+        return self.data.replace(HOST, HOST + header, 1)
 
 
 def bad_requests(document: Document) -> Iterator[BadRequest]:

@@ -19,8 +19,6 @@ from tests.support.tokens import authorization
 pytestmark = pytest.mark.xdist_group("poison")
 
 AT_ONCE = 8
-HOST = b"Host: localhost\r\n"
-"""After which each request has a token, so that it is not refused for want of one."""
 NEXT_ONE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 """What is asked on a connection that was left open: it has to be in order."""
 REQUESTS_MIN = 60
@@ -72,7 +70,7 @@ async def test_bad_requests_are_answered_and_good_traffic_does_not_feel_it(stack
     await asyncio.to_thread(Restaurant, stack, RESTAURANT)
     restaurants = [await asyncio.to_thread(Restaurant, stack) for _ in range(2)]
     good = GoodTraffic(restaurants)
-    head = f"Authorization: {authorization(issuer=stack.issuer)}\r\n".encode()
+    allowed = authorization(issuer=stack.issuer)
 
     taking_orders = asyncio.create_task(good.run())
     wrong: dict[str, Any] = {}
@@ -80,7 +78,8 @@ async def test_bad_requests_are_answered_and_good_traffic_does_not_feel_it(stack
         corpus = list(bad_requests(await _document(service.url)))
         assert len(corpus) > REQUESTS_MIN
         wrong |= {
-            f"{name}: {each}": why for each, why in (await _sent(service.url, corpus, head)).items()
+            f"{name}: {each}": why
+            for each, why in (await _sent(service.url, corpus, allowed)).items()
         }
     good.end()
     await taking_orders
@@ -100,7 +99,7 @@ async def _document(url: str) -> dict[str, Any]:
     return document
 
 
-async def _sent(url: str, corpus: list[BadRequest], token: bytes) -> dict[str, Any]:
+async def _sent(url: str, corpus: list[BadRequest], token: str) -> dict[str, Any]:
     """What is wrong with the answers, by the requests' names."""
     turns = asyncio.Semaphore(AT_ONCE)
 
@@ -116,12 +115,12 @@ async def _sent(url: str, corpus: list[BadRequest], token: bytes) -> dict[str, A
     return {name: fault for name, fault in outcomes if fault}
 
 
-async def _fault(url: str, request: BadRequest, token: bytes) -> Any:
+async def _fault(url: str, request: BadRequest, token: str) -> Any:
     """What is wrong with the answer, or with the connection after it; None if nothing is."""
     to = urlsplit(url)
     reader, writer = await asyncio.open_connection(to.hostname, to.port)
     try:
-        data, _, rest = request.data.replace(HOST, HOST + token, 1).partition(LATER)
+        data, _, rest = request.allowed(token).partition(LATER)
         writer.write(data)
         answer = await _read(reader, has_body=request.has_body)
         if rest:

@@ -16,6 +16,7 @@ from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from uuid_utils.compat import uuid7
 
+from tests.benchmarks.crud.access import may
 from tests.benchmarks.crud.tables import ACTIVE, Day, Line, MenuItem, Order
 
 PREFIX = "/v1/restaurants/{restaurant}"
@@ -42,7 +43,7 @@ async def session() -> AsyncIterator[AsyncSession]:
         yield session
 
 
-app = FastAPI(lifespan=lifespan)
+app = FastAPI(lifespan=lifespan, dependencies=[Depends(may)])
 Session = Annotated[AsyncSession, Depends(session)]
 
 

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -74,8 +75,13 @@ class Stack:
     """
 
     def __init__(
-        self, folder: Path, ports: Ports = FREE_PORTS, environment: Mapping[str, str] = os.environ
+        self,
+        folder: Path,
+        ports: Ports = FREE_PORTS,
+        environment: Mapping[str, str] = os.environ,
+        issuer: Issuer | None = None,
     ) -> None:
+        """Without an issuer the services believe one whose key is in the folder."""
         self.folder = folder.resolve()
         self.servers: dict[str, Server] = {}
         """The embedded servers by the name of their environment variable."""
@@ -83,8 +89,7 @@ class Stack:
         """The first replica of each service by its name."""
         self.killed: list[str] = []
         """Names of the processes that did not end in time when everything was stopped."""
-        self.issuer: Issuer
-        """Signs tokens that the services believe, once everything was entered."""
+        self._given_issuer = issuer
         self._ports = ports
         self._given = {name: environment[name] for name in _SERVERS if environment.get(name)}
         self._replicas: list[Service] = []
@@ -94,7 +99,6 @@ class Stack:
         try:
             self._leaving.enter_context(locked(self.folder))
             self._leaving.callback(self._stop)
-            self.issuer = Issuer.in_folder(self.folder / access.FOLDER)
             self._end_leftovers()
             self._start_servers()
             self._prepare()
@@ -116,6 +120,11 @@ class Stack:
     def urls(self) -> dict[str, str]:
         """The servers' URLs, for an operator, by the name of their environment variable."""
         return {name: server.url for name, server in self.servers.items()} | self._given
+
+    @cached_property
+    def issuer(self) -> Issuer:
+        """Signs tokens that the services believe."""
+        return self._given_issuer or Issuer.in_folder(self.folder / access.FOLDER)
 
     @property
     def processes(self) -> list[Child]:

@@ -49,7 +49,7 @@ class SystemUrls:
             nats=stack.urls[NATS_URL],
             database=stack.urls[DATABASE_URL],
             mongodb=stack.urls[MONGODB_URL],
-            access=str(stack.folder / access.FOLDER),
+            access=str(stack.issuer.jwks.parent),
         )
 
     @classmethod
