@@ -9,9 +9,10 @@ from comanda_contracts import streams
 from comanda_local.servers import Nats
 from comanda_local.teams import JETSTREAM_API
 from nats.js import api
+from service_kit.nats import stream_follower
 from service_kit.nats.jetstream import connected
 from service_kit.nats.set_up import set_up_consumer
-from serving.outbound import stream_follower
+from serving.outbound.ticket_changes import TicketMessage
 
 from tests.permissions.conftest import STREAMS, ConnectAs
 from tests.permissions.nats_user import NatsUser
@@ -143,9 +144,9 @@ async def test_nobody_reads_past_jetstream_or_in_anothers_inbox(
     others.discard(f"_INBOX_{user}.>")
 
     if user != "serving":
-        others.add(stream_follower.STORED_SUBJECTS)
+        others.add(stream_follower.stored_subjects(streams.TICKETS))
     if user not in ("serving", "query"):
-        others.add(f"stored.{streams.ACCESS.subject}")
+        others.add(stream_follower.stored_subjects(streams.ACCESS))
     subjects = [">", "$JS.>", "stored.>", *others, *(each.subject for each in STREAMS)]
 
     assert [each for each in subjects if await connection.may_subscribe(each)] == []
@@ -215,14 +216,16 @@ async def test_a_service_takes_and_settles_what_its_durable_has(
 async def test_serving_follows_its_stream(
     server: Nats, connect_as: ConnectAs, operator: NatsUser
 ) -> None:
-    await stream_follower.set_up_stored_subjects(operator.client.jetstream())
+    await stream_follower.set_up_stored_subjects(operator.client.jetstream(), streams.TICKETS)
     kept = "tickets.v1.a.7.1.queued"
     for number in range(2 * stream_follower.BACKLOG_BATCH_MESSAGES):
         await operator.client.publish(kept, f"{number}".encode())
     last = (await operator.client.jetstream().publish(kept, b"last")).seq
 
     async with connected([server.url_of("serving")], "serving") as serving:
-        messages = stream_follower.follow_stream(serving, after=last - 1000)
+        messages = stream_follower.follow_stream(
+            serving, streams.TICKETS, TicketMessage, after=last - 1000
+        )
         backlog = [await anext(messages) for _ in range(1001)]
         live = await operator.client.jetstream().publish(kept, b"live")
         heard = await asyncio.wait_for(anext(messages), 10)

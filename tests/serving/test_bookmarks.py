@@ -8,12 +8,13 @@ from functools import partial
 import pytest
 from comanda_contracts import Ticket as PublishedTicket
 from comanda_contracts import seal
-from comanda_contracts.streams import TICKETS
+from comanda_contracts.streams import TICKETS, Stream
 from comanda_local.servers import Nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from service_kit.nats.jetstream import connected, publish_all
 from service_kit.nats.set_up import set_up_stream
+from service_kit.nats.stream_follower import follow_stream
 from service_kit.runtime.components import Component, running
 from serving.contract import event_to_contract, ticket_to_contract
 from serving.domain.ticket import Ticket, TicketEvent
@@ -29,7 +30,6 @@ from serving.outbound.bookmarks import (
     set_up_bookmarks,
 )
 from serving.outbound.kitchen_queues import KitchenQueues
-from serving.outbound.stream_follower import follow_stream
 from serving.outbound.ticket_changes import TicketMessage
 from serving.queue_updates import QueueSnapshot, TicketChange
 from uuid_utils.compat import uuid7
@@ -122,8 +122,12 @@ def followed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sequences of all messages that replicas have read by following the stream."""
     sequences: list[int] = []
 
-    async def follow(client: Client, *, after: int) -> AsyncGenerator[TicketMessage | None]:
-        async with contextlib.aclosing(follow_stream(client, after=after)) as messages:
+    async def follow(
+        client: Client, stream: Stream, make: type[TicketMessage], *, after: int
+    ) -> AsyncGenerator[TicketMessage | None]:
+        async with contextlib.aclosing(
+            follow_stream(client, stream, make, after=after)
+        ) as messages:
             async for message in messages:
                 if message:
                     sequences.append(message.sequence)

@@ -13,6 +13,7 @@ from service_kit.nats.broker import Broker
 from service_kit.nats.broker import running as running_broker
 from service_kit.nats.jetstream import connected
 from service_kit.nats.set_up import set_up_stream
+from service_kit.nats.stream_follower import set_up_stored_subjects
 from service_kit.runtime.components import Component, Ready, running
 from serving.application.change_ticket import ChangeTicket
 from serving.application.start_ticket import start_ticket
@@ -21,7 +22,6 @@ from serving.contract import ticket_to_contract
 from serving.domain.ticket import Ticket, WrongStatus
 from serving.outbound.connection import connected_client, until_connected
 from serving.outbound.kitchen_queues import KitchenQueues
-from serving.outbound.stream_follower import set_up_stored_subjects
 from serving.outbound.ticket_stream import TicketStream
 from uuid_utils.compat import uuid7
 
@@ -52,7 +52,7 @@ async def replicas(nodes: list[Node]) -> AsyncIterator[list[Client]]:
         async def set_up() -> bool:
             with contextlib.suppress(Exception):  # until the nodes have agreed on a leader
                 await set_up_stream(clients[0].jetstream(), TICKETS, replicas=SIZE)
-                await set_up_stored_subjects(clients[0].jetstream())
+                await set_up_stored_subjects(clients[0].jetstream(), TICKETS)
                 return True
             return False
 

@@ -11,6 +11,7 @@ from comanda_contracts import TicketStatus
 from comanda_contracts.streams import TICKETS
 from comanda_local.servers import Nats
 from nats.aio.client import Client
+from service_kit.nats import stream_follower
 from service_kit.nats.broker import Broker
 from service_kit.nats.broker import running as running_broker
 from service_kit.nats.jetstream import connected
@@ -19,7 +20,6 @@ from service_kit.runtime.components import Component, Ready, running
 from serving.application.tickets import NewTicket, StoreUnavailable
 from serving.contract import ticket_to_contract
 from serving.domain.ticket import Ticket
-from serving.outbound import stream_follower
 from serving.outbound.connection import connected_client, until_connected
 from serving.outbound.kitchen_queues import LOST, KitchenQueues
 from serving.outbound.ticket_stream import TicketStream
@@ -41,7 +41,7 @@ async def running_queues(url: str) -> AsyncIterator[tuple[KitchenQueues, Compone
 
     async with connected([url], "test") as client:
         await set_up_stream(client.jetstream(), TICKETS, replicas=1)
-        await stream_follower.set_up_stored_subjects(client.jetstream())
+        await stream_follower.set_up_stored_subjects(client.jetstream(), TICKETS)
     component = Component("queue", keep)
     async with running_broker(broker), running([component]):
         yield queues, component
@@ -225,7 +225,7 @@ async def test_what_nothing_was_heard_of_is_shown_all_the_same(
             await shown(queues, "la-piazza", first)  # found at the stream's end
 
             await add(client, second)
-            await stream_follower.set_up_stored_subjects(client.jetstream())
+            await stream_follower.set_up_stored_subjects(client.jetstream(), TICKETS)
             await add(client, third)
             await shown(queues, "la-piazza", first, second, third)
 

@@ -14,6 +14,7 @@ from service_kit.nats.fill import watch_fill
 from service_kit.nats.jetstream import jetstream
 from service_kit.nats.set_up import Limits
 from service_kit.nats.set_up import set_up as set_up_messaging
+from service_kit.nats.stream_follower import set_up_stored_subjects
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
 from service_kit.runtime.settings import ServiceSettings, load
@@ -26,7 +27,6 @@ from serving.outbound.bookmarks import keep_bookmark, set_up_bookmarks
 from serving.outbound.connection import connected_client, until_connected
 from serving.outbound.kitchen_queues import KitchenQueues, export_lengths
 from serving.outbound.room import watch_room
-from serving.outbound.stream_follower import set_up_stored_subjects
 from serving.outbound.ticket_stream import TicketStream
 from serving.settings import Settings
 
@@ -85,7 +85,10 @@ async def set_up(settings: ServiceSettings) -> None:
         streams=[TICKETS],
         replicas=replicas,
         limits=Limits.of(settings),
-        steps=[set_up_stored_subjects, partial(set_up_bookmarks, replicas=replicas)],
+        steps=[
+            partial(set_up_stored_subjects, stream=TICKETS),
+            partial(set_up_bookmarks, replicas=replicas),
+        ],
     )
 
 

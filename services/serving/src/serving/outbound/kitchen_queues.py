@@ -15,6 +15,7 @@ from nats.js import JetStreamContext
 from prometheus_client import Gauge
 from service_kit.http.live_feed import READER_LAG_MAX_CHANGES, Reader
 from service_kit.nats.jetstream import jetstream
+from service_kit.nats.stream_follower import follow_stream, leader_says
 from service_kit.runtime.components import Ready
 
 from serving.application.tickets import StoreUnavailable
@@ -25,7 +26,6 @@ from serving.outbound.bookmarks import (
     load_open_tickets,
 )
 from serving.outbound.open_tickets import OpenTickets, TicketKey, is_open
-from serving.outbound.stream_follower import follow_stream, leader_says
 from serving.outbound.ticket_changes import TicketChanges, TicketMessage
 from serving.queue_updates import QueueSnapshot, QueueUpdate, TicketChange
 
@@ -107,12 +107,14 @@ class KitchenQueues:
         """
         begun = time.monotonic()
         js = jetstream(client)
-        created = (await leader_says(js)).created
+        created = (await leader_says(js, TICKETS)).created
         lost = self._open_before(created)
         open_tickets = OpenTickets() if lost else await _load(js)
         changes = TicketChanges(max(0, open_tickets.sequence - READER_LAG_MAX_CHANGES))
         try:
-            async with contextlib.aclosing(follow_stream(client, after=changes.begin)) as messages:
+            async with contextlib.aclosing(
+                follow_stream(client, TICKETS, TicketMessage, after=changes.begin)
+            ) as messages:
                 async for message in messages:
                     if message is not None:
                         _apply(open_tickets, changes, message)

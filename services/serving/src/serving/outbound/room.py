@@ -6,10 +6,10 @@ from comanda_contracts.streams import TICKETS
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, BucketNotFoundError
 from service_kit.nats.leader import asking_leader_of
+from service_kit.nats.stream_follower import leader_says
 from service_kit.runtime.components import Ready
 
 from serving.outbound.bookmarks import BUCKET, STREAM_OF_BUCKET
-from serving.outbound.stream_follower import leader_says
 
 CHECK_INTERVAL_S = 2.0
 """Seconds between two looks."""
@@ -27,7 +27,7 @@ async def watch_room(js: JetStreamContext, ready: Ready) -> None:
     put into the bucket, in place of those before. Raises LeaderSilent, as the bucket has one, too.
     """
     while True:
-        info = await leader_says(js)
+        info = await leader_says(js, TICKETS)
         ready(failing=_stream_is_full(info) or await _servers_are_full(js))
         await asyncio.sleep(CHECK_INTERVAL_S)
 

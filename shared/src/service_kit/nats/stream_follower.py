@@ -1,27 +1,23 @@
-"""Follows the stream TICKETS: every message from a sequence on, in order, and none missed."""
+"""Follows a stream without a consumer: every message from a sequence on, in order, none missed."""
 
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
-from comanda_contracts.streams import TICKETS
+from comanda_contracts.streams import Stream
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
+
 from service_kit.nats.jetstream import api_prefix, jetstream
 from service_kit.nats.leader import asking_leader_of
 
-from serving.outbound.ticket_changes import TicketMessage
-
-STORED_SUBJECTS = f"stored.{TICKETS.subject}"
-"""Where the server publishes each message of TICKETS once more, with its sequence, when it is
-stored."""
 BACKLOG_BATCH_MESSAGES = 500
 BACKLOG_BATCH_BYTES = 4 * 1024 * 1024
 HEARD_BYTES_MAX = 8 * 1024 * 1024
@@ -32,6 +28,18 @@ CHECK_INTERVAL_S = 0.5
 """Seconds between two questions to the stream's leader for its last sequence."""
 SILENCE_TIMEOUT_S = 2.0
 """Seconds without an answer after which the server counts as gone."""
+
+
+class Stored(Protocol):
+    """A message of a stream, by its place there."""
+
+    @property
+    def sequence(self) -> int: ...
+
+
+StoredMessage = TypeVar("StoredMessage", bound=Stored)
+MakeMessage = Callable[[int, str, Mapping[str, str] | None, bytes], StoredMessage]
+"""Makes of a sequence, a subject, headers and a body what the reader takes."""
 
 
 class MessagesMissed(Exception):
@@ -46,23 +54,30 @@ class StreamEnd:
     sequence: int
 
 
-async def set_up_stored_subjects(js: JetStreamContext) -> None:
-    """Have the server publish what TICKETS stores, unless it does so already."""
-    config = (await js.stream_info(TICKETS.name)).config
-    wanted = api.RePublish(src=TICKETS.subject, dest=STORED_SUBJECTS)
+def stored_subjects(stream: Stream) -> str:
+    """Where the server publishes each message once more, with its sequence, when it is stored."""
+    return f"stored.{stream.subject}"
+
+
+async def set_up_stored_subjects(js: JetStreamContext, stream: Stream) -> None:
+    """Have the server publish what the stream stores, unless it does so already."""
+    config = (await js.stream_info(stream.name)).config
+    wanted = api.RePublish(src=stream.subject, dest=stored_subjects(stream))
     if config.republish is None or config.republish.dest != wanted.dest:
         await js.update_stream(config.evolve(republish=wanted))
 
 
-# decision/0034: serving follows its stream without a consumer
-async def follow_stream(client: Client, *, after: int = 0) -> AsyncGenerator[TicketMessage | None]:
+# decision/0034: a stream is followed without a consumer
+async def follow_stream(
+    client: Client, stream: Stream, make: MakeMessage[StoredMessage], *, after: int = 0
+) -> AsyncGenerator[StoredMessage | None]:
     """The messages that come after the sequence `after`, without end.
 
     They are read from the stream up to its end, then heard as they are stored. A gap between what
     was read and what is heard, and an end that nothing was heard of, are read from the stream.
     Yields None whenever there is nothing new. Raises MessagesMissed, LeaderSilent.
     """
-    follower = _Follower(client)
+    follower = _Follower(client, stream, make)
     async with follower.hearing():
         end = await follower.end()
         position, created = after, end.created
@@ -85,11 +100,13 @@ async def follow_stream(client: Client, *, after: int = 0) -> AsyncGenerator[Tic
                 raise MessagesMissed(f"the stream ends at {end.sequence}, not {position}")
 
 
-class _Follower:
+class _Follower(Generic[StoredMessage]):
     """One connection's ways to the messages of the stream."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, stream: Stream, make: MakeMessage[StoredMessage]) -> None:
         self._client = client
+        self._stream = stream
+        self._make = make
         self._js = jetstream(client)
         self._connections = client.stats["reconnects"]
         self._heard: asyncio.Queue[Msg] = asyncio.Queue()
@@ -104,14 +121,14 @@ class _Follower:
                 self._heard_bytes += len(message.data)
                 self._heard.put_nowait(message)
 
-        subscription = await self._client.subscribe(STORED_SUBJECTS, cb=put)
+        subscription = await self._client.subscribe(stored_subjects(self._stream), cb=put)
         try:
             yield
         finally:
             with contextlib.suppress(NatsError):
                 await subscription.unsubscribe()
 
-    async def hear(self, *, until: float) -> TicketMessage | None:
+    async def hear(self, *, until: float) -> StoredMessage | None:
         """The next message that was stored; None at the time `until` of the loop's clock.
 
         Not by nats-py's `next_msg`: it waits by `asyncio.wait_for`, which before Python 3.12
@@ -125,14 +142,14 @@ class _Follower:
         except TimeoutError:
             return None
         self._heard_bytes -= len(message.data)
-        return _stored(message)
+        return self._stored(message)
 
     async def end(self) -> StreamEnd:
         """Asked of the leader. Raises LeaderSilent if it does not answer in time."""
-        info = await leader_says(self._js)
+        info = await leader_says(self._js, self._stream)
         return StreamEnd(info.created, info.state.last_seq)
 
-    async def read(self, first: int, last: int) -> AsyncIterator[TicketMessage]:
+    async def read(self, first: int, last: int) -> AsyncIterator[StoredMessage]:
         """The messages between these sequences that are still there."""
         while first <= last:
             batch = await self._batch(first) or await self._from_leader(first)
@@ -144,40 +161,45 @@ class _Follower:
                 return
             first = batch[-1].sequence + 1
 
-    async def _batch(self, first: int) -> list[TicketMessage]:
+    async def _batch(self, first: int) -> list[StoredMessage]:
         """Messages from the sequence on; none, also if the replica that answers is behind."""
         batch: asyncio.Queue[Msg] = asyncio.Queue()
         inbox = self._client.new_inbox()
         subscription = await self._client.subscribe(inbox, cb=batch.put)
         limits = {"batch": BACKLOG_BATCH_MESSAGES, "max_bytes": BACKLOG_BATCH_BYTES}
         request = json.dumps({"seq": first, **limits}).encode()
-        messages: list[TicketMessage] = []
+        messages: list[StoredMessage] = []
         try:
-            subject = f"{api_prefix(self._client)}.DIRECT.GET.{TICKETS.name}"
+            subject = f"{api_prefix(self._client)}.DIRECT.GET.{self._stream.name}"
             await self._client.publish(subject, request, inbox)
             while True:
                 async with asyncio.timeout(SILENCE_TIMEOUT_S):
                     message = await batch.get()
                 if api.Header.STATUS in (message.headers or {}):  # the end, or there is nothing
                     return messages
-                messages.append(_stored(message))
+                messages.append(self._stored(message))
         except (TimeoutError, NatsError) as error:
             raise MessagesMissed(f"no messages from the stream: {error!r}") from error
         finally:
             with contextlib.suppress(NatsError):
                 await subscription.unsubscribe()
 
-    async def _from_leader(self, first: int) -> list[TicketMessage]:
+    async def _from_leader(self, first: int) -> list[StoredMessage]:
         """The next message from the sequence on, if there is one: the leader knows."""
         try:
-            with asking_leader_of(TICKETS.name):
+            with asking_leader_of(self._stream.name):
                 async with asyncio.timeout(SILENCE_TIMEOUT_S):
-                    found = await self._js.get_msg(TICKETS.name, first, subject=">", next=True)
+                    found = await self._js.get_msg(self._stream.name, first, subject=">", next=True)
         except NotFoundError:
             return []
-        return [
-            TicketMessage(found.seq or 0, found.subject or "", found.headers, found.data or b"")
-        ]
+        return [self._make(found.seq or 0, found.subject or "", found.headers, found.data or b"")]
+
+    def _stored(self, message: Msg) -> StoredMessage:
+        """A message as a direct get brings it, or as the server publishes it when it is stored."""
+        headers: dict[str, Any] = message.headers or {}
+        return self._make(
+            int(headers[SEQUENCE_HEADER]), headers[SUBJECT_HEADER], headers, message.data
+        )
 
     def _require_same_connection(self) -> None:
         """What came after a break may be another stream of the same name and length."""
@@ -185,19 +207,8 @@ class _Follower:
             raise MessagesMissed("the connection was lost meanwhile")
 
 
-async def leader_says(js: JetStreamContext) -> api.StreamInfo:
+async def leader_says(js: JetStreamContext, stream: Stream) -> api.StreamInfo:
     """What the stream's leader says of it. Raises LeaderSilent if it does not answer in time."""
-    with asking_leader_of(TICKETS.name):
+    with asking_leader_of(stream.name):
         async with asyncio.timeout(SILENCE_TIMEOUT_S):
-            return await js.stream_info(TICKETS.name)
-
-
-def _stored(message: Msg) -> TicketMessage:
-    """A message as a direct get brings it, or as the server publishes it when it is stored."""
-    headers: dict[str, Any] = message.headers or {}
-    return TicketMessage(
-        int(headers[SEQUENCE_HEADER]),
-        headers[SUBJECT_HEADER],
-        headers,
-        message.data,
-    )
+            return await js.stream_info(stream.name)
