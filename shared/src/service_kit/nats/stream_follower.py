@@ -67,7 +67,7 @@ async def set_up_stored_subjects(js: JetStreamContext, stream: Stream) -> None:
         await js.update_stream(config.evolve(republish=wanted))
 
 
-# decision/0034: a stream is followed without a consumer
+# decision/0034: serving follows its stream without a consumer
 async def follow_stream(
     client: Client, stream: Stream, make: MakeMessage[StoredMessage], *, after: int = 0
 ) -> AsyncGenerator[StoredMessage | None]:
