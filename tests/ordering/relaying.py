@@ -8,8 +8,8 @@ from comanda_local.servers import Nats
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from ordering.outbound.outbox.first_events import FirstEvents
+from ordering.outbound.outbox.outbox import STREAMS
 from ordering.outbound.relay.relay import Relay
-from ordering.outbound.relay.relayed_stream import STREAMS
 from service_kit.nats.broker import Broker
 from service_kit.nats.broker import running as broker_running
 from service_kit.nats.set_up import set_up

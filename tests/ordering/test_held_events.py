@@ -4,6 +4,7 @@ The relay's session with an outbox and a broker that do as each test says, and a
 more time passes between two rounds than an event is held.
 """
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from types import SimpleNamespace
@@ -11,12 +12,21 @@ from typing import Any, NamedTuple, cast
 
 import nats.errors
 import pytest
+from comanda_contracts.streams import MENU
 from nats.aio.client import Client
 from nats.js.api import PubAck
 from nats.js.errors import BadRequestError, NoStreamResponseError, ServiceUnavailableError
+from ordering.outbound.outbox.outbox import KINDS
 from ordering.outbound.relay import session
 from ordering.outbound.relay.publisher import Published
-from ordering.outbound.relay.session import HELD_FOR_S, SMALL_READ_EVENTS, Session
+from ordering.outbound.relay.relayed_stream import RelayedStream
+from ordering.outbound.relay.session import (
+    BACKLOG_READ_BYTES,
+    HELD_FOR_S,
+    SMALL_READ_BYTES,
+    SMALL_READ_EVENTS,
+    Session,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 REFUSAL = BadRequestError(code=400, err_code=10071, description="wrong last sequence")
@@ -29,6 +39,7 @@ class Waiting(NamedTuple):
     id: int
     aggregate: str
     is_behind_parked: bool = False
+    body: bytes = b"{}"
 
     @property
     def subject(self) -> str:
@@ -44,6 +55,9 @@ class Connected:
 
     is_connected = True
     stats = {"reconnects": 0}  # noqa: RUF012 - as the client has it
+
+
+def no_wake() -> None: ...
 
 
 Rounds = Callable[..., Awaitable[list[int]]]
@@ -77,7 +91,7 @@ def parked_after(monkeypatch: pytest.MonkeyPatch) -> Rounds:
         monkeypatch.setattr(session, "publish_in_order", publish)
         monkeypatch.setattr(session, "mark_published", mark)
         monkeypatch.setattr(session, "park", park)
-        relay = Session(cast("AsyncConnection", None), cast("Client", Connected()))
+        relay = Session(cast("AsyncConnection", None), cast("Client", Connected()), no_wake)
         for _ in rounds:
             await relay.drain([0], until=0.0)
         return parked
@@ -93,7 +107,7 @@ async def test_what_comes_after_a_page_of_events_behind_parked_ones_is_published
         Waiting(SMALL_READ_EVENTS, "orders.v1.a.2"),
     ]
 
-    async def select(_: object, __: object, limit: int, **___: object) -> Sequence[Waiting]:
+    async def select(*_: object, limit: int, **__: object) -> Sequence[Waiting]:
         return waiting[:limit]
 
     async def publish(_: object, events: Sequence[Any]) -> Published:
@@ -106,11 +120,73 @@ async def test_what_comes_after_a_page_of_events_behind_parked_ones_is_published
     monkeypatch.setattr(session, "publish_in_order", publish)
     monkeypatch.setattr(session, "mark_published", take_out)
     monkeypatch.setattr(session, "park_behind", take_out)
-    relay = Session(cast("AsyncConnection", None), cast("Client", Connected()))
+    relay = Session(cast("AsyncConnection", None), cast("Client", Connected()), no_wake)
 
     await relay.drain([0], until=math.inf)
 
     assert waiting == []
+
+
+async def test_large_events_are_a_backlog_however_few_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = bytes(SMALL_READ_BYTES)
+    waiting = [Waiting(number, f"orders.v1.a.{number}", body=body) for number in range(9)]
+    read: list[int] = []
+
+    async def select(*_: object, bytes_max: int, **__: object) -> Sequence[Waiting]:
+        taken = waiting[: max(1, bytes_max // len(body))]
+        read.append(len(taken))
+        return taken
+
+    async def publish(_: object, events: Sequence[Any]) -> Published:
+        return Published({each.id: PubAck("ORDERS", 1) for each in events}, {})
+
+    async def mark(_: object, stored: Collection[int]) -> None:
+        waiting[:] = [each for each in waiting if each.id not in stored]
+
+    monkeypatch.setattr(session, "select_unpublished", select)
+    monkeypatch.setattr(session, "publish_in_order", publish)
+    monkeypatch.setattr(session, "mark_published", mark)
+    relay = Session(cast("AsyncConnection", None), cast("Client", Connected()), no_wake)
+
+    await relay.drain([0], until=math.inf)
+
+    assert waiting == []
+    assert max(read) == BACKLOG_READ_BYTES // SMALL_READ_BYTES
+
+
+async def test_a_stream_that_does_not_answer_keeps_no_other_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers, woken = asyncio.Event(), asyncio.Event()
+    searched: list[set[str]] = []
+
+    async def compare(stream: RelayedStream, _: object, __: object, of: Collection[int]) -> None:
+        if stream.name == MENU.name:
+            await answers.wait()
+        stream.compared, stream._is_compared = set(of), True
+
+    async def forget(*_: object) -> None: ...
+
+    async def select(_: object, __: object, kinds: set[str], **___: object) -> Sequence[Waiting]:
+        searched.append(kinds)
+        return []
+
+    monkeypatch.setattr(RelayedStream, "compare", compare)
+    monkeypatch.setattr(RelayedStream, "forget", forget)
+    monkeypatch.setattr(session, "select_unpublished", select)
+    relay = Session(cast("AsyncConnection", None), cast("Client", Connected()), woken.set)
+
+    await relay.look({0})
+    await relay.drain([0], until=math.inf)
+    answers.set()
+    await woken.wait()
+    await relay.drain([0], until=math.inf)
+    await relay.close()
+
+    others = {*KINDS} - {"menu"}
+    assert searched == [others, {*KINDS}]
 
 
 async def test_an_event_is_parked_that_its_stream_refuses_while_it_takes_others(

@@ -8,7 +8,13 @@ from ordering.application.keyed_request import KeyedRequest
 from ordering.outbound.database import cancellations
 from ordering.outbound.outbox import kept_events, parked_events
 from ordering.outbound.outbox.kept_events import AFTER_ALL
-from ordering.outbound.outbox.outbox import PARTITIONS, mark_published, select_unpublished
+from ordering.outbound.outbox.outbox import (
+    KINDS,
+    PARTITIONS,
+    mark_published,
+    oldest_headers,
+    select_unpublished,
+)
 from ordering.outbound.transaction import idempotency
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +23,7 @@ from tests.ordering.conftest import Database
 
 ROWS = 30_000
 CHUNK_ROWS = 500
+BYTES_MAX = 1_000_000
 ALL = range(PARTITIONS)
 
 FILL = [
@@ -63,8 +70,16 @@ READ = text("""
 Work = Callable[[AsyncConnection], Awaitable[object]]
 
 WORK: dict[str, Work] = {
-    "read what is unpublished": lambda each: select_unpublished(each, ALL, 32),
-    "read the oldest of each partition": lambda each: select_unpublished(each, ALL, 1),
+    "read what is unpublished": lambda each: select_unpublished(
+        each, ALL, KINDS, limit=32, bytes_max=BYTES_MAX
+    ),
+    "read what is unpublished while the orders' stream is paused": lambda each: select_unpublished(
+        each, ALL, {*KINDS} - {"orders"}, limit=32, bytes_max=BYTES_MAX
+    ),
+    "read the oldest of each partition": oldest_headers,
+    "read the oldest of each partition that is no order's": lambda each: oldest_headers(
+        each, {*KINDS} - {"orders"}
+    ),
     "mark as published": lambda each: mark_published(
         each, {number: PubAck("ORDERS", number) for number in range(3, 1503, 3)}
     ),
@@ -81,6 +96,7 @@ WORK: dict[str, Work] = {
     "park": lambda each: parked_events.park(each, 3, "too large"),
     "park what is behind": lambda each: parked_events.park_behind(each, range(3, 300, 3)),
     "list what is parked": lambda each: parked_events.select_parked(each, after=ROWS + 500),
+    "find what is parked": lambda each: parked_events.parked_event(each, ROWS + 500),
     "release": lambda each: parked_events.release(each, ["orders.v1.elsewhere.7"]),
     "find the oldest cancellation": cancellations.oldest_request,
     "find answers": lambda each: idempotency.KeptAnswers(each).find(

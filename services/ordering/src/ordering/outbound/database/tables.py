@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     DateTime,
     Identity,
     Index,
@@ -15,10 +16,14 @@ from sqlalchemy import (
     Table,
     Time,
     func,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
+
+KIND: ColumnElement[str] = literal_column("split_part(outbox.aggregate, '.', 1)")
+"""By which events are found of one kind, and so of one stream; an index has it."""
 
 CANCELLING = text("status = 'cancelling'")
 """The orders whose cancellation the kitchen has not answered; an index has them."""
@@ -137,7 +142,13 @@ class OutboxRow(SQLModel, table=True):
     __tablename__ = "outbox"
     __table_args__ = (
         Index("outbox_waiting", "partition", "id", postgresql_where=text("sequence IS NULL")),
-        Index("outbox_published", "published_at"),
+        Index(
+            "outbox_waiting_by_kind",
+            "partition",
+            KIND,
+            "id",
+            postgresql_where=text("sequence IS NULL"),
+        ),
         Index(
             "outbox_kept",
             "stream",

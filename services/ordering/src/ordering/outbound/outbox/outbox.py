@@ -7,10 +7,13 @@ from uuid import UUID
 
 import orjson
 from comanda_contracts import Event, seal, subjects
+from comanda_contracts.streams import ACCESS, MENU, ORDERS, RESTAURANTS
 from nats.js.api import PubAck
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     LargeBinary,
+    Select,
     SmallInteger,
     String,
     all_,
@@ -25,10 +28,16 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ordering.outbound.database.tables import OutboxRow, ParkedEventRow, table
+from ordering.outbound.database.tables import KIND, OutboxRow, ParkedEventRow, table
 
 PARTITIONS = 16
 """Parts into which relaying can be spread over replicas; fixed, since rows carry their number."""
+
+STREAMS = (ORDERS, MENU, RESTAURANTS, ACCESS)
+"""The streams on which ordering publishes."""
+
+KINDS = tuple(subjects.root(stream.subject) for stream in STREAMS)
+"""The kinds of aggregates that there are events of: each tells which stream takes them."""
 
 CHANNEL = "outbox"
 """The channel on which PostgreSQL notifies of a transaction with events that commits."""
@@ -42,31 +51,51 @@ _PARTITIONS = (
     .table_valued("partition")
     .render_derived("partitions")
 )
+_KINDS = (
+    func.unnest(bindparam("kinds", type_=ARRAY(String)))
+    .table_valued("kind")
+    .render_derived("kinds")
+)
 _PARKED_OF_AGGREGATE = (
     select(PARKED.c.id)
     .where(PARKED.c.aggregate == OUTBOX.c.aggregate)
     .limit(1)  # or PostgreSQL would read all that is parked first
     .scalar_subquery()
 )
-_OLDEST = (
-    select(
-        *(OUTBOX.c[name] for name in ("id", "aggregate", "subject", "headers", "body")),
-        _PARKED_OF_AGGREGATE.is_not(None).label("is_behind_parked"),
+_BODY_BYTES = func.octet_length(OUTBOX.c.body)
+_BYTES_BEFORE = func.sum(_BODY_BYTES).over(order_by=OUTBOX.c.id) - _BODY_BYTES
+"""What the bodies have that come before in the same partition and of the same kind."""
+
+
+def _select_oldest(*columns: ColumnElement[Any], limit: Any) -> Select[Any]:
+    """Of each partition and kind the oldest unpublished events; a large body is not looked into."""
+    oldest = (
+        select(*columns, OUTBOX.c.id.label("number"), _BYTES_BEFORE.label("bytes_before"))
+        .where(
+            OUTBOX.c.partition == _PARTITIONS.c.partition,
+            _KINDS.c.kind == KIND,
+            OUTBOX.c.sequence.is_(None),
+            OUTBOX.c.aggregate != all_(bindparam("without_aggregates", type_=ARRAY(String))),
+        )
+        .order_by(OUTBOX.c.id)
+        .limit(limit)
+        .lateral("oldest")
     )
-    .where(
-        OUTBOX.c.partition == _PARTITIONS.c.partition,
-        OUTBOX.c.sequence.is_(None),
-        func.split_part(OUTBOX.c.aggregate, ".", 1)
-        != all_(bindparam("without_kinds", type_=ARRAY(String))),
-        OUTBOX.c.aggregate != all_(bindparam("without_aggregates", type_=ARRAY(String))),
+    searched = _PARTITIONS.join(_KINDS, true()).join(oldest, true())
+    return (
+        select(*list(oldest.c)[: len(columns)])
+        .select_from(searched)
+        .where(oldest.c.bytes_before < bindparam("bytes_max", type_=BigInteger))
+        .order_by(oldest.c.number)
     )
-    .order_by(OUTBOX.c.id)
-    .limit(bindparam("limit"))
-    .lateral("oldest")
+
+
+SELECT_UNPUBLISHED = _select_oldest(
+    *(OUTBOX.c[name] for name in ("id", "aggregate", "subject", "headers", "body")),
+    _PARKED_OF_AGGREGATE.is_not(None).label("is_behind_parked"),
+    limit=bindparam("limit"),
 )
-SELECT_UNPUBLISHED = (
-    select(_OLDEST).select_from(_PARTITIONS.join(_OLDEST, true())).order_by(_OLDEST.c.id)
-)
+SELECT_OLDEST_HEADERS = _select_oldest(OUTBOX.c.headers, limit=1)
 _STORED = (
     func.unnest(
         bindparam("ids", type_=ARRAY(BigInteger)),
@@ -149,24 +178,42 @@ async def insert_events(
 async def select_unpublished(
     connection: AsyncConnection,
     partitions: Collection[int],
-    limit: int,
+    kinds: Collection[str],
     *,
-    without_kinds: Collection[str] = (),
+    limit: int,
+    bytes_max: int,
     without_aggregates: Collection[str] = (),
 ) -> Sequence[Any]:
-    """The unpublished events of these partitions by age, at most `limit` of each: the oldest.
+    """The unpublished events of these partitions and kinds (`menu`, for example) by age.
 
-    Some kinds (`menu`, for example) and aggregates may be left out. `is_behind_parked` tells of
-    those of whose aggregate an event is parked. The partitions are searched one by one, so it takes
-    as long however many events there are.
+    Of each partition and kind the oldest: at most `limit`, and no more once their bodies have
+    `bytes_max`. Some aggregates may be left out. `is_behind_parked` tells of those of whose
+    aggregate an event is parked. Each is searched by itself, so it takes as long however many
+    events there are, of these kinds or others.
     """
     parameters = {
         "partitions": sorted(partitions),
+        "kinds": sorted(kinds),
         "limit": limit,
-        "without_kinds": sorted(without_kinds),
+        "bytes_max": bytes_max,
         "without_aggregates": sorted(without_aggregates),
     }
-    return (await connection.execute(SELECT_UNPUBLISHED, parameters)).all()
+    rows: Sequence[Any] = (await connection.execute(SELECT_UNPUBLISHED, parameters)).all()
+    return rows
+
+
+async def oldest_headers(
+    connection: AsyncConnection, kinds: Collection[str] = KINDS
+) -> Sequence[dict[str, str]]:
+    """The headers of the oldest unpublished event of each partition and kind."""
+    parameters = {
+        "partitions": list(range(PARTITIONS)),
+        "kinds": sorted(kinds),
+        "bytes_max": 1,
+        "without_aggregates": [],
+    }
+    rows: Sequence[Any] = (await connection.execute(SELECT_OLDEST_HEADERS, parameters)).all()
+    return [row.headers for row in rows]
 
 
 async def mark_published(connection: AsyncConnection, stored: Mapping[int, PubAck]) -> None:

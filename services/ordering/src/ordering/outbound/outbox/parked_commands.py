@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ordering.outbound.database.engine import connect
 from ordering.outbound.database.errors import reason_of
-from ordering.outbound.outbox.parked_events import release, select_parked
+from ordering.outbound.outbox.parked_events import parked_event, release, select_parked
 
 HELP = "Events that can't be published and were parked, each with those of its order behind it."
 
@@ -38,7 +38,7 @@ def parked_app(database_url: Callable[[], str]) -> typer.Typer:
     @app.command(name="list")
     def list_events(*, reason: Reason = "", as_json: AsJson = False) -> None:
         """List them, oldest first."""
-        run(partial(_list, reason, _json_line if as_json else _lines))
+        run(partial(_list, reason, as_json))
 
     @app.command()
     def show(number: int) -> None:
@@ -59,11 +59,14 @@ def parked_app(database_url: Callable[[], str]) -> typer.Typer:
     return app
 
 
-async def _list(reason: str, to_text: Callable[[Any], str], connection: AsyncConnection) -> bool:
+async def _list(reason: str, as_json: bool, connection: AsyncConnection) -> bool:
     count = 0
     async for each in _parked(connection, reason):
+        whole = await parked_event(connection, each.id) if as_json else None
+        if as_json and whole is None:
+            continue  # it has been released meanwhile
         count += 1
-        print(to_text(each), flush=True)
+        print(_json_line(whole) if as_json else _lines(each), flush=True)
     _note(f"{count:,} parked events.")
     return True
 
@@ -109,8 +112,7 @@ async def _named(connection: AsyncConnection, numbers: Sequence[int]) -> list[An
     """The events of these numbers; of one that is not there a note."""
     found = []
     for number in sorted(set(numbers)):
-        each = next(iter(await select_parked(connection, after=number - 1)), None)
-        if each is not None and each.id == number:
+        if each := await parked_event(connection, number):
             found.append(each)
         else:
             _note(f"There is no parked event {number}.")

@@ -50,7 +50,7 @@ RELEASE = text("""
 _COUNTED = select(PARKED.c.id).limit(COUNTED_MAX).subquery()
 COUNT = select(func.count()).select_from(_COUNTED)
 SELECT_PARKED = (
-    select(PARKED)
+    select(*(PARKED.c[name] for name in ("id", "aggregate", "subject", "reason", "parked_at")))
     .where(
         PARKED.c.id > bindparam("after", type_=BigInteger),
         func.starts_with(PARKED.c.reason, bindparam("reason")),
@@ -58,6 +58,7 @@ SELECT_PARKED = (
     .order_by(PARKED.c.id)
     .limit(1000)
 )
+SELECT_WHOLE = select(PARKED).where(PARKED.c.id == bindparam("number", type_=BigInteger))
 
 
 # decision/0041: an event that can't be published is parked with its order
@@ -80,8 +81,16 @@ async def count_parked(connection: AsyncConnection) -> int:
 async def select_parked(
     connection: AsyncConnection, *, after: int = 0, reason: str = ""
 ) -> Sequence[Any]:
-    """A page of the parked events beyond an id whose reason begins so, by their ids."""
+    """A page of the parked events beyond an id whose reason begins so, by their ids.
+
+    Without their headers and bodies, which may be large.
+    """
     return (await connection.execute(SELECT_PARKED, {"after": after, "reason": reason})).all()
+
+
+async def parked_event(connection: AsyncConnection, number: int) -> Any | None:
+    """The whole event that is parked with this id; None if none is."""
+    return (await connection.execute(SELECT_WHOLE, {"number": number})).one_or_none()
 
 
 async def release(connection: AsyncConnection, aggregates: Collection[str]) -> list[int]:

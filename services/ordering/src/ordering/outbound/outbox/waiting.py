@@ -5,19 +5,19 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 from comanda_contracts import subjects
-from comanda_contracts.streams import ACCESS, MENU, RESTAURANTS
+from comanda_contracts.streams import ORDERS
 from prometheus_client import Gauge
 from service_kit.runtime.components import Ready
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ordering.outbound.outbox.outbox import PARTITIONS, select_unpublished
+from ordering.outbound.outbox.outbox import KINDS, oldest_headers
 from ordering.outbound.outbox.parked_events import count_parked
 
 CHECK_INTERVAL_S = 2.0
 """Seconds between two looks at the outbox."""
 
-OTHERS = tuple(subjects.root(stream.subject) for stream in (ACCESS, MENU, RESTAURANTS))
-"""Kinds of aggregates that are no orders."""
+OF_ORDERS = (subjects.root(ORDERS.subject),)
+"""The kind of aggregates that a kitchen waits for."""
 
 OLDEST = Gauge(
     "comanda_ordering_outbox_oldest_seconds", "Seconds that the oldest unpublished event has waited"
@@ -42,7 +42,7 @@ async def watch_waiting(
             waited_s = await _oldest_s(connection, clock)
             is_late = waited_s > within_s  # an order's event has waited no longer than the oldest
             if is_late:
-                is_late = await _oldest_s(connection, clock, without_kinds=OTHERS) > within_s
+                is_late = await _oldest_s(connection, clock, OF_ORDERS) > within_s
             PARKED.set(await count_parked(connection))
         OLDEST.set(waited_s)
         late = f"an order's event has waited to be published for more than {within_s:.0f} s"
@@ -51,11 +51,9 @@ async def watch_waiting(
 
 
 async def _oldest_s(
-    connection: AsyncConnection, clock: Callable[[], datetime], without_kinds: Collection[str] = ()
+    connection: AsyncConnection, clock: Callable[[], datetime], kinds: Collection[str] = KINDS
 ) -> float:
     """Seconds since the oldest unpublished event was decided; 0 if none waits."""
-    oldest = await select_unpublished(
-        connection, range(PARTITIONS), limit=1, without_kinds=without_kinds
-    )
-    times = [datetime.fromisoformat(row.headers["ce-time"]) for row in oldest]
+    oldest = await oldest_headers(connection, kinds)
+    times = [datetime.fromisoformat(headers["ce-time"]) for headers in oldest]
     return max(0.0, (clock() - min(times)).total_seconds()) if times else 0.0

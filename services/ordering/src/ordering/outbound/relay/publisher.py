@@ -55,7 +55,7 @@ def event_router() -> Router:
 
 
 async def publish_in_order(client: Client, rows: Sequence[Any]) -> Published:
-    """Publish rows, at most `MAX_BATCH_EVENTS` of them, in their order.
+    """Publish rows, at most `MAX_BATCH_EVENTS` of a stream, in their order.
 
     Many of one stream go as a batch, of which NATS stores all or nothing, one after the other, for
     one acknowledgement. A batch that NATS does not store (because one of the events is there

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 from nats.aio.client import Client
@@ -55,21 +55,33 @@ class Relay:
     async def _relay(self, connection: AsyncConnection, nats: Client, ready: Ready) -> None:
         partitions = Partitions(connection)
         await partitions.appear()
-        session = Session(connection, nats)
-        while True:
-            await partitions.balance()
-            await session.look(partitions.held)
-            self._first_events.open(partitions.held)
-            poll_at = time.monotonic() + POLL_INTERVAL_S
-            self._notified = True
-            while time.monotonic() < poll_at:
-                self._first_events.wakeup.clear()
-                await session.publish_first(self._first_events.take())
-                if self._notified:
-                    self._notified = False
-                    await session.drain(sorted(partitions.held), until=poll_at)
-                ready(failing=session.failing)
-                await self._wait_for_wakeup(until=poll_at)
+        session = Session(connection, nats, self._wake)
+        try:
+            while True:
+                async with session.statement:
+                    await partitions.balance()
+                await session.look(partitions.held)
+                self._first_events.open(partitions.held)
+                await self._publish(session, sorted(partitions.held), ready)
+        finally:
+            await session.close()
+
+    async def _publish(self, session: Session, partitions: Sequence[int], ready: Ready) -> None:
+        """Publish what comes, until it is time to look again."""
+        poll_at = time.monotonic() + POLL_INTERVAL_S
+        self._notified = True
+        while time.monotonic() < poll_at:
+            self._first_events.wakeup.clear()
+            await session.publish_first(self._first_events.take())
+            if self._notified:
+                self._notified = False
+                await session.drain(partitions, until=poll_at)
+            ready(failing=session.failing)
+            await self._wait_for_wakeup(until=poll_at)
+
+    def _wake(self) -> None:
+        self._notified = True
+        self._first_events.wakeup.set()
 
     async def _wait_for_wakeup(self, until: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -81,9 +93,4 @@ class Relay:
         raw = await connection.get_raw_connection()
         driver = raw.driver_connection
         assert isinstance(driver, asyncpg.Connection)  # noqa: S101 - the engine's URL says so
-
-        def wake(*_: object) -> None:
-            self._notified = True
-            self._first_events.wakeup.set()
-
-        await driver.add_listener(CHANNEL, wake)
+        await driver.add_listener(CHANNEL, lambda *_: self._wake())

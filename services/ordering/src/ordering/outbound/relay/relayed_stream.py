@@ -1,12 +1,12 @@
 """One stream as a relay sees it: whether it has what it acknowledged, and takes more."""
 
+import asyncio
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
-from comanda_contracts.streams import ACCESS, MENU, ORDERS, RESTAURANTS
 from nats.aio.client import Client
 from nats.js.api import PubAck
 from prometheus_client import Counter
@@ -23,8 +23,6 @@ from ordering.outbound.outbox.kept_events import (
 from ordering.outbound.relay.stored_messages import message_ids
 
 log = structlog.get_logger()
-
-STREAMS = (ORDERS, MENU, RESTAURANTS, ACCESS)
 
 COMPARED_EVENTS = 100
 """Events of a partition that are compared at a time."""
@@ -56,6 +54,8 @@ class RelayedStream:
     """Partitions whose kept events were compared with what the stream has."""
     newest: tuple[int, str] | None = None
     """Sequence and id of the newest message that is known to be there."""
+    statement: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held for each statement: others use the connection, too, and it runs one at a time."""
     failure: str | None = None
     """Why nothing can be published to it now; None if it can."""
     _is_compared: bool = False
@@ -116,7 +116,8 @@ class RelayedStream:
     async def forget(self, connection: AsyncConnection) -> None:
         """Delete events that were kept for long enough. Call it only right after `compare`."""
         for _ in range(DELETIONS_MAX):
-            deleted = await delete_expired(connection, self.name, self.compared)
+            async with self.statement:
+                deleted = await delete_expired(connection, self.name, self.compared)
             if deleted < DELETED_EVENTS_MAX:
                 return
 
@@ -138,7 +139,10 @@ class RelayedStream:
         newer: set[str] = set()
         """Subjects of which a newer event was seen."""
         while True:
-            kept = await select_kept(connection, self.name, [partition], position, COMPARED_EVENTS)
+            async with self.statement:
+                kept = await select_kept(
+                    connection, self.name, [partition], position, COMPARED_EVENTS
+                )
             ids = await message_ids(client, self.name, [row.sequence for row in kept])
             is_there = [row.message_id == found for row, found in zip(kept, ids, strict=True)]
             missing = []
@@ -152,7 +156,8 @@ class RelayedStream:
                 if there
             )
             if missing:
-                await unmark_lost(connection, missing)
+                async with self.statement:
+                    await unmark_lost(connection, missing)
                 lost += len(missing)
             if len(kept) < COMPARED_EVENTS:
                 return lost

@@ -3,9 +3,9 @@
 import asyncio
 import math
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import nats.errors
 import structlog
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ordering.outbound.outbox.outbox import (
     PARTITIONS,
+    STREAMS,
     CommittedEvent,
     mark_published,
     select_unpublished,
@@ -34,18 +35,24 @@ from ordering.outbound.relay.publisher import (
 from ordering.outbound.relay.relayed_stream import (
     PAUSE_MAX_S,
     PAUSE_MIN_S,
-    STREAMS,
     RelayedStream,
 )
 
 log = structlog.get_logger()
 
-SMALL_READ_EVENTS = 32
-"""Unpublished events of one partition that are read at first; more than these are a backlog."""
+SMALL_READ_EVENTS, SMALL_READ_BYTES = 32, 256 * 1024
+"""Unpublished events of one partition that are read at first; more than these are a backlog.
+
+So many of each kind, and no more once their bodies have so much.
+"""
 BACKLOG_LANES = 4
 """Lanes that publish a backlog side by side, each with its share of the partitions."""
 BACKLOG_READ_EVENTS = MAX_BATCH_EVENTS // -(-PARTITIONS // BACKLOG_LANES)
 """Events of one partition that a lane reads and publishes at a time."""
+BACKLOG_READ_BYTES = 1024 * 1024
+"""What their bodies have, and no more after: large events are read fewer at a time."""
+COMPARED_WITHIN_S = 0.1
+"""Seconds in which a look at a stream mostly comes to its end; beyond that nobody waits for it."""
 
 RELAYED = Counter("comanda_relayed_events_total", "Events acknowledged by their stream")
 
@@ -56,6 +63,14 @@ HELD_FOR_S = 60.0
 
 class BrokerWasAway(Exception):
     """The connection to the broker was lost: what it has stored is to be compared first."""
+
+
+class _Read(NamedTuple):
+    """Events that were read; those behind a parked one are no longer among `events`."""
+
+    found: int
+    body_bytes: int
+    events: Sequence[Any]
 
 
 @dataclass(slots=True)
@@ -71,24 +86,30 @@ class _Held:
 class Session:
     """A relay's work on one connection to PostgreSQL and one to NATS.
 
-    A stream that fails is left alone for a while; the others go on. Of an aggregate of which an
-    event fails the later ones wait, and those of others go on.
+    A stream that fails, or does not answer, is left alone for a while; the others go on. Of an
+    aggregate of which an event fails the later ones wait, and those of others go on.
     """
 
-    def __init__(self, connection: AsyncConnection, client: Client) -> None:
+    def __init__(
+        self, connection: AsyncConnection, client: Client, wake: Callable[[], None]
+    ) -> None:
+        """`wake` is called when there may be more to publish: have `drain` called soon."""
         self._connection = connection
         self._client = client
-        self._statement = asyncio.Lock()  # a connection runs one at a time
+        self._wake = wake
+        self.statement = asyncio.Lock()
+        """Held for each statement, since a connection runs one at a time."""
         self._reconnects = client.stats["reconnects"]
         self._drained: set[int] = set()
         self._held: dict[str, _Held] = {}
         self._partitions: Collection[int] = ()
         self._streams = {
             subjects.root(stream.subject): RelayedStream(
-                stream.name, newest_only=stream.newest_only
+                stream.name, newest_only=stream.newest_only, statement=self.statement
             )
             for stream in STREAMS
         }
+        self._comparisons: dict[str, asyncio.Task[None]] = {}
 
     @property
     def failing(self) -> str | None:
@@ -99,13 +120,38 @@ class Session:
     async def look(self, partitions: Collection[int]) -> None:
         """See that the streams have what they acknowledged; then forget what is old.
 
-        Call it before anything of partitions that are new is published. Raises BrokerWasAway.
+        Call it before anything of partitions that are new is published. One that does not answer at
+        once is looked at beside what is published to the others. Raises BrokerWasAway.
         """
-        self._partitions = set(partitions)
-        for kind, stream in self._streams.items():
-            self._require_connection()
-            if not stream.is_paused:
-                await self._compare(kind, stream)
+        self._require_connection()
+        if self._partitions != set(partitions):
+            await self._end_comparisons(self._comparisons)
+            self._partitions = set(partitions)
+        await self._end_comparisons(self._ended_comparisons())
+        begun = {
+            kind: asyncio.create_task(self._compare(kind, stream))
+            for kind, stream in self._streams.items()
+            if kind not in self._comparisons and not stream.is_paused
+        }
+        self._comparisons |= begun
+        if begun:
+            _, late = await asyncio.wait(begun.values(), timeout=COMPARED_WITHIN_S)
+            for each in late:
+                each.add_done_callback(lambda _: self._wake())
+        await self._end_comparisons(self._ended_comparisons())
+
+    async def close(self) -> None:
+        """Look at no stream any more."""
+        for each in self._comparisons.values():
+            each.cancel()
+        await asyncio.gather(*self._comparisons.values(), return_exceptions=True)
+
+    def _ended_comparisons(self) -> list[str]:
+        return [kind for kind, comparison in self._comparisons.items() if comparison.done()]
+
+    async def _end_comparisons(self, kinds: Collection[str]) -> None:
+        for kind in list(kinds):
+            await self._comparisons.pop(kind)
 
     async def publish_first(self, events: Sequence[CommittedEvent]) -> None:
         """Publish first events, which overtake none, except those that `drain` has published.
@@ -129,10 +175,10 @@ class Session:
         published: an order's events are all in one partition, so nothing overtakes any of them.
         Begins nothing new after `until`. Raises BrokerWasAway.
         """
-        read, events = await self._select(partitions, SMALL_READ_EVENTS)
-        self._resume_streams_without(events)
-        await self._settle(events, await self._publish(events))
-        if read < SMALL_READ_EVENTS:
+        read = await self._select(partitions, SMALL_READ_EVENTS, SMALL_READ_BYTES)
+        self._resume_streams_without(read.events)
+        await self._settle(read.events, await self._publish(read.events))
+        if read.found < SMALL_READ_EVENTS and read.body_bytes < SMALL_READ_BYTES:
             return
         lanes = (
             self._drain_lane(partitions[first::BACKLOG_LANES], until)
@@ -144,13 +190,10 @@ class Session:
 
     async def _drain_lane(self, partitions: Sequence[int], until: float) -> None:
         while time.monotonic() < until:
-            async with self._statement:
-                read, batch = await self._select(partitions, BACKLOG_READ_EVENTS)
-            if not read:
+            read = await self._select(partitions, BACKLOG_READ_EVENTS, BACKLOG_READ_BYTES)
+            if not read.found:
                 return
-            published = await self._publish(batch)
-            async with self._statement:
-                await self._settle(batch, published)
+            await self._settle(read.events, await self._publish(read.events))
 
     def _resume_streams_without(self, events: Sequence[Any]) -> None:
         """A stream for which no event waits fails no more."""
@@ -159,22 +202,27 @@ class Session:
             if kind not in waiting:
                 stream.resume()
 
-    async def _select(self, partitions: Sequence[int], limit: int) -> tuple[int, Sequence[Any]]:
-        """The number of events that were read, and those to publish.
+    async def _select(self, partitions: Sequence[int], limit: int, bytes_max: int) -> _Read:
+        """Read events to publish.
 
         Those behind a parked one are parked, too: more may come after them.
         """
         now = time.monotonic()
-        events = await select_unpublished(
-            self._connection,
-            partitions,
-            limit,
-            without_kinds=self._paused_kinds(),
-            without_aggregates=[name for name, held in self._held.items() if now < held.resume_at],
-        )
-        if behind := [event.id for event in events if event.is_behind_parked]:
-            await park_behind(self._connection, behind)
-        return len(events), [event for event in events if not event.is_behind_parked]
+        held = [name for name, each in self._held.items() if now < each.resume_at]
+        async with self.statement:
+            events = await select_unpublished(
+                self._connection,
+                partitions,
+                self._streams.keys() - self._paused_kinds(),
+                limit=limit,
+                bytes_max=bytes_max,
+                without_aggregates=held,
+            )
+            if behind := [event.id for event in events if event.is_behind_parked]:
+                await park_behind(self._connection, behind)
+        body_bytes = sum(len(event.body) for event in events)
+        sendable = [event for event in events if not event.is_behind_parked]
+        return _Read(len(events), body_bytes, sendable)
 
     async def _publish(self, events: Sequence[Any]) -> Published:
         self._require_connection()
@@ -183,6 +231,10 @@ class Session:
     async def _settle(self, events: Sequence[Any], published: Published) -> None:
         """Mark the stored events, and pause the streams that did not take one."""
         self._require_connection()
+        async with self.statement:
+            await self._mark(events, published)
+
+    async def _mark(self, events: Sequence[Any], published: Published) -> None:
         stored = published.stored
         if stored:
             await mark_published(self._connection, stored)
