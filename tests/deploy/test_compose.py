@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from comanda_local import access
 
 from tests.deploy.manifests import ROOT
 from tests.deploy.programs import PROGRAMS, SERVICES, complaints, version_of
@@ -25,6 +26,7 @@ ONCE = {
 
 UNRESOLVABLE = "registry.invalid/comanda/"
 """No registry has it (RFC 2606), so that an image of ours is never somebody else's."""
+JWKS = "/etc/comanda/jwks.json"
 STORES = ("postgresql", "mongodb", "nats")
 
 Services = dict[str, dict[str, Any]]
@@ -86,6 +88,18 @@ def test_our_containers_are_restricted(services: Services) -> None:
         assert each["cap_drop"] == ["ALL"]
         assert each["security_opt"] == ["no-new-privileges:true"]
         assert "user" not in each  # the image's own, which is not root
+
+
+def test_who_serves_believes_the_key_that_the_guide_makes(services: Services) -> None:
+    for name, each in ours(services).items():
+        volumes = {volume["target"]: volume for volume in each.get("volumes", [])}
+        told = each["environment"].get("COMANDA_JWKS")
+
+        assert told == (None if name in ONCE or name.endswith("-operator") else JWKS)
+        if told:
+            assert volumes[told]["source"] == str(ROOT / ".access" / "jwks.json")
+            assert volumes[told]["read_only"]
+            assert each["environment"]["COMANDA_ISSUER"] == access.ISSUER
 
 
 def test_no_network_joins_a_service_to_another_or_to_a_store_of_another(services: Services) -> None:

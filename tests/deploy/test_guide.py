@@ -1,7 +1,9 @@
 """What the READMEs of deploy/ say, followed line by line."""
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,9 @@ def folder(tmp_path: Path) -> Path:
 def make_passwords(folder: Path) -> str:
     """Follow the block up to its first command of Docker's."""
     commands = block_with(".env.example").partition("docker compose")[0]
-    subprocess.run(["bash", "-euc", commands], cwd=folder, check=True)
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": programs}
+    subprocess.run(["bash", "-euc", commands], cwd=folder, env=environment, check=True)
     return (folder / ".env").read_text()
 
 
@@ -40,3 +44,14 @@ def test_passwords_are_made_once_for_their_owner_alone(folder: Path) -> None:
     )
     assert again == first
     assert (folder / ".env").stat().st_mode & 0o077 == 0
+
+
+def test_a_key_is_made_once_whose_public_half_a_container_may_read(folder: Path) -> None:
+    make_passwords(folder)
+    key, jwks = folder / ".access" / "key.json", folder / ".access" / "jwks.json"
+    first = key.read_text()
+
+    make_passwords(folder)
+
+    assert key.read_text() == first
+    assert (key.stat().st_mode & 0o777, jwks.stat().st_mode & 0o777) == (0o600, 0o644)

@@ -86,7 +86,8 @@ def imports_of(file: Path) -> set[str]:
 
 def test_the_commands_to_try_in_the_readme_are_those_that_are_tried() -> None:
     printed = examples(
-        Addresses("http://localhost:8001", "http://localhost:8002", "http://localhost:8003")
+        Addresses("http://localhost:8001", "http://localhost:8002", "http://localhost:8003"),
+        Path(".data/curl"),
     )
     [block] = [
         body
@@ -97,6 +98,14 @@ def test_the_commands_to_try_in_the_readme_are_those_that_are_tried() -> None:
     tried = commands_of(printed.replace("http://", ""))
 
     assert [each for each in commands_of(block) if each not in tried] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_request_to_a_service_is_sent_with_a_token(page: Path) -> None:
+    """By a file, from which `curl` has it: what is an argument is in the list of processes."""
+    written = re.findall(r"\bcurl\b[^`|;]*", re.sub(r"\\\n *", " ", page.read_text()))
+
+    assert [each for each in written if "/v1/" in each.splitlines()[0] and " -K " not in each] == []
 
 
 def commands_of(script: str) -> list[str]:

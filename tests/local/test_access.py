@@ -1,6 +1,7 @@
 """The key of a system without a provider is made once, for its owner alone, and signs tokens."""
 
 import json
+import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,9 +10,11 @@ import httpx
 import pytest
 from comanda_local import access
 from comanda_local.access import Bearer, Issuer
+from comanda_local.cli import app
 from comanda_local.processes import CannotStart
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from typer.testing import CliRunner, Result
 
 
 def mode_of(path: Path) -> int:
@@ -99,3 +102,75 @@ def test_a_program_of_ours_signs_its_next_token_in_time(
 
     assert sent[0] == sent[1] != sent[2]
     assert all(decoded(each.removeprefix("Bearer "), issuer) for each in sent)
+
+
+def comanda(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+def test_a_token_is_printed_for_somebody_in_a_restaurant(tmp_path: Path) -> None:
+    issuer = Issuer.in_folder(tmp_path / "access")
+
+    told = comanda(
+        "token", "la-piazza", "till", "--subject", "ada", "--hours", 2, "--data", tmp_path
+    )
+
+    claims = decoded(told.stdout.strip(), issuer).claims
+    assert (claims["sub"], claims["comanda"]) == ("ada", {"la-piazza": ["till"]})
+    assert claims["exp"] - claims["iat"] == 7200
+
+
+def test_a_token_is_printed_as_curl_reads_it(tmp_path: Path) -> None:
+    issuer = Issuer.in_folder(tmp_path)
+
+    told = comanda("token", "*", "operator", "--access", tmp_path, "--curl")
+
+    [token] = re.findall(r'^header = "Authorization: Bearer (\S+)"$', told.stdout, re.MULTILINE)
+    assert decoded(token, issuer).claims["comanda"] == {"*": ["operator"]}
+
+
+def test_a_devices_token_names_the_device_and_is_good_for_30_days(tmp_path: Path) -> None:
+    issuer = Issuer.in_folder(tmp_path)
+
+    told = comanda("pair", "la-piazza", "kitchen", "--name", "pass", "--access", tmp_path)
+
+    claims = decoded(told.stdout.strip(), issuer).claims
+    assert (claims["sub"], claims["device"]) == ("pass@la-piazza", "pass")
+    assert claims["comanda"] == {"la-piazza": ["kitchen"]}
+    assert claims["exp"] - claims["iat"] == 30 * 24 * 3600
+    assert "pass@la-piazza" in told.stderr
+
+
+def test_devices_without_a_name_are_told_apart(tmp_path: Path) -> None:
+    issuer = Issuer.in_folder(tmp_path)
+
+    several = [comanda("pair", "la-piazza", "till", "--access", tmp_path) for _ in range(2)]
+
+    assert len({decoded(each.stdout.strip(), issuer).claims["sub"] for each in several}) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("token",),
+        ("token", "la-piazza"),
+        ("token", "la-piazza", "chef"),
+        ("token", "La Piazza", "till"),
+        ("pair", "la-piazza", "till", "--name", "a b"),
+        ("pair", "la/piazza", "till"),
+    ],
+)
+def test_a_token_that_nobody_can_have_is_not_signed(tmp_path: Path, arguments: list[str]) -> None:
+    Issuer.in_folder(tmp_path)
+
+    told = comanda(*arguments, "--access", tmp_path)
+
+    assert (told.exit_code != 0, told.stdout) == (True, "")
+
+
+def test_without_a_key_it_is_said_how_to_make_one(tmp_path: Path) -> None:
+    told = comanda("token", "la-piazza", "till", "--data", tmp_path)
+
+    assert told.exit_code == 1
+    assert "comanda token --init" in told.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -200,18 +201,20 @@ def test_up_ends_with_0_and_leaves_no_process(up: Up, number: signal.Signals) ->
     assert len(offspring) >= 6
     assert not any(process.is_running() for process in offspring)
     assert not (up.folder / "data" / "stack.json").exists()
+    assert not (up.folder / "data" / "curl").exists()
 
 
 def test_what_up_prints_works_when_pasted(up: Up) -> None:
     system = SystemUrls.find(up.folder / "data", {})
     printed = up.out.read_text()
-    commands = examples(system.addresses)
+    commands = examples(system.addresses, up.folder / "data" / "curl")
 
     outcome = subprocess.run(
         ["bash", "-eu"], input=commands, capture_output=True, text=True, check=False
     )
 
     assert commands in printed
+    assert stat.S_IMODE((up.folder / "data" / "curl").stat().st_mode) == 0o600
     assert outcome.returncode == 0, outcome.stderr
     answers = [json.loads(line) for line in outcome.stdout.splitlines() if line]
     view, queue, *_tickets, board, menu, order, sales = answers

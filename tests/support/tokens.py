@@ -8,10 +8,9 @@ import functools
 import tempfile
 from pathlib import Path
 
-from comanda_local.access import EVERYWHERE, Grants, Issuer
+from comanda_local.access import EVERYWHERE, Grants, Issuer, Role
 
-ROLES = ("till", "kitchen", "manager", "board", "reader", "operator")
-EVERYTHING: Grants = {EVERYWHERE: ROLES}
+EVERYTHING: Grants = {EVERYWHERE: list(Role)}
 SUBJECT = "test"
 LIFETIME_S = 12 * 3600.0
 

@@ -10,6 +10,7 @@ import os
 import time
 import uuid
 from collections.abc import Generator, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
@@ -40,6 +41,17 @@ RENEWAL_MARGIN_S = 600.0
 
 Grants = Mapping[str, Sequence[str]]
 """Roles by restaurant."""
+
+
+class Role(StrEnum):
+    """What somebody may do in a restaurant."""
+
+    TILL = "till"
+    KITCHEN = "kitchen"
+    MANAGER = "manager"
+    BOARD = "board"
+    READER = "reader"
+    OPERATOR = "operator"
 
 
 class Issuer:
@@ -137,6 +149,16 @@ class TokenFile(httpx.Auth):
         """Add the header. Raises OSError if the file can't be read."""
         request.headers["Authorization"] = f"Bearer {self._file.read_text().strip()}"
         yield request
+
+
+def curl_configuration(token: str) -> str:
+    """What `curl -K` reads to send the token, which is then in no list of processes."""
+    return f'header = "Authorization: Bearer {token}"\n'
+
+
+def write_for_owner(file: Path, text: str) -> None:
+    """Write what is secret, whole at every moment, to a file that its owner alone can read."""
+    _replace(file, text, mode=0o600)
 
 
 def _key_in(folder: Path) -> ECKey:

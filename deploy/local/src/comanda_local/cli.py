@@ -1,8 +1,10 @@
-"""The command line: `comanda up`, `demo`, `audit`, `replay`, `team`, and what operates services."""
+"""The command line: `comanda up`, `demo`, `audit`, `token` and more, and what operates services."""
 
 import asyncio
 import contextlib
 import os
+import re
+import secrets as secrets_of_python
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +15,11 @@ import asyncpg
 import httpx
 import nats.errors
 import typer
+from comanda_contracts.subjects import SLUG_PATTERN
 from rich.console import Console
 
+from comanda_local import access
+from comanda_local.access import Issuer
 from comanda_local.api import RefusedRequest
 from comanda_local.audit import CONVERGENCE_TIMEOUT_S
 from comanda_local.audit.command import print_audit
@@ -31,7 +36,7 @@ from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Ports
 from comanda_local.system_urls import DEFAULT_NATS_PORT, DEFAULT_PORTS, SystemUrls, find_nats
 from comanda_local.team_consumers import make_consumers
 from comanda_local.teams import NotGranted, file_of, write_team, written_teams
-from comanda_local.tills import user_of, write_till
+from comanda_local.tills import DEVICE_PATTERN, user_of, write_till
 from comanda_local.up import up as stay_up
 
 app = typer.Typer(
@@ -45,7 +50,16 @@ console = Console()
 Data = Annotated[Path, typer.Option("--data", envvar="COMANDA_DATA", help="Folder of the data.")]
 DEFAULT_DATA = Path(".data")
 
+HOUR_S = 3600.0
+DEVICES_TOKEN_S = 30 * 24 * HOUR_S
+PUBLIC = 0o644
+"""Mode of a file that a container's user may read."""
 ACCESS = "COMANDA_ACCESS"
+Key = Annotated[
+    Path | None,
+    typer.Option("--access", envvar=ACCESS, help="Folder of the key; <data>/access by default."),
+]
+Restaurant = Annotated[str | None, typer.Argument(help="Its slug; * stands for every one.")]
 TOKEN_FILE = "COMANDA_TOKEN_FILE"  # noqa: S105 - a variable's name
 
 FAILURES = (
@@ -221,6 +235,70 @@ def replay(
 
 
 @app.command()
+def token(
+    restaurant: Restaurant = None,
+    role: Annotated[access.Role | None, typer.Argument(help="What it may do there.")] = None,
+    *,
+    subject: Annotated[
+        str | None, typer.Option(help="Who has it, as events name him; the role by default.")
+    ] = None,
+    hours: Annotated[float, typer.Option(min=0.01, max=24 * 366)] = 12,
+    curl: Annotated[
+        bool, typer.Option("--curl", help="Print it as a configuration of curl's, for curl -K.")
+    ] = False,
+    init: Annotated[
+        Path | None, typer.Option(help="Make a key in this folder instead, unless it has one.")
+    ] = None,
+    data: Data = DEFAULT_DATA,
+    key: Key = None,
+) -> None:
+    """Print an access token for somebody, signed with the system's own key.
+
+    Of the key that --init makes services are given the public half, jwks.json.
+    """
+    with _in_plain_words():
+        if init:
+            print(Issuer.in_folder(init, jwks_mode=PUBLIC).jwks)
+            return
+        if not restaurant or not role:
+            raise NotGranted("say in which restaurant, and in which role")
+        grants = {_slug(restaurant): [role]}
+        signed = _issuer(data, key).token(
+            grants, subject=subject or role, lifetime_s=hours * HOUR_S
+        )
+        print(access.curl_configuration(signed) if curl else signed, end="" if curl else "\n")
+
+
+@app.command()
+def pair(
+    restaurant: Restaurant,
+    role: Annotated[access.Role, typer.Argument(help="What the device is for.")],
+    *,
+    name: Annotated[str | None, typer.Option(help="The device's, in its restaurant.")] = None,
+    data: Data = DEFAULT_DATA,
+    key: Key = None,
+) -> None:
+    """Print the access token of a device, which is good for 30 days.
+
+    Its subject, by which it is withdrawn, is named beside it.
+    """
+    with _in_plain_words():
+        if not restaurant:
+            raise NotGranted("say in which restaurant")
+        device = name or f"{role}-{secrets_of_python.token_hex(3)}"
+        if not DEVICE_PATTERN.fullmatch(device):
+            raise NotGranted(
+                "a device is named by lower-case letters, digits and inner hyphens, 32 at most"
+            )
+        subject = f"{device}@{_slug(restaurant)}"
+        signed = _issuer(data, key).token(
+            {restaurant: [role]}, subject=subject, lifetime_s=DEVICES_TOKEN_S, device=device
+        )
+        typer.echo(f"{subject}, for 30 days:", err=True)
+        print(signed)
+
+
+@app.command()
 def till(
     restaurant: Annotated[str, typer.Argument(help="The restaurant's slug.")],
     device: Annotated[str, typer.Argument(help="The till's name in its restaurant.")],
@@ -281,6 +359,16 @@ def _find(data: Path, *urls: str | None) -> SystemUrls:
     names = ("ordering", "serving", "query", "nats", "database", "mongodb")
     given = {"access": os.environ.get(ACCESS), "token_file": os.environ.get(TOKEN_FILE)}
     return SystemUrls.find(data, given | dict(zip(names, urls, strict=False)))
+
+
+def _slug(restaurant: str) -> str:
+    if restaurant != access.EVERYWHERE and not re.fullmatch(SLUG_PATTERN, restaurant):
+        raise NotGranted(f"{restaurant!r} is no restaurant's slug, nor {access.EVERYWHERE} for all")
+    return restaurant
+
+
+def _issuer(data: Path, key: Path | None) -> Issuer:
+    return Issuer.found_in(key or data / access.FOLDER)
 
 
 def _exit(went_well: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from comanda_local import api
+from comanda_local.access import Issuer, Role, curl_configuration, write_for_owner
 from comanda_local.examples import examples
 from comanda_local.menus import la_piazza, set_menu
 from comanda_local.processes import Child
@@ -17,6 +18,11 @@ from comanda_local.system_urls import SystemUrls
 
 POLL_INTERVAL_S = 0.5
 """Seconds between two checks that all processes are alive."""
+
+CURL_FILE = "curl"
+"""In the folder of the data: what `curl -K` reads to be a manager of the sample restaurant."""
+MANAGER = "manager"
+MANAGERS_TOKEN_S = 12 * 3600.0
 
 
 def up(folder: Path, ports: Ports, console: Console) -> int:
@@ -29,6 +35,7 @@ def up(folder: Path, ports: Ports, console: Console) -> int:
         with console.status("starting …") as status, stack, _registered(stack) as system:
             status.stop()
             _print_addresses(system, stack, console)
+            print(examples(system.addresses, folder / CURL_FILE), flush=True)
             try:
                 code = _watch(stack, console)
             finally:
@@ -42,14 +49,24 @@ def up(folder: Path, ports: Ports, console: Console) -> int:
 
 @contextlib.contextmanager
 def _registered(stack: Stack) -> Iterator[SystemUrls]:
-    """Open the sample restaurant, and write down for the other commands where the system is."""
+    """Open the sample restaurant, and write down for the other commands where the system is.
+
+    A token for whoever tries it with curl is written beside it.
+    """
     system = SystemUrls.of(stack)
     asyncio.run(_open_la_piazza(system))
-    file = system.save(stack.folder)
+    files = (system.save(stack.folder), stack.folder / CURL_FILE)
+    write_for_owner(files[1], curl_configuration(_managers_token(stack.issuer)))
     try:
         yield system
     finally:
-        file.unlink(missing_ok=True)
+        for file in files:
+            file.unlink(missing_ok=True)
+
+
+def _managers_token(issuer: Issuer) -> str:
+    grants = {la_piazza().slug: [Role.MANAGER]}
+    return issuer.token(grants, subject=MANAGER, lifetime_s=MANAGERS_TOKEN_S)
 
 
 async def _open_la_piazza(system: SystemUrls) -> None:
@@ -66,7 +83,6 @@ def _print_addresses(system: SystemUrls, stack: Stack, console: Console) -> None
         console.print(f"  {name:<9} {url}/docs", highlight=False)
     console.print(f"  {'nats':<9} {system.nats}", highlight=False)
     console.print(f"  {'data':<9} {stack.folder}\n", highlight=False)
-    print(examples(system.addresses), flush=True)
 
 
 def _watch(stack: Stack, console: Console) -> int:
