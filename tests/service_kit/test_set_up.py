@@ -156,7 +156,7 @@ async def test_withdrawals_commands_and_dead_letters_leave_in_time_and_the_rest_
     infos = await js.streams_info()
 
     assert {each.config.name: each.config.max_age for each in infos if each.config.max_age} == {
-        "ACCESS": 31 * 86_400,
+        "ACCESS": 32 * 86_400,
         "COMMANDS": 86_400,
         "DEAD_LETTERS": 90 * 86_400,
     }

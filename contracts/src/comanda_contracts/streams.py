@@ -38,7 +38,7 @@ ACCESS = Stream(
     "ACCESS",
     "ordering",
     subjects.ALL_ACCESS,
-    max_age=31 * 86_400,  # no token lives for longer
+    max_age=32 * 86_400,  # a day more than any token lives
     newest_only=True,
 )
 COMMANDS = Stream(

@@ -11,6 +11,7 @@ from comanda_contracts.subjects import SLUG_PATTERN
 from service_kit.access.invalid_token import InvalidToken, Reason
 from service_kit.access.principal import Principal
 from service_kit.access.roles import ACT_AS, EVERY_RESTAURANT, Role
+from service_kit.runtime.settings import TOKEN_LIFE_MAX_S
 
 CLOCK_SKEW_S = 60
 """By so much the clocks of the issuer and of this machine may differ."""
@@ -27,12 +28,14 @@ ROLES = {role.value: role for role in Role}
 class Expected:
     """What a good token says, and the claim that holds its grants.
 
-    `claim` is a name, or a JSON pointer (RFC 6901) if it begins with a slash.
+    `claim` is a name, or a JSON pointer (RFC 6901) if it begins with a slash. `life_max_s` is how
+    long after its issue it is good at most: for that long it is known whether it was withdrawn.
     """
 
     issuer: str
     audience: str
     claim: str
+    life_max_s: float = TOKEN_LIFE_MAX_S
 
 
 def principal_of(payload: bytes, expected: Expected, *, now_s: float) -> Principal:
@@ -42,7 +45,8 @@ def principal_of(payload: bytes, expected: Expected, *, now_s: float) -> Princip
         raise InvalidToken(Reason.WRONG_ISSUER)
     if expected.audience not in _audiences(claims.get("aud")):
         raise InvalidToken(Reason.WRONG_AUDIENCE)
-    issued_at, expires_at = _time(claims.get("iat")), _time(claims.get("exp"))
+    issued_at = _time(claims.get("iat"))
+    expires_at = min(_time(claims.get("exp")), issued_at + expected.life_max_s)
     begins = max(issued_at, _time(claims["nbf"]) if "nbf" in claims else issued_at)
     if now_s >= expires_at + CLOCK_SKEW_S:
         raise InvalidToken(Reason.EXPIRED)

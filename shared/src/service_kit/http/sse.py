@@ -11,8 +11,9 @@ from typing import Any
 
 import structlog
 from starlette.responses import StreamingResponse
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
 
+from service_kit.access.lease import LEASE, Ending, Lease, LeaseOver
 from service_kit.http.unsent import PROCESS
 
 log = structlog.get_logger()
@@ -38,6 +39,18 @@ Event = bytes | Sequence[bytes]
 """An event on the wire, whole or in pieces, which several feeds may share."""
 
 
+NO_MORE: Event = [b"", b""]
+"""Stands for the end of the events."""
+
+
+def end_event(ending: Ending) -> bytes:
+    """The last event of a feed whose reader would not be let in any more.
+
+    It has no position: who comes back with another token is sent what he missed.
+    """
+    return f'event: end\ndata: {{"reason":"{ending}"}}\n\n'.encode()
+
+
 def event_of_pieces(name: str, data: Sequence[bytes], position: str) -> list[bytes]:
     """As `event`, with the data in pieces, none of which is copied."""
     head, tail = f"event: {name}\ndata: ".encode(), f"\nid: {position}\n\n".encode()
@@ -46,7 +59,7 @@ def event_of_pieces(name: str, data: Sequence[bytes], position: str) -> list[byt
 
 def events(*example: bytes) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI responses of a live route, which may send such events."""
-    sent = b"".join(example).decode()
+    sent = b"".join([*example, end_event(Ending.EXPIRED)]).decode()
     content = {MEDIA_TYPE: {"schema": {"type": "string"}, "example": sent}}
     return {200: {"description": "Server-Sent Events", "content": content}}
 
@@ -54,6 +67,8 @@ def events(*example: bytes) -> dict[int | str, dict[str, Any]]:
 # decision/0033: batches, retries and live events are a few lines of our own
 class EventStream(StreamingResponse):
     """Sends events as they come; None is a heartbeat. A reader that takes nothing is left.
+
+    It ends when whoever asked for it would not be let in any more, and the last event says why.
 
     `first` is what was taken of the events before, so that a refusal could come in their place.
 
@@ -67,21 +82,34 @@ class EventStream(StreamingResponse):
         super().__init__(iter(()), headers=NO_BUFFERING)
         self._first = [*first]
         self._events = events
+        self._lease = Lease()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer for as long as the guard's lease lasts; where no guard is, without end."""
+        take_lease = scope.get("state", {}).get(LEASE)
+        with take_lease() if take_lease else contextlib.nullcontext(self._lease) as self._lease:
+            await super().__call__(scope, receive, send)
 
     async def stream_response(self, send: Send) -> None:
         """Send all events, and end the feed whatever happens."""
         async with contextlib.aclosing(self._events):
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             try:
-                while self._first:
-                    await _send_in_time(send, self._first.pop(0))
-                async for each in self._events:
-                    await _send_in_time(send, each)
-                    del each  # a feed may be quiet for long
+                await self._send_events(send)
             except _ReaderStalled:
                 log.info("live reader takes nothing")
             else:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_events(self, send: Send) -> None:
+        while self._first:
+            await _send_in_time(send, self._first.pop(0))
+        try:
+            while (each := await self._lease.next_of(self._events, NO_MORE)) is not NO_MORE:
+                await _send_in_time(send, each)
+                del each  # a feed may be quiet for long
+        except LeaseOver as over:
+            await _send_in_time(send, end_event(over.ending))
 
 
 async def _send_in_time(send: Send, event: Event | None) -> None:

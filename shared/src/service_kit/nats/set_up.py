@@ -12,14 +12,19 @@ from functools import partial
 from typing import Any, Self
 
 import nats.errors
-from comanda_contracts.streams import COMMANDS, DEAD_LETTERS, MESSAGE_BYTES_MAX, Stream
+from comanda_contracts.streams import ACCESS, COMMANDS, DEAD_LETTERS, MESSAGE_BYTES_MAX, Stream
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError
 
 from service_kit.nats.broker import Broker
 from service_kit.nats.jetstream import ACK_WAIT, ServerTooOld, connected, jetstream, require_server
 from service_kit.nats.subscriber import BatchSubscriber
-from service_kit.runtime.settings import ServiceSettings, parse_stream_limits
+from service_kit.runtime.settings import (
+    TOKEN_LIFE_MAX_S,
+    WITHDRAWAL_MARGIN_S,
+    ServiceSettings,
+    parse_stream_limits,
+)
 
 WITHIN_S = 120.0
 """Seconds that servers, and the streams of other owners, are waited for."""
@@ -47,11 +52,12 @@ class Limits:
 
     @classmethod
     def of(cls, settings: ServiceSettings) -> Self:
-        """As the environment says."""
-        return cls(
-            parse_stream_limits(settings.stream_max_bytes),
-            parse_stream_limits(settings.stream_max_age_s),
-        )
+        """As the environment says; withdrawals stay for longer than a token lives."""
+        max_age_s = parse_stream_limits(settings.stream_max_age_s)
+        if settings.token_life_max_s != TOKEN_LIFE_MAX_S:
+            needed_s = settings.token_life_max_s + WITHDRAWAL_MARGIN_S
+            max_age_s = {ACCESS.name: needed_s} | max_age_s
+        return cls(parse_stream_limits(settings.stream_max_bytes), max_age_s)
 
     def of_stream(self, name: str) -> dict[str, Any]:
         """Those that are given for the stream, by JetStream's names for them."""

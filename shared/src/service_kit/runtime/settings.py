@@ -8,6 +8,10 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "COMANDA_"
+TOKEN_LIFE_MAX_S = 31 * 86_400
+"""Seconds after its issue until which a token is believed, however long it says that it lives."""
+WITHDRAWAL_MARGIN_S = 86_400
+"""Seconds for which a withdrawal is remembered beyond that: clocks differ, messages are late."""
 
 
 def with_scheme(*schemes: str, several: bool = False) -> AfterValidator:
@@ -78,6 +82,13 @@ class ServiceSettings(BaseSettings):
         ge=0,
         description="orders whose events NATS has the memory for: from 80 % on the owner of the "
         "stream is degraded; 0: not known",
+    )
+
+    token_life_max_s: int = Field(
+        default=TOKEN_LIFE_MAX_S,
+        ge=60,
+        description="seconds that an access token is believed at most; its withdrawal is "
+        "remembered for a day more",
     )
 
     @property
