@@ -158,7 +158,7 @@ async def test_the_board_calls_numbers_out_oldest_first(
     gone = an_order(restaurant=restaurant, number="A-007")
     await store(orders, *events, closed(gone), placed(an_order(number="A-008")))
 
-    board = await orders.board(restaurant)
+    board, _ = await orders.board(restaurant)
 
     assert {name: [each["number"] for each in shown] for name, shown in board.items()} == {
         "preparing": ["A-000", "A-002", "A-005"],

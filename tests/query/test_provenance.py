@@ -104,7 +104,11 @@ class BusySystem:
     async def known(self) -> dict[str, Checkpoint]:
         return {ORDERS.name: Checkpoint("today", self.moves_on(), is_lost=False)}
 
-    async def put(self, *_: Any, **__: Any) -> None: ...
+    async def add(self, *_: Any, **__: Any) -> None: ...
+
+    async def advance(self, *_: Any) -> None: ...
+
+    async def replace(self, *_: Any) -> None: ...
 
     async def has_views(self) -> bool:
         return True
@@ -134,10 +138,10 @@ async def test_views_that_another_replica_has_just_missed_are_missed_by_this_one
     async def known() -> dict[str, Checkpoint]:
         return checkpoints.pop(0)
 
-    async def put(*_: Any, is_lost: bool, **__: Any) -> None:
+    async def add(*_: Any, is_lost: bool, **__: Any) -> None:
         assert is_lost
 
-    system.known, system.put = known, put  # type: ignore[method-assign]
+    system.known, system.add = known, add  # type: ignore[method-assign]
     checks = Provenance(system, [ORDERS])
 
     assert await checks.check(js) == []
@@ -195,3 +199,26 @@ async def test_views_that_went_while_everything_was_down_are_missed_also_if_news
 
     [reason] = await provenance(database).check(nats.jetstream())
     assert "empty" in reason
+
+
+async def test_a_checkpoint_goes_no_way_back(database: Database) -> None:
+    checkpoints = MongoCheckpoints(database, Generations(database))
+    await checkpoints.add("ORDERS", "then", 100, is_lost=False)
+
+    await checkpoints.advance("ORDERS", "then", 120)
+    await checkpoints.advance("ORDERS", "then", 110)
+    await checkpoints.add("ORDERS", "then", 90, is_lost=True)
+
+    known = (await checkpoints.known())["ORDERS"]
+    assert (known.sequence, known.is_lost) == (120, False)
+
+
+async def test_views_that_were_lost_stay_so_until_they_are_made_anew(database: Database) -> None:
+    checkpoints = MongoCheckpoints(database, Generations(database))
+    await checkpoints.add("ORDERS", "then", 100, is_lost=True)
+
+    await checkpoints.advance("ORDERS", "then", 120)
+    assert (await checkpoints.known())["ORDERS"].is_lost
+
+    await checkpoints.replace("ORDERS", "then", 110)
+    assert not (await checkpoints.known())["ORDERS"].is_lost

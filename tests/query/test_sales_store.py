@@ -401,7 +401,7 @@ async def test_the_board_estimates_by_the_rounds_that_were_summed_up(
     await project(generations, placed(an_order(restaurant=restaurant)))
     began = datetime.now(UTC)
 
-    board = await MongoOrders(generations).board(restaurant)
+    board, _ = await MongoOrders(generations).board(restaurant)
 
     estimate = board["preparing"][0]["estimated_ready_at"]
     assert timedelta(seconds=59) < estimate - began < timedelta(seconds=90)

@@ -34,7 +34,11 @@ class SlowSearches:
         self.begun: list[str] = []
 
     async def now(
-        self, _live: object, requests: Sequence[PageRequest], _time_ms_max: int
+        self,
+        _live: object,
+        _snapshot: object,
+        requests: Sequence[PageRequest],
+        _time_ms_max: int,
     ) -> Mapping[PageRequest, PageRows]:
         for each in requests:
             if not each.list_query.is_in_index_order:

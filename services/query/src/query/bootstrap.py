@@ -19,6 +19,7 @@ from service_kit.runtime.components import Component
 from service_kit.runtime.settings import ServiceSettings, load
 
 from query.api.board_routes import board_cache, board_lane, board_routes
+from query.api.http.age import AgeOfViews
 from query.api.http.openapi import ANSWERS
 from query.api.http.read_your_writes import ReadYourWrites
 from query.api.http.responses import listed_order_as_json, order_as_json
@@ -37,6 +38,7 @@ from query.settings import OperatorSettings, Settings
 from query.storage.checkpoints import MongoCheckpoints
 from query.storage.client import connect, monitor_server
 from query.storage.generations import Generations
+from query.storage.members import Members
 from query.storage.orders.lists import MongoLists
 from query.storage.orphaned_transactions import keep_ending_orphaned_transactions
 from query.storage.sales.roll_up import RollUp
@@ -71,6 +73,7 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
     broker = Broker(settings.nats_servers, SERVICE) if role is Role.API else projecting
     components = [
         Component("mongodb", partial(monitor_server, client, [partial(set_up, generations)])),
+        Component("mongodb-primary", generations.members.report_primary, required=False),
         Component("generations", generations.follow),
     ]
     answers = answers_from(generations, min_version_wait=settings.min_version_wait)
@@ -106,6 +109,7 @@ class Answers(NamedTuple):
     routes: list[APIRouter]
     lanes: list[Lane]
     changes: ChangeStream
+    members: Members
     beside: list[Component]
     on_shutdown: list[ShutdownHook]
 
@@ -114,6 +118,7 @@ class Answers(NamedTuple):
         for each in self.routes:
             app.include_router(each)
         app.add_middleware(FastLane, lanes=self.lanes)
+        app.add_middleware(AgeOfViews, as_of=self.members.as_of)
         add_examples(app, ANSWERS)
 
 
@@ -139,6 +144,7 @@ def answers_from(generations: Generations, *, min_version_wait: float) -> Answer
         ],
         [board_lane(boards), order_lane(order), list_lane(listed), top_lane(tops)],
         changes,
+        generations.members,
         beside=[Component("changes", changes.run, required=False)],
         on_shutdown=[live.close, boards.close],
     )

@@ -21,6 +21,7 @@ from query.api.http.responses import (
     body_of,
     count_damaged,
     from_store,
+    store_unavailable,
     tagged_response,
 )
 from query.views.board.view import Board
@@ -34,15 +35,15 @@ def board_cache(orders: Orders, menus: Menus, is_notified: Callable[[], bool]) -
     """A cache of boards by restaurant; `is_notified` says whether it is told of their changes."""
 
     async def make(restaurant: str) -> Body:
-        columns = await from_store(orders.board(restaurant))
+        columns, is_current = await from_store(orders.board(restaurant))
         if not any(columns.values()):
             await known_restaurant(menus, restaurant)
         if "left_out" not in columns:
             with contextlib.suppress(*MALFORMED):
-                return body_of(columns)
+                return body_of(columns, is_current=is_current)
         columns = _without_odd(columns)
         count_damaged(columns["left_out"], "on the board")
-        return body_of(columns)
+        return body_of(columns, is_current=is_current)
 
     return ResponseCache("board", make, is_notified)
 
@@ -84,11 +85,11 @@ def board_routes(boards: ResponseCache, read_your_writes: ReadYourWrites) -> API
         request: Request, restaurant: Slug, if_none_match: IfNoneMatch = None
     ) -> Response:
         """What is being prepared, with a place in the queue and an estimate, and what is ready."""
-        now = asyncio.get_running_loop().time()
-        not_before = (
-            now if "after" in request.query_params else 0.0
-        )  # the view has caught up by now
-        rendering = await boards.get(restaurant, not_before=not_before)
+        has_waited = "after" in request.query_params
+        now = asyncio.get_running_loop().time()  # the view has caught up by now
+        rendering = await boards.get(restaurant, not_before=now if has_waited else 0.0)
+        if has_waited and not rendering.body.is_current:
+            raise store_unavailable()
         return tagged_response(rendering.body, if_none_match)
 
     return router

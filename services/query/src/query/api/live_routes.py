@@ -25,7 +25,12 @@ from query.api.http.openapi import (
 )
 from query.api.http.parameters import PREFIX, OrderId, Slug
 from query.api.http.response_cache import ResponseCache
-from query.api.http.responses import body_of_json, from_store, unknown_order
+from query.api.http.responses import (
+    body_of_json,
+    from_store,
+    store_unavailable,
+    unknown_order,
+)
 from query.views.ports import LiveOrders, Menus
 
 RETRY_INTERVAL_S = 1.0
@@ -143,6 +148,8 @@ async def _board_events(boards: ResponseCache, restaurant: str, last: str | None
         while not boards.is_closed:
             try:
                 board = await boards.get(restaurant)
+                if not board.body.is_current:  # a feed never says anything older
+                    raise store_unavailable()
             except ProblemError as error:
                 if name == "snapshot":
                     raise

@@ -109,7 +109,7 @@ async def _put_checkpoints(session: OperatorSession, until: Sequences) -> None:
     for stream in PROJECTED:
         with contextlib.suppress(NotFoundError):
             created = str((await session.js.stream_info(stream.name)).created)
-            await checkpoints.put(stream.name, created, until[stream.name], is_lost=False)
+            await checkpoints.replace(stream.name, created, until[stream.name])
 
 
 @contextlib.asynccontextmanager

@@ -14,7 +14,7 @@ from service_kit.nats.jetstream import jetstream
 from service_kit.runtime.components import Ready
 
 from query.projection.projector import SERVICE
-from query.views.ports import Checkpoint, Checkpoints
+from query.views.ports import Checkpoint, Checkpoints, StoreUnavailable
 
 CHECK_INTERVAL_S = 2.0
 CHECK_TIMEOUT_S = 3.0
@@ -60,6 +60,9 @@ class Provenance:
                     reasons = await self.check(await jetstream())
             except (nats.errors.Error, TimeoutError, OSError):
                 pass  # old views are better than none: what was known before holds
+            except StoreUnavailable:
+                if not self._seen:
+                    raise
             ready(failing="; ".join(reasons) or None)
             await asyncio.sleep(CHECK_INTERVAL_S)
 
@@ -101,7 +104,7 @@ class Provenance:
                 return None  # another replica has just made it, and may be projecting: next time
             is_gone = name in self._seen or not await self._checkpoints.has_views()
             is_lost = is_gone and now.projected > 0
-            await self._checkpoints.put(name, now.created, now.projected, is_lost=is_lost)
+            await self._checkpoints.add(name, now.created, now.projected, is_lost=is_lost)
             self._seen.add(name)
             return _gone(name, now.projected) if is_lost else None
         self._seen.add(name)
@@ -112,7 +115,7 @@ class Provenance:
         if now.last_sequence < checkpoint.sequence:
             return f"{name} ends at {now.last_sequence}, the views are at {checkpoint.sequence}"
         if now.projected > checkpoint.sequence:
-            await self._checkpoints.put(name, now.created, now.projected, is_lost=False)
+            await self._checkpoints.advance(name, now.created, now.projected)
         return None
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from query.storage.client import WRITE_TIMEOUT_S, Database, store_call
 from query.storage.generations import Generations
+from query.views.merge import Document
 from query.views.ports import Checkpoint
 
 CHECKPOINTS = "checkpoints"
@@ -24,8 +25,18 @@ class MongoCheckpoints:
             for each in found
         }
 
-    async def put(self, stream: str, created: str, sequence: int, *, is_lost: bool) -> None:
-        says = {"created": created, "sequence": sequence, "is_lost": is_lost, "at": datetime.now()}  # noqa: DTZ005 - for people only
+    async def add(self, stream: str, created: str, sequence: int, *, is_lost: bool) -> None:
+        says = _said(created, sequence) | {"is_lost": is_lost}
+        async with store_call(WRITE_TIMEOUT_S):
+            await self._checkpoints.update_one({"_id": stream}, {"$setOnInsert": says}, upsert=True)
+
+    async def advance(self, stream: str, created: str, sequence: int) -> None:
+        lower = {"_id": stream, "created": created, "sequence": {"$lt": sequence}}
+        async with store_call(WRITE_TIMEOUT_S):
+            await self._checkpoints.update_one(lower, {"$set": _said(created, sequence)})
+
+    async def replace(self, stream: str, created: str, sequence: int) -> None:
+        says = _said(created, sequence) | {"is_lost": False}
         async with store_call(WRITE_TIMEOUT_S):
             await self._checkpoints.replace_one({"_id": stream}, says, upsert=True)
 
@@ -37,3 +48,7 @@ class MongoCheckpoints:
                 if await collection.find_one({}, {"_id": 1}):
                     return True
         return False
+
+
+def _said(created: str, sequence: int) -> Document:
+    return {"created": created, "sequence": sequence, "at": datetime.now()}  # noqa: DTZ005 - for people only

@@ -6,11 +6,12 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
+from bson import Timestamp
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, AsyncMongoClient, UpdateOne
+from pymongo import ASCENDING, AsyncMongoClient, ReadPreference, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.cursor import AsyncCursor
@@ -57,6 +58,9 @@ COMMAND_READ_TIMEOUT_S = 30.0
 """For one query of an operator's command."""
 PING_INTERVAL_S = 2.0
 """Between two checks that the server is still there."""
+HEARTBEAT_INTERVAL_S = 2.0
+"""Between two checks, by the driver, of each member of the replica set: a network that is cut is
+noticed no sooner."""
 
 CHUNK_DOCUMENTS = 100
 """Documents that are fetched at once from a cursor over many."""
@@ -91,6 +95,7 @@ def connect(url: str) -> tuple[Client, Database]:
         **LENIENT,
         serverSelectionTimeoutMS=int(SERVER_SELECTION_TIMEOUT_S * 1000),
         connectTimeoutMS=int(SERVER_SELECTION_TIMEOUT_S * 1000),
+        heartbeatFrequencyMS=int(HEARTBEAT_INTERVAL_S * 1000),
     )
     return client, client.get_default_database("comanda")
 
@@ -98,14 +103,21 @@ def connect(url: str) -> tuple[Client, Database]:
 async def monitor_server(
     client: Client, set_up: Sequence[Callable[[], Awaitable[None]]], ready: Ready
 ) -> None:
-    """Do the steps of `set_up`, then report `ready` while the server answers; else raise."""
+    """Do the steps of `set_up`, then report `ready` while any member answers; else raise."""
     for step in set_up:
         await step()
     while True:
-        async with store_call():
-            await client.admin.command("ping")
+        try:
+            await _ping(client)
+        except StoreUnavailable:
+            await _ping(client)  # a primary that has just gone takes the question with it
         ready()
         await asyncio.sleep(PING_INTERVAL_S)
+
+
+async def _ping(client: Client) -> None:
+    async with store_call():
+        await client.admin.command("ping", read_preference=ReadPreference.PRIMARY_PREFERRED)
 
 
 @contextlib.asynccontextmanager
@@ -132,6 +144,8 @@ class RawAnswer(NamedTuple):
 
     documents: Sequence[RawBSONDocument]
     is_whole: bool
+    operation_time: Timestamp
+    """The store's own time: of what was read by a majority all up to then is in the answer."""
 
 
 async def raw_answer(collection: Collection, command: str, **asked: Any) -> RawAnswer:
@@ -139,12 +153,16 @@ async def raw_answer(collection: Collection, command: str, **asked: Any) -> RawA
 
     What comes later (`getMore`) would be decoded otherwise, and have no bound.
     """
-    database = collection.database
-    answer: Any = await database.command(command, collection.name, codec_options=RAW_BSON, **asked)
+    database, who = collection.database, collection.read_preference
+    answer: Any = await database.command(
+        command, collection.name, codec_options=RAW_BSON, read_preference=who, **asked
+    )
     found = answer["cursor"]
     if found["id"]:
-        await database.command("killCursors", collection.name, cursors=[Int64(found["id"])])
-    return RawAnswer(found["firstBatch"], not found["id"])
+        await database.command(
+            "killCursors", collection.name, cursors=[Int64(found["id"])], read_preference=who
+        )
+    return RawAnswer(found["firstBatch"], not found["id"], answer["operationTime"])
 
 
 async def iterate(

@@ -1,16 +1,20 @@
 """Generations of the views: one is live, and others may be filled beside it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from pymongo import UpdateOne
+from pymongo import ReadPreference, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.read_concern import ReadConcern
 from service_kit.runtime.components import Ready
 
 from query.storage.client import WRITE_TIMEOUT_S, Collection, Database, store_call, write_to_all
+from query.storage.members import SNAPSHOT, Members
 from query.views.ports import StoreUnavailable
+
+Answer = TypeVar("Answer")
 
 POINTER_ID = "generations"
 """The collection and the `_id` of the document that says which generation is which."""
@@ -25,8 +29,10 @@ class Generation:
     collections in each.
     """
 
-    def __init__(self, database: Database, number: int) -> None:
+    def __init__(self, database: Database, number: int, *, is_current: bool = True) -> None:
         self.number = number
+        self.is_current = is_current
+        """Whether it is read from a primary; else from any member, which may be behind."""
         self.orders: Collection = database[f"orders-{number}"]
         self.menu: Collection = database[f"menu-{number}"]
         self.restaurants: Collection = database[f"restaurants-{number}"]
@@ -49,7 +55,9 @@ class Generations:
 
     def __init__(self, database: Database, live: int | None = 1) -> None:
         """Without a `live` generation to start from there is none until the pointer was read."""
+        self.members = Members(database.client)
         self._database = database
+        self._anywhere = database.with_options(read_preference=ReadPreference.PRIMARY_PREFERRED)
         self._known: dict[int, Generation] = {}
         self._live = live
 
@@ -59,6 +67,25 @@ class Generations:
         if self._live is None:
             raise StoreUnavailable("it is not known yet which generation is live")
         return self._generation(self._live)
+
+    # decision/0049: reads go on without a primary
+    async def answer(self, question: Callable[[Generation], Awaitable[Answer]]) -> Answer:
+        """The answer to a question about the live generation: of the primary or, while there is
+        none, of any member, which may be behind.
+
+        Raises what `question` raises.
+        """
+        if not self.members.are_without_primary:
+            try:
+                return await question(self.live)
+            except StoreUnavailable:
+                if not self.members.are_without_primary:
+                    raise
+        return await question(Generation(self._anywhere, self.live.number, is_current=False))
+
+    def snapshot_of(self, generation: Generation) -> ReadConcern:
+        """A read concern: one state of the store, of a primary no older than clients were told."""
+        return self.members.snapshot() if generation.is_current else ReadConcern(SNAPSHOT)
 
     async def written(self) -> Sequence[Generation]:
         """The generations that a change received before this call must reach.
@@ -89,9 +116,10 @@ class Generations:
         return pointer
 
     async def follow(self, ready: Ready) -> None:
-        """Keep `live` up to date."""
+        """Keep `live` up to date. It does not change while there is no primary."""
         while True:
-            await self.refresh()
+            if self._live is None or not self.members.are_without_primary:
+                await self.refresh()
             ready()
             await asyncio.sleep(POINTER_POLL_INTERVAL_S)
 

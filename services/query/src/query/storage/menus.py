@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pymongo import ASCENDING, UpdateOne
 
 from query.storage.client import store_call
-from query.storage.generations import Generations
+from query.storage.generations import Generation, Generations
 from query.views.menu import MenuView
 from query.views.merge import Document
 
@@ -38,25 +38,32 @@ class MongoMenus:
         await self._generations.write(lambda generation: generation.restaurants, updates)
 
     async def restaurant(self, slug: str) -> Document | None:
-        async with store_call():
-            found = await self._generations.live.restaurants.find_one({"_id": slug})
+        async def question(live: Generation) -> Document | None:
+            async with store_call():
+                return await live.restaurants.find_one({"_id": slug})
+
+        found = await self._generations.answer(question)
         return found["state"] if found else None
 
     async def categories(self, slug: str) -> dict[str, str]:
-        found = self._generations.live.menu.find(
-            {"restaurant": slug}, {"state.sku": 1, "state.category": 1}
-        )
-        async with store_call():
-            states = [item["state"] for item in await found.to_list()]
+        async def question(live: Generation) -> list[Document]:
+            found = live.menu.find({"restaurant": slug}, {"state.sku": 1, "state.category": 1})
+            async with store_call():
+                return await found.to_list()
+
+        states = [item["state"] for item in await self._generations.answer(question)]
         return {state["sku"]: state["category"] for state in states}
 
     async def items(self, slug: str) -> list[Document]:
-        found = self._generations.live.menu.find(
-            {"restaurant": slug, "state.withdrawn": False},
-            sort=[("state.category", ASCENDING), ("state.name", ASCENDING)],
-        )
-        async with store_call():
-            return [item["state"] for item in await found.to_list()]
+        async def question(live: Generation) -> list[Document]:
+            found = live.menu.find(
+                {"restaurant": slug, "state.withdrawn": False},
+                sort=[("state.category", ASCENDING), ("state.name", ASCENDING)],
+            )
+            async with store_call():
+                return await found.to_list()
+
+        return [item["state"] for item in await self._generations.answer(question)]
 
 
 def _merge_update(view: MenuView) -> UpdateOne:

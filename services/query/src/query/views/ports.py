@@ -8,7 +8,7 @@ decoding and encoding it for each reader.
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from query.views.board.view import Board
 from query.views.menu import MenuView
@@ -62,8 +62,16 @@ class Orders(Protocol):
         Raises DamagedView if it can't be decoded.
         """
 
-    async def board(self, restaurant: str) -> Board:
+    async def board(self, restaurant: str) -> "BoardReading":
         """The board as it is now."""
+
+
+class BoardReading(NamedTuple):
+    """A board that was read."""
+
+    board: Board
+    is_current: bool
+    """Whether it has all that was stored before; else it may be older than one read before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,10 @@ class Page:
 
 
 class Lists(Protocol):
-    """Queries over many orders. Each raises StoreUnavailable if it can't be done now."""
+    """Queries over many orders. Each raises StoreUnavailable if it can't be done now.
+
+    With `only_current` it can't be while it is not certain that the answer has all that was stored.
+    """
 
     async def version(self, restaurant: str, order_id: str) -> int:
         """The version of an order that any list has from now on; 0 if it is not known there."""
@@ -87,7 +98,14 @@ class Lists(Protocol):
     async def numbered(self, restaurant: str, day: str, number: str) -> Document | None:
         """The order with this number on a business day (ISO 8601)."""
 
-    async def page(self, list_query: ListQuery, after: PagePosition | None, limit: int) -> Page:
+    async def page(
+        self,
+        list_query: ListQuery,
+        after: PagePosition | None,
+        limit: int,
+        *,
+        only_current: bool = False,
+    ) -> Page:
         """The first orders of a list, or those after the end of a page.
 
         An order that is in the list all the while is on exactly one of its pages, whatever comes
@@ -95,7 +113,7 @@ class Lists(Protocol):
         for; raises PageExpired if that is some minutes ago, or of an older generation.
         """
 
-    async def seated(self, restaurant: str) -> list[Document]:
+    async def seated(self, restaurant: str, *, only_current: bool = False) -> list[Document]:
         """The active orders of guests at tables, with the fields that `occupied_tables` uses."""
 
 
@@ -153,8 +171,14 @@ class Checkpoints(Protocol):
     async def known(self) -> dict[str, Checkpoint]:
         """The checkpoint of each stream that has one."""
 
-    async def put(self, stream: str, created: str, sequence: int, *, is_lost: bool) -> None:
-        """Set the checkpoint of a stream."""
+    async def add(self, stream: str, created: str, sequence: int, *, is_lost: bool) -> None:
+        """Set the checkpoint of a stream that has none; another replica's stays."""
+
+    async def advance(self, stream: str, created: str, sequence: int) -> None:
+        """Set the checkpoint of this stream further, never back. One that is lost stays so."""
+
+    async def replace(self, stream: str, created: str, sequence: int) -> None:
+        """Set the checkpoint of a stream from which the views were just made anew."""
 
     async def has_views(self) -> bool:
         """Whether there is any view at all."""

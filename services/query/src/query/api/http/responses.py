@@ -38,16 +38,18 @@ class Body:
 
     json: bytes
     tag: str
+    is_current: bool = True
+    """Whether it is no older than what was answered before."""
 
 
-def body_of(content: Any) -> Body:
+def body_of(content: Any, *, is_current: bool = True) -> Body:
     """The content as JSON with its tag."""
-    return body_of_json(as_json(content))
+    return body_of_json(as_json(content), is_current=is_current)
 
 
-def body_of_json(json: bytes) -> Body:
+def body_of_json(json: bytes, *, is_current: bool = True) -> Body:
     """The JSON with its tag."""
-    return Body(json, hashlib.blake2b(json, digest_size=12).hexdigest())
+    return Body(json, hashlib.blake2b(json, digest_size=12).hexdigest(), is_current)
 
 
 def as_json(content: Any) -> bytes:

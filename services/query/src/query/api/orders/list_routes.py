@@ -42,7 +42,9 @@ class OrderListReader:
         list_query = filters.list_query(restaurant)
         start = decode_cursor(filters.cursor, list_query) if filters.cursor else None
         try:
-            page = await from_store(self._lists.page(list_query, start, filters.limit))
+            page = await from_store(
+                self._lists.page(list_query, start, filters.limit, only_current=bool(filters.after))
+            )
         except PageExpired:
             raise expired() from None
         if not page.orders and not page.left_out:
@@ -104,9 +106,10 @@ def list_routes(
         return await listed(restaurant, filters, request.url.query)
 
     @router.get("/tables", response_model=schema.TableList)
-    async def list_tables(restaurant: Slug) -> Response:
+    async def list_tables(request: Request, restaurant: Slug) -> Response:
         """The tables at which guests sit: since when, for how much, and what they wait for."""
-        seated = await from_store(lists.seated(restaurant))
+        has_waited = "after" in request.query_params
+        seated = await from_store(lists.seated(restaurant, only_current=has_waited))
         if not seated:
             await known_restaurant(menus, restaurant)
         with contextlib.suppress(*MALFORMED):

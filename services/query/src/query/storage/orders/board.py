@@ -22,17 +22,15 @@ BOARD_FIELDS = {
     "tickets": 1,
 }
 """The fields of an order that `board_of` uses."""
-SNAPSHOT_READ = ReadConcern("snapshot")
-"""An order whose status changes during the read is neither missed nor seen twice."""
 SAMPLE_DAYS = 2
 """Business days that the latest rounds are taken from: a day begins without any."""
 
 
-async def read_board(generation: Generation, restaurant: str) -> Board:
-    """The board as it is now."""
+async def read_board(generation: Generation, restaurant: str, snapshot: ReadConcern) -> Board:
+    """The board as it is in the snapshot: an order is neither missed in it nor seen twice."""
     shown = {"restaurant": restaurant, "status": {"$in": BOARD_STATUSES}}
     orders = (
-        await generation.orders.with_options(read_concern=SNAPSHOT_READ)
+        await generation.orders.with_options(read_concern=snapshot)
         .find(
             shown,
             BOARD_FIELDS,

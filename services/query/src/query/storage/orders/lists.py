@@ -1,19 +1,23 @@
 """Lists of orders in MongoDB: every page is read from an index and from one state of the store."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
-from pymongo.read_concern import ReadConcern
+import bson
 
 from query.storage.batch_loader import BatchLoader
 from query.storage.client import (
+    DOCUMENT,
     KEY_READ_TIME_MS_MAX,
     LIST_TIME_MS_MAX,
     SEARCH_TIME_MS_MAX,
+    raw_answer,
     store_call,
 )
 from query.storage.fair_slots import FairSlots
 from query.storage.generations import Generation, Generations
-from query.storage.orders.pages import NO_ROWS, SNAPSHOT, PageRequest, PageRow, PageRows, Pages
+from query.storage.orders.pages import NO_ROWS, PageRequest, PageRow, PageRows, Pages
 from query.views.merge import Document
 from query.views.orders import search_terms
 from query.views.orders.list_query import ListQuery, PagePosition, SnapshotTime, milliseconds
@@ -24,6 +28,8 @@ PAGES_PER_FETCH_MAX = 16
 """Pages that are read by one query, so that none waits long for others."""
 ORDERS_PER_FETCH_MAX = 2000
 """Orders of those pages together: as a rule no more than the store gives in one answer."""
+
+Answer = TypeVar("Answer")
 
 OrderKey = tuple[str, str]
 """The restaurant and the id of an order."""
@@ -51,12 +57,8 @@ class MongoLists:
         self._pages = Pages(render)
         self._versions = BatchLoader(self._known_versions, batch_keys_max=VERSIONS_PER_FETCH_MAX)
         self._search_slots = FairSlots(total=SEARCHES_MAX, each=SEARCHES_OF_ONE_RESTAURANT_MAX)
-        self._pages_now = BatchLoader(
-            self._now,
-            batch_keys_max=PAGES_PER_FETCH_MAX,
-            weigh=_orders_of,
-            batch_weight_max=ORDERS_PER_FETCH_MAX,
-        )
+        self._pages_now = _page_loader(self._now)
+        self._pages_of_primary = _page_loader(self._now_of_primary)
 
     async def version(self, restaurant: str, order_id: str) -> int:
         return await self._versions.load((restaurant, order_id)) or 0
@@ -64,62 +66,119 @@ class MongoLists:
     async def numbered(self, restaurant: str, day: str, number: str) -> Document | None:
         term = search_terms.of_number(day, number)
         which = {"restaurant": restaurant, "order.found_by": term}
-        async with store_call():
-            return await self._generations.live.orders.find_one(which)
 
-    async def page(self, list_query: ListQuery, after: PagePosition | None, limit: int) -> Page:
+        async def question(live: Generation) -> Document | None:
+            async with store_call():
+                return await live.orders.find_one(which)
+
+        return await self._generations.answer(question)
+
+    async def page(
+        self,
+        list_query: ListQuery,
+        after: PagePosition | None,
+        limit: int,
+        *,
+        only_current: bool = False,
+    ) -> Page:
         request = PageRequest(list_query, after, limit)
+        answer = self._answering(only_current=only_current)
         if list_query.sort.by_total:
-            found, snapshot = await self._page_of_first_snapshot(request)
+            async with self._search_slots.slot(list_query.restaurant):
+                found, snapshot = await answer(partial(self._page_of_first_snapshot, request))
         elif not list_query.is_in_index_order:
-            found, snapshot = await self._page_of_search(request), None
+            async with self._search_slots.slot(list_query.restaurant):
+                found, snapshot = await answer(partial(self._page_of_search, request)), None
         else:
-            found, snapshot = await self._pages_now.load(request) or NO_ROWS, None
+            pages = self._pages_of_primary if only_current else self._pages_now
+            found, snapshot = await pages.load(request) or NO_ROWS, None
         return Page(
             [each.json for each in found.rows if each.json is not None],
             None if found.is_last else _position_of(list_query, found.rows, snapshot),
             [each.order_id for each in found.rows if each.json is None],
         )
 
-    async def seated(self, restaurant: str) -> list[Document]:
-        snapshot = self._generations.live.orders.with_options(read_concern=ReadConcern(SNAPSHOT))
+    async def seated(self, restaurant: str, *, only_current: bool = False) -> list[Document]:
         active = {"restaurant": restaurant, "status": {"$in": sorted(ACTIVE)}}
-        at_tables = snapshot.find(
-            {**active, "order.table": {"$type": "string"}},
-            TABLE_FIELDS,
-            max_time_ms=LIST_TIME_MS_MAX,
-        )
-        async with store_call():
-            return await at_tables.to_list()
+
+        async def question(live: Generation) -> list[Document]:
+            snapshot = live.orders.with_options(read_concern=self._generations.snapshot_of(live))
+            at_tables = snapshot.find(
+                {**active, "order.table": {"$type": "string"}},
+                TABLE_FIELDS,
+                max_time_ms=LIST_TIME_MS_MAX,
+            )
+            async with store_call():
+                return await at_tables.to_list()
+
+        return await self._answering(only_current=only_current)(question)
+
+    def _answering(
+        self, *, only_current: bool
+    ) -> Callable[[Callable[[Generation], Awaitable[Answer]]], Awaitable[Answer]]:
+        """Has a question answered, by a primary alone if it is `only_current`."""
+        return self._of_primary if only_current else self._generations.answer
+
+    async def _of_primary(self, question: Callable[[Generation], Awaitable[Answer]]) -> Answer:
+        return await question(self._generations.live)
 
     async def _known_versions(self, keys: Sequence[OrderKey]) -> Mapping[OrderKey, int]:
-        majority = self._generations.live.orders.with_options(
-            read_concern=ReadConcern("majority")  # what every later snapshot has, too
-        )
+        """The versions that a majority has: every snapshot of a primary from now on has them."""
         ids = sorted({order_id for _, order_id in keys})
-        those = {"_id": {"$in": ids}, "order": {"$exists": True}}
-        wanted = {"restaurant": 1, "order.version": 1}
         async with store_call():
-            found = await majority.find(
-                those, wanted, max_time_ms=KEY_READ_TIME_MS_MAX, batch_size=len(ids) + 1
-            ).to_list()
+            answer = await raw_answer(
+                self._generations.live.orders,
+                "find",
+                filter={"_id": {"$in": ids}, "order": {"$exists": True}},
+                projection={"restaurant": 1, "order.version": 1},
+                batchSize=len(ids) + 1,
+                readConcern={"level": "majority"},
+                maxTimeMS=KEY_READ_TIME_MS_MAX,
+            )
+        self._generations.members.note(answer.operation_time)
+        found = [bson.decode(each.raw, DOCUMENT) for each in answer.documents]
         return {(each["restaurant"], each["_id"]): int(each["order"]["version"]) for each in found}
 
     async def _now(self, requests: Sequence[PageRequest]) -> Mapping[PageRequest, PageRows]:
+        return await self._generations.answer(partial(self._pages_of, requests, LIST_TIME_MS_MAX))
+
+    async def _now_of_primary(
+        self, requests: Sequence[PageRequest]
+    ) -> Mapping[PageRequest, PageRows]:
+        return await self._pages_of(requests, LIST_TIME_MS_MAX, self._generations.live)
+
+    async def _page_of_search(self, request: PageRequest, live: Generation) -> PageRows:
+        return (await self._pages_of([request], SEARCH_TIME_MS_MAX, live))[request]
+
+    async def _pages_of(
+        self, requests: Sequence[PageRequest], time_ms_max: int, live: Generation
+    ) -> Mapping[PageRequest, PageRows]:
+        snapshot = self._generations.snapshot_of(live)
         async with store_call():
-            return await self._pages.now(self._generations.live, requests, LIST_TIME_MS_MAX)
+            return await self._pages.now(live, snapshot, requests, time_ms_max)
 
-    async def _page_of_search(self, request: PageRequest) -> PageRows:
-        async with self._search_slots.slot(request.list_query.restaurant), store_call():
-            live = self._generations.live
-            return (await self._pages.now(live, [request], SEARCH_TIME_MS_MAX))[request]
-
-    async def _page_of_first_snapshot(self, request: PageRequest) -> tuple[PageRows, SnapshotTime]:
+    async def _page_of_first_snapshot(
+        self, request: PageRequest, live: Generation
+    ) -> tuple[PageRows, SnapshotTime]:
         """The page as of the snapshot in which the list was first read, and that snapshot."""
-        live, snapshot = self._generations.live, request.after.snapshot if request.after else None
-        async with self._search_slots.slot(request.list_query.restaurant), store_call():
+        snapshot = request.after.snapshot if request.after else None
+        async with store_call():
             snapshot = snapshot or await _current_snapshot(live)
             return await self._pages.at(live, snapshot, request, SEARCH_TIME_MS_MAX), snapshot
+
+
+PageLoader = BatchLoader[PageRequest, PageRows]
+
+
+def _page_loader(
+    fetch: Callable[[Sequence[PageRequest]], Awaitable[Mapping[PageRequest, PageRows]]],
+) -> PageLoader:
+    return BatchLoader(
+        fetch,
+        batch_keys_max=PAGES_PER_FETCH_MAX,
+        weigh=_orders_of,
+        batch_weight_max=ORDERS_PER_FETCH_MAX,
+    )
 
 
 def _orders_of(request: PageRequest) -> int:
@@ -128,7 +187,8 @@ def _orders_of(request: PageRequest) -> int:
 
 async def _current_snapshot(live: Generation) -> SnapshotTime:
     """The store's present snapshot."""
-    time = (await live.orders.database.command("ping"))["operationTime"]
+    answer = await live.orders.database.command("ping", read_preference=live.orders.read_preference)
+    time = answer["operationTime"]
     return SnapshotTime(live.number, time.time, time.inc)
 
 

@@ -13,17 +13,16 @@ from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import OperationFailure
+from pymongo.read_concern import ReadConcern
 
 from query.storage.client import DOCUMENT, raw_answer
 from query.storage.generations import Generation
+from query.storage.members import SNAPSHOT
 from query.views.merge import Document
 from query.views.orders import search_terms
 from query.views.orders.list_query import ListQuery, PagePosition, SnapshotTime, at_milliseconds
 from query.views.orders.status import ViewStatus
 from query.views.ports import DamagedView, PageExpired
-
-SNAPSHOT = "snapshot"
-"""Read concern: a change during a scan can't hide an order or show it twice."""
 
 SNAPSHOT_GONE_CODES = frozenset({72, 239, 246})
 """Codes of MongoDB: InvalidOptions (a time that never was, or is to come), SnapshotTooOld,
@@ -84,7 +83,11 @@ class Pages:
         self._cached_row = lru_cache(maxsize=RENDERED_ORDERS_MAX)(partial(_row, render))
 
     async def now(
-        self, live: Generation, requests: Sequence[PageRequest], time_ms_max: int
+        self,
+        live: Generation,
+        snapshot: ReadConcern,
+        requests: Sequence[PageRequest],
+        time_ms_max: int,
     ) -> Mapping[PageRequest, PageRows]:
         """The pages as they are now, by one question unless they are too large for one answer.
 
@@ -92,7 +95,7 @@ class Pages:
         """
         pages: list[PageRows] = []
         while left := requests[len(pages) :]:
-            pages += await self._read(live, left, {}, time_ms_max)
+            pages += await self._read(live, left, snapshot.document, time_ms_max)
         return dict(zip(requests, pages, strict=True))
 
     async def at(
@@ -101,7 +104,8 @@ class Pages:
         """The page as of a snapshot. Raises PageExpired if that can't be read any more."""
         if snapshot.generation != live.number:
             raise PageExpired
-        then = {"atClusterTime": Timestamp(snapshot.seconds, snapshot.increment)}
+        time = Timestamp(snapshot.seconds, snapshot.increment)
+        then = {"level": SNAPSHOT, "atClusterTime": time}
         try:
             [page] = await self._read(live, [request], then, time_ms_max)
         except OperationFailure as error:
@@ -114,7 +118,7 @@ class Pages:
         self,
         live: Generation,
         requests: Sequence[PageRequest],
-        when: Mapping[str, Timestamp],
+        read_concern: Mapping[str, Any],
         time_ms_max: int,
     ) -> list[PageRows]:
         """The first pages, at least one: those that are in one answer of the store (16 MiB).
@@ -128,7 +132,7 @@ class Pages:
             "aggregate",
             pipeline=first + [stage for each in others for stage in _appended(live, each)],
             cursor={"batchSize": sum(each.limit + 2 for each in requests)},
-            readConcern={"level": SNAPSHOT, **when},
+            readConcern=read_concern,
             maxTimeMS=time_ms_max,
         )
         pages = [_PageBuilder(request.limit) for request in requests]

@@ -1,6 +1,7 @@
 """The order views in MongoDB: merged there as `views/orders/view.py` merges them, and read back."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import bson
@@ -16,15 +17,14 @@ from query.storage.client import (
     store_call,
     write_to_all,
 )
-from query.storage.generations import Generations
+from query.storage.generations import Generation, Generations
 from query.storage.orders.board import read_board
 from query.storage.orders.indexes import ORDER_INDEXES
 from query.storage.orders.status_expression import SET_STATUS_STAGE
 from query.storage.sales.store import mark_for_roll_up
-from query.views.board.view import Board
 from query.views.merge import AggregateState, Document
 from query.views.orders.view import OrderView
-from query.views.ports import DamagedView
+from query.views.ports import BoardReading, DamagedView
 
 
 class MongoOrders:
@@ -55,26 +55,35 @@ class MongoOrders:
         except BSONError as error:
             raise DamagedView(order_id) from error
 
-    async def board(self, restaurant: str) -> Board:
-        async with store_call():
-            return await read_board(self._generations.live, restaurant)
+    async def board(self, restaurant: str) -> BoardReading:
+        async def question(live: Generation) -> BoardReading:
+            snapshot = self._generations.snapshot_of(live)
+            async with store_call():
+                board = await read_board(live, restaurant, snapshot)
+            return BoardReading(board, is_current=live.is_current)
+
+        return await self._generations.answer(question)
 
     async def _fetch(self, order_ids: Sequence[str]) -> dict[str, bytes]:
-        """The documents, by as many questions as they need answers: one, unless they are large."""
-        found: dict[str, bytes] = {}
-        left = list(order_ids)
-        while left:
-            async with store_call():
-                answer = await raw_answer(
-                    self._generations.live.orders,
-                    "find",
-                    filter={"_id": {"$in": left}},
-                    batchSize=len(left) + 1,
-                    maxTimeMS=KEY_READ_TIME_MS_MAX,
-                )
-            found |= {each["_id"]: bytes(each.raw) for each in answer.documents}
-            left = [] if answer.is_whole else [each for each in left if each not in found]
-        return found
+        return await self._generations.answer(partial(_documents, order_ids))
+
+
+async def _documents(order_ids: Sequence[str], live: Generation) -> dict[str, bytes]:
+    """The documents, by as many questions as they need answers: one, unless they are large."""
+    found: dict[str, bytes] = {}
+    left = list(order_ids)
+    while left:
+        async with store_call():
+            answer = await raw_answer(
+                live.orders,
+                "find",
+                filter={"_id": {"$in": left}},
+                batchSize=len(left) + 1,
+                maxTimeMS=KEY_READ_TIME_MS_MAX,
+            )
+        found |= {each["_id"]: bytes(each.raw) for each in answer.documents}
+        left = [] if answer.is_whole else [each for each in left if each not in found]
+    return found
 
 
 def _merge_update(view: OrderView) -> UpdateOne:

@@ -40,32 +40,47 @@ class MongoSales:
             )
 
     async def days(self, span: Span, *, items: bool) -> SalesSummary:
-        now = _now()
         wanted = FRESHNESS_FIELDS | FIGURE_FIELDS | (ITEM_FIELDS if items else {})
-        days = self._generations.live.sales_days.find(_days(span), wanted, sort=[("_id", 1)])
-        async with store_call():
-            found = await days.to_list()
-        return SalesSummary(_periods(found), _as_of(found, now))
+
+        async def question(live: Generation) -> SalesSummary:
+            now = self._read_at(live)
+            days = live.sales_days.find(_days(span), wanted, sort=[("_id", 1)])
+            async with store_call():
+                found = await days.to_list()
+            return SalesSummary(_periods(found), _as_of(found, now))
+
+        return await self._generations.answer(question)
 
     async def hours(self, span: Span, *, items: bool) -> SalesSummary:
-        live, now = self._generations.live, _now()
         wanted = FRESHNESS_FIELDS | FIGURE_FIELDS | (ITEM_FIELDS if items else {})
-        hours = live.sales_hours.find(_hours(span), wanted, sort=[("_id", 1)])
-        async with store_call():  # the days first: the hours are then at least as fresh
-            days = await live.sales_days.find(_days(span), FRESHNESS_FIELDS).to_list()
-            found = await hours.to_list()
-        return SalesSummary(_periods(found), _as_of(days, now))
+
+        async def question(live: Generation) -> SalesSummary:
+            now = self._read_at(live)
+            hours = live.sales_hours.find(_hours(span), wanted, sort=[("_id", 1)])
+            async with store_call():  # the days first: the hours are then at least as fresh
+                days = await live.sales_days.find(_days(span), FRESHNESS_FIELDS).to_list()
+                found = await hours.to_list()
+            return SalesSummary(_periods(found), _as_of(days, now))
+
+        return await self._generations.answer(question)
 
     async def top(self, restaurant: str, day: str, limit: int) -> Document | None:
-        now = _now()
         wanted = {"since": 1, "summary.currency": 1, "summary.items": {"$slice": limit}}
-        async with store_call():
-            found = await self._generations.live.sales_days.find_one(
-                {"_id": f"{restaurant}/{day}"}, wanted
-            )
-        if found is None or "summary" not in found:
-            return None
-        return {"as_of": _as_of([found], now), **found["summary"]}
+
+        async def question(live: Generation) -> Document | None:
+            now = self._read_at(live)
+            async with store_call():
+                found = await live.sales_days.find_one({"_id": day_key(restaurant, day)}, wanted)
+            if found is None or "summary" not in found:
+                return None
+            return {"as_of": _as_of([found], now), **found["summary"]}
+
+        return await self._generations.answer(question)
+
+    def _read_at(self, live: Generation) -> datetime:
+        """Before what time everything that was stored then is in an answer."""
+        stored = None if live.is_current else self._generations.members.as_of()
+        return stored.replace(tzinfo=None) if stored else _now()
 
 
 async def mark_for_roll_up(generation: Generation, views: Sequence[OrderView]) -> None:
