@@ -37,7 +37,7 @@ class Trial:
     said: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
-        there = ("default", "kube-system", "ingress-nginx", "monitoring")
+        there = ("default", "kube-system", "ingress-nginx", "monitoring", "keycloak")
         self.state.write_text(
             json.dumps({f"Namespace//{each}": {"metadata": {"name": each}} for each in there})
         )

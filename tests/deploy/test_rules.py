@@ -165,6 +165,18 @@ DEFECTS: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         ),
         "NetworkPolicy/serving lets Deployment/serving reach more than stores and names",
     ),
+    "a service reaches more of the provider than its keys": (
+        lambda m: m["NetworkPolicy/serving"]["spec"]["egress"][1]["ports"].append({"port": 5432}),
+        "NetworkPolicy/serving lets Deployment/serving reach provider at",
+    ),
+    "a service reaches everybody at the provider's port": (
+        lambda m: m["NetworkPolicy/serving"]["spec"]["egress"][1].pop("to"),
+        "NetworkPolicy/serving lets Deployment/serving reach more than stores and names",
+    ),
+    "a service that can't fetch keys": (
+        lambda m: m["NetworkPolicy/serving"]["spec"]["egress"].pop(1),
+        "Deployment/serving can't reach provider",
+    ),
     "a service is reached by another": (
         lambda m: m["NetworkPolicy/ordering"]["spec"]["ingress"][0]["from"].append(
             {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "serving"}}}

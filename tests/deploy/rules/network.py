@@ -5,20 +5,23 @@ from collections.abc import Iterator, Sequence
 from tests.deploy.cluster import of_kind, pods, policies_of, selects
 from tests.deploy.manifests import Manifest, named
 
-MAY_REACH = {
-    ("ordering", "api"): {"nats": 4222, "postgresql": 5432},
+MAY_REACH: dict[tuple[str, str], dict[str, int | tuple[int, ...]]] = {
+    ("ordering", "api"): {"provider": (443, 8443), "nats": 4222, "postgresql": 5432},
     ("ordering", "migration"): {"postgresql": 5432},
     ("ordering", "set-up"): {"nats": 4222},
     ("ordering", "operator"): {"nats": 4222, "postgresql": 5432},
-    ("serving", "api"): {"nats": 4222},
+    ("serving", "api"): {"provider": (443, 8443), "nats": 4222},
     ("serving", "set-up"): {"nats": 4222},
     ("serving", "operator"): {"nats": 4222},
-    ("query", "api"): {"nats": 4222, "mongodb": 27017},
-    ("query", "projector"): {"nats": 4222, "mongodb": 27017},
+    ("query", "api"): {"provider": (443, 8443), "nats": 4222, "mongodb": 27017},
+    ("query", "projector"): {"provider": (443, 8443), "nats": 4222, "mongodb": 27017},
     ("query", "set-up"): {"nats": 4222},
     ("query", "operator"): {"nats": 4222, "mongodb": 27017},
 }
-"""What the design lets each part of us reach, besides names to be resolved."""
+"""What the design lets each part of us reach, besides names to be resolved: ports, by whose."""
+
+PROVIDER = {"matchLabels": {"comanda/provider": "true"}}
+"""Where the keys of access tokens are fetched."""
 
 MAY_BE_REACHED_FROM = {"comanda/gateway", "comanda/monitoring"}
 """The labels of the namespaces that may speak to us."""
@@ -44,26 +47,32 @@ def services_reach_their_stores_alone(manifests: Sequence[Manifest]) -> Iterator
         allowed = dict(MAY_REACH.get(part, {}))
         for policy in policies_of(manifests, pod):
             for rule in policy["spec"].get("egress", []):
-                store = _store_or_names(rule)
+                store = _reached_by(rule)
                 ports = {port["port"] for port in rule.get("ports", [])}
                 if store is None:
                     yield f"{named(policy)} lets {pod.name} reach more than stores and names"
                 elif store == "names":
                     if ports != {53}:
                         yield f"{named(policy)} lets {pod.name} reach more of kube-system than DNS"
-                elif ports != {allowed.pop(store, None)}:
+                elif ports != _as_set(allowed.pop(store, None)):
                     yield f"{named(policy)} lets {pod.name} reach {store} at {ports}"
         if allowed:
             yield f"{pod.name} can't reach {', '.join(allowed)}"
 
 
-def _store_or_names(rule: Manifest) -> str | None:
-    """The one store that the rule opens, or `names`; None if it opens anything else."""
+def _as_set(ports: int | tuple[int, ...] | None) -> set[int | None]:
+    return set(ports) if isinstance(ports, tuple) else {ports}
+
+
+def _reached_by(rule: Manifest) -> str | None:
+    """The one store that the rule opens, `names` or `provider`; None if it opens anything else."""
     match rule.get("to"):
         case [{"podSelector": {"matchLabels": {"comanda/store": str(store), **more}}, **other}]:
             return store if not more and not other else None
         case [{"namespaceSelector": selector, "podSelector": {"matchLabels": {"k8s-app": _}}}]:
             return "names" if selector == NAMES else None
+        case [{"namespaceSelector": selector, **other}]:
+            return "provider" if selector == PROVIDER and not other else None
         case _:
             return None
 
