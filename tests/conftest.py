@@ -100,7 +100,7 @@ def server_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def _postgres(server_folder: Path) -> Iterator[Postgres]:
+def postgres_server(server_folder: Path) -> Iterator[Postgres]:
     server = Postgres(server_folder / "postgres")
     server.start()
     yield server
@@ -108,16 +108,16 @@ def _postgres(server_folder: Path) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(_postgres: Postgres) -> str:
+def postgres_url(postgres_server: Postgres) -> str:
     """URL of the server's own database; tests use `fresh_database`."""
-    return _postgres.url
+    return postgres_server.url
 
 
 @pytest.fixture
-async def fresh_database(_postgres: Postgres) -> AsyncIterator[str]:
+async def fresh_database(postgres_server: Postgres) -> AsyncIterator[str]:
     """URL (`postgresql+asyncpg://…`) of a new, empty database that is dropped afterwards."""
-    async with new_database(_postgres) as name:
-        yield _postgres.url_of(name)
+    async with new_database(postgres_server) as name:
+        yield postgres_server.url_of(name)
 
 
 @contextlib.asynccontextmanager

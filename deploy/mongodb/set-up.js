@@ -1,4 +1,5 @@
-// Makes the server the one node of its replica set, and makes query's user. Safe to repeat.
+// Makes the server the one node of its replica set, and makes query's two users: its API reads, and
+// whoever projects, or operates it, writes. Safe to repeat.
 const host = process.env.MONGODB_HOST;
 const password = encodeURIComponent(process.env.MONGODB_ROOT_PASSWORD);
 const admin = connect(`mongodb://root:${password}@${host}/admin?directConnection=true`);
@@ -12,9 +13,12 @@ try {
 while (!admin.hello().isWritablePrimary) sleep(200);
 
 const comanda = admin.getSiblingDB("comanda");
-const query = {
-  pwd: process.env.MONGODB_QUERY_PASSWORD,
-  roles: [{ role: "readWrite", db: "comanda" }],
+const users = {
+  "query": { pwd: process.env.MONGODB_QUERY_PASSWORD, role: "read" },
+  "query-projector": { pwd: process.env.MONGODB_QUERY_PROJECTOR_PASSWORD, role: "readWrite" },
 };
-if (comanda.getUser("query")) comanda.updateUser("query", query);
-else comanda.createUser({ user: "query", ...query });
+for (const [name, { pwd, role }] of Object.entries(users)) {
+  const user = { pwd, roles: [{ role, db: "comanda" }] };
+  if (comanda.getUser(name)) comanda.updateUser(name, user);
+  else comanda.createUser({ user: name, ...user });
+}

@@ -156,8 +156,9 @@ def secret_keys(manifests: Sequence[Manifest]) -> set[SecretKey]:
         names = (user["passwordSecretRef"]["name"] for user in each["spec"]["users"])
         found |= {(name, "password") for name in names}
     for each in of_kind(manifests, "Cluster"):
-        name = each["spec"]["bootstrap"]["initdb"]["secret"]["name"]
-        found |= {(name, "username"), (name, "password")}
+        for role in each["spec"]["managed"]["roles"]:
+            name = role["passwordSecret"]["name"]
+            found |= {(name, "username"), (name, "password")}
     return found
 
 

@@ -197,8 +197,17 @@ def test_no_service_is_the_superuser_of_its_store(services: Services) -> None:
 
     assert urlsplit(database_url).username != orders.get("POSTGRES_USER", "postgres")
     assert urlsplit(database_url).password == orders["ORDERING_PASSWORD"]
+    migrator_url = services["ordering-migration"]["environment"]["COMANDA_DATABASE_URL"]
+    assert urlsplit(migrator_url).username == "ordering_migrator"
+    assert urlsplit(migrator_url).password == orders["ORDERING_MIGRATOR_PASSWORD"]
     assert orders["POSTGRES_PASSWORD"] != orders["ORDERING_PASSWORD"]
     assert urlsplit(mongodb_url).username != views["MONGO_INITDB_ROOT_USERNAME"]
+    writer_url = services["query-projector"]["environment"]["COMANDA_MONGODB_URL"]
+    assert urlsplit(mongodb_url).username == "query"
+    assert urlsplit(writer_url).username == "query-projector"
+    made = services["mongodb-set-up"]["environment"]
+    assert urlsplit(mongodb_url).password == made["MONGODB_QUERY_PASSWORD"]
+    assert urlsplit(writer_url).password == made["MONGODB_QUERY_PROJECTOR_PASSWORD"]
 
 
 def test_images_are_of_a_version(services: Services) -> None:

@@ -155,7 +155,15 @@ def test_whoever_connects_has_the_password_that_the_store_has(size: Size) -> Non
         "query": {"small": ("mongodb", "MONGODB_QUERY_PASSWORD")},
     }
     stores["ordering"]["production"] = ("postgresql-ordering", "password")
+    stores["ordering-migrator"] = {
+        "small": ("postgresql", "ORDERING_MIGRATOR_PASSWORD"),
+        "production": ("postgresql-ordering-migrator", "password"),
+    }
     stores["query"]["production"] = ("mongodb-query", "password")
+    stores["query-projector"] = {
+        "small": ("mongodb", "MONGODB_QUERY_PROJECTOR_PASSWORD"),
+        "production": ("mongodb-query-projector", "password"),
+    }
 
     for name, values in secrets.items():
         for variable, url in values.items():

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+import asyncpg
 import pytest
 from comanda_local.servers import Postgres
 from ordering.application.list_menu import Menus
@@ -27,6 +28,8 @@ class Database:
 
     url: str
     engine: AsyncEngine
+    admin_url: str = ""
+    """Of the superuser, for what happens to a database."""
     commits: int = field(default=0)
 
     def replica(self, first_events: FirstEvents | None = None) -> GroupCommit:
@@ -41,24 +44,33 @@ class Database:
     def _count(self, _: object) -> None:
         self.commits += 1
 
+    async def administer(self, statement: str) -> None:
+        """Have the superuser do what the service may not."""
+        connection = await asyncpg.connect(self.admin_url.replace("+asyncpg", ""))
+        await connection.execute(statement)
+        await connection.close()
+
     async def rows(self, statement: str) -> list[tuple[object, ...]]:
         async with self.engine.connect() as connection:
             return [tuple(row) for row in await connection.execute(text(statement))]
 
 
 @pytest.fixture(scope="session")
-async def migrated(_postgres: Postgres) -> AsyncIterator[str]:
+async def migrated(postgres_server: Postgres) -> AsyncIterator[str]:
     """Name of a migrated database that nobody uses: tests get copies of it."""
-    async with new_database(_postgres) as name:
-        await asyncio.to_thread(migrate, _postgres.url_of(name))
+    async with new_database(postgres_server) as name:
+        await asyncio.to_thread(postgres_server.make_roles, name)
+        await asyncio.to_thread(migrate, postgres_server.url_of(name, "ordering_migrator"))
         yield name
 
 
 @pytest.fixture
-async def database(_postgres: Postgres, migrated: str) -> AsyncIterator[Database]:
-    async with new_database(_postgres, migrated) as name:
-        engine = connect(_postgres.url_of(name))
-        yield Database(_postgres.url_of(name), engine)
+async def database(postgres_server: Postgres, migrated: str) -> AsyncIterator[Database]:
+    """Made by the role that migrates, used by the one that the service has."""
+    async with new_database(postgres_server, migrated) as name:
+        url = postgres_server.url_of(name, "ordering")
+        engine = connect(url)
+        yield Database(url, engine, admin_url=postgres_server.url_of(name))
         await engine.dispose()
 
 

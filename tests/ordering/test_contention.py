@@ -164,8 +164,7 @@ async def test_the_next_command_after_a_migration_that_changes_a_columns_type_su
     await open_la_piazza(store)
     await store.run(placing())
     for column in ("restaurants ALTER name TYPE varchar(400)", "menu_items ALTER name TYPE text"):
-        async with connect_once(database) as connection:
-            await connection.execute(f"ALTER TABLE {column}")
+        await database.administer(f"ALTER TABLE {column}")
 
         order = await store.run(placing())
 

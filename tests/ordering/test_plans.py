@@ -59,7 +59,6 @@ FILL = [
             '[]', 0, now(), '{{}}', 1
         FROM generate_series(1, {ROWS}) AS n
         """,
-        "ANALYZE",
     )
 ]
 READ = text("""
@@ -111,6 +110,7 @@ async def large(database: Database) -> Database:
     async with database.engine.begin() as connection:
         for statement in FILL:
             await connection.execute(statement)
+    await database.administer("ANALYZE")
     return database
 
 

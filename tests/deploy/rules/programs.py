@@ -14,6 +14,15 @@ from tests.deploy.programs import (
     version_of,
 )
 
+SECRETS_OF_PARTS = {
+    **{(each, "set-up"): {f"{each}-operator"} for each in SERVICES},
+    **{(each, "operator"): {f"{each}-operator"} for each in SERVICES},
+    ("ordering", "migration"): {"ordering-migrator"},
+    ("query", "projector"): {"query-projector"},
+    ("query", "operator"): {"query-operator", "query-projector"},
+}
+"""Which part of a service is given which secrets besides the service's own."""
+
 
 def images_are_pinned(manifests: Sequence[Manifest]) -> Iterator[str]:
     """To a version; ours to the one that the package has."""
@@ -85,12 +94,13 @@ def secrets_are_only_referred_to(manifests: Sequence[Manifest]) -> Iterator[str]
 
 
 def secrets_go_to_their_service_alone(manifests: Sequence[Manifest]) -> Iterator[str]:
-    """A service's secret bears its name; that of what an operator runs goes to no server."""
+    """A service's secret bears its name, or with it that of the part that may do more."""
     for pod, container in _ours(manifests):
         for each in container.get("env", []):
             secret = each.get("valueFrom", {}).get("secretKeyRef", {}).get("name")
-            serves = pod.owner["kind"] == "Deployment"
-            allowed = {pod.service} if serves else {pod.service, f"{pod.service}-operator"}
+            part = pod.labels.get("app.kubernetes.io/component", "")
+            more = SECRETS_OF_PARTS.get((str(pod.service), part), set())
+            allowed = {pod.service, *more}
             if secret and secret not in allowed:
                 yield f"{pod.name}: {each['name']} is from the secret of {secret}"
 

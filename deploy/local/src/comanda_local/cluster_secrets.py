@@ -15,6 +15,7 @@ from comanda_local.servers.nats import (
 
 NAMESPACE = "comanda"
 SERVICES = ("ordering", "serving", "query")
+DATABASE, VIEWS = "COMANDA_DATABASE_URL", "COMANDA_MONGODB_URL"
 
 
 class Size(StrEnum):
@@ -34,7 +35,7 @@ def new_secrets(size: Size, accounts: Path = ACCOUNTS) -> Secrets:
     A password that a store is given and a service gives it is made once, for both.
     """
     users = {user: new_password() for user in users_of(accounts)}
-    postgresql, mongodb = new_password(), new_password()
+    postgresql, migrator, reader, projector = (new_password() for _ in range(4))
     database_host, views = {
         Size.SMALL: ("postgresql", "mongodb:27017/comanda?replicaSet=rs0"),
         Size.PRODUCTION: ("postgresql-rw", "mongodb-svc:27017/comanda?replicaSet=mongodb"),
@@ -44,31 +45,43 @@ def new_secrets(size: Size, accounts: Path = ACCOUNTS) -> Secrets:
         for service in SERVICES
         for name in (service, f"{service}-operator")
     }
-    database_url = f"postgresql+asyncpg://ordering:{postgresql}@{database_host}/ordering"
-    secrets["ordering"]["COMANDA_DATABASE_URL"] = database_url
-    secrets["query"]["COMANDA_MONGODB_URL"] = f"mongodb://query:{mongodb}@{views}"
+    database = f"@{database_host}/ordering"
+    secrets["ordering"][DATABASE] = f"postgresql+asyncpg://ordering:{postgresql}{database}"
+    migrator_url = f"postgresql+asyncpg://ordering_migrator:{migrator}{database}"
+    secrets["ordering-migrator"] = {DATABASE: migrator_url}
+    secrets["query"][VIEWS] = f"mongodb://query:{reader}@{views}"
+    secrets["query-projector"] = {VIEWS: f"mongodb://query-projector:{projector}@{views}"}
     secrets["nats"] = {password_variable(user): password for user, password in users.items()}
-    return secrets | _secrets_of_stores(size, postgresql, mongodb)
+    return secrets | _secrets_of_stores(size, postgresql, migrator, reader, projector)
 
 
-def _secrets_of_stores(size: Size, postgresql: str, mongodb: str) -> Secrets:
+def _secrets_of_stores(
+    size: Size, postgresql: str, migrator: str, reader: str, projector: str
+) -> Secrets:
     match size:
         case Size.SMALL:
             return {
                 "postgresql": {
                     "POSTGRES_PASSWORD": new_password(),
                     "ORDERING_PASSWORD": postgresql,
+                    "ORDERING_MIGRATOR_PASSWORD": migrator,
                 },
                 "mongodb": {
                     "MONGODB_ROOT_PASSWORD": new_password(),
                     "MONGODB_REPLICA_SET_KEY": new_password(),
-                    "MONGODB_QUERY_PASSWORD": mongodb,
+                    "MONGODB_QUERY_PASSWORD": reader,
+                    "MONGODB_QUERY_PROJECTOR_PASSWORD": projector,
                 },
             }
         case Size.PRODUCTION:
             return {
                 "postgresql-ordering": {"username": "ordering", "password": postgresql},
-                "mongodb-query": {"password": mongodb},
+                "postgresql-ordering-migrator": {
+                    "username": "ordering_migrator",
+                    "password": migrator,
+                },
+                "mongodb-query": {"password": reader},
+                "mongodb-query-projector": {"password": projector},
             }
 
 

@@ -165,6 +165,8 @@ class Stack:
 
         All at once, because each set-up waits for the streams of the others.
         """
+        if isinstance(server := self.servers.get(DATABASE_URL), Postgres):
+            server.make_roles()
         with contextlib.ExitStack() as ending:
             steps = [self._step("migration", "ordering", "migrate")]
             steps += [self._step(f"{name}-set-up", name, "set-up") for name in services.NAMES]
@@ -188,7 +190,9 @@ class Stack:
             f"{service} {command}",
             services.command(service, command),
             self.folder / folder,
-            env=services.environment(self._urls_for(service, user=f"{service}-operator")),
+            env=services.environment(
+                self._urls_for(service, nats=f"{service}-operator", database="ordering_migrator")
+            ),
         )
 
     def _start_services(self) -> None:
@@ -203,13 +207,21 @@ class Stack:
         told = self._urls_for(name) | self.issuer.environment
         return Service(name, port, self.folder / folder, told, *role)
 
-    def _urls_for(self, service: str, *, user: str | None = None) -> dict[str, str]:
-        """The URLs of what the service uses, on the embedded NATS those of a user of its own."""
-        return {variable: self._url_for(user or service, variable) for variable in USES[service]}
+    def _urls_for(
+        self, service: str, *, nats: str | None = None, database: str | None = None
+    ) -> dict[str, str]:
+        """The URLs of what the service uses, on the embedded servers those of users of its own."""
+        users = {NATS_URL: nats or service, DATABASE_URL: database or service}
+        return {name: self._url_for(users.get(name, service), name) for name in USES[service]}
 
     def _url_for(self, user: str, variable: str) -> str:
-        server = self.servers.get(variable)
-        return server.url_of(user) if isinstance(server, Nats) else self.urls[variable]
+        match self.servers.get(variable):
+            case Nats() as server:
+                return server.url_of(user)
+            case Postgres() as server:
+                return server.url_of(user=user)
+            case _:
+                return self.urls[variable]
 
     def _stop(self) -> None:
         """Stop the services, then the servers, those of each kind at the same time."""

@@ -64,22 +64,24 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
 
     It is ready once MongoDB is and, if it projects, once it is not too far behind the streams.
     Without NATS, or without a stream because its owner never ran, the views grow old, but they are
-    answered from.
+    answered from. An API only reads from MongoDB.
     """
     client, database = connect(settings.mongodb_url.get_secret_value())
     generations = Generations(database, live=None)
-    provenance = Provenance(MongoCheckpoints(database, generations), PROJECTED)
+    checkpoints, projects = MongoCheckpoints(database, generations), role is not Role.API
+    provenance = Provenance(checkpoints, PROJECTED, is_keeper=projects)
     projecting = _projecting_broker(settings, stores_over(generations), provenance)
-    broker = Broker(settings.nats_servers, SERVICE) if role is Role.API else projecting
+    broker = projecting if projects else Broker(settings.nats_servers, SERVICE)
+    steps = [partial(set_up, generations)] if projects else []
     components = [
-        Component("mongodb", partial(monitor_server, client, [partial(set_up, generations)])),
+        Component("mongodb", partial(monitor_server, client, steps)),
         Component("mongodb-primary", generations.members.report_primary, required=False),
         Component("generations", generations.follow),
     ]
     answers = answers_from(generations, min_version_wait=settings.min_version_wait)
     if role is not Role.PROJECTOR:
         components += answers.beside
-    if role is not Role.API:
+    if projects:
         components += [_projection(broker, stream) for stream in PROJECTED]
         ending = partial(keep_ending_orphaned_transactions, client)
         components.append(Component("abandoned-transactions", ending, required=False))

@@ -1,18 +1,26 @@
 """An embedded PostgreSQL, on a Unix socket."""
 
+import asyncio
 import os
 import shutil
 import signal
 import subprocess
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import asyncpg
 
 from comanda_local.processes import POLL_INTERVAL_S, CannotStart, Child
 
 ENVIRONMENT = "COMANDA_DATABASE_URL"
 ADVICE = f"Set {ENVIRONMENT}=postgresql+asyncpg://… to use a PostgreSQL of your own."
+
+ROLES = Path(__file__).parents[4] / "postgresql" / "1-roles.sql"
+"""Who may do what in ordering's database, here as anywhere."""
+DATABASE, SUPERUSER = "postgres", "postgres"
 
 SETTINGS = {
     "listen_addresses": "",
@@ -44,11 +52,16 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """URL of the database `postgres`, for SQLAlchemy."""
-        return self.url_of("postgres")
+        """URL of the database `postgres`, for SQLAlchemy, by which everything may be done."""
+        return self.url_of()
 
-    def url_of(self, database: str) -> str:
-        return f"postgresql+asyncpg://postgres@/{database}?host={self._sockets}"
+    def url_of(self, database: str = DATABASE, user: str = SUPERUSER) -> str:
+        return f"postgresql+asyncpg://{user}@/{database}?host={self._sockets}"
+
+    def make_roles(self, database: str = DATABASE) -> None:
+        """Make ordering's roles, and have them own and use the database. Safe to repeat."""
+        with ThreadPoolExecutor(max_workers=1) as beside:  # the caller's may have an event loop
+            beside.submit(asyncio.run, self._execute(database, ROLES.read_text())).result()
 
     def start(self) -> None:
         """Set the data folder up if it is empty, start, and wait until it takes connections."""
@@ -85,6 +98,13 @@ class Postgres:
         """End it as a crash would, by SIGKILL."""
         if self._process is not None:
             self._process.kill()
+
+    async def _execute(self, database: str, statements: str) -> None:
+        connection = await asyncpg.connect(self.url_of(database).replace("+asyncpg", ""))
+        try:
+            await connection.execute(statements)
+        finally:
+            await connection.close()
 
     def _says_ready(self) -> bool:
         """Whether `postmaster.pid`, which it keeps for pg_ctl, is its own and ends with `ready`."""

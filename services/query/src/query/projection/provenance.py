@@ -43,9 +43,13 @@ class Provenance:
     stays so until a rebuild has made the views from the streams.
     """
 
-    def __init__(self, checkpoints: Checkpoints, streams: Sequence[Stream]) -> None:
+    def __init__(
+        self, checkpoints: Checkpoints, streams: Sequence[Stream], *, is_keeper: bool = True
+    ) -> None:
+        """Who is no keeper of the checkpoints only reads them; whoever projects keeps them."""
         self._checkpoints = checkpoints
         self._streams = streams
+        self._is_keeper = is_keeper
         self._seen: set[str] = set()
         self._checking = asyncio.Lock()
 
@@ -104,8 +108,9 @@ class Provenance:
                 return None  # another replica has just made it, and may be projecting: next time
             is_gone = name in self._seen or not await self._checkpoints.has_views()
             is_lost = is_gone and now.projected > 0
-            await self._checkpoints.add(name, now.created, now.projected, is_lost=is_lost)
-            self._seen.add(name)
+            if self._is_keeper:
+                await self._checkpoints.add(name, now.created, now.projected, is_lost=is_lost)
+                self._seen.add(name)
             return _gone(name, now.projected) if is_lost else None
         self._seen.add(name)
         if checkpoint.is_lost:
@@ -114,7 +119,7 @@ class Provenance:
             return f"{name} is not the stream that the views were made from"
         if now.last_sequence < checkpoint.sequence:
             return f"{name} ends at {now.last_sequence}, the views are at {checkpoint.sequence}"
-        if now.projected > checkpoint.sequence:
+        if now.projected > checkpoint.sequence and self._is_keeper:
             await self._checkpoints.advance(name, now.created, now.projected)
         return None
 
