@@ -4,4 +4,5 @@
 set -euo pipefail
 umask 077
 printf '%s' "${MONGODB_REPLICA_SET_KEY:?}" > /tmp/replica-set-key
-exec docker-entrypoint.sh mongod --replSet rs0 --keyFile /tmp/replica-set-key --bind_ip_all
+exec docker-entrypoint.sh mongod --replSet rs0 --keyFile /tmp/replica-set-key --bind_ip_all \
+  --slowOpSampleRate 0  # a slow operation is logged whole, guests' phones and all

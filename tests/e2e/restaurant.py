@@ -45,13 +45,16 @@ class Restaurant:
     def put(self, path: str, body: Json) -> Json:
         return self._ask("PUT", "ordering", path, json=body)
 
-    def dine_in(self, table: str = "12", quantity: int = 1) -> Json:
-        order = {"channel": "dine_in", "table": table, "guests": 2, "lines": lines(quantity)}
+    def place(self, order: Json) -> Json:
         return self._ask("POST", "ordering", "/orders", json=order)
 
+    def dine_in(self, table: str = "12", quantity: int = 1) -> Json:
+        return self.place(
+            {"channel": "dine_in", "table": table, "guests": 2, "lines": lines(quantity)}
+        )
+
     def takeaway(self, customer: str = "Ada") -> Json:
-        order = {"channel": "takeaway", "customer": customer, "lines": lines()}
-        return self._ask("POST", "ordering", "/orders", json=order)
+        return self.place({"channel": "takeaway", "customer": customer, "lines": lines()})
 
     def add_round(self, order: Json) -> Json:
         path = f"/orders/{order['order_id']}/rounds"

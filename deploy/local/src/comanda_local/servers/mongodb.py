@@ -23,6 +23,7 @@ OPTIONS = (
     *("--networkMessageCompressors", "snappy,zstd"),
     *("--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "512"),
     *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+    *("--slowOpSampleRate", "0"),  # a slow operation is logged whole, guests' phones and all
 )
 
 
