@@ -7,6 +7,7 @@ shows and releases the events that can't be published.
 import sys
 
 from service_kit.runtime import logs
+from service_kit.runtime.imports import uncollected
 from service_kit.runtime.settings import ServiceSettings, load
 
 from ordering.settings import DatabaseSettings, Settings
@@ -23,9 +24,10 @@ def main(arguments: list[str]) -> None:
         case ["migrate"]:
             _migrate()
         case ["set-up"]:
-            from service_kit.nats.set_up import run_set_up
+            with uncollected():
+                from service_kit.nats.set_up import run_set_up
 
-            from ordering.bootstrap import set_up_messaging
+                from ordering.bootstrap import set_up_messaging
 
             run_set_up(set_up_messaging(load(ServiceSettings)))
         case ["dead-letters", *rest]:
@@ -44,9 +46,10 @@ def main(arguments: list[str]) -> None:
 
 
 def _serve() -> None:
-    from service_kit.http.server import serve
+    with uncollected():
+        from service_kit.http.server import serve
 
-    from ordering.bootstrap import bootstrap
+        from ordering.bootstrap import bootstrap
 
     settings = load(Settings)
     logs.configure("ordering", settings.log_level)

@@ -6,6 +6,7 @@
 import sys
 
 from service_kit.runtime import logs
+from service_kit.runtime.imports import uncollected
 from service_kit.runtime.settings import ServiceSettings, load
 
 from serving.settings import Settings
@@ -35,9 +36,10 @@ def main(arguments: list[str]) -> None:
 
 
 def _serve() -> None:
-    from service_kit.http import server as http
+    with uncollected():
+        from service_kit.http import server as http
 
-    from serving.bootstrap import bootstrap
+        from serving.bootstrap import bootstrap
 
     settings = load(Settings)
     logs.configure("serving", settings.log_level)
@@ -45,9 +47,10 @@ def _serve() -> None:
 
 
 def _set_up() -> None:
-    from service_kit.nats.set_up import run_set_up
+    with uncollected():
+        from service_kit.nats.set_up import run_set_up
 
-    from serving.bootstrap import set_up
+        from serving.bootstrap import set_up
 
     settings = load(ServiceSettings)
     logs.configure("serving", settings.log_level)
