@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey
+from ordering.settings import Settings
+from pydantic import ValidationError
 from service_kit.access.guests import (
     GUEST_AUDIENCE,
     GUEST_TOKEN_LIFE_S,
@@ -163,6 +165,11 @@ def test_a_file_without_such_a_key_is_refused(content: bytes, tmp_path: Path) ->
 
     with pytest.raises(GuestKeyUnusable):
         GuestSigner.from_file(file)
+
+
+def test_a_setting_without_such_a_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="gone"):
+        Settings(guest_key=str(tmp_path / "gone"))
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from joserfc.jwk import ECKey
 from ordering.domain.order import KitchenVerdict
 from ordering.inbound import bodies
 from ordering.inbound.http.menu import menu_routes
@@ -14,25 +15,35 @@ from ordering.inbound.http.order_placement import placement_endpoint, placement_
 from ordering.inbound.http.orders import order_routes
 from ordering.outbound.transaction.group_commit import GroupCommit
 from ordering.outbound.transaction.menus import PostgresMenus
+from service_kit.access.guests import GUEST_TOKEN_HEADER, GuestSigner, GuestVerifier
+from service_kit.access.keys import KeySet
 from service_kit.http.fast_lane import FastLane
 from service_kit.http.server import application
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.access.forge import FakeClock, FakeSource
 from tests.ordering.builders import NOON, an_item
 from tests.ordering.conftest import Database
 from tests.ordering.use_cases import offering, open_la_piazza, taking_verdict, withdrawing
 from tests.support.tokens import bearer
 
 HERE = "/v1/restaurants/la-piazza"
+UNKNOWN_LINE = {"sku": "unheard-of", "quantity": 1}
 A_LINE = {"sku": "margherita", "quantity": 1}
 DINE_IN = {"channel": "dine_in", "table": "12", "guests": 2, "lines": [A_LINE]}
 TAKEAWAY = {"channel": "takeaway", "customer": "Ada", "lines": [A_LINE]}
 
 
-def ordering(store: GroupCommit, engine: AsyncEngine, *, has_lane: bool) -> httpx.AsyncClient:
+def ordering(
+    store: GroupCommit,
+    engine: AsyncEngine,
+    *,
+    has_lane: bool,
+    guests: GuestSigner | None = None,
+) -> httpx.AsyncClient:
     """A client of ordering's HTTP side, with its lane for orders, or without."""
     app = application("ordering", "", [])
-    place = placement_endpoint(store, clock=lambda: NOON, new_id=uuid.uuid4)
+    place = placement_endpoint(store, clock=lambda: NOON, new_id=uuid.uuid4, guests=guests)
     app.include_router(menu_routes(store, PostgresMenus(engine), lambda: NOON))
     app.include_router(order_routes(store, place, clock=lambda: NOON))
     if has_lane:
@@ -430,6 +441,36 @@ async def test_an_item_that_is_not_there_yet_is_at_no_version(http: httpx.AsyncC
     answer = await http.put(f"{HERE}/menu/t", json=tiramisu, headers={"If-Match": '"1"'})
 
     assert (answer.status_code, fields(answer)) == (412, ["If-Match"])
+
+
+async def test_a_placed_order_is_answered_with_its_guests_capability_anew_when_repeated(
+    database: Database, http: httpx.AsyncClient
+) -> None:
+    key = ECKey.generate_key("P-256", {"kid": "guests"})
+    clock = FakeClock(1_800_000_000)
+    guests, verifier = GuestSigner(key, clock), GuestVerifier(KeySet(FakeSource(key)), clock)
+    sent: dict[str, Any] = {"json": DINE_IN, "headers": {"Idempotency-Key": "till-1/19"}}
+
+    async with ordering(
+        database.replica(), database.engine, has_lane=True, guests=guests
+    ) as placing:
+        first = await placing.post(f"{HERE}/orders", **sent)
+        clock.now_s += 3600
+        again = await placing.post(f"{HERE}/orders", **sent)
+        refused = await placing.post(f"{HERE}/orders", json=DINE_IN | {"lines": [UNKNOWN_LINE]})
+    without = await http.post(f"{HERE}/orders", json=DINE_IN)
+
+    tokens = [each.headers[GUEST_TOKEN_HEADER] for each in (first, again)]
+    earlier, later = [await verifier.verify(each) for each in tokens]
+    assert first.json() == again.json()
+    assert earlier.may_read("la-piazza", first.json()["order_id"])
+    assert later.may_read("la-piazza", first.json()["order_id"])
+    assert later.expires_at == earlier.expires_at + 3600
+    kept = str(await database.rows("SELECT answers::text FROM answers"))
+    assert first.json()["order_id"] in kept
+    assert not any(each in kept for each in tokens)
+    for each in (refused, without):
+        assert GUEST_TOKEN_HEADER not in each.headers
 
 
 async def test_a_repeated_change_of_the_menu_has_one_effect(http: httpx.AsyncClient) -> None:

@@ -31,6 +31,8 @@ FOLDER = "access"
 """In the folder of the data."""
 KEY_FILE = "key.json"
 JWKS_FILE = "jwks.json"
+GUESTS_FOLDER = "guests"
+"""In the folder with the key: the guests' key, and its set."""
 
 ALGORITHM = "ES256"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068's name of the type
@@ -113,6 +115,25 @@ class Issuer:
             claims["device"] = device
         header = {"typ": TOKEN_TYPE, "alg": ALGORITHM, "kid": self._key.kid}
         return jwt.encode(header, claims, self._key, algorithms=[ALGORITHM])
+
+
+class GuestKeys:
+    """The key by which ordering signs guests' capabilities, and its public half for query."""
+
+    def __init__(self, folder: Path) -> None:
+        """They are in the folder, or made. Raises CannotStart."""
+        self._key = folder / KEY_FILE
+        self._jwks = Issuer.in_folder(folder).jwks
+
+    def environment_of(self, service: str) -> dict[str, str]:
+        """What the service is told: the private half is for ordering alone."""
+        match service:
+            case "ordering":
+                return {"COMANDA_GUEST_KEY": str(self._key)}
+            case "query":
+                return {"COMANDA_GUEST_JWKS": str(self._jwks)}
+            case _:
+                return {}
 
 
 class Bearer(httpx.Auth):

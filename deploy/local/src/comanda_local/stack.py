@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from comanda_local import access, services
-from comanda_local.access import Issuer
+from comanda_local.access import GuestKeys, Issuer
 from comanda_local.folders import locked
 from comanda_local.ports import free_port
 from comanda_local.processes import RECORD_FILE, CannotStart, Child, end_leftover
@@ -204,7 +204,8 @@ class Stack:
             service.wait_until_ready()
 
     def _service(self, name: str, folder: str, port: int, *role: str) -> Service:
-        told = self._urls_for(name) | self.issuer.environment
+        guests = GuestKeys(self.folder / access.FOLDER / access.GUESTS_FOLDER)
+        told = self._urls_for(name) | self.issuer.environment | guests.environment_of(name)
         return Service(name, port, self.folder / folder, told, *role)
 
     def _urls_for(

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 from comanda_contracts.streams import (
@@ -15,6 +16,7 @@ from comanda_contracts.streams import (
     TICKETS,
 )
 from fastapi import FastAPI
+from service_kit.access.guests import GuestSigner
 from service_kit.http.fast_lane import FastLane
 from service_kit.http.openapi_examples import add_examples
 from service_kit.http.server import application
@@ -96,7 +98,7 @@ def bootstrap(settings: Settings) -> FastAPI:
     )
     app.include_router(menu_routes(store, PostgresMenus(engine), utc_now))
     app.include_router(access_routes(store, utc_now))
-    place = placement_endpoint(store, clock=utc_now, new_id=new_id)
+    place = placement_endpoint(store, clock=utc_now, new_id=new_id, guests=_guests(settings))
     app.include_router(order_routes(store, place, clock=utc_now))
     app.include_router(
         asyncapi_routes(broker, title=TITLE, description=DESCRIPTION, version=app.version)
@@ -104,6 +106,11 @@ def bootstrap(settings: Settings) -> FastAPI:
     app.add_middleware(FastLane, lanes=[placement_lane(place)])
     add_examples(app, BODY_EXAMPLES)
     return app
+
+
+def _guests(settings: Settings) -> GuestSigner | None:
+    """What signs guests' capabilities, if there is a key. Raises GuestKeyUnusable."""
+    return GuestSigner.from_file(Path(settings.guest_key)) if settings.guest_key else None
 
 
 def messaging(servers: list[str], store: Store) -> Broker:

@@ -37,7 +37,7 @@ Clock = Callable[[], float]
 """Says the seconds since the epoch."""
 
 
-class GuestKeyUnusable(Exception):
+class GuestKeyUnusable(ValueError):
     """The file has no private key of P-256 with a name."""
 
 

@@ -12,6 +12,7 @@ from comanda_contracts.commands import (
     TakeawayOrderRequest,
 )
 from pydantic import BaseModel
+from service_kit.access.guests import GUEST_TOKEN_HEADER
 from service_kit.http.openapi_examples import Examples
 from service_kit.http.problems import (
     invalid_request,
@@ -98,3 +99,15 @@ ORDER_RESPONSES = problem_responses(
     _VERSION_MISMATCH,
 )
 """The refusals of the routes of restaurants, menu items and orders."""
+
+PLACED_RESPONSES: dict[int | str, dict[str, Any]] = {
+    201: {
+        "headers": {
+            GUEST_TOKEN_HEADER: {
+                "description": "the capability of the order's guest, for a day: the bearer's "
+                "token with which query shows him this order, and no other",
+                "schema": {"type": "string"},
+            }
+        }
+    }
+}

@@ -9,6 +9,7 @@ from uuid import UUID
 from comanda_contracts.commands import COMMAND_BODIES, PlaceOrderRequest
 from comanda_contracts.subjects import SLUG_PATTERN
 from fastapi import Response
+from service_kit.access.guests import GUEST_TOKEN_HEADER, GuestSigner
 from service_kit.http.fast_lane import Lane, RawRequest
 
 from ordering.application.place_order import PlaceOrder, place_order
@@ -26,9 +27,17 @@ Endpoint = Callable[[RequestContext, PlaceOrderRequest], Awaitable[Response]]
 
 
 def placement_endpoint(
-    store: Store, *, clock: Callable[[], datetime], new_id: Callable[[], UUID]
+    store: Store,
+    *,
+    clock: Callable[[], datetime],
+    new_id: Callable[[], UUID],
+    guests: GuestSigner | None = None,
 ) -> Endpoint:
-    """The endpoint that places orders in this store."""
+    """The endpoint that places orders in this store.
+
+    With `guests` its answer carries the capability of the order's guest, which is kept nowhere: who
+    repeats a request gets a new one.
+    """
 
     async def endpoint(context: RequestContext, body: PlaceOrderRequest) -> Response:
         command = PlaceOrder(
@@ -38,13 +47,17 @@ def placement_endpoint(
             requested_lines=requested_lines(body),
             actor=context.actor,
         )
-        return await respond(
+        response = await respond(
             store,
             context,
             body,
             lambda tx: place_order(command, transaction=tx, at=clock()),
             status=201,
         )
+        if guests is not None:
+            order_id = response.headers["location"].rpartition("/")[2]
+            response.headers[GUEST_TOKEN_HEADER] = guests.token(context.restaurant, order_id)
+        return response
 
     return endpoint
 

@@ -15,6 +15,7 @@ from ordering.inbound.change import Store
 from ordering.inbound.http.openapi import (
     COMMON_RESPONSES,
     ORDER_RESPONSES,
+    PLACED_RESPONSES,
     UNKNOWN_RESTAURANT_RESPONSES,
 )
 from ordering.inbound.http.order_placement import Endpoint
@@ -33,7 +34,7 @@ def order_routes(
         "/orders",
         status_code=201,
         response_model=contracts.Order,
-        responses=UNKNOWN_RESTAURANT_RESPONSES,
+        responses=UNKNOWN_RESTAURANT_RESPONSES | PLACED_RESPONSES,
     )
     async def post_order(context: Context, body: PlaceOrderRequest) -> Response:
         """Place an order."""
