@@ -25,6 +25,8 @@ from comanda_local.audit import CONVERGENCE_TIMEOUT_S
 from comanda_local.audit.command import print_audit
 from comanda_local.cluster_secrets import Size, new_secrets, write_secrets
 from comanda_local.demo import demo as hold_demo
+from comanda_local.nats_logins import Login, new_seed, save_seed
+from comanda_local.nats_reload import NotReloaded, reload_nats
 from comanda_local.operators_commands import HELP_OPTION, SUMMARIES, run_command, show_help
 from comanda_local.pos_export.file_format import Numbers, parse_format
 from comanda_local.pos_export.findings import NotAnExport
@@ -34,9 +36,11 @@ from comanda_local.replay import Replay, Source, place, read
 from comanda_local.servers.nats import password_variable
 from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Ports
 from comanda_local.system_urls import DEFAULT_NATS_PORT, DEFAULT_PORTS, SystemUrls, find_nats
-from comanda_local.team_consumers import make_consumers
-from comanda_local.teams import NotGranted, file_of, write_team, written_teams
-from comanda_local.tills import DEVICE_PATTERN, user_of, write_till
+from comanda_local.team_consumers import delete_consumers, make_consumers
+from comanda_local.teams import NotGranted, granted, remove_team, write_team, written_teams
+from comanda_local.teams import file_of as team_file
+from comanda_local.tills import DEVICE_PATTERN, remove_till, user_of, write_till
+from comanda_local.tills import file_of as till_file
 from comanda_local.up import up as stay_up
 
 app = typer.Typer(
@@ -63,7 +67,7 @@ Restaurant = Annotated[str | None, typer.Argument(help="Its slug; * stands for e
 TOKEN_FILE = "COMANDA_TOKEN_FILE"  # noqa: S105 - a variable's name
 
 FAILURES = (
-    *(CannotStart, NotAnExport, NotGranted, RefusedRequest, OSError),
+    *(CannotStart, NotAnExport, NotGranted, NotReloaded, RefusedRequest, OSError),
     *(asyncpg.PostgresError, nats.errors.Error),
 )
 """What a user can do something about, and so needs no traceback."""
@@ -298,15 +302,40 @@ def pair(
         print(signed)
 
 
+Renew = Annotated[
+    bool, typer.Option("--renew", help="A new key: the key or password before is refused.")
+]
+Remove = Annotated[bool, typer.Option("--remove", help="Let it in no more.")]
+ByPassword = Annotated[
+    bool, typer.Option("--password", help="By a password, for a client that knows no keys.")
+]
+
+
 @app.command()
 def till(
     restaurant: Annotated[str, typer.Argument(help="The restaurant's slug.")],
     device: Annotated[str, typer.Argument(help="The till's name in its restaurant.")],
+    *,
+    renew: Renew = False,
+    remove: Remove = False,
+    by_password: ByPassword = False,
+    data: Data = DEFAULT_DATA,
 ) -> None:
-    """Let a till send commands over NATS: write its account."""
+    """Let a till send commands over NATS: write its account, and have a running NATS take it.
+
+    Its key is in <data>/nats/keys. Repeated it changes nothing.
+    """
     with _in_plain_words():
-        file, user = write_till(restaurant, device), user_of(restaurant, device)
-        print(f"{file}; its password is {password_variable(user)} on the NATS server.")
+        user = user_of(restaurant, device)
+        if remove:
+            remove_till(restaurant, device)
+            _key_file(data, user).unlink(missing_ok=True)
+            print(f"{user} is let in no more.")
+        else:
+            file = till_file(restaurant, device)
+            with _login(user, file, data, renew=renew, by_password=by_password) as login:
+                write_till(restaurant, device, login=login)
+        _reload(data)
 
 
 @app.command()
@@ -318,6 +347,9 @@ def team(
         list[str] | None, typer.Argument(help="What it may read: orders.v1.*.*.placed")
     ] = None,
     *,
+    renew: Renew = False,
+    remove: Remove = False,
+    by_password: ByPassword = False,
     data: Data = DEFAULT_DATA,
     nats_url: Annotated[
         str | None, typer.Option("--nats", envvar=NATS_URL, help="The operator's URL.")
@@ -325,19 +357,61 @@ def team(
 ) -> None:
     """Let a team subscribe: write its NATS account, and make its consumers.
 
-    Repeated it changes nothing; with other subjects it changes what the team may read. Where NATS
-    is not known to run, only the account is written: without a name all teams' consumers are made.
+    Its key is in <data>/nats/keys. Repeated it changes nothing; with other subjects it changes what
+    the team may read. Where NATS is not known to run, only the account is written: without a name
+    all teams' consumers are made.
     """
     with _in_plain_words():
+        url = find_nats(data, nats_url)
+        if name and remove:
+            removed = remove_team(name)
+            _key_file(data, name).unlink(missing_ok=True)
+            print(f"{name} is let in no more.")
+            _reload(data)
+            if url:
+                asyncio.run(delete_consumers(url, removed))
+            return
         if name:
-            teams = [write_team(name, subjects or [])]
-            print(f"{file_of(name)}; its password is {password_variable(name)} on the NATS server.")
+            given = subjects or granted(name)
+            with _login(name, team_file(name), data, renew=renew, by_password=by_password) as login:
+                teams = [write_team(name, given, login=login)]
+            _reload(data)
         else:
             teams = written_teams()
-        if url := find_nats(data, nats_url):
+        if url:
             print("consumers " + ", ".join(asyncio.run(make_consumers(url, teams))))
         else:
             print("No consumers yet: `comanda up` makes them, or this command with --nats.")
+
+
+@contextlib.contextmanager
+def _login(
+    user: str, account: Path, data: Path, *, renew: bool, by_password: bool
+) -> Iterator[Login]:
+    """How the account's user is to be let in; a new key is kept once its account is written."""
+    found = Login.found_in(account)
+    if by_password:
+        yield Login.by_password(user)
+        print(f"{account}; its password is {password_variable(user)} where NATS is started.")
+    elif found and not renew:
+        yield found
+        print(f"{account}; it is let in as before.")
+    else:
+        seed, file = new_seed(), _key_file(data, user)
+        yield Login.by_key(seed)
+        save_seed(seed, file)
+        print(f"{account}; its key is {file}.")
+
+
+def _key_file(data: Path, user: str) -> Path:
+    return data / "nats" / "keys" / f"{user}.nk"
+
+
+def _reload(data: Path) -> None:
+    if reload_nats(data):
+        print("NATS has taken it.")
+    else:
+        print("No NATS runs here: a cluster's takes the files as deploy/nats/README.md says.")
 
 
 @app.command()

@@ -193,14 +193,22 @@ def _write_record(record: Path, pid: int, stop_signal: signal.Signals) -> None:
 
 
 def end_leftover(record: Path) -> None:
-    """End the recorded process, if it is still that one and not another with the same id."""
+    """End the recorded process, if it is still there."""
+    with contextlib.suppress(OSError, ValueError, KeyError, psutil.NoSuchProcess):
+        if process := recorded(record):
+            offspring = _offspring(process.pid)
+            process.send_signal(json.loads(record.read_text())["signal"])
+            _wait_or_kill([process, *offspring], patience=10)
+
+
+def recorded(record: Path) -> psutil.Process | None:
+    """The recorded process, if it is still that one and not another with the same id."""
     with contextlib.suppress(OSError, ValueError, KeyError, psutil.NoSuchProcess):
         noted = json.loads(record.read_text())
         process = psutil.Process(noted["pid"])
         if process.create_time() == noted["started"]:
-            offspring = _offspring(process.pid)
-            process.send_signal(noted["signal"])
-            _wait_or_kill([process, *offspring], patience=10)
+            return process
+    return None
 
 
 def _wait_or_kill(processes: Sequence[psutil.Process], *, patience: float) -> None:

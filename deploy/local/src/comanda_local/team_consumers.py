@@ -1,5 +1,6 @@
 """The consumers that teams read by, made by the operator: a team can make none."""
 
+import contextlib
 from collections.abc import Iterable
 
 import nats
@@ -29,6 +30,14 @@ async def make_consumers(operator_url: str, teams: Iterable[Team]) -> list[str]:
                 await _make_consumer(js, stream, team.name, filters)
                 made.append(f"{stream.name}/{team.name}")
     return made
+
+
+async def delete_consumers(operator_url: str, team: Team) -> None:
+    """Delete the team's consumers, those that are there. Raises nats.errors.Error."""
+    async with await nats.connect(operator_url, allow_reconnect=False) as client:
+        for stream in team.filters_by_stream:
+            with contextlib.suppress(NotFoundError):
+                await client.jetstream().delete_consumer(stream.name, team.name)
 
 
 async def _make_consumer(

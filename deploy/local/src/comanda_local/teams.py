@@ -10,7 +10,8 @@ from typing import Self
 from comanda_contracts import subjects
 from comanda_contracts.streams import ACCESS, MENU, ORDERS, RESTAURANTS, TICKETS, Stream
 
-from comanda_local.servers.nats import ACCOUNTS, password_variable
+from comanda_local.nats_logins import Login, list_account, remove_account
+from comanda_local.servers.nats import ACCOUNTS
 
 TEAMS_FILE = "teams.conf"
 JETSTREAM_API = "$JS.comanda.API"
@@ -83,24 +84,33 @@ class Team:
         }
 
 
-def write_team(name: str, filters: Sequence[str], folder: Path = ACCOUNTS.parent) -> Team:
+def write_team(
+    name: str,
+    filters: Sequence[str],
+    folder: Path = ACCOUNTS.parent,
+    *,
+    login: Login | None = None,
+) -> Team:
     """Write the team's account, anew if there is one, and see that NATS reads it.
 
-    Raises NotGranted.
+    Without a login a team that is there keeps its own, and a new one has a password. Raises
+    NotGranted.
     """
     team = Team.of(name, filters)
     file = file_of(name, folder)
-    file.write_text(account(team))
+    login = login or Login.found_in(file) or Login.by_password(name)
+    file.write_text(account(team, login))
     list_account(file, folder / TEAMS_FILE)
     return team
 
 
-def list_account(file: Path, listed: Path) -> None:
-    """Include the file of an account in the list that NATS reads, unless it is there."""
-    line = f"include '{file.name}'\n"
-    if line not in listed.read_text().splitlines(keepends=True):
-        with listed.open("a") as lines:
-            lines.write(line)
+def remove_team(name: str, folder: Path = ACCOUNTS.parent) -> Team:
+    """Let the team in no more. Returns what it was. Raises NotGranted if there is none."""
+    if not NAME_PATTERN.fullmatch(name) or not file_of(name, folder).exists():
+        raise NotGranted(f"there is no team {name}")
+    team = _read(file_of(name, folder))
+    remove_account(file_of(name, folder), folder / TEAMS_FILE)
+    return team
 
 
 def written_teams(folder: Path = ACCOUNTS.parent) -> list[Team]:
@@ -108,12 +118,18 @@ def written_teams(folder: Path = ACCOUNTS.parent) -> list[Team]:
     return [_read(file) for file in sorted(folder.glob("team-*.conf"))]
 
 
+def granted(name: str, folder: Path = ACCOUNTS.parent) -> list[str]:
+    """What a team that is let in may read; nothing if there is none."""
+    file = file_of(name, folder)
+    return [each.subject for each in _read(file).grants] if file.exists() else []
+
+
 def file_of(name: str, folder: Path = ACCOUNTS.parent) -> Path:
     """The file of a team's account."""
     return folder / f"team-{name}.conf"
 
 
-def account(team: Team) -> str:
+def account(team: Team, login: Login) -> str:
     """The team's account. It publishes and makes nothing; the operator makes its consumers."""
     read = "".join(f"#   {grant.subject}\n" for grant in team.grants)
     imports = "".join(
@@ -127,8 +143,7 @@ def account(team: Team) -> str:
         f"TEAM_{team.name.upper().replace('-', '_')} {{\n"
         "  users: [\n"
         "    {\n"
-        f"      user: {team.name}\n"
-        f"      password: ${password_variable(team.name)}\n"
+        f"{login}"
         "      permissions {\n"
         f'        publish: ["{JETSTREAM_API}.CONSUMER.>", "$JS.ACK.>"]\n'
         '        subscribe: "_INBOX.>"\n'

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from comanda_contracts.subjects import SLUG_PATTERN
 
-from comanda_local.servers.nats import ACCOUNTS, password_variable
-from comanda_local.teams import NotGranted, list_account
+from comanda_local.nats_logins import Login, list_account, remove_account
+from comanda_local.servers.nats import ACCOUNTS
+from comanda_local.teams import NotGranted
 
 TILLS_FILE = "tills.conf"
 DEVICE_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
@@ -17,26 +18,55 @@ def user_of(restaurant: str, device: str) -> str:
     return f"till-{restaurant}-{device}"
 
 
-def write_till(restaurant: str, device: str, folder: Path = ACCOUNTS.parent) -> Path:
+def write_till(
+    restaurant: str,
+    device: str,
+    folder: Path = ACCOUNTS.parent,
+    *,
+    login: Login | None = None,
+) -> Path:
     """Write the till's account, and see that NATS reads it. Repeated it changes nothing.
+
+    Without a login a till that is there keeps its own, and a new one has a password.
 
     Raises NotGranted for a name that no till can have, or that another one's user has: the till
     `b-c` of `a`, and `c` of `a-b`.
     """
+    file, found = _own_file(restaurant, device, folder)
+    login = login or found or Login.by_password(user_of(restaurant, device))
+    file.write_text(account(restaurant, device, login))
+    list_account(file, folder / TILLS_FILE)
+    return file
+
+
+def remove_till(restaurant: str, device: str, folder: Path = ACCOUNTS.parent) -> None:
+    """Let the till in no more. Raises NotGranted if there is none, or it is another's."""
+    file, found = _own_file(restaurant, device, folder)
+    if found is None:
+        raise NotGranted(f"there is no till {device} of {restaurant}")
+    remove_account(file, folder / TILLS_FILE)
+
+
+def file_of(restaurant: str, device: str, folder: Path = ACCOUNTS.parent) -> Path:
+    """The file of a till's account. Raises NotGranted for a name that no till can have."""
     if not re.fullmatch(SLUG_PATTERN, restaurant) or not DEVICE_PATTERN.fullmatch(device):
         raise NotGranted(
             "a till is named by the slug of its restaurant and a name of lower-case letters, "
             "digits and inner hyphens"
         )
-    file, text = folder / f"{user_of(restaurant, device)}.conf", account(restaurant, device)
-    if file.exists() and file.read_text() != text:
+    return folder / f"{user_of(restaurant, device)}.conf"
+
+
+def _own_file(restaurant: str, device: str, folder: Path) -> tuple[Path, Login | None]:
+    """The till's file and the login in it, if it is there. Raises NotGranted if it is another's."""
+    file = file_of(restaurant, device, folder)
+    found = Login.found_in(file)
+    if found and file.read_text() != account(restaurant, device, found):
         raise NotGranted(f"{user_of(restaurant, device)} is the user of another till")
-    file.write_text(text)
-    list_account(file, folder / TILLS_FILE)
-    return file
+    return file, found
 
 
-def account(restaurant: str, device: str) -> str:
+def account(restaurant: str, device: str, login: Login) -> str:
     """The till's account: it sends its restaurant's commands, and hears its own answers."""
     user = user_of(restaurant, device)
     commands, answers = f"commands.v1.{restaurant}.*", f"replies.v1.{restaurant}.{device}.>"
@@ -45,8 +75,7 @@ def account(restaurant: str, device: str) -> str:
         f"{user.upper().replace('-', '_')} {{\n"
         "  users: [\n"
         "    {\n"
-        f"      user: {user}\n"
-        f"      password: ${password_variable(user)}\n"
+        f"{login}"
         "      permissions {\n"
         f'        publish: "{commands}"\n'
         f'        subscribe: "{answers}"\n'

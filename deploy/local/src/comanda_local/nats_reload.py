@@ -1,0 +1,38 @@
+"""The embedded NATS takes its configuration anew while it runs."""
+
+import signal
+import time
+from pathlib import Path
+
+from comanda_local.processes import POLL_INTERVAL_S, RECORD_FILE, recorded
+
+WITHIN_S = 10.0
+RELOADED, REFUSED = "Reloaded server configuration", "Failed to reload server configuration"
+
+
+class NotReloaded(Exception):
+    """The server goes on with the configuration that it had; the text says why."""
+
+
+def reload_nats(data: Path) -> bool:
+    """Have the server of this data folder read its users anew, without a restart.
+
+    Who is not let in any more is thrown out; nobody else notices. False if no server runs there.
+    Raises NotReloaded.
+    """
+    log = data / "nats" / "log"
+    process = recorded(data / "nats" / RECORD_FILE)
+    if process is None:
+        return False
+    before = log.stat().st_size
+    process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + WITHIN_S
+    while time.monotonic() < deadline:
+        for line in log.read_bytes()[before:].decode(errors="replace").splitlines():
+            if REFUSED in line:
+                why = line.partition(REFUSED)[2].strip(": ")
+                raise NotReloaded(f"NATS goes on as it was: {why}")
+            if RELOADED in line:
+                return True
+        time.sleep(POLL_INTERVAL_S)
+    raise NotReloaded(f"NATS has not read its configuration within {WITHIN_S:.0f} s: see {log}")
