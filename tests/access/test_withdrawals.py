@@ -302,17 +302,31 @@ async def _knows(known: Withdrawals, count: int) -> bool:
 
 
 @pytest.mark.servers
-async def test_without_the_list_a_replica_is_not_ready_and_says_why(nats_server: Nats) -> None:
+async def test_where_no_stream_is_nothing_was_withdrawn_and_it_is_said(nats_server: Nats) -> None:
     async with connected([nats_server.url], "replica") as client:
-        with_none = client.jetstream()
-        if ACCESS.name in {each.config.name for each in await with_none.streams_info()}:
-            await with_none.delete_stream(ACCESS.name)
+        await without_stream(client)
         access, follower = followed(Withdrawals(), client)
         async with running([access, follower]):
+            await eventually(lambda: _ready(access))
             await eventually(lambda: _says(follower, "stream not found"))
 
-    assert access.state == "the withdrawals of tokens have not been read"
+
+async def without_stream(client: Client) -> None:
+    js = client.jetstream()
+    if ACCESS.name in {each.config.name for each in await js.streams_info()}:
+        await js.delete_stream(ACCESS.name)
 
 
 async def _says(component: Component, text: str) -> bool:
     return text in component.state
+
+
+async def test_a_replica_that_could_not_read_the_list_is_not_ready() -> None:
+    async def nobody() -> Client:
+        raise ConnectionError("no server")
+
+    access, follower = access_components(Withdrawals(), nobody)
+    async with running([access, follower]):
+        await eventually(lambda: _says(follower, "no server"))
+
+        assert access.state == "the withdrawals of tokens have not been read"

@@ -17,6 +17,7 @@ from comanda_contracts.streams import (
 )
 from fastapi import FastAPI
 from service_kit.access.guests import GuestSigner
+from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.fast_lane import FastLane
 from service_kit.http.openapi_examples import add_examples
 from service_kit.http.server import application
@@ -24,6 +25,7 @@ from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.fill import watch_fill
 from service_kit.nats.set_up import Limits, set_up
+from service_kit.nats.stream_follower import set_up_stored_subjects
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
 from service_kit.runtime.settings import ServiceSettings, load
@@ -40,6 +42,7 @@ from ordering.inbound.nats.verdict_subscriber import verdict_router
 from ordering.outbound.database.cancellations import watch_cancellations
 from ordering.outbound.database.engine import connect
 from ordering.outbound.database.health import WriteHealth, watch
+from ordering.outbound.database.withdrawals import access_components
 from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.outbox.waiting import watch_waiting
 from ordering.outbound.relay.publisher import event_router
@@ -61,6 +64,7 @@ def bootstrap(settings: Settings) -> FastAPI:
     engine = connect(settings.database_url.get_secret_value())
     first_events = FirstEvents()
     writes = WriteHealth()
+    withdrawals = Withdrawals(token_life_max_s=settings.token_life_max_s)
     store = GroupCommit(engine, new_id=new_id, first_events=first_events, writes=writes)
     broker = messaging(settings.nats_servers, store)
     relay = Relay(engine, broker.client, first_events)
@@ -86,6 +90,7 @@ def bootstrap(settings: Settings) -> FastAPI:
         DESCRIPTION,
         [
             Component("database", database),
+            *access_components(engine, withdrawals),
             Component("outbox", waiting),
             Component("relay", relay.run, required=False),
             Component("cancellations", cancellations, required=False),
@@ -130,6 +135,7 @@ async def set_up_messaging(settings: ServiceSettings) -> None:
         streams=OWN_STREAMS,
         replicas=settings.stream_replicas,
         limits=Limits.of(settings),
+        steps=[partial(set_up_stored_subjects, stream=ACCESS)],
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from comanda_contracts.streams import Stream
 from fastapi import APIRouter, FastAPI
+from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.draining import ShutdownHook
 from service_kit.http.fast_lane import FastLane, Lane
 from service_kit.http.openapi_examples import add_examples
@@ -15,6 +16,7 @@ from service_kit.http.server import application
 from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.set_up import set_up as set_up_messaging
+from service_kit.nats.withdrawal_follower import access_components
 from service_kit.runtime.components import Component
 from service_kit.runtime.settings import ServiceSettings, load
 
@@ -80,7 +82,8 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
     ]
     answers = answers_from(generations, min_version_wait=settings.min_version_wait)
     if role is not Role.PROJECTOR:
-        components += answers.beside
+        withdrawals = Withdrawals(token_life_max_s=settings.token_life_max_s)
+        components += [*access_components(withdrawals, broker.client), *answers.beside]
     if projects:
         components += [_projection(broker, stream) for stream in PROJECTED]
         ending = partial(keep_ending_orphaned_transactions, client)

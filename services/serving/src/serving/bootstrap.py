@@ -6,6 +6,7 @@ from functools import partial
 
 from comanda_contracts.streams import ORDERS, TICKETS
 from fastapi import FastAPI
+from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.openapi_examples import add_examples
 from service_kit.http.server import application
 from service_kit.nats.asyncapi import asyncapi_routes
@@ -15,6 +16,7 @@ from service_kit.nats.jetstream import jetstream
 from service_kit.nats.set_up import Limits
 from service_kit.nats.set_up import set_up as set_up_messaging
 from service_kit.nats.stream_follower import set_up_stored_subjects
+from service_kit.nats.withdrawal_follower import access_components
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
 from service_kit.runtime.settings import ServiceSettings, load
@@ -41,6 +43,7 @@ def bootstrap(settings: Settings) -> FastAPI:
     service is ready without that consumer.
     """
     broker, tickets = _messaging(settings)
+    withdrawals = Withdrawals(token_life_max_s=settings.token_life_max_s)
     queues = KitchenQueues(partial(connected_client, broker))
     export_lengths(queues)
     app = application(
@@ -48,6 +51,7 @@ def bootstrap(settings: Settings) -> FastAPI:
         DESCRIPTION,
         [
             Component("queue", partial(_keep_queues, broker, queues)),
+            *access_components(withdrawals, broker.client),
             Component("room", partial(_watch_room, broker)),
             Component("fill", partial(_watch_fill, broker, settings), required=False),
             Component("orders", broker.watching(ORDERS), required=False),

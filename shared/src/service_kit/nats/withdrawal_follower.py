@@ -8,6 +8,7 @@ import structlog
 from comanda_contracts import AccessEvent, UnknownType, Unreadable, read
 from comanda_contracts.streams import ACCESS
 from nats.aio.client import Client
+from nats.js.errors import NotFoundError
 
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.nats.stream_follower import follow_stream
@@ -46,15 +47,21 @@ def access_components(
 async def follow_withdrawals(client: Client, withdrawals: Withdrawals, ready: Ready) -> None:
     """Note each withdrawal there is, and each as it is stored, within a second, without end.
 
-    Raises MessagesMissed and LeaderSilent: call it again. What is known stays known meanwhile.
+    Where there is no stream nothing was withdrawn yet, and nobody waits for its owner. Raises
+    NotFoundError then, MessagesMissed and LeaderSilent: call it again. What is known stays known
+    meanwhile.
     """
-    async with contextlib.aclosing(follow_stream(client, ACCESS, AccessMessage)) as messages:
-        async for message in messages:
-            if message is None:
-                withdrawals.note_read()
-                ready()
-            else:
-                _note(withdrawals, message)
+    try:
+        async with contextlib.aclosing(follow_stream(client, ACCESS, AccessMessage)) as messages:
+            async for message in messages:
+                if message is None:
+                    withdrawals.note_read()
+                    ready()
+                else:
+                    _note(withdrawals, message)
+    except NotFoundError:
+        withdrawals.note_read()
+        raise
 
 
 def _note(withdrawals: Withdrawals, message: AccessMessage) -> None:

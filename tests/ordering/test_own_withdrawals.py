@@ -1,0 +1,74 @@
+"""Ordering hears of withdrawals from its table: every replica, and without NATS."""
+
+from datetime import timedelta
+
+import pytest
+from comanda_contracts.access import hash_of_subject
+from ordering.outbound.database.engine import connect
+from ordering.outbound.database.withdrawals import access_components
+from service_kit.access.principal import Principal
+from service_kit.access.withdrawals import Withdrawals
+from service_kit.runtime.clock import utc_now
+from service_kit.runtime.components import Component, running
+
+from tests.ordering.conftest import Database
+from tests.ordering.use_cases import open_la_piazza, withdrawing_access
+from tests.support.eventually import eventually
+
+pytestmark = pytest.mark.servers
+
+HERE = "la-piazza"
+NOW = utc_now()
+NEVER_S = 0.0
+
+
+def knows(known: Withdrawals, subject: str, issued_at_s: float = NEVER_S) -> bool:
+    principal = Principal(
+        subject=subject,
+        device=None,
+        grants={},
+        acting=frozenset(),
+        issued_at=issued_at_s,
+        expires_at=issued_at_s + 900,
+    )
+    return known.is_withdrawn(HERE, principal)
+
+
+async def test_it_knows_what_was_withdrawn_before_and_hears_what_is_withdrawn_then(
+    database: Database,
+) -> None:
+    """The second time it is by a replica whose clock is behind."""
+    store, known = database.replica(), Withdrawals()
+    await open_la_piazza(store)
+    await store.run(withdrawing_access(hash_of_subject("luigi"), at=NOW))
+
+    access, follower = access_components(database.engine, known)
+    async with running([access, follower]):
+        await eventually(lambda: _is_ready(access, follower))
+        at_first = knows(known, "luigi"), knows(known, "gina")
+        behind = NOW - timedelta(minutes=2)
+        await store.run(withdrawing_access(hash_of_subject("gina"), "_every", at=behind))
+
+        async def hears() -> bool:
+            return knows(known, "gina")
+
+        await eventually(hears)
+    assert at_first == (True, False)
+    assert not knows(known, "luigi", NOW.timestamp() + 1)
+
+
+async def _is_ready(*components: Component) -> bool:
+    return all(each.ready for each in components)
+
+
+async def test_it_is_not_ready_before_it_has_read_them() -> None:
+    engine = connect("postgresql+asyncpg://nobody@127.0.0.1:1/none")
+    access, follower = access_components(engine, Withdrawals())
+
+    async def fails() -> bool:
+        return "starting" not in (access.state, follower.state)
+
+    async with running([access, follower]):
+        await eventually(fails)
+        assert not access.ready
+    await engine.dispose()
