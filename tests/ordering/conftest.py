@@ -7,18 +7,22 @@ from dataclasses import dataclass, field
 
 import asyncpg
 import pytest
-from comanda_local.servers import Postgres
+from comanda_local.servers import Nats, Postgres
+from nats.aio.client import Client
+from nats.js import JetStreamContext
 from ordering.application.list_menu import Menus
 from ordering.outbound.database.engine import connect
 from ordering.outbound.database.migration import migrate
 from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.transaction.group_commit import GroupCommit
 from ordering.outbound.transaction.menus import PostgresMenus
+from service_kit.nats.jetstream import connected
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import new_database
+from tests.conftest import NewNatsServer, new_database
 from tests.ordering.fakes import InMemoryStore
+from tests.ordering.relaying import set_up_streams
 from tests.ordering.use_cases import Store
 
 
@@ -90,3 +94,22 @@ def menus(request: pytest.FixtureRequest, store: Store) -> Menus:
         return store
     database: Database = request.getfixturevalue("database")
     return PostgresMenus(database.engine)
+
+
+@pytest.fixture
+async def nats_server(new_nats_server: NewNatsServer) -> Nats:
+    """A server of the test's own, with the relay's streams: every test has them for itself."""
+    server = new_nats_server()
+    await set_up_streams(server)
+    return server
+
+
+@pytest.fixture
+async def client(nats_server: Nats) -> AsyncIterator[Client]:
+    async with connected([nats_server.url], "test") as client:
+        yield client
+
+
+@pytest.fixture
+def js(client: Client) -> JetStreamContext:
+    return client.jetstream()

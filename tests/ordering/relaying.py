@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from comanda_contracts.streams import ORDERS, Stream
 from comanda_local.servers import Nats
@@ -15,11 +16,12 @@ from service_kit.nats.broker import running as broker_running
 from service_kit.nats.set_up import set_up
 from service_kit.runtime.components import Component, Ready
 
-from tests.ordering.conftest import Database
+if TYPE_CHECKING:  # which imports this module
+    from tests.ordering.conftest import Database
 
 
 def a_relay(
-    database: Database, nats_server: Nats, first_events: FirstEvents | None = None
+    database: "Database", nats_server: Nats, first_events: FirstEvents | None = None
 ) -> Component:
     """A relay with a broker of its own, as each ordering process has one."""
 
@@ -38,14 +40,14 @@ async def set_up_streams(server: Nats) -> None:
     await set_up(broker, [server.url], streams=STREAMS, replicas=1)
 
 
-def outbox_is_empty(database: Database) -> Callable[[], Awaitable[bool]]:
+def outbox_is_empty(database: "Database") -> Callable[[], Awaitable[bool]]:
     async def is_empty() -> bool:
         return await database.rows("SELECT count(*) FROM outbox WHERE sequence IS NULL") == [(0,)]
 
     return is_empty
 
 
-async def subjects_parked(database: Database) -> list[str]:
+async def subjects_parked(database: "Database") -> list[str]:
     """The subjects of the events that are parked, oldest first."""
     return [
         str(subject)

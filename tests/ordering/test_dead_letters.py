@@ -30,7 +30,7 @@ async def client(nats_server: Nats) -> AsyncIterator[Client]:
 
 
 async def test_a_command_is_carried_out_once_however_often_it_was_set_aside(
-    nats_server: Nats, client: Client, database: Database, fresh_database: str
+    nats_server: Nats, client: Client, database: Database
 ) -> None:
     await open_la_piazza(database.replica())
     command = Message(
@@ -42,7 +42,7 @@ async def test_a_command_is_carried_out_once_however_often_it_was_set_aside(
     for outcome in await publish_all(client, letters):
         assert not isinstance(outcome, Exception), outcome
 
-    urls = {"nats_url": nats_server.url, "database_url": fresh_database}
+    urls = {"nats_url": nats_server.url, "database_url": database.url}
     replayed = await run("ordering", "dead-letters", "replay", "--all", **urls)
     listed = await run("ordering", "dead-letters", "list", nats_url=nats_server.url)
 

@@ -1,11 +1,8 @@
 """One event that can't be published holds back its own order and nothing else."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from comanda_contracts.streams import MENU, ORDERS
 from comanda_local.servers import Nats
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 from ordering.outbound.outbox import parked_commands
 from ordering.outbound.outbox.first_events import FirstEvents
@@ -13,11 +10,9 @@ from ordering.outbound.relay import publisher
 from ordering.outbound.relay.relay import Relay
 from service_kit.nats.broker import Broker
 from service_kit.nats.broker import running as broker_running
-from service_kit.nats.jetstream import connected
 from service_kit.runtime.components import Component, Ready, running
 from sqlalchemy import text
 
-from tests.conftest import NewNatsServer
 from tests.ordering.builders import an_item
 from tests.ordering.conftest import Database
 from tests.ordering.relaying import (
@@ -38,24 +33,6 @@ PARKED = text("""
     FROM generate_series(1, 5) AS n
 """)
 TOO_LARGE = text("UPDATE outbox SET body = :body WHERE sequence IS NULL AND subject LIKE :subject")
-
-
-@pytest.fixture
-async def nats_server(new_nats_server: NewNatsServer) -> Nats:
-    server = new_nats_server()
-    await set_up_streams(server)
-    return server
-
-
-@pytest.fixture
-async def client(nats_server: Nats) -> AsyncIterator[Client]:
-    async with connected([nats_server.url], "test") as client:
-        yield client
-
-
-@pytest.fixture
-def js(client: Client) -> JetStreamContext:
-    return client.jetstream()
 
 
 async def enlarge(database: Database, order_id: object, size_bytes: int) -> None:
@@ -151,7 +128,7 @@ async def test_a_stream_that_is_missing_holds_back_its_own_events_alone(
 
 
 async def test_an_operator_lists_parked_events_and_releases_them_in_their_order(
-    database: Database, nats_server: Nats, js: JetStreamContext, fresh_database: str
+    database: Database, nats_server: Nats, js: JetStreamContext
 ) -> None:
     store = database.replica()
     await open_la_piazza(store)
@@ -163,10 +140,10 @@ async def test_an_operator_lists_parked_events_and_releases_them_in_their_order(
 
     async with running([a_relay(database, nats_server)]):
         await eventually(outbox_is_empty(database))
-        listed = await run("ordering", "parked", "list", database_url=fresh_database)
+        listed = await run("ordering", "parked", "list", database_url=database.url)
         await js.update_stream(config)
         number = listed.output.split()[0]
-        released = await run("ordering", "parked", "release", number, database_url=fresh_database)
+        released = await run("ordering", "parked", "release", number, database_url=database.url)
         await eventually(lambda: versions(js), lambda found: len(found.get(aggregate, ())) == 2)
 
     first, reason, second, behind = listed.output.splitlines()

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
 
 import pytest
 from comanda_contracts import Message, subjects
@@ -23,7 +22,6 @@ from service_kit.nats.jetstream import connected, publish_all
 from service_kit.runtime.components import running
 from sqlalchemy import text
 
-from tests.conftest import NewNatsServer
 from tests.ordering.conftest import Database
 from tests.ordering.relaying import (
     a_relay,
@@ -41,25 +39,6 @@ UNPUBLISHABLE = text("""
     SELECT partition, aggregate, 'no.stream.takes.this', headers, body
     FROM outbox WHERE sequence IS NULL ORDER BY id LIMIT 1
 """)
-
-
-@pytest.fixture
-async def nats_server(new_nats_server: NewNatsServer) -> Nats:
-    """A server of the test's own: every test has the streams for itself."""
-    server = new_nats_server()
-    await set_up_streams(server)
-    return server
-
-
-@pytest.fixture
-async def client(nats_server: Nats) -> AsyncIterator[Client]:
-    async with connected([nats_server.url], "test") as client:
-        yield client
-
-
-@pytest.fixture
-def js(client: Client) -> JetStreamContext:
-    return client.jetstream()
 
 
 @pytest.fixture(params=[1, 1000], ids=["as batches", "one by one"])
