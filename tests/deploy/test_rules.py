@@ -183,6 +183,12 @@ DEFECTS: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         ),
         "NetworkPolicy/ordering lets Deployment/ordering be reached by more than the gateway",
     ),
+    "the gateway reaches the metrics": (
+        lambda m: m["NetworkPolicy/ordering"]["spec"]["ingress"][0]["ports"].append(
+            {"port": "admin"}
+        ),
+        "NetworkPolicy/ordering lets comanda/gateway reach Deployment/ordering at another port",
+    ),
     "a service is reached by everybody": (
         lambda m: m["NetworkPolicy/ordering"]["spec"]["ingress"][0].pop("from"),
         "NetworkPolicy/ordering lets Deployment/ordering be reached by more than the gateway",

@@ -23,8 +23,8 @@ MAY_REACH: dict[tuple[str, str], dict[str, int | tuple[int, ...]]] = {
 PROVIDER = {"matchLabels": {"comanda/provider": "true"}}
 """Where the keys of access tokens are fetched."""
 
-MAY_BE_REACHED_FROM = {"comanda/gateway", "comanda/monitoring"}
-"""The labels of the namespaces that may speak to us."""
+MAY_BE_REACHED_FROM = {"comanda/gateway": "http", "comanda/monitoring": "admin"}
+"""The labels of the namespaces that may speak to us, and the port at which each may."""
 
 NAMES = {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}
 """Where names are resolved."""
@@ -84,15 +84,25 @@ def services_are_reached_from_outside_alone(manifests: Sequence[Manifest]) -> It
             for rule in policy["spec"].get("ingress", []):
                 if not all(_is_outside(each) for each in rule.get("from", [{}])):
                     yield f"{named(policy)} lets {pod.name} be reached by more than the gateway"
+                opened = {port.get("port") for port in rule.get("ports", [{}])}
+                for label in _labels(rule):
+                    if opened != {MAY_BE_REACHED_FROM.get(label)}:
+                        yield f"{named(policy)} lets {label} reach {pod.name} at another port"
                 for port in rule.get("ports", [{}]):
                     if port.get("port") not in pod.ports:
                         yield f"{named(policy)} opens a port that {pod.name} does not have"
 
 
+def _labels(rule: Manifest) -> Iterator[str]:
+    """Of the namespaces that the rule lets in."""
+    for peer in rule.get("from", []):
+        yield from peer.get("namespaceSelector", {}).get("matchLabels", {})
+
+
 def _is_outside(peer: Manifest) -> bool:
     match peer:
         case {"namespaceSelector": {"matchLabels": labels}}:
-            return len(peer) == 1 and bool(labels) and labels.keys() <= MAY_BE_REACHED_FROM
+            return len(peer) == 1 and bool(labels) and labels.keys() <= MAY_BE_REACHED_FROM.keys()
         case _:
             return False
 

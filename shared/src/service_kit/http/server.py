@@ -3,6 +3,8 @@
 import contextlib
 import gc
 import signal
+import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -12,6 +14,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp
 
 from service_kit.access.admission import Admission
+from service_kit.http.admin_port import AdminPort, bound
 from service_kit.http.draining import Draining, DrainingServer, ShutdownHook
 from service_kit.http.edge import EDGE_RESPONSES, Edge, KnownHosts
 from service_kit.http.guard import Guard
@@ -88,7 +91,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     draining: Draining = app.state.draining
     app.middleware_stack = app.build_middleware_stack()  # before anything can be asked
     config = uvicorn.Config(
-        draining.closing_connections(KnownHosts(app, settings.known_hosts)),
+        draining.closing_connections(KnownHosts(_by_port(app, settings), settings.known_hosts)),
         host=settings.http_host,
         port=settings.http_port,
         loop="uvloop",
@@ -100,9 +103,26 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     )
     _collect_seldom()
     server = DrainingServer(config, draining, settings.drain_seconds)
-    server.run()
+    server.run(_sockets(settings))
     if not server.started:
         raise SystemExit(EXIT_CANNOT_START)
+
+
+def _by_port(app: ASGIApp, settings: ServiceSettings) -> ASGIApp:
+    if not settings.admin_port:
+        return app
+    return AdminPort(app, settings.admin_port, has_public_documents=settings.public_documents)
+
+
+def _sockets(settings: ServiceSettings) -> list[socket.socket] | None:
+    """Those of both ports; None if there is one, which the server then opens by itself."""
+    if not settings.admin_port:
+        return None
+    try:
+        return bound(settings.http_host, settings.http_port, settings.admin_port)
+    except OSError as error:
+        print(f"{settings.http_host}: {error}", file=sys.stderr)
+        raise SystemExit(EXIT_CANNOT_START) from error
 
 
 def _collect_seldom() -> None:

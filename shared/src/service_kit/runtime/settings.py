@@ -4,7 +4,14 @@ import sys
 from typing import Annotated, NoReturn, TypeVar
 
 from comanda_contracts.streams import ALL_STREAMS
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "COMANDA_"
@@ -60,6 +67,15 @@ class ServiceSettings(BaseSettings):
     nats_url: NatsUrl = Field(description="NATS servers, comma-separated, with credentials if any")
     http_host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - a container's only address
     http_port: int = Field(default=8000, ge=1, le=65535, description="port to listen on")
+    admin_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="port of metrics and documents, which the other then lacks; 0: there is one",
+    )
+    public_documents: bool = Field(
+        default=False, description="whether the API's documents are at the clients' port, too"
+    )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     drain_seconds: float = Field(
         default=0.5, ge=0, le=60, description="seconds to serve on after SIGTERM, though not ready"
@@ -90,6 +106,13 @@ class ServiceSettings(BaseSettings):
         description="seconds that an access token is believed at most; its withdrawal is "
         "remembered for a day more",
     )
+
+    @field_validator("admin_port")
+    @classmethod
+    def _is_another_port(cls, port: int, known: ValidationInfo) -> int:
+        if port == known.data.get("http_port"):
+            raise ValueError("is COMANDA_HTTP_PORT")
+        return port
 
     @property
     def known_hosts(self) -> list[str]:
