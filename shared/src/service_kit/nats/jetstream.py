@@ -194,7 +194,8 @@ def require_sendable(client: Client, message: Message) -> None:
     """
     if len(message.subject.encode(errors="replace")) > SUBJECT_BYTES_MAX:
         raise nats.errors.BadSubjectError
-    characters = sum(len(name) + len(text) + 4 for name, text in message.headers.items())
+    headers = message.headers
+    characters = sum(map(len, headers)) + sum(map(len, headers.values())) + 4 * len(headers)
     may_be_large = len(message.body) + 4 * characters + 16 > client.max_payload
     if may_be_large and size_bytes(message) > client.max_payload:
         raise nats.errors.MaxPayloadError

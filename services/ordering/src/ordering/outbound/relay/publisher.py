@@ -1,7 +1,7 @@
 """Publishing rows of the outbox, so that no event of an aggregate overtakes another."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -16,7 +16,7 @@ from nats.js.errors import (
     NoStreamResponseError,
     ServiceUnavailableError,
 )
-from service_kit.nats.jetstream import publish, publish_all, require_sendable
+from service_kit.nats.jetstream import publish_all, require_sendable
 from service_kit.nats.router import Router
 
 from ordering.contract import EVENT_MODELS
@@ -62,7 +62,7 @@ async def publish_in_order(client: Client, rows: Sequence[Any]) -> Published:
     already, for example) is published one by one, which tells what is wrong with each event.
     """
     published = Published({}, {})
-    for batch in _by_stream(rows):
+    for batch in by_kind(rows).values():
         last = await _store_batch(client, batch) if len(batch) >= MIN_BATCH_EVENTS else None
         if last is not None:
             first_sequence = last.seq - len(batch) + 1
@@ -101,11 +101,12 @@ def kind_of_aggregate(aggregate: str) -> str:
     return aggregate.partition(".")[0]
 
 
-def _by_stream(rows: Sequence[Any]) -> list[list[Any]]:
-    streams = defaultdict(list)
+def by_kind(rows: Sequence[Any]) -> Mapping[str, list[Any]]:
+    """The events by the kind of their aggregate, each kind's in their order."""
+    kinds = defaultdict[str, list[Any]](list)
     for row in rows:
-        streams[kind_of(row)].append(row)
-    return list(streams.values())
+        kinds[kind_of(row)].append(row)
+    return kinds
 
 
 # decision/0027: a backlog is published in atomic batches
@@ -125,8 +126,8 @@ async def _store_batch(client: Client, rows: Sequence[Any]) -> PubAck | None:
     try:
         for message in messages:
             require_sendable(client, message)
-        for message in messages[:-1]:
-            await publish(client, message)
+        for each in messages[:-1]:
+            await client.publish(each.subject, each.body, headers=dict(each.headers))
         reply = await client.request(last.subject, last.body, BATCH_TIMEOUT_S, headers=last_headers)
     except (nats.errors.Error, ValueError):
         return None

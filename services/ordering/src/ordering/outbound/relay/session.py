@@ -26,6 +26,7 @@ from ordering.outbound.outbox.parked_events import park, park_behind
 from ordering.outbound.relay.publisher import (
     MAX_BATCH_EVENTS,
     Published,
+    by_kind,
     is_permanent,
     is_refusal,
     kind_of,
@@ -240,13 +241,15 @@ class Session:
             await mark_published(self._connection, stored)
             RELAYED.inc(len(stored))
             self._drained.update(stored)
-        for kind, stream in self._streams.items():
-            of_kind = [event for event in events if kind_of(event) == kind]
+        for kind, of_kind in by_kind(events).items():
+            stream = self._streams[kind]
             acknowledged = [event for event in of_kind if event.id in stored]
             stream.note((each.headers["Nats-Msg-Id"], stored[each.id]) for each in acknowledged)
-            for event in acknowledged:
-                self._held.pop(event.aggregate, None)
-            passing = await self._park_permanent(of_kind, published.failures)
+            if self._held:
+                for event in acknowledged:
+                    self._held.pop(event.aggregate, None)
+            failed = [event for event in of_kind if event.id in published.failures]
+            passing = await self._park_permanent(failed, published.failures)
             if acknowledged:
                 stream.resume()
                 for event, error in passing:
@@ -266,9 +269,7 @@ class Session:
         """Park the events that will never be published; returns those that failed otherwise."""
         passing = []
         for event in events:
-            error = failures.get(event.id)
-            if error is None:
-                continue
+            error = failures[event.id]
             if is_permanent(event, error):
                 await self._park(event, error)
             else:
