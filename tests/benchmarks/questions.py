@@ -1,6 +1,7 @@
 """What the contestants are asked, where, and that they answer the same."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import httpx
@@ -9,12 +10,14 @@ from tests.benchmarks.figures import Figures
 from tests.benchmarks.history import ACTIVE, Past
 from tests.benchmarks.orders import RESTAURANT, TABLES, address
 from tests.benchmarks.wrk import Request, saturate
-from tests.support.tokens import bearer
+from tests.support.tokens import bearer, token
 
 Questions = Mapping[str, Sequence[str]]
 """Paths to ask for, by what they ask."""
 
 HERE = address(RESTAURANT)
+NEW_TOKENS_PER_S = 5_000
+"""More than are verified in a second, so that none is sent twice."""
 SOME = 5
 """So many paths of each question are compared."""
 
@@ -44,7 +47,10 @@ def _of_both(past: Past) -> dict[str, Sequence[str]]:
 
 
 async def rates(url: str, questions: Questions, *, seconds: int) -> Figures:
-    """Answers a second to each question, and their latency, with nothing else going on."""
+    """Answers a second to each question, and their latency, with nothing else going on.
+
+    Of an order also with a token in each request that was never sent before.
+    """
     figures = {}
     for about, paths in questions.items():
         requests = [Request("GET", path) for path in paths]
@@ -52,6 +58,11 @@ async def rates(url: str, questions: Questions, *, seconds: int) -> Figures:
         asked = await saturate(url, requests, seconds=seconds)
         figures[about] = asked.rate
         figures[f"{about}.p99_ms"] = asked.p99_ms
+    newly = [
+        Request("GET", path, token=token(subject=f"guest {number}"))
+        for number, path in zip(range(seconds * NEW_TOKENS_PER_S), cycle(questions["order"]))
+    ]
+    figures["order.new_tokens"] = (await saturate(url, newly, seconds=seconds)).rate
     return figures
 
 

@@ -80,6 +80,13 @@ TARGETS = (
     Target("relay, against pipelined publishing", "comanda.relay", "limit.jetstream.publish", 0.6),
     Target("projector, against bulk upserts", "comanda.projector", "limit.mongodb.upserts", 0.6),
     Target("an order", "comanda.order", "crud.order", 6),
+    Target(
+        "an order by a new token, against a known one",
+        "comanda.order.new_tokens",
+        "comanda.order",
+        0,
+    ),
+    Target("an order by a new token", "comanda.order.new_tokens", "crud.order.new_tokens", 0),
     Target("a table's orders", "comanda.table", "crud.table", 7),
     Target("the day's top ten", "comanda.top", "crud.top", 10),
     Target("the board, against all active orders", "comanda.board", "crud.active", 100),

@@ -25,6 +25,7 @@ MEASURED = {
         for contestant in ("comanda", "crud")
         for question in ("order", "table", "active", "board", "top")
     ),
+    *(f"{contestant}.order.new_tokens" for contestant in ("comanda", "crud")),
     *(
         f"{contestant}.{question}.{when}.p99_ms"
         for contestant in ("comanda", "comanda_reader", "crud", "crud_reader")
