@@ -62,7 +62,7 @@ class Broker(NatsBroker):
         A user and password are those of the first server's URL; see `jetstream.credentials`.
         """
         troubles = ConnectionTroubles(service)
-        user = credentials(servers[0])
+        user = credentials(servers)
         super().__init__(
             list(servers),
             name=service,
@@ -81,7 +81,7 @@ class Broker(NatsBroker):
             apply_types=False,
             serializer=None,
         )
-        self._connection_kwargs |= {key: user[key] for key in ("user", "password") if key in user}
+        self._connection_kwargs |= {each: user[each] for each in user.keys() - {"inbox_prefix"}}
         self.service = service
         self._first_connected = asyncio.Event()
 

@@ -20,6 +20,7 @@ from nats.js.errors import APIError, NoStreamResponseError
 
 from service_kit.nats.closing import close
 from service_kit.nats.wire import tolerate_any_bytes
+from service_kit.runtime.nats_servers import NatsServers
 
 log = structlog.get_logger()
 
@@ -78,7 +79,7 @@ async def connected(servers: Sequence[str], name: str) -> AsyncIterator[Client]:
     client = await nats.connect(
         list(servers),
         name=name,
-        **credentials(servers[0]),
+        **credentials(servers),
         max_reconnect_attempts=-1,
         reconnect_time_wait=RECONNECT_INTERVAL_S,
         pending_size=0,
@@ -111,13 +112,27 @@ def api_prefix_of(user: str | None) -> str:
     return API if user else api.DEFAULT_PREFIX
 
 
-def credentials(url: str) -> dict[str, Any]:
-    """What the client is to be told of the user in the URL, if there is one."""
-    parts = urlsplit(url)
-    if not parts.username or not parts.password:  # a name alone is a token, which the client knows
-        return {}
-    user, password = unquote(parts.username), unquote(parts.password)
-    return {"user": user, "password": password, "inbox_prefix": f"_INBOX_{user}"}
+def credentials(servers: Sequence[str]) -> dict[str, Any]:
+    """What the client is to be told of the user in the first server's URL, if there is one.
+
+    A server that speaks no TLS is refused before anything is said to it, if TLS is wanted: the
+    handshake comes first, so that the server has `handshake_first` in its configuration, too.
+    """
+    told: dict[str, Any] = {}
+    nkey = tls = None
+    if isinstance(servers, NatsServers):
+        nkey, tls = servers.nkey, servers.tls
+    parts = urlsplit(servers[0])
+    user = unquote(parts.username or "")
+    if user and (nkey or parts.password):  # a name alone is a token, which the client knows
+        told |= {"user": user, "inbox_prefix": f"_INBOX_{user}"}
+    if nkey:
+        told["nkeys_seed"] = nkey
+    elif user and parts.password:
+        told["password"] = unquote(parts.password)
+    if tls:
+        told |= {"tls": tls, "tls_handshake_first": True}
+    return told
 
 
 class ConnectionTroubles:

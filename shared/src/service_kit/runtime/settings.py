@@ -14,6 +14,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service_kit.runtime.nats_servers import NatsServers
+
 PREFIX = "COMANDA_"
 TOKEN_LIFE_MAX_S = 31 * 86_400
 """Seconds after its issue until which a token is believed, however long it says that it lives."""
@@ -65,6 +67,14 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     nats_url: NatsUrl = Field(description="NATS servers, comma-separated, with credentials if any")
+    nats_nkey: str = Field(
+        default="", description="file with the seed of the user whom NATS's URL names"
+    )
+    nats_ca: str = Field(
+        default="", description="file of the CA that signs NATS's certificates; TLS alone then"
+    )
+    nats_cert: str = Field(default="", description="file of a certificate for NATS")
+    nats_key: str = Field(default="", description="file of that certificate's key")
     http_host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - a container's only address
     http_port: int = Field(default=8000, ge=1, le=65535, description="port to listen on")
     admin_port: int = Field(
@@ -120,9 +130,11 @@ class ServiceSettings(BaseSettings):
         return [name.strip() for name in self.hosts.split(",") if name.strip()]
 
     @property
-    def nats_servers(self) -> list[str]:
-        """The NATS servers' URLs."""
-        return [url.strip() for url in self.nats_url.get_secret_value().split(",")]
+    def nats_servers(self) -> NatsServers:
+        """The NATS servers, and who we are to them."""
+        urls = (url.strip() for url in self.nats_url.get_secret_value().split(","))
+        files = {"ca": self.nats_ca, "cert": self.nats_cert, "key": self.nats_key}
+        return NatsServers(urls, nkey=self.nats_nkey, **files)
 
 
 class AccessSettings(BaseSettings):
