@@ -158,6 +158,7 @@ async def test_the_key_is_read_from_its_file(tmp_path: Path) -> None:
         json.dumps(ECKey.generate_key("P-384", {"kid": "k"}).as_dict(private=True)).encode(),
         json.dumps(ECKey.generate_key("P-256").as_dict(private=True)).encode(),
     ],
+    ids=["empty", "no JSON", "random", "public", "RSA", "another curve", "without a name"],
 )
 def test_a_file_without_such_a_key_is_refused(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "key.json"
