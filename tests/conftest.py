@@ -31,8 +31,8 @@ os.environ.update(own_issuer().environment)  # whom services believe that have n
 NewNatsServer = Callable[[], Nats]
 SERVERS: tuple[type, ...] = (Nats, Postgres, MongoDB, Service)
 LONGEST_FIRST = (
-    *("stack", "faults of servers", "faults of services", "real-orders", "benchmark"),
-    *("read-side", "rolling", "pickup", "poison", "replicas", "abandoned"),
+    *("stack", "faults", "real-orders", "benchmark", "read-side"),
+    *("rolling", "pickup", "poison", "replicas", "abandoned"),
 )
 """Groups of tests that take a minute or so, and more, in the order in which workers get them.
 

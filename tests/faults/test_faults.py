@@ -22,9 +22,7 @@ from comanda_local.stack import DATABASE_URL, NATS_URL, Server, Stack
 from tests.faults.checks import outcome_of
 from tests.faults.load import Load, under_load
 
-pytestmark = pytest.mark.timeout(1500)
-of_services = pytest.mark.xdist_group("faults of services")
-of_servers = pytest.mark.xdist_group("faults of servers")
+pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(1500)]
 
 ORDERS = int(os.environ.get("COMANDA_FAULT_ORDERS", "600"))
 STOPPED = 10.0
@@ -53,7 +51,6 @@ async def redeliver_soon(stack: Stack) -> None:
                     await js.add_consumer(consumer.stream_name, config)
 
 
-@of_services
 async def test_nothing_is_lost_when_ordering_is_killed(stack: Stack) -> None:
     async with under_load(writers(stack), ORDERS, stack.issuer) as load:
         await load.reached(1 / 3)
@@ -62,7 +59,6 @@ async def test_nothing_is_lost_when_ordering_is_killed(stack: Stack) -> None:
     await nothing_is_lost_or_doubled("ordering killed", load, stack)
 
 
-@of_services
 async def test_nothing_is_lost_when_serving_is_killed(stack: Stack) -> None:
     async with under_load(writers(stack), ORDERS, stack.issuer) as load:
         await load.reached(1 / 3)
@@ -71,7 +67,6 @@ async def test_nothing_is_lost_when_serving_is_killed(stack: Stack) -> None:
     await nothing_is_lost_or_doubled("serving killed", load, stack)
 
 
-@of_services
 async def test_nothing_is_lost_when_both_relays_are_killed_in_turn(stack: Stack) -> None:
     second = await asyncio.to_thread(stack.replica, "ordering")
 
@@ -85,7 +80,6 @@ async def test_nothing_is_lost_when_both_relays_are_killed_in_turn(stack: Stack)
     await asyncio.to_thread(second.stop)
 
 
-@of_servers
 async def test_nothing_is_lost_when_the_broker_is_killed(stack: Stack) -> None:
     async with under_load(writers(stack), ORDERS, stack.issuer) as load:
         await load.reached(1 / 3)
@@ -94,7 +88,6 @@ async def test_nothing_is_lost_when_the_broker_is_killed(stack: Stack) -> None:
     await nothing_is_lost_or_doubled("nats-server killed", load, stack)
 
 
-@of_servers
 async def test_nothing_is_lost_when_the_database_is_killed(stack: Stack) -> None:
     async with under_load(writers(stack), ORDERS, stack.issuer) as load:
         await load.reached(1 / 3)
@@ -103,7 +96,6 @@ async def test_nothing_is_lost_when_the_database_is_killed(stack: Stack) -> None
     await nothing_is_lost_or_doubled("PostgreSQL killed", load, stack)
 
 
-@of_servers
 async def test_nothing_is_lost_when_the_broker_hangs(stack: Stack) -> None:
     broker = stack.servers[NATS_URL].process.pid
 
