@@ -26,7 +26,9 @@ from tests.ordering.builders import NOON, a_restaurant, an_item
 from tests.ordering.conftest import Database
 from tests.ordering.test_http import DINE_IN, HERE, ordering
 from tests.ordering.use_cases import offering, open_la_piazza, setting
+from tests.support.admission import own_admission
 from tests.support.eventually import eventually
+from tests.support.tokens import bearer
 
 TAKEAWAY = {
     "channel": "takeaway",
@@ -68,7 +70,10 @@ async def client(database: Database, nats_server: Nats, clock: Clock) -> AsyncIt
     store = database.replica()
     await open_la_piazza(store)
     broker = Broker([nats_server.url], "ordering")
-    broker.include_router(command_router(store, broker.client, clock=clock, new_id=uuid.uuid4))
+    commands = command_router(
+        store, broker.client, clock=clock, new_id=uuid.uuid4, admission=own_admission()
+    )
+    broker.include_router(commands)
     streams = [COMMANDS, DEAD_LETTERS]
     await set_up(broker, [nats_server.url], streams=streams, replicas=1)
     async with connected([nats_server.url], "till") as client, running(broker):
@@ -93,7 +98,11 @@ class Till:
     async def send(self, command: str, body: Any, **headers: str | None) -> PubAck:
         """A header that is None is left out."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        known = {"Comanda-Reply-To": self._inbox, "Comanda-Request-Id": uuid.uuid4().hex}
+        known = {
+            "Comanda-Reply-To": self._inbox,
+            "Comanda-Request-Id": uuid.uuid4().hex,
+            **bearer(),
+        }
         subject = subjects.command(self.restaurant, command)
         sent = {name: text for name, text in {**known, **headers}.items() if text is not None}
         (outcome,) = await publish_all(self._client, [Message(subject, sent, content)])

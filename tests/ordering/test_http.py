@@ -25,6 +25,7 @@ from tests.access.forge import FakeClock, FakeSource
 from tests.ordering.builders import NOON, an_item
 from tests.ordering.conftest import Database
 from tests.ordering.use_cases import offering, open_la_piazza, taking_verdict, withdrawing
+from tests.support.admission import own_admission
 from tests.support.tokens import bearer
 
 HERE = "/v1/restaurants/la-piazza"
@@ -42,7 +43,7 @@ def ordering(
     guests: GuestSigner | None = None,
 ) -> httpx.AsyncClient:
     """A client of ordering's HTTP side, with its lane for orders, or without."""
-    app = application("ordering", "", [])
+    app = application("ordering", "", [], admission=own_admission())
     place = placement_endpoint(store, clock=lambda: NOON, new_id=uuid.uuid4, guests=guests)
     app.include_router(menu_routes(store, PostgresMenus(engine), lambda: NOON))
     app.include_router(order_routes(store, place, clock=lambda: NOON))

@@ -106,7 +106,8 @@ async def test_a_command_is_carried_out_and_answered(store: InMemoryStore) -> No
         return answers  # type: ignore[return-value]
 
     broker = Broker([SERVERS["nats_url"]], "ordering")
-    broker.include_router(command_router(store, client, clock=lambda: NOON, new_id=uuid.uuid4))
+    commands = command_router(store, client, clock=lambda: NOON, new_id=uuid.uuid4, admission=None)
+    broker.include_router(commands)
 
     async with TestNatsBroker(broker):
         await broker.publish(

@@ -2,6 +2,7 @@
 
 from ordering.inbound.http.request_context import RequestContext
 from pydantic import BaseModel
+from service_kit.access.principal import Principal
 
 
 class Body(BaseModel):
@@ -17,8 +18,10 @@ class LaterBody(Body):
     station: str = "kitchen"
 
 
-def a_context(key: str = "till-3/117") -> RequestContext:
-    return RequestContext("la-piazza", "POST /v1/restaurants/la-piazza/x", None, key, None)
+def a_context(key: str = "till-3/117", subject: str = "luigi") -> RequestContext:
+    operation = "POST /v1/restaurants/la-piazza/x"
+    space = Principal(subject, None, {}, frozenset(), 0, 0).key_space
+    return RequestContext("la-piazza", operation, subject, space, key, None)
 
 
 def test_a_field_that_a_release_adds_makes_no_other_request_of_a_repeated_one() -> None:
@@ -35,3 +38,13 @@ def test_a_field_that_is_sent_makes_another_request() -> None:
     other = a_context().keyed_request(LaterBody.model_validate({"sku": "a", "station": "bar"}))
 
     assert other != plain
+
+
+def test_a_key_is_its_subjects_own() -> None:
+    luigis = a_context("17", "luigi").keyed_request(None)
+    marios = a_context("17", "mario").keyed_request(None)
+
+    assert luigis is not None
+    assert marios is not None
+    assert luigis.key != marios.key
+    assert luigis == a_context("17", "luigi").keyed_request(None)

@@ -233,7 +233,10 @@ async def test_in_a_batch_of_commands_over_nats_each_restaurants_first_is_among_
     settled: list[str] = []
     batch = [a_received(restaurant, settled) for restaurant in ["la-piazza"] * 200 + OTHERS]
     broker = Broker(["nats://localhost:1"], "ordering")
-    broker.include_router(command_router(store, no_client, clock=lambda: NOON, new_id=uuid.uuid4))
+    commands = command_router(
+        store, no_client, clock=lambda: NOON, new_id=uuid.uuid4, admission=None
+    )
+    broker.include_router(commands)
 
     await broker.batch_subscribers[0].handler(batch)
 

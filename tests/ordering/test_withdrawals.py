@@ -24,7 +24,9 @@ from tests.ordering.builders import NOON, a_restaurant
 from tests.ordering.conftest import Database
 from tests.ordering.relaying import a_relay, messages, outbox_is_empty, set_up_streams
 from tests.ordering.use_cases import Store, open_la_piazza, setting, withdrawing_access
+from tests.support.admission import own_admission
 from tests.support.eventually import eventually
+from tests.support.tokens import bearer
 
 LUIGI = hash_of_subject("luigi@example.com")
 LATER = NOON + timedelta(minutes=5)
@@ -83,11 +85,11 @@ async def test_it_is_refused_where_there_is_no_such_restaurant_or_version(store:
 async def http(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     store = database.replica()
     await open_la_piazza(store)
-    app = application("ordering", "", [])
+    app = application("ordering", "", [], admission=own_admission())
     app.include_router(access_routes(store, lambda: NOON))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(
-        transport=transport, base_url="http://ordering/v1/restaurants"
+        transport=transport, base_url="http://ordering/v1/restaurants", headers=bearer()
     ) as client:
         yield client
 

@@ -25,6 +25,7 @@ from service_kit.runtime.components import Component
 from tests.conftest import NewNatsServer
 from tests.query.builders import a_restaurant
 from tests.query.running import STREAMS, in_process, set_up
+from tests.support.admission import own_admission
 
 
 async def store(orders: MongoOrders, *events: OrderEvent | TicketEvent) -> None:
@@ -52,7 +53,8 @@ async def answering(
     answers = answers_from(generations, min_version_wait=min_version_wait)
     if not has_lanes:
         answers.lanes.clear()
-    app = application("query", "under test", [Component("mongodb", watch), *answers.beside])
+    components = [Component("mongodb", watch), *answers.beside]
+    app = application("query", "under test", components, admission=own_admission())
     answers.add_to(app)
     async with client, app.router.lifespan_context(app), in_process(app) as questions:
         yield questions

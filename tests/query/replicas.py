@@ -17,6 +17,7 @@ from query.storage.menus import MongoMenus
 from query.storage.orders.store import MongoOrders
 from service_kit.http.server import application
 
+from tests.support.admission import own_admission
 from tests.support.eventually import eventually
 
 
@@ -41,7 +42,7 @@ async def a_replica(mongodb_url: str, *listeners: CommandListener) -> AsyncItera
     database = client.get_default_database("comanda")
     generations = Generations(database)
     answers = answers_from(generations, min_version_wait=5.0)
-    app = application("query", "under test", answers.beside)
+    app = application("query", "under test", answers.beside, admission=own_admission())
     answers.add_to(app)
     async with client, served(app) as url:
         replica = Replica(database, generations, answers.changes, url)

@@ -20,6 +20,7 @@ from uuid_utils.compat import uuid7
 
 from tests.serving.builders import LATER, a_ticket, queued
 from tests.serving.fakes import InMemoryTickets
+from tests.support.admission import own_admission
 from tests.support.tokens import bearer
 
 
@@ -30,7 +31,7 @@ def an_app(store: InMemoryTickets) -> FastAPI:
             ticket_to_contract(each) for each in latest.values() if each.restaurant == restaurant
         ]
 
-    app = application("test", "", [])
+    app = application("test", "", [], admission=own_admission())
     app.include_router(
         routes(
             tickets=store,
@@ -343,7 +344,7 @@ async def test_while_the_store_can_not_be_reached_the_client_is_told_to_come_aga
     assert answer.json()["code"] == "store-unavailable"
 
 
-AT_THE_EDGE = {"400", "403", "421"}
+AT_THE_EDGE = {"400", "401", "403", "421"}
 
 
 def test_every_route_documents_its_answer_and_its_refusals() -> None:

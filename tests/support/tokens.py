@@ -10,7 +10,7 @@ from pathlib import Path
 
 from comanda_local.access import EVERYWHERE, Grants, Issuer, Role
 
-EVERYTHING: Grants = {EVERYWHERE: list(Role)}
+EVERYTHING: Grants = {EVERYWHERE: [*Role, "act-as"]}
 SUBJECT = "test"
 LIFETIME_S = 12 * 3600.0
 

@@ -16,6 +16,7 @@ from comanda_contracts.streams import (
     TICKETS,
 )
 from fastapi import FastAPI
+from service_kit.access.admission import Admission, admission_by
 from service_kit.access.guests import GuestSigner
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.fast_lane import FastLane
@@ -66,7 +67,8 @@ def bootstrap(settings: Settings) -> FastAPI:
     writes = WriteHealth()
     withdrawals = Withdrawals(token_life_max_s=settings.token_life_max_s)
     store = GroupCommit(engine, new_id=new_id, first_events=first_events, writes=writes)
-    broker = messaging(settings.nats_servers, store)
+    admission = admission_by(settings, withdrawals)
+    broker = messaging(settings.nats_servers, store, admission)
     relay = Relay(engine, broker.client, first_events)
 
     async def database(ready: Ready) -> None:
@@ -100,6 +102,7 @@ def bootstrap(settings: Settings) -> FastAPI:
             Component("commands", broker.watching(COMMANDS), required=False),
         ],
         messaging=partial(running, broker),
+        admission=admission,
     )
     app.include_router(menu_routes(store, PostgresMenus(engine), utc_now))
     app.include_router(access_routes(store, utc_now))
@@ -118,10 +121,16 @@ def _guests(settings: Settings) -> GuestSigner | None:
     return GuestSigner.from_file(Path(settings.guest_key)) if settings.guest_key else None
 
 
-def messaging(servers: list[str], store: Store) -> Broker:
-    """The broker with everything that ordering consumes and publishes."""
+def messaging(servers: list[str], store: Store, admission: Admission | None = None) -> Broker:
+    """The broker with everything that ordering consumes and publishes.
+
+    Without an `admission` commands are carried out whoever sent them: for what consumes none.
+    """
     broker = Broker(servers, SERVICE, [event_router(), verdict_router(store, utc_now)])
-    broker.include_router(command_router(store, broker.client, clock=utc_now, new_id=new_id))
+    commands = command_router(
+        store, broker.client, clock=utc_now, new_id=new_id, admission=admission
+    )
+    broker.include_router(commands)
     return broker
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from comanda_contracts.streams import Stream
 from fastapi import APIRouter, FastAPI
+from service_kit.access.admission import admission_by
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.draining import ShutdownHook
 from service_kit.http.fast_lane import FastLane, Lane
@@ -81,8 +82,8 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
         Component("generations", generations.follow),
     ]
     answers = answers_from(generations, min_version_wait=settings.min_version_wait)
+    withdrawals = Withdrawals(token_life_max_s=settings.token_life_max_s)
     if role is not Role.PROJECTOR:
-        withdrawals = Withdrawals(token_life_max_s=settings.token_life_max_s)
         components += [*access_components(withdrawals, broker.client), *answers.beside]
     if projects:
         components += [_projection(broker, stream) for stream in PROJECTED]
@@ -98,6 +99,7 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
         components,
         on_shutdown=answers.on_shutdown,
         messaging=partial(running, broker),
+        admission=None if role is Role.PROJECTOR else admission_by(settings, withdrawals),
     )
     app.include_router(
         asyncapi_routes(projecting, title=TITLE, description=DESCRIPTION, version=app.version)

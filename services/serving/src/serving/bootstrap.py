@@ -6,6 +6,7 @@ from functools import partial
 
 from comanda_contracts.streams import ORDERS, TICKETS
 from fastapi import FastAPI
+from service_kit.access.admission import admission_by
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.openapi_examples import add_examples
 from service_kit.http.server import application
@@ -59,6 +60,7 @@ def bootstrap(settings: Settings) -> FastAPI:
         ],
         on_shutdown=[queues.close],
         messaging=partial(running, broker),
+        admission=admission_by(settings, withdrawals),
     )
     app.include_router(
         routes(

@@ -1,12 +1,19 @@
 """Decides on a request or command: who sends it, and whether he may."""
 
 from collections.abc import Callable, Set
+from contextlib import AbstractContextManager
 
+from service_kit.access.claims import Expected
 from service_kit.access.invalid_token import InvalidToken, Reason
-from service_kit.access.principal import Principal
+from service_kit.access.key_source import source_of
+from service_kit.access.keys import KeySet
+from service_kit.access.lease import Lease
+from service_kit.access.principal import Forbidden, Principal
 from service_kit.access.refusals import Refusals
 from service_kit.access.roles import Role
 from service_kit.access.tokens import TokenVerifier, bearer_token
+from service_kit.access.withdrawals import Withdrawals
+from service_kit.runtime.settings import AccessSettings
 
 FORBIDDEN = "forbidden"
 
@@ -14,21 +21,28 @@ IsWithdrawn = Callable[[str, Principal], bool]
 """Whether somebody's token was withdrawn in the restaurant after it had been issued."""
 
 
-class Forbidden(Exception):
-    """Somebody is known, and has none of the needed roles in the restaurant."""
-
-
 def nothing_withdrawn(_restaurant: str, _principal: Principal) -> bool:
     """No withdrawal is known."""
     return False
+
+
+TakeLease = Callable[[str, Principal], AbstractContextManager[Lease]]
+"""Takes a lease for somebody who was let in in a restaurant."""
 
 
 class Admission:
     """Lets somebody in whose token is good and who holds a needed role in the restaurant."""
 
     def __init__(
-        self, verifier: TokenVerifier, is_withdrawn: IsWithdrawn = nothing_withdrawn
+        self,
+        verifier: TokenVerifier,
+        is_withdrawn: IsWithdrawn = nothing_withdrawn,
+        lease: TakeLease | None = None,
     ) -> None:
+        """`lease` is taken by a feed for as long as its reader may be sent more."""
+        self.lease = lease
+        self.keys = verifier.keys.component()
+        """Keeps the issuer's keys; runs beside what they are used for."""
         self._verifier = verifier
         self._is_withdrawn = is_withdrawn
         self._refusals = Refusals()
@@ -63,3 +77,11 @@ class Admission:
             self._refusals.note(FORBIDDEN, asked, principal.subject)
             raise Forbidden
         return principal
+
+
+def admission_by(settings: AccessSettings, withdrawals: Withdrawals) -> Admission:
+    """Lets in whose tokens are as the settings say and are not withdrawn."""
+    expected = Expected(settings.issuer, settings.audience, settings.claim)
+    keys = KeySet(source_of(settings.jwks))
+    verifier = TokenVerifier(keys, expected)
+    return Admission(verifier, withdrawals.is_withdrawn, withdrawals.lease)

@@ -1,11 +1,18 @@
 """Who sends a request, as the verified token says."""
 
+import base64
+import hashlib
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from service_kit.access.roles import EVERY_RESTAURANT, Role
 
 NO_ROLES: frozenset[Role] = frozenset()
+SPACE_BYTES = 16
+
+
+class Forbidden(Exception):
+    """Somebody is known, and may not do this in the restaurant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,20 @@ class Principal:
         """The first of these roles, as they are listed in `Role`, that is held there."""
         held = self.grants.get(restaurant, NO_ROLES) | self.grants.get(EVERY_RESTAURANT, NO_ROLES)
         return next((role for role in Role if role in roles and role in held), None)
+
+    def actor(self, restaurant: str, named: str | None) -> str:
+        """Who does what is asked for: the subject, or who is named. Raises Forbidden."""
+        if named is None:
+            return self.subject
+        if not self.may_act_as(restaurant):
+            raise Forbidden
+        return named
+
+    @property
+    def key_space(self) -> str:
+        """A name for the subject's own idempotency keys, which are no other subject's."""
+        digest = hashlib.sha256(self.subject.encode()).digest()[:SPACE_BYTES]
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
     def may_act_as(self, restaurant: str) -> bool:
         """Whether somebody else may be named as the actor in the restaurant."""

@@ -44,7 +44,7 @@ class TokenVerifier:
         self, keys: KeySet, expected: Expected, clock: Callable[[], float] = time.time
     ) -> None:
         """`clock` says the seconds since the epoch."""
-        self._keys = keys
+        self.keys = keys
         self._expected = expected
         self._clock = clock
         self._registry = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
@@ -70,7 +70,7 @@ class TokenVerifier:
         if known := self.remembered(token, at_s=at_s):
             return known
         signed = self._signed(token)
-        key = await self._keys.find(*_algorithm_and_id(signed.headers()))
+        key = await self.keys.find(*_algorithm_and_id(signed.headers()))
         if key is None:
             raise InvalidToken(Reason.UNKNOWN_KEY)
         self._check_signature(signed, key)
@@ -100,9 +100,9 @@ class TokenVerifier:
 
     def _forget_others_keys(self) -> None:
         """Forget what was verified by another set of keys than the one that there is."""
-        if self._revision != self._keys.revision:
+        if self._revision != self.keys.revision:
             self._verified.clear()
-            self._revision = self._keys.revision
+            self._revision = self.keys.revision
 
     def _remember(self, token: str, principal: Principal) -> None:
         self._forget_others_keys()

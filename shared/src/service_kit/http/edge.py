@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service_kit.http.problems import ProblemError, problem_responses
+from service_kit.http.problems import ProblemError
 from service_kit.runtime.cancellation import cancel_until_ended
 
 PRIVATE_PREFIX = "/v1/"
@@ -36,8 +36,8 @@ MISDIRECTED = ProblemError(
     "misdirected-request",
     "This service is not known by the name that was asked for (COMANDA_HOSTS).",
 )
-EDGE_RESPONSES = problem_responses(MALFORMED_PATH, CROSS_ORIGIN, MISDIRECTED)
-"""The OpenAPI responses that any route may have."""
+EDGE_REFUSALS = (MALFORMED_PATH, CROSS_ORIGIN, MISDIRECTED)
+"""What any request may be refused with."""
 
 
 class Edge:

@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service_kit.access.admission import Admission, Forbidden
+from service_kit.access.admission import Admission
 from service_kit.access.invalid_token import InvalidToken, Reason
 from service_kit.access.keys import KeysUnavailable
+from service_kit.access.lease import LEASE
 from service_kit.access.needs import PRINCIPAL, RESTAURANT, Needs, Public, declared_by
+from service_kit.access.principal import Forbidden
 from service_kit.http.fast_lane import LANE, FastLane, Lane, lane_of
 from service_kit.http.problems import ProblemError
 
@@ -61,7 +64,10 @@ class Guard:
             except (InvalidToken, Forbidden, KeysUnavailable) as refusal:
                 await to_problem(refusal).response()(scope, receive, send)
                 return
-            scope.setdefault("state", {})[PRINCIPAL] = principal
+            state = scope.setdefault("state", {})
+            state[PRINCIPAL] = principal
+            if take_lease := self._admission.lease:
+                state[LEASE] = partial(take_lease, restaurant, principal)
         await self.app(scope, receive, send)
 
     def _needed(self, scope: Scope) -> tuple[Needs | Public | None, str]:
@@ -124,6 +130,14 @@ def _authorization(scope: Scope) -> str | None:
     return str(given[0], "latin-1") if given else None
 
 
+def answer_forbidden(app: FastAPI) -> None:
+    """Have the application answer 403 to what somebody may not do of what a route can."""
+
+    @app.exception_handler(Forbidden)
+    async def refused(_: Request, __: Forbidden) -> Response:
+        return forbidden().response()
+
+
 def to_problem(refusal: InvalidToken | Forbidden | KeysUnavailable) -> ProblemError:
     """The problem that somebody is answered with who is not let in."""
     match refusal:
@@ -133,6 +147,11 @@ def to_problem(refusal: InvalidToken | Forbidden | KeysUnavailable) -> ProblemEr
             return forbidden()
         case KeysUnavailable():
             return keys_unavailable()
+
+
+def refusals() -> list[ProblemError]:
+    """What a request to any route that needs a role may be refused with."""
+    return [unauthenticated(InvalidToken(Reason.EXPIRED)), forbidden(), keys_unavailable()]
 
 
 def unauthenticated(invalid: InvalidToken) -> ProblemError:

@@ -16,10 +16,15 @@ from starlette.types import ASGIApp
 from service_kit.access.admission import Admission
 from service_kit.http.admin_port import AdminPort, bound
 from service_kit.http.draining import Draining, DrainingServer, ShutdownHook
-from service_kit.http.edge import EDGE_RESPONSES, Edge, KnownHosts
-from service_kit.http.guard import Guard
+from service_kit.http.edge import EDGE_REFUSALS, Edge, KnownHosts
+from service_kit.http.guard import Guard, answer_forbidden, refusals
 from service_kit.http.health import health_routes
-from service_kit.http.problems import MAX_BODY_BYTES, DeclaredBodyLimit, answer_with_problems
+from service_kit.http.problems import (
+    MAX_BODY_BYTES,
+    DeclaredBodyLimit,
+    answer_with_problems,
+    problem_responses,
+)
 from service_kit.http.protocol import BoundedHttpProtocol
 from service_kit.runtime.components import Component, running
 from service_kit.runtime.settings import ServiceSettings
@@ -57,13 +62,15 @@ def application(
 ) -> FastAPI:
     """An application that runs `components`, and `messaging` around them, as long as it is up.
 
-    `on_shutdown` ends the responses that never end by themselves; then those in flight are awaited.
+    With an `admission`, routes and lanes are for those whom it lets in. `on_shutdown` ends the
+    responses that never end by themselves; then those in flight are awaited.
     """
     draining = Draining(on_shutdown)
+    running_parts = [*components, admission.keys] if admission else components
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with messaging(), running(components):
+        async with messaging(), running(running_parts):
             yield
 
     app = Application(
@@ -71,16 +78,17 @@ def application(
         description=description,
         version="1.0.0",
         lifespan=lifespan,
-        responses=EDGE_RESPONSES,
+        responses=problem_responses(*EDGE_REFUSALS, *(refusals() if admission else ())),
         redirect_slashes=False,  # to whatever host and scheme the request names
     )
     app.admission = admission
     app.add_middleware(TraceContext)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(DeclaredBodyLimit)
-    app.include_router(health_routes(components, draining))
+    app.include_router(health_routes(running_parts, draining))
     app.state.draining = draining
     answer_with_problems(app)
+    answer_forbidden(app)
     return app
 
 

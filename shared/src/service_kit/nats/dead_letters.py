@@ -26,8 +26,10 @@ REASON_CHARACTERS_MAX = 500
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """Of RFC 9110; the client publishes no other."""
-NOT_KEPT = frozenset({"status", "description"})
-"""The client's names for what stands on a header block's first line, which only servers fill."""
+NOT_KEPT = frozenset({"status", "description", "authorization"})
+"""The client's names for what stands on a header block's first line, which only servers fill; and
+the token of whoever sent it, which is for nobody else to read.
+"""
 
 REASON, SUBJECT = "Comanda-Reason", "Comanda-Subject"
 STREAM, SEQUENCE = "Comanda-Stream", "Comanda-Sequence"

@@ -9,7 +9,7 @@ from functools import partial
 from fastapi import APIRouter, Depends, Request, Response
 from service_kit.http.fast_lane import Lane, RawRequest
 
-from query.api.http import schema
+from query.api.http import needed, schema
 from query.api.http.known_restaurant import known_restaurant
 from query.api.http.openapi import ORDER_LIST_REFUSALS
 from query.api.http.parameters import NOT_MODIFIED, PREFIX, RESTAURANT_PATTERN, IfNoneMatch, Slug
@@ -68,7 +68,7 @@ def board_lane(boards: ResponseCache) -> Lane:
         board = None if request.query else boards.get_nowait(request.parts[1])
         return cached_response(board, request) if board else None
 
-    return Lane("GET", BOARD_PATH, take)
+    return Lane("GET", BOARD_PATH, take, needed.BOARD)
 
 
 def board_routes(boards: ResponseCache, read_your_writes: ReadYourWrites) -> APIRouter:
@@ -79,7 +79,7 @@ def board_routes(boards: ResponseCache, read_your_writes: ReadYourWrites) -> API
         "/board",
         response_model=schema.Board,
         responses=NOT_MODIFIED,
-        dependencies=[Depends(read_your_writes)],
+        dependencies=[needed.BOARD, Depends(read_your_writes)],
     )
     async def board(
         request: Request, restaurant: Slug, if_none_match: IfNoneMatch = None

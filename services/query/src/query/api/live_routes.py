@@ -16,6 +16,7 @@ from service_kit.http.feed_budget import FeedBudget
 from service_kit.http.problems import ProblemError
 from service_kit.http.sse import Event, EventStream, event_of_pieces
 
+from query.api.http import needed
 from query.api.http.known_restaurant import known_restaurant
 from query.api.http.openapi import (
     LIVE_BOARD_RESPONSES,
@@ -56,7 +57,12 @@ def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIR
     router = APIRouter(prefix=PREFIX, responses=LIVE_REFUSALS)
     feeds = FeedBudget()
 
-    @router.get("/orders/live", response_class=StreamingResponse, responses=LIVE_ORDERS_RESPONSES)
+    @router.get(
+        "/orders/live",
+        response_class=StreamingResponse,
+        responses=LIVE_ORDERS_RESPONSES,
+        dependencies=[needed.ORDERS],
+    )
     async def live_orders(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
         """The active orders (`snapshot`), then each order that changes (`order`).
 
@@ -68,7 +74,10 @@ def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIR
         )
 
     @router.get(
-        "/orders/{order_id}/live", response_class=StreamingResponse, responses=LIVE_ORDER_RESPONSES
+        "/orders/{order_id}/live",
+        response_class=StreamingResponse,
+        responses=LIVE_ORDER_RESPONSES,
+        dependencies=[needed.ORDERS],
     )
     async def live_order(
         restaurant: Slug, order_id: OrderId, last_event_id: LastEventId = None
@@ -78,7 +87,12 @@ def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIR
             feeds.counted(restaurant, _order_events(orders, restaurant, order_id, last_event_id))
         )
 
-    @router.get("/board/live", response_class=StreamingResponse, responses=LIVE_BOARD_RESPONSES)
+    @router.get(
+        "/board/live",
+        response_class=StreamingResponse,
+        responses=LIVE_BOARD_RESPONSES,
+        dependencies=[needed.BOARD],
+    )
     async def live_board(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
         """The board as it is (`snapshot`), and whenever it has changed (`board`)."""
         return await _stream(

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from query.api.http import schema
+from query.api.http import needed, schema
 from query.api.http.known_restaurant import known_restaurant
 from query.api.http.openapi import RESTAURANT_REFUSALS
 from query.api.http.parameters import PREFIX, Slug
@@ -12,7 +12,7 @@ from query.views.ports import Menus
 
 def menu_routes(menus: Menus) -> APIRouter:
     """The route of the menu."""
-    router = APIRouter(prefix=PREFIX, responses=RESTAURANT_REFUSALS)
+    router = APIRouter(prefix=PREFIX, responses=RESTAURANT_REFUSALS, dependencies=[needed.MENU])
 
     @router.get("/menu", response_model=schema.Menu)
     async def menu(restaurant: Slug) -> Response:

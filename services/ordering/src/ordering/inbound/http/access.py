@@ -7,6 +7,7 @@ import comanda_contracts as contracts
 from fastapi import APIRouter, Response
 
 from ordering.application.withdraw_access import WithdrawAccess, withdraw_access
+from ordering.inbound import needed
 from ordering.inbound.change import Store
 from ordering.inbound.http.openapi import ACCESS_RESPONSES, COMMON_RESPONSES
 from ordering.inbound.http.parameters import PREFIX, AccessSubject
@@ -22,6 +23,7 @@ def access_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
         "/access/{subject}/withdraw",
         response_model=contracts.Withdrawal,
         responses=ACCESS_RESPONSES,
+        dependencies=[needed.WITHDRAWAL],
     )
     async def post_withdraw(context: AccessContext, subject: AccessSubject) -> Response:
         """Let nobody in any more by a token of this subject that was issued so far.

@@ -15,6 +15,7 @@ from ordering.application.set_restaurant import SetRestaurant, set_restaurant
 from ordering.application.withdraw_menu_item import WithdrawMenuItem, withdraw_menu_item
 from ordering.contract import item_to_contract
 from ordering.domain.menu import MenuItem
+from ordering.inbound import needed
 from ordering.inbound.bodies import (
     MenuAnswer,
     MenuItemBody,
@@ -46,7 +47,12 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
     """The routes of restaurants and menus."""
     router = APIRouter(prefix=PREFIX, responses=COMMON_RESPONSES)
 
-    @router.put("", response_model=contracts.Restaurant, responses=RESTAURANT_RESPONSES)
+    @router.put(
+        "",
+        response_model=contracts.Restaurant,
+        responses=RESTAURANT_RESPONSES,
+        dependencies=[needed.RESTAURANT],
+    )
     async def put_restaurant(context: Context, body: RestaurantBody) -> Response:
         """Open a restaurant, or change it."""
         command = SetRestaurant(
@@ -59,7 +65,12 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
             store, context, body, lambda tx: set_restaurant(command, transaction=tx, at=clock())
         )
 
-    @router.get("/menu", response_model=MenuAnswer, responses=UNKNOWN_RESTAURANT_RESPONSES)
+    @router.get(
+        "/menu",
+        response_model=MenuAnswer,
+        responses=UNKNOWN_RESTAURANT_RESPONSES,
+        dependencies=[needed.MENU_READING],
+    )
     async def get_menu(restaurant: Slug) -> Response:
         """List what the restaurant offers, as the write side knows it."""
         with refusals_as_problems():
@@ -67,7 +78,12 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
         menu = MenuAnswer(items=[item_to_contract(item) for item in items])
         return Response(menu.model_dump_json(), media_type="application/json")
 
-    @router.put("/menu/{sku}", response_model=contracts.MenuItem, responses=MENU_ITEM_RESPONSES)
+    @router.put(
+        "/menu/{sku}",
+        response_model=contracts.MenuItem,
+        responses=MENU_ITEM_RESPONSES,
+        dependencies=[needed.MENU],
+    )
     async def put_menu_item(context: Context, sku: ItemSku, body: MenuItemBody) -> Response:
         """Put an item on the menu, or change it."""
         command = SetMenuItem(
@@ -79,7 +95,12 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
             store, context, body, lambda tx: set_menu_item(command, transaction=tx, at=clock())
         )
 
-    @router.delete("/menu/{sku}", response_model=contracts.MenuItem, responses=WITHDRAWAL_RESPONSES)
+    @router.delete(
+        "/menu/{sku}",
+        response_model=contracts.MenuItem,
+        responses=WITHDRAWAL_RESPONSES,
+        dependencies=[needed.MENU],
+    )
     async def delete_menu_item(
         context: Context, sku: ItemSku, reason: WhyWithdrawn = None
     ) -> Response:
@@ -117,6 +138,7 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
         "/menu/{sku}/available",
         response_model=contracts.MenuItem,
         responses=AVAILABILITY_RESPONSES,
+        dependencies=[needed.AVAILABILITY],
     )
     async def post_available(
         context: Context, sku: ItemSku, body: ReasonBody | None = None
@@ -128,6 +150,7 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
         "/menu/{sku}/unavailable",
         response_model=contracts.MenuItem,
         responses=AVAILABILITY_RESPONSES,
+        dependencies=[needed.AVAILABILITY],
     )
     async def post_unavailable(
         context: Context, sku: ItemSku, body: ReasonBody | None = None

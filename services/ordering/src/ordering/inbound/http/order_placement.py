@@ -10,9 +10,11 @@ from comanda_contracts.commands import COMMAND_BODIES, PlaceOrderRequest
 from comanda_contracts.subjects import SLUG_PATTERN
 from fastapi import Response
 from service_kit.access.guests import GUEST_TOKEN_HEADER, GuestSigner
+from service_kit.access.principal import Forbidden
 from service_kit.http.fast_lane import Lane, RawRequest
 
 from ordering.application.place_order import PlaceOrder, place_order
+from ordering.inbound import needed
 from ordering.inbound.bodies import party, requested_lines
 from ordering.inbound.change import Store
 from ordering.inbound.http.parameters import PREFIX
@@ -71,8 +73,8 @@ def placement_lane(endpoint: Endpoint) -> Lane:
         try:
             context = context_of(request.parts[1], request)
             body = BODY.validate_python(json.loads(request.body))
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, Forbidden):
             return None
         return endpoint(context, body)
 
-    return Lane("POST", ORDERS_PATH, take)
+    return Lane("POST", ORDERS_PATH, take, needed.ORDERS)

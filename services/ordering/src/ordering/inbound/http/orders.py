@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 from ordering.application.add_items import AddItems, add_items
 from ordering.application.cancel_order import CancelOrder, cancel_order
 from ordering.application.close_order import CloseOrder, close_order
+from ordering.inbound import needed
 from ordering.inbound.bodies import requested_lines, rounds_to_cancel
 from ordering.inbound.change import Store
 from ordering.inbound.http.openapi import (
@@ -28,7 +29,7 @@ def order_routes(
     store: Store, place_order: Endpoint, *, clock: Callable[[], datetime]
 ) -> APIRouter:
     """The routes of orders."""
-    router = APIRouter(prefix=PREFIX, responses=COMMON_RESPONSES)
+    router = APIRouter(prefix=PREFIX, responses=COMMON_RESPONSES, dependencies=[needed.ORDERS])
 
     @router.post(
         "/orders",

@@ -56,7 +56,12 @@ AccessSubject = Annotated[
 """The hash of the subject."""
 Actor = Annotated[
     Annotated[HeaderText, StringConstraints(pattern=ACTOR_PATTERN)] | None,
-    Header(alias="Comanda-Actor", description="who does it, for the timeline", examples=[ACTOR]),
+    Header(
+        alias="Comanda-Actor",
+        description="who does it, for the timeline, if it is another than the token's subject; "
+        "needs the grant `act-as`",
+        examples=[ACTOR],
+    ),
 ]
 IfMatch = Annotated[
     Annotated[str, StringConstraints(pattern=IF_MATCH_PATTERN)] | None,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, TypeAdapter
+from service_kit.access.needs import Unguarded, principal_of
 from service_kit.http.fast_lane import RawRequest
 from service_kit.http.header_values import versions_in
 
@@ -20,7 +21,9 @@ class RequestContext:
 
     restaurant: str
     operation: str
-    actor: str | None
+    actor: str
+    key_space: str
+    """Apart from others' keys are those of the subject who sends it."""
     idempotency_key: str | None
     if_match: str | None
 
@@ -39,12 +42,8 @@ class RequestContext:
         content = body.model_dump_json(exclude_unset=True) if body else ""
         whole = f"{self.operation}\n{self.if_match}\n{content}"
         fingerprint = hashlib.sha256(whole.encode()).hexdigest()
-        return KeyedRequest(self.restaurant, _own_key(self.idempotency_key), fingerprint)
-
-
-def _own_key(key: str) -> str:
-    """The key as it is kept: none of HTTP is one of a message's (`command_message.py`)."""
-    return f"http/{key}" if key.startswith(("message/", "http/")) else key
+        key = f"{self.key_space} http/{self.idempotency_key}"  # no message's: `command_message.py`
+        return KeyedRequest(self.restaurant, key, fingerprint)
 
 
 async def _context(
@@ -54,8 +53,15 @@ async def _context(
     idempotency_key: IdempotencyKey = None,
     if_match: IfMatch = None,
 ) -> RequestContext:
-    operation = f"{request.method} {request.url.path}"
-    return RequestContext(restaurant, operation, actor, idempotency_key, if_match)
+    principal = principal_of(request)
+    return RequestContext(
+        restaurant,
+        f"{request.method} {request.url.path}",
+        principal.actor(restaurant, actor),
+        principal.key_space,
+        idempotency_key,
+        if_match,
+    )
 
 
 async def _access_context(
@@ -69,12 +75,18 @@ async def _access_context(
 
 
 def context_of(restaurant: str, request: RawRequest) -> RequestContext:
-    """The context of a request that no framework has looked at. Raises ValidationError."""
-    header = request.headers.get
+    """The context of a request that no framework has looked at.
+
+    Raises ValidationError, Forbidden, Unguarded.
+    """
+    header, principal = request.headers.get, request.principal
+    if principal is None:
+        raise Unguarded
     return RequestContext(
         restaurant,
         f"POST {request.path}",
-        _ACTOR.validate_python(header("comanda-actor")),
+        principal.actor(restaurant, _ACTOR.validate_python(header("comanda-actor"))),
+        principal.key_space,
         _IDEMPOTENCY_KEY.validate_python(header("idempotency-key")),
         _IF_MATCH.validate_python(header("if-match")),
     )

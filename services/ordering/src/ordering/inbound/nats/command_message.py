@@ -1,15 +1,17 @@
 """A command as it comes over NATS: its subject, its headers and its body.
 
-`Comanda-Request-Id` names the request in its restaurant: sent again, it has no second effect and is
-answered again. `Comanda-Expires` says until when it may take effect. `Comanda-Reply-To` names the
-subject of the answer, below `replies.v1.<restaurant>.` or an inbox. `Comanda-Actor` says who asks.
+`Authorization` holds the token of whoever sends it, which has to be good when the stream stores the
+command. `Comanda-Request-Id` names the request among the sender's in its restaurant: sent again, it
+has no second effect and is answered again. `Comanda-Expires` says until when it may take effect.
+`Comanda-Reply-To` names the subject of the answer, below `replies.v1.<restaurant>.` or an inbox.
+`Comanda-Actor` names another actor than the token's subject, if the token may.
 """
 
 import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,7 +39,8 @@ RFC3339_PATTERN = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\
 class CommandMessage:
     """A command: its name, its body as JSON, its sender, and what is to become of it.
 
-    With `faults` it is answered with them and nothing else; then it has no `request`.
+    With `faults` it is answered with them and nothing else; then it has no `request`. `stored_at_s`
+    is when the stream stored one with an `authorization`, in seconds since the epoch.
     """
 
     restaurant: str
@@ -48,6 +51,8 @@ class CommandMessage:
     request: KeyedRequest | None = None
     expires_at: datetime | None = None
     faults: tuple[FieldError, ...] = ()
+    authorization: str | None = field(default=None, repr=False)
+    stored_at_s: float = 0.0
 
 
 def read_command(message: Msg) -> CommandMessage:
@@ -69,14 +74,28 @@ def read_command(message: Msg) -> CommandMessage:
     if reply_to is not None and not _may_be_answered_to(reply_to, restaurant):
         own = f"replies.v1.{restaurant}."
         raise Unreadable(f"header Comanda-Reply-To is not below {own} or an inbox")
+    authorization = headers.get("Authorization")
     body = _json_object(message.data)
     faults = _faults(headers)
     if faults and reply_to is None:
         raise Unreadable("; ".join(f"header {each.field}: {each.detail}" for each in faults))
     if faults:
-        return CommandMessage(restaurant, command, body, actor, reply_to, None, None, faults)
-    request = KeyedRequest(restaurant, _key(headers), _fingerprint(message))
-    return CommandMessage(restaurant, command, body, actor, reply_to, request, _expires_at(message))
+        request, expires_at = None, None
+    else:
+        request = KeyedRequest(restaurant, _key(headers), _fingerprint(message))
+        expires_at = _expires_at(message)
+    return CommandMessage(
+        restaurant,
+        command,
+        body,
+        actor,
+        reply_to,
+        request,
+        expires_at,
+        faults,
+        authorization=authorization,
+        stored_at_s=message.metadata.timestamp.timestamp() if authorization else 0.0,
+    )
 
 
 # decision/0045: a command is answered in its own restaurant

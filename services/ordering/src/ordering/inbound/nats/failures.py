@@ -1,9 +1,10 @@
 """The errors by which a message of ordering fails: which are its own fault, and which nobody's."""
 
+from service_kit.access.keys import KeysUnavailable
 from service_kit.nats.failures import Classifier
 from sqlalchemy.exc import DataError
 
 from ordering.application.transaction import StoreUnavailable
 
-FAILURES = Classifier(permanent=(DataError,), outages=(StoreUnavailable,))
+FAILURES = Classifier(permanent=(DataError,), outages=(StoreUnavailable, KeysUnavailable))
 """PostgreSQL will never take a value that it refused as such, such as a NUL in a text."""

@@ -11,7 +11,7 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from service_kit.http.fast_lane import Lane, RawRequest
 
-from query.api.http import schema
+from query.api.http import needed, schema
 from query.api.http.cursors import decode_cursor, encode_cursor, expired
 from query.api.http.known_restaurant import known_restaurant
 from query.api.http.openapi import ORDER_LIST_REFUSALS, PAGE_REFUSALS
@@ -75,7 +75,7 @@ def list_lane(listed: OrderListReader) -> Lane:
             return None
         return listed(request.parts[1], filters, request.query)
 
-    return Lane("GET", LIST_PATH, take)
+    return Lane("GET", LIST_PATH, take, needed.ORDERS)
 
 
 def list_routes(
@@ -85,7 +85,7 @@ def list_routes(
     router = APIRouter(
         prefix=PREFIX,
         responses=ORDER_LIST_REFUSALS,
-        dependencies=[Depends(read_your_writes)],
+        dependencies=[needed.ORDERS, Depends(read_your_writes)],
     )
 
     @router.get(

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from service_kit.http.fast_lane import Lane, RawRequest
 
-from query.api.http import schema
+from query.api.http import needed, schema
 from query.api.http.openapi import ORDER_REFUSALS
 from query.api.http.parameters import (
     NOT_MODIFIED,
@@ -97,12 +97,14 @@ def order_lane(order: OrderReader) -> Lane:
             restaurant, order_id, min_version, request.headers.get("if-none-match")
         )
 
-    return Lane("GET", ORDER_PATH, take)
+    return Lane("GET", ORDER_PATH, take, needed.ORDERS)
 
 
 def order_routes(order: OrderReader, lists: Lists) -> APIRouter:
     """The routes of one order."""
-    router = APIRouter(prefix=PREFIX, responses=ORDER_REFUSALS | NOT_MODIFIED)
+    router = APIRouter(
+        prefix=PREFIX, responses=ORDER_REFUSALS | NOT_MODIFIED, dependencies=[needed.ORDERS]
+    )
 
     @router.get("/orders/{order_id}", response_model=schema.OrderView)
     async def one_order(

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from service_kit.http.fast_lane import Lane, RawRequest
 
-from query.api.http import schema
+from query.api.http import needed, schema
 from query.api.http.known_restaurant import known_restaurant
 from query.api.http.openapi import RESTAURANT_REFUSALS
 from query.api.http.parameters import NOT_MODIFIED, PREFIX, RESTAURANT_PATTERN, IfNoneMatch, Slug
@@ -56,12 +56,12 @@ def top_lane(tops: ResponseCache) -> Lane:
         )
         return cached_response(top, request) if top else None
 
-    return Lane("GET", TOP_ITEMS_PATH, take)
+    return Lane("GET", TOP_ITEMS_PATH, take, needed.SALES)
 
 
 def sales_routes(sales: Sales, menus: Menus, tops: ResponseCache) -> APIRouter:
     """The routes of sales, which answer from sums that are kept ready."""
-    router = APIRouter(prefix=PREFIX, responses=RESTAURANT_REFUSALS)
+    router = APIRouter(prefix=PREFIX, responses=RESTAURANT_REFUSALS, dependencies=[needed.SALES])
 
     @router.get("/sales", response_model=schema.SalesReport)
     async def report(restaurant: Slug, begin: From, to: To, by: Grouping = None) -> Response:

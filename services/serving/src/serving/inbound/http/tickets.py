@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import comanda_contracts as contracts
-from fastapi import APIRouter, Depends, Header, Path, Response
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from pydantic import StringConstraints
+from service_kit.access.needs import principal_of
 from service_kit.http.header_values import IF_MATCH_PATTERN, HeaderText, versions_in
 
 from serving.application.change_ticket import ChangeTicket, Clock, NewId
@@ -17,6 +18,7 @@ from serving.application.start_ticket import start_ticket
 from serving.application.tickets import Tickets
 from serving.contract import ticket_to_contract
 from serving.domain.ticket import Ticket, TicketId, UnknownTicket
+from serving.inbound.http import needed
 from serving.inbound.http.openapi import (
     ACTOR,
     CHANGE_REFUSALS,
@@ -38,7 +40,12 @@ OrderId = Annotated[UUID, Path(examples=[ORDER_ID])]
 RoundNumber = Annotated[int, Path(ge=1, le=ROUND_MAX, examples=[ROUND])]
 Actor = Annotated[
     Annotated[HeaderText, StringConstraints(max_length=80, pattern=NO_CONTROL_CHARACTERS)] | None,
-    Header(alias="Comanda-Actor", description="who does it, for the timeline", examples=[ACTOR]),
+    Header(
+        alias="Comanda-Actor",
+        description="who does it, for the timeline, if it is another than the token's subject; "
+        "needs the grant `act-as`",
+        examples=[ACTOR],
+    ),
 ]
 IfMatch = Annotated[
     Annotated[str, StringConstraints(pattern=IF_MATCH_PATTERN)] | None,
@@ -67,13 +74,19 @@ Id = Annotated[TicketId, Depends(_ticket_id)]
 
 
 async def _command(
-    ticket_id: Id, actor: Actor = None, if_match: IfMatch = None, request_key: RequestKey = None
+    request: Request,
+    ticket_id: Id,
+    actor: Actor = None,
+    if_match: IfMatch = None,
+    request_key: RequestKey = None,
 ) -> ChangeTicket:
+    principal = principal_of(request)
+    space = f"client/{principal.key_space}"  # no client names a message, or another's request
     return ChangeTicket(
         ticket_id=ticket_id,
-        actor=actor,
+        actor=principal.actor(ticket_id.restaurant, actor),
         expected_version=versions_in(if_match),
-        request_key=f"client/{request_key}" if request_key else None,  # no client names a message
+        request_key=f"{space}/{request_key}" if request_key else None,
     )
 
 
@@ -89,7 +102,11 @@ def routes(
     new_id: NewId,
 ) -> APIRouter:
     """The routes of serving."""
-    router = APIRouter(prefix="/v1/restaurants/{restaurant}", responses=COMMON_REFUSALS)
+    router = APIRouter(
+        prefix="/v1/restaurants/{restaurant}",
+        responses=COMMON_REFUSALS,
+        dependencies=[needed.KITCHEN],
+    )
     router.include_router(queue_routes(read_queue, open_feed))
     ticket = "/orders/{order_id}/rounds/{round}"
     change: dict[str, Any] = {

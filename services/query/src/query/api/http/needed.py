@@ -1,0 +1,9 @@
+"""What questions need of whoever asks them."""
+
+from service_kit.access.needs import needs
+from service_kit.access.roles import Role
+
+ORDERS = needs(Role.TILL, Role.MANAGER, Role.READER)
+BOARD = needs(Role.TILL, Role.BOARD, Role.MANAGER)
+MENU = needs(Role.TILL, Role.KITCHEN, Role.BOARD, Role.MANAGER)
+SALES = needs(Role.MANAGER, Role.READER)
