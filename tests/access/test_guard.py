@@ -1,12 +1,15 @@
 """Who is let through to a route or lane, and that the service does not start with a gap."""
 
+import asyncio
 import re
-from collections.abc import Awaitable
+import time
+from collections.abc import AsyncGenerator, Awaitable
 from typing import Annotated, Any
 from urllib.parse import unquote
 
 import httpx
 import pytest
+from comanda_contracts.access import hash_of_subject
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from prometheus_client import REGISTRY
@@ -14,9 +17,11 @@ from service_kit.access.admission import Admission
 from service_kit.access.needs import PUBLIC, Unguarded, needs, principal_of
 from service_kit.access.principal import Principal
 from service_kit.access.roles import Role
+from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.fast_lane import FastLane, Lane, RawRequest
 from service_kit.http.guard import Undeclared
 from service_kit.http.server import application
+from service_kit.http.sse import EventStream
 from starlette.routing import Mount
 from starlette.types import Message
 from structlog.testing import capture_logs
@@ -260,6 +265,34 @@ async def test_a_withdrawn_token_is_refused_in_its_restaurant() -> None:
 
     assert (await got(THE_ORDERS, token, app=app)).status_code == 401
     assert (await got(ORDERS.format(restaurant=OTHER), token, app=app)).status_code == 200
+
+
+async def test_a_feed_behind_the_guard_ends_when_its_token_is_withdrawn() -> None:
+    withdrawals, now_s, has_begun = Withdrawals(), int(time.time()), asyncio.Event()
+    app = application(
+        "service",
+        "",
+        [],
+        admission=Admission(a_verifier(), withdrawals.is_withdrawn, withdrawals.lease),
+    )
+
+    async def events() -> AsyncGenerator[bytes | None]:
+        has_begun.set()
+        await asyncio.Event().wait()
+        yield None
+
+    @app.get("/v1/restaurants/{restaurant}/live", dependencies=[TILL])
+    async def live() -> EventStream:
+        return EventStream(events())
+
+    token = signed(claims(comanda={RESTAURANT: ["till"]}, iat=now_s))
+    async with asyncio.timeout(60):
+        asking = asyncio.create_task(got(f"/v1/restaurants/{RESTAURANT}/live", token, app=app))
+        await has_begun.wait()
+        withdrawals.note(RESTAURANT, hash_of_subject("luigi"), now_s + 0.5)
+        answer = await asking
+
+    assert answer.text == 'event: end\ndata: {"reason":"withdrawn"}\n\n'
 
 
 async def test_a_refusal_is_counted_and_logged_without_the_token() -> None:

@@ -81,7 +81,8 @@ class Admission:
 
 def admission_by(settings: AccessSettings, withdrawals: Withdrawals) -> Admission:
     """Lets in whose tokens are as the settings say and are not withdrawn."""
-    expected = Expected(settings.issuer, settings.audience, settings.claim)
+    life_max_s = withdrawals.token_life_max_s
+    expected = Expected(settings.issuer, settings.audience, settings.claim, life_max_s)
     keys = KeySet(source_of(settings.jwks))
     verifier = TokenVerifier(keys, expected)
     return Admission(verifier, withdrawals.is_withdrawn, withdrawals.lease)

@@ -41,6 +41,7 @@ class Withdrawals:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`clock` says the seconds since the epoch."""
+        self.token_life_max_s = token_life_max_s
         self._remembered_s = token_life_max_s + WITHDRAWAL_MARGIN_S
         self._clock = clock
         self._withdrawn_at_s: dict[tuple[str, str], float] = {}
@@ -49,7 +50,8 @@ class Withdrawals:
         self._sweep_at_s = NEVER
         self._was_read = asyncio.Event()
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
         """How many are remembered."""
         return len(self._withdrawn_at_s)
 
