@@ -25,6 +25,7 @@ from service_kit.access.guests import (
 )
 from service_kit.access.invalid_token import InvalidToken, Reason
 from service_kit.access.keys import KeySet
+from service_kit.access.roles import Role
 from service_kit.access.tokens import TokenVerifier
 
 from tests.access.forge import EXPECTED, RESTAURANT, FakeClock, FakeSource, ec_key, rsa_key
@@ -58,9 +59,9 @@ async def test_it_is_for_one_order_of_one_restaurant() -> None:
     guest = await verifier().verify(token)
 
     assert is_guest_token(token)
-    assert guest.may_read(RESTAURANT, ORDER)
-    assert not guest.may_read("il-porto", ORDER)
-    assert not guest.may_read(RESTAURANT, ORDER[:-1] + "2")
+    assert guest.own_order == (RESTAURANT, ORDER)
+    assert not guest.may(RESTAURANT, set(Role))
+    assert not guest.may_act_as(RESTAURANT)
     assert guest.expires_at == NOW_S + GUEST_TOKEN_LIFE_S
 
 
@@ -144,7 +145,7 @@ async def test_the_key_is_read_from_its_file(tmp_path: Path) -> None:
     token = GuestSigner.from_file(file).token(RESTAURANT, ORDER)
 
     verifier_of_now = GuestVerifier(KeySet(FakeSource(ec_key(KEY))))
-    assert (await verifier_of_now.verify(token)).order_id == ORDER
+    assert (await verifier_of_now.verify(token)).own_order == (RESTAURANT, ORDER)
 
 
 @pytest.mark.parametrize(

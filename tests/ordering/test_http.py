@@ -464,8 +464,8 @@ async def test_a_placed_order_is_answered_with_its_guests_capability_anew_when_r
     tokens = [each.headers[GUEST_TOKEN_HEADER] for each in (first, again)]
     earlier, later = [await verifier.verify(each) for each in tokens]
     assert first.json() == again.json()
-    assert earlier.may_read("la-piazza", first.json()["order_id"])
-    assert later.may_read("la-piazza", first.json()["order_id"])
+    assert earlier.own_order == ("la-piazza", first.json()["order_id"])
+    assert later.own_order == earlier.own_order
     assert later.expires_at == earlier.expires_at + 3600
     kept = str(await database.rows("SELECT answers::text FROM answers"))
     assert first.json()["order_id"] in kept

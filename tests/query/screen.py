@@ -72,12 +72,13 @@ async def watching(
     *,
     last: str | None = None,
     transport: httpx.AsyncHTTPTransport | None = None,
+    authorization: dict[str, str] | None = None,
 ) -> AsyncIterator[Screen]:
     """A page that shows the feed of the replica with this URL, from where it left off."""
     headers = {} if last is None else {"Last-Event-ID": last}
     async with (
         httpx.AsyncClient(
-            base_url=url, timeout=PATIENCE, transport=transport, headers=bearer()
+            base_url=url, timeout=PATIENCE, transport=transport, headers=authorization or bearer()
         ) as http,
         http.stream("GET", path, headers=headers) as response,
     ):

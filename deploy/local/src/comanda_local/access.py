@@ -31,6 +31,7 @@ FOLDER = "access"
 """In the folder of the data."""
 KEY_FILE = "key.json"
 JWKS_FILE = "jwks.json"
+GUEST_KEY = "COMANDA_GUEST_KEY"
 GUESTS_FOLDER = "guests"
 """In the folder with the key: the guests' key, and its set."""
 
@@ -123,15 +124,15 @@ class GuestKeys:
     def __init__(self, folder: Path) -> None:
         """They are in the folder, or made. Raises CannotStart."""
         self._key = folder / KEY_FILE
-        self._jwks = Issuer.in_folder(folder).jwks
+        self.jwks = Issuer.in_folder(folder).jwks
 
     def environment_of(self, service: str) -> dict[str, str]:
         """What the service is told: the private half is for ordering alone."""
         match service:
             case "ordering":
-                return {"COMANDA_GUEST_KEY": str(self._key)}
+                return {GUEST_KEY: str(self._key)}
             case "query":
-                return {"COMANDA_GUEST_JWKS": str(self._jwks)}
+                return {"COMANDA_GUEST_JWKS": str(self.jwks)}
             case _:
                 return {}
 

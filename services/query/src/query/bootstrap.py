@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 from comanda_contracts.streams import Stream
 from fastapi import APIRouter, FastAPI
 from service_kit.access.admission import admission_by
+from service_kit.access.guests import GuestVerifier
+from service_kit.access.key_source import source_of
+from service_kit.access.keys import KeySet
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.draining import ShutdownHook
 from service_kit.http.fast_lane import FastLane, Lane
@@ -90,6 +93,11 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
         ending = partial(keep_ending_orphaned_transactions, client)
         components.append(Component("abandoned-transactions", ending, required=False))
         components.append(Component("roll-up", RollUp(generations).run, required=False))
+    guests = None
+    if settings.guest_jwks and role is not Role.PROJECTOR:
+        guest_keys = KeySet(source_of(settings.guest_jwks))
+        guests = GuestVerifier(guest_keys)
+        components.append(Component("guest-keys", guest_keys.run, required=False))
     components.append(_lag(broker, settings, role))
     checking = partial(provenance.keep_checking, broker.jetstream_context)
     components.append(Component("views", checking))
@@ -99,7 +107,9 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
         components,
         on_shutdown=answers.on_shutdown,
         messaging=partial(running, broker),
-        admission=None if role is Role.PROJECTOR else admission_by(settings, withdrawals),
+        admission=None
+        if role is Role.PROJECTOR
+        else admission_by(settings, withdrawals, guests=guests),
     )
     app.include_router(
         asyncapi_routes(projecting, title=TITLE, description=DESCRIPTION, version=app.version)

@@ -19,6 +19,11 @@ class OperatorSettings(ServiceSettings):
 class Settings(OperatorSettings, AccessSettings):
     """The settings of every service that serves, and those of its own."""
 
+    guest_jwks: str = Field(
+        default="",
+        description="keys of guests' capabilities, whose private half ordering has: a JWK Set's "
+        "file or http(s) URL; without it no guest is let in",
+    )
     min_version_wait: float = Field(
         default=5.0, gt=0, le=60, description="seconds that a read with min_version waits at most"
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Set
 from contextlib import AbstractContextManager
 
 from service_kit.access.claims import Expected
+from service_kit.access.guests import GuestVerifier, is_guest_token
 from service_kit.access.invalid_token import InvalidToken, Reason
 from service_kit.access.key_source import source_of
 from service_kit.access.keys import KeySet
@@ -38,6 +39,7 @@ class Admission:
         verifier: TokenVerifier,
         is_withdrawn: IsWithdrawn = nothing_withdrawn,
         lease: TakeLease | None = None,
+        guests: GuestVerifier | None = None,
     ) -> None:
         """`lease` is taken by a feed for as long as its reader may be sent more."""
         self.lease = lease
@@ -45,6 +47,7 @@ class Admission:
         """Keeps the issuer's keys; runs beside what they are used for."""
         self._verifier = verifier
         self._is_withdrawn = is_withdrawn
+        self._guests = guests
         self._refusals = Refusals()
 
     async def admit(
@@ -55,16 +58,19 @@ class Admission:
         *,
         asked: str,
         at_s: float | None = None,
+        admits_guests: bool = False,
     ) -> Principal:
         """Who sends this `Authorization` header; its token is judged as of `at_s`, or now.
 
-        `asked` says for the log what is asked for. Raises InvalidToken, Forbidden and
-        KeysUnavailable.
+        `asked` says for the log what is asked for. With `admits_guests` a guest is let in, too.
+        Raises InvalidToken, Forbidden and KeysUnavailable.
         """
         try:
             if authorization is None:
                 raise InvalidToken(Reason.MISSING)
             token = bearer_token(authorization)
+            if admits_guests and self._guests and is_guest_token(token):
+                return await self._guests.verify(token)
             principal = self._verifier.remembered(token, at_s=at_s)
             if principal is None:
                 principal = await self._verifier.verify(token, at_s=at_s)
@@ -79,10 +85,12 @@ class Admission:
         return principal
 
 
-def admission_by(settings: AccessSettings, withdrawals: Withdrawals) -> Admission:
-    """Lets in whose tokens are as the settings say and are not withdrawn."""
+def admission_by(
+    settings: AccessSettings, withdrawals: Withdrawals, guests: GuestVerifier | None = None
+) -> Admission:
+    """Lets in whose tokens are as the settings say and are not withdrawn, and guests."""
     life_max_s = withdrawals.token_life_max_s
     expected = Expected(settings.issuer, settings.audience, settings.claim, life_max_s)
     keys = KeySet(source_of(settings.jwks))
     verifier = TokenVerifier(keys, expected)
-    return Admission(verifier, withdrawals.is_withdrawn, withdrawals.lease)
+    return Admission(verifier, withdrawals.is_withdrawn, withdrawals.lease, guests)

@@ -10,7 +10,6 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,10 @@ from service_kit.access.claims import CLOCK_SKEW_S, TIME_MAX_S
 from service_kit.access.invalid_token import InvalidToken, Reason
 from service_kit.access.jwks import ES256
 from service_kit.access.keys import KeySet
+from service_kit.access.principal import Principal
 
+GUEST = "guest"
+"""The subject of all of them."""
 GUEST_TYPE = "comanda-guest+jwt"
 GUEST_AUDIENCE = "comanda-guest"
 GUEST_TOKEN_HEADER = "Comanda-Guest-Token"  # noqa: S105 - a header's name
@@ -41,20 +43,7 @@ class GuestKeyUnusable(ValueError):
     """The file has no private key of P-256 with a name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """Whoever holds the capability for an order."""
-
-    restaurant: str
-    order_id: str
-    expires_at: float
-    """Seconds since the epoch."""
-
-    def may_read(self, restaurant: str, order_id: str) -> bool:
-        """Whether that is his order."""
-        return (restaurant, order_id) == (self.restaurant, self.order_id)
-
-
+# decision/0051: a guest holds a capability for his order
 class GuestSigner:
     """Signs capabilities, with every order: the header is made once."""
 
@@ -94,8 +83,11 @@ class GuestVerifier:
         self._clock = clock
         self._registry = jws.JWSRegistry(algorithms=[ES256])
 
-    async def verify(self, token: str) -> Guest:
-        """The guest who holds it. Raises InvalidToken, and KeysUnavailable without any keys."""
+    async def verify(self, token: str) -> Principal:
+        """The guest who holds it, and whose `own_order` it names.
+
+        Raises InvalidToken, and KeysUnavailable without any keys.
+        """
         signed = self._signed(token)
         header = signed.headers()
         if header.get("typ") != GUEST_TYPE:
@@ -137,7 +129,7 @@ def is_guest_token(token: str) -> bool:
     return isinstance(header, dict) and header.get("typ") == GUEST_TYPE
 
 
-def _guest(payload: bytes, *, now_s: float) -> Guest:
+def _guest(payload: bytes, *, now_s: float) -> Principal:
     try:
         claims: Any = json.loads(payload)
     except (ValueError, RecursionError):
@@ -155,7 +147,15 @@ def _guest(payload: bytes, *, now_s: float) -> Guest:
     is_named = isinstance(restaurant, str) and SLUG.fullmatch(restaurant)
     if not is_named or not isinstance(order_id, str) or not order_id:
         raise InvalidToken(Reason.MALFORMED)
-    return Guest(str(restaurant), order_id, expires_at)
+    return Principal(
+        subject=GUEST,
+        device=None,
+        grants={},
+        acting=frozenset(),
+        issued_at=issued_at,
+        expires_at=min(expires_at, issued_at + GUEST_TOKEN_LIFE_S),
+        own_order=(str(restaurant), order_id),
+    )
 
 
 def _time(claim: Any) -> int:

@@ -25,8 +25,10 @@ class Needs(SecurityBase):
     comes through a gap between what the guard matches and what the framework does.
     """
 
-    def __init__(self, roles: frozenset[Role]) -> None:
+    def __init__(self, roles: frozenset[Role], *, admits_guests: bool) -> None:
         self.roles = roles
+        self.admits_guests = admits_guests
+        """Whether a guest is let in, too; the route sees to it that he sees his own order alone."""
         self.scheme_name = "token"
         self.model = HTTPBearer(
             bearerFormat="JWT",
@@ -35,6 +37,8 @@ class Needs(SecurityBase):
 
     async def __call__(self, request: Request) -> Principal:
         principal = principal_of(request)
+        if self.admits_guests and principal.own_order:
+            return principal
         if not principal.may(request.path_params[RESTAURANT], self.roles):
             raise Unguarded
         return principal
@@ -47,11 +51,16 @@ class Public:
         """Let everybody through."""
 
 
-def needs(*roles: Role) -> Dependency:
-    """For `dependencies=[…]` of a route or router, and for a lane: one of the roles is needed."""
+def needs(*roles: Role, or_guest: bool = False) -> Dependency:
+    """For `dependencies=[…]` of a route or router, and for a lane: one of the roles is needed.
+
+    With `or_guest` a guest is let in, too, whose own order the route has to look for.
+    """
     if not roles:
         raise ValueError("nobody could ask")
-    declared: Dependency = Security(Needs(frozenset(roles)), scopes=sorted(roles))
+    declared: Dependency = Security(
+        Needs(frozenset(roles), admits_guests=or_guest), scopes=sorted(roles)
+    )
     return declared
 
 

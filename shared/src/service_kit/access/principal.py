@@ -28,6 +28,8 @@ class Principal:
     issued_at: float
     expires_at: float
     """Seconds since the epoch."""
+    own_order: tuple[str, str] | None = None
+    """Of a guest, who may nothing else: the restaurant and the id of his order."""
 
     def may(self, restaurant: str, roles: Set[Role]) -> bool:
         """Whether one of these roles is held in the restaurant."""

@@ -59,7 +59,11 @@ class Guard:
         if isinstance(needed, Needs):
             try:
                 principal = await self._admission.admit(
-                    _authorization(scope), restaurant, needed.roles, asked=scope["path"]
+                    _authorization(scope),
+                    restaurant,
+                    needed.roles,
+                    asked=scope["path"],
+                    admits_guests=needed.admits_guests,
                 )
             except (InvalidToken, Forbidden, KeysUnavailable) as refusal:
                 await to_problem(refusal).response()(scope, receive, send)

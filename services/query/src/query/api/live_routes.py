@@ -3,20 +3,22 @@
 # decision/0018: live feeds that send whole states are resumed by comparing states
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from prometheus_client import Gauge
+from service_kit.access.needs import PRINCIPAL
 from service_kit.http import live_feed as live
 from service_kit.http.feed_budget import FeedBudget
 from service_kit.http.problems import ProblemError
 from service_kit.http.sse import Event, EventStream, event_of_pieces
 
 from query.api.http import needed
+from query.api.http.guests import is_guest_of
 from query.api.http.known_restaurant import known_restaurant
 from query.api.http.openapi import (
     LIVE_BOARD_RESPONSES,
@@ -29,6 +31,7 @@ from query.api.http.response_cache import ResponseCache
 from query.api.http.responses import (
     body_of_json,
     from_store,
+    order_json_for_guest,
     store_unavailable,
     unknown_order,
 )
@@ -77,14 +80,18 @@ def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIR
         "/orders/{order_id}/live",
         response_class=StreamingResponse,
         responses=LIVE_ORDER_RESPONSES,
-        dependencies=[needed.ORDERS],
+        dependencies=[needed.OWN_ORDER],
     )
     async def live_order(
-        restaurant: Slug, order_id: OrderId, last_event_id: LastEventId = None
+        request: Request, restaurant: Slug, order_id: OrderId, last_event_id: LastEventId = None
     ) -> Response:
         """The order as it is (`snapshot`), and whenever it has changed (`order`)."""
+        principal = getattr(request.state, PRINCIPAL, None)
+        show = order_json_for_guest if is_guest_of(principal, restaurant, str(order_id)) else None
         return await _stream(
-            feeds.counted(restaurant, _order_events(orders, restaurant, order_id, last_event_id))
+            feeds.counted(
+                restaurant, _order_events(orders, restaurant, order_id, last_event_id, show)
+            )
         )
 
     @router.get(
@@ -132,9 +139,16 @@ def _listed(orders: Sequence[bytes]) -> list[bytes]:
 
 
 async def _order_events(
-    orders: LiveOrders, restaurant: str, order_id: UUID, last: str | None
+    orders: LiveOrders,
+    restaurant: str,
+    order_id: UUID,
+    last: str | None,
+    show: Callable[[bytes], bytes] | None,
 ) -> Events:
-    """Its events' ids are tags of their content: a client is not sent again what it has."""
+    """Its events' ids are tags of their content: a client is not sent again what it has.
+
+    `show` makes of an order's JSON what the client is shown; without it all is.
+    """
     name = "snapshot"
     async with orders.order(restaurant, str(order_id)) as feed:
         async for update in feed:
@@ -145,7 +159,7 @@ async def _order_events(
                 raise unknown_order(restaurant, str(order_id))
             if not update.orders:
                 return
-            body = body_of_json(update.orders[0])
+            body = body_of_json(show(update.orders[0]) if show else update.orders[0])
             if body.tag != last:
                 yield event_of_pieces(name, [body.json], body.tag)
             elif name == "snapshot":

@@ -12,6 +12,7 @@ from prometheus_client import Counter
 from service_kit.http.problems import ProblemError
 
 from query.views.merge import MALFORMED, Document
+from query.views.orders.guest_view import redacted
 from query.views.orders.presentation import present_listed_order, present_order, present_timeline
 from query.views.ports import DamagedView, StoreUnavailable, TooSlow
 
@@ -60,6 +61,16 @@ def as_json(content: Any) -> bytes:
 def order_as_json(document: Document) -> bytes:
     """The order view as JSON, for its route and its live feeds. Raises DamagedView."""
     return _shown(document, present_order)
+
+
+def order_for_guest_as_json(document: Document) -> bytes:
+    """The order as its guest sees it, as JSON. Raises DamagedView."""
+    return _shown(document, lambda each: redacted(present_order(each)))
+
+
+def order_json_for_guest(order: bytes) -> bytes:
+    """The JSON of an order as its guest sees it: the same as of its document."""
+    return as_json(redacted(orjson.loads(order)))
 
 
 def timeline_as_json(document: Document) -> bytes:

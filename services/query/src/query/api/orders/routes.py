@@ -6,10 +6,13 @@ from datetime import date
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
+from service_kit.access.needs import PRINCIPAL
+from service_kit.access.principal import Principal
 from service_kit.http.fast_lane import Lane, RawRequest
 
 from query.api.http import needed, schema
+from query.api.http.guests import is_guest_of
 from query.api.http.openapi import ORDER_REFUSALS
 from query.api.http.parameters import (
     NOT_MODIFIED,
@@ -23,6 +26,8 @@ from query.api.http.parameters import (
 from query.api.http.responses import (
     behind,
     from_store,
+    order_as_json,
+    order_for_guest_as_json,
     order_response,
     timeline_as_json,
     unknown_order,
@@ -77,11 +82,18 @@ class OrderReader:
         return document
 
     async def response(
-        self, restaurant: str, order_id: str, min_version: int | None, if_none_match: str | None
+        self,
+        restaurant: str,
+        order_id: str,
+        min_version: int | None,
+        if_none_match: str | None,
+        principal: Principal | None,
     ) -> Response:
-        """The response with the order view."""
+        """The response with the order view, or with what a guest sees of it."""
+        is_guest = is_guest_of(principal, restaurant, order_id)
         document = await self.by_id(restaurant, order_id, min_version)
-        return order_response(document, if_none_match)
+        render = order_for_guest_as_json if is_guest else order_as_json
+        return order_response(document, if_none_match, render)
 
 
 def order_lane(order: OrderReader) -> Lane:
@@ -94,29 +106,41 @@ def order_lane(order: OrderReader) -> Lane:
         restaurant, order_id = request.parts.groups()
         min_version = int(match[1]) if match[1] else None
         return order.response(
-            restaurant, order_id, min_version, request.headers.get("if-none-match")
+            restaurant,
+            order_id,
+            min_version,
+            request.headers.get("if-none-match"),
+            request.principal,
         )
 
-    return Lane("GET", ORDER_PATH, take, needed.ORDERS)
+    return Lane("GET", ORDER_PATH, take, needed.OWN_ORDER)
 
 
 def order_routes(order: OrderReader, lists: Lists) -> APIRouter:
     """The routes of one order."""
-    router = APIRouter(
-        prefix=PREFIX, responses=ORDER_REFUSALS | NOT_MODIFIED, dependencies=[needed.ORDERS]
-    )
+    router = APIRouter(prefix=PREFIX, responses=ORDER_REFUSALS | NOT_MODIFIED)
 
-    @router.get("/orders/{order_id}", response_model=schema.OrderView)
+    @router.get(
+        "/orders/{order_id}", response_model=schema.OrderView, dependencies=[needed.OWN_ORDER]
+    )
     async def one_order(
+        request: Request,
         restaurant: Slug,
         order_id: OrderId,
         min_version: MinVersion = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         """One order with its tickets; pass the version you were given to read your own write."""
-        return await order.response(restaurant, str(order_id), min_version, if_none_match)
+        principal = getattr(request.state, PRINCIPAL, None)
+        return await order.response(
+            restaurant, str(order_id), min_version, if_none_match, principal
+        )
 
-    @router.get("/orders/{order_id}/timeline", response_model=schema.Timeline)
+    @router.get(
+        "/orders/{order_id}/timeline",
+        response_model=schema.Timeline,
+        dependencies=[needed.ORDERS],
+    )
     async def timeline(
         restaurant: Slug,
         order_id: OrderId,
@@ -127,7 +151,11 @@ def order_routes(order: OrderReader, lists: Lists) -> APIRouter:
         document = await order.by_id(restaurant, str(order_id), min_version)
         return order_response(document, if_none_match, timeline_as_json)
 
-    @router.get("/orders/by-number/{business_day}/{number}", response_model=schema.OrderView)
+    @router.get(
+        "/orders/by-number/{business_day}/{number}",
+        response_model=schema.OrderView,
+        dependencies=[needed.ORDERS],
+    )
     async def numbered_order(
         restaurant: Slug,
         business_day: Day,

@@ -1,9 +1,9 @@
 """An order as its guest sees it: without phone numbers, who did what, and why."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from query.views.merge import Document
-from query.views.orders.presentation import PUBLIC_ORDER_FIELDS, ROUND_FIELDS, present_order
+from query.views.orders.presentation import PUBLIC_ORDER_FIELDS, ROUND_FIELDS
 
 SHOWN_FIELDS = ({*PUBLIC_ORDER_FIELDS} - {"phone"}) | {"order_id", "restaurant", "status"}
 SHOWN_ENTRY_FIELDS = ("at", "event", "source", "round", "version")
@@ -11,12 +11,11 @@ SHOWN_ENTRY_FIELDS = ("at", "event", "source", "round", "version")
 SHOWN_ROUND_FIELDS = ROUND_FIELDS | {"ticket"}
 
 
-def present_order_to_guest(document: Document) -> dict[str, Any]:
-    """The order view in the same shape; what a guest is not shown is null. It must be known.
+def redacted(order: Mapping[str, Any]) -> dict[str, Any]:
+    """An order as it is presented to others, in the same shape; what he is not shown is null.
 
     Named is what is shown, so that a new field is not.
     """
-    order = present_order(document)
     return {
         **{name: value for name, value in order.items() if name in SHOWN_FIELDS},
         "phone": None,
