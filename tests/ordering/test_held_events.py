@@ -12,13 +12,14 @@ from typing import Any, NamedTuple, cast
 
 import nats.errors
 import pytest
+from comanda_contracts import Message
 from comanda_contracts.streams import MENU
 from nats.aio.client import Client
 from nats.js.api import PubAck
 from nats.js.errors import BadRequestError, NoStreamResponseError, ServiceUnavailableError
 from ordering.outbound.outbox.outbox import KINDS
-from ordering.outbound.relay import session
-from ordering.outbound.relay.publisher import Published
+from ordering.outbound.relay import publisher, session
+from ordering.outbound.relay.publisher import Published, publish_in_order
 from ordering.outbound.relay.relayed_stream import RelayedStream
 from ordering.outbound.relay.session import (
     BACKLOG_READ_BYTES,
@@ -154,6 +155,26 @@ async def test_large_events_are_a_backlog_however_few_they_are(
 
     assert waiting == []
     assert max(read) == BACKLOG_READ_BYTES // SMALL_READ_BYTES
+
+
+async def test_events_go_to_a_stream_while_another_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    is_sent = asyncio.Event()
+
+    async def publish_all(_: object, messages: Sequence[Message]) -> list[PubAck]:
+        if messages[0].subject.startswith("menu."):
+            is_sent.set()
+        await is_sent.wait()
+        return [PubAck("ANY", 1) for _ in messages]
+
+    monkeypatch.setattr(publisher, "publish_all", publish_all)
+    order, item = Waiting(1, "orders.v1.a.1"), Waiting(2, "menu.v1.a.tea")
+
+    async with asyncio.timeout(10):
+        published = await publish_in_order(cast("Client", Connected()), [order, item])
+
+    assert published.stored.keys() == {1, 2}
 
 
 async def test_a_stream_that_does_not_answer_keeps_no_other_waiting(

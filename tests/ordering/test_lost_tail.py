@@ -12,6 +12,7 @@ from comanda_local.folders import temporary_folder
 from comanda_local.servers import Nats
 from nats.js.api import StreamConfig
 from ordering.outbound.outbox.first_events import FirstEvents
+from ordering.outbound.outbox.kept_events import AFTER_ALL, Position, select_kept, unmark_lost
 from ordering.outbound.relay import relayed_stream
 from ordering.outbound.relay.relayed_stream import RelayedStream
 from service_kit.nats.jetstream import connected
@@ -201,3 +202,18 @@ async def test_one_partitions_newest_events_do_not_hide_that_anothers_are_lost(
 
     waiting = "SELECT partition, count(*) FROM outbox WHERE sequence IS NULL GROUP BY partition"
     assert await database.rows(waiting) == [(1, 5)]
+
+
+async def test_what_another_relay_has_published_again_meanwhile_is_not_lost(
+    database: Database,
+) -> None:
+    async with database.engine.begin() as connection:
+        values = {"partition": 0, "id": "lost", "sequence": 7, "age": 60}
+        await connection.execute(KEPT, values)
+        [seen] = await select_kept(connection, ORDERS.name, [0], AFTER_ALL, 10)
+        await connection.execute(text("UPDATE outbox SET published_at = now()"))
+
+        unmarked = await unmark_lost(connection, [Position(seen.published_at, seen.id)])
+
+    assert unmarked == 0
+    assert await database.rows("SELECT sequence FROM outbox") == [(7,)]

@@ -1,13 +1,14 @@
 """Looks and sweeps of large tables: by an index, and no more rows at a time than a chunk."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import pytest
 from nats.js.api import PubAck
 from ordering.application.keyed_request import KeyedRequest
 from ordering.outbound.database import cancellations
 from ordering.outbound.outbox import kept_events, parked_events
-from ordering.outbound.outbox.kept_events import AFTER_ALL
+from ordering.outbound.outbox.kept_events import AFTER_ALL, Position
 from ordering.outbound.outbox.outbox import (
     KINDS,
     PARTITIONS,
@@ -68,6 +69,8 @@ READ = text("""
 
 Work = Callable[[AsyncConnection], Awaitable[object]]
 
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
+
 WORK: dict[str, Work] = {
     "read what is unpublished": lambda each: select_unpublished(
         each, ALL, KINDS, limit=32, bytes_max=BYTES_MAX
@@ -88,7 +91,9 @@ WORK: dict[str, Work] = {
     "read what is kept of another stream": lambda each: kept_events.select_kept(
         each, "MENU", ALL, AFTER_ALL, CHUNK_ROWS
     ),
-    "unmark what is lost": lambda each: kept_events.unmark_lost(each, range(1, CHUNK_ROWS)),
+    "unmark what is lost": lambda each: kept_events.unmark_lost(
+        each, [Position(NOW, number) for number in range(1, CHUNK_ROWS)]
+    ),
     "delete what was kept for long enough": lambda each: kept_events.delete_expired(
         each, "ORDERS", ALL
     ),

@@ -10,6 +10,7 @@ from sqlalchemy import (
     SmallInteger,
     any_,
     bindparam,
+    column,
     delete,
     func,
     literal,
@@ -65,9 +66,13 @@ SELECT_KEPT = (
     .order_by(OUTBOX.c.published_at.desc(), OUTBOX.c.id.desc())
     .limit(bindparam("limit"))
 )
+_LOST = func.unnest(
+    bindparam("ids", type_=ARRAY(BigInteger)),
+    bindparam("published_at", type_=ARRAY(DateTime(timezone=True))),
+).table_valued(column("id", BigInteger), column("published_at", DateTime(timezone=True)))
 UNMARK_LOST = (
     update(OUTBOX)
-    .where(OUTBOX.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
+    .where(OUTBOX.c.id == _LOST.c.id, OUTBOX.c.published_at == _LOST.c.published_at)
     .values(stream=null(), sequence=null(), published_at=null())
 )
 _EXPIRED = (
@@ -97,9 +102,16 @@ async def select_kept(
     return (await connection.execute(SELECT_KEPT, parameters | before._asdict())).all()
 
 
-async def unmark_lost(connection: AsyncConnection, ids: Collection[int]) -> None:
-    """Have the events with these ids published again."""
-    await connection.execute(UNMARK_LOST, {"ids": sorted(ids)})
+async def unmark_lost(connection: AsyncConnection, lost: Collection[Position]) -> int:
+    """Have these events published again; returns how many it were.
+
+    One that another relay has published again meanwhile has another place, and is not lost.
+    """
+    parameters = {
+        "ids": [each.id for each in lost],
+        "published_at": [each.published_at for each in lost],
+    }
+    return (await connection.execute(UNMARK_LOST, parameters)).rowcount
 
 
 async def delete_expired(

@@ -1,5 +1,6 @@
 """Publishing rows of the outbox, so that no event of an aggregate overtakes another."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -59,18 +60,26 @@ async def publish_in_order(client: Client, rows: Sequence[Any]) -> Published:
 
     Many of one stream go as a batch, of which NATS stores all or nothing, one after the other, for
     one acknowledgement. A batch that NATS does not store (because one of the events is there
-    already, for example) is published one by one, which tells what is wrong with each event.
+    already, for example) is published one by one, which tells what is wrong with each event. A
+    stream that does not answer keeps no other waiting.
     """
     published = Published({}, {})
-    for batch in by_kind(rows).values():
-        last = await _store_batch(client, batch) if len(batch) >= MIN_BATCH_EVENTS else None
-        if last is not None:
-            first_sequence = last.seq - len(batch) + 1
-            for sequence, row in enumerate(batch, first_sequence):
-                published.stored[row.id] = PubAck(last.stream, sequence)
-        else:
-            published.update(await _publish_one_by_one(client, batch))
+    by_stream = (_publish_kind(client, batch) for batch in by_kind(rows).values())
+    for each in await asyncio.gather(*by_stream):
+        published.update(each)
     return published
+
+
+async def _publish_kind(client: Client, rows: Sequence[Any]) -> Published:
+    """Publish rows of one stream, which waits for no other."""
+    last = await _store_batch(client, rows) if len(rows) >= MIN_BATCH_EVENTS else None
+    if last is None:
+        return await _publish_one_by_one(client, rows)
+    first_sequence = last.seq - len(rows) + 1
+    stored = {
+        row.id: PubAck(last.stream, sequence) for sequence, row in enumerate(rows, first_sequence)
+    }
+    return Published(stored, {})
 
 
 def is_permanent(event: Any, error: Exception) -> bool:

@@ -148,7 +148,7 @@ class RelayedStream:
             missing = []
             for row, there in zip(kept, is_there, strict=True):
                 if not (there or (self.newest_only and row.subject in newer)):
-                    missing.append(row.id)
+                    missing.append(Position(row.published_at, row.id))
                 newer.add(row.subject)
             self._note_newest(
                 (row.sequence, row.message_id)
@@ -157,8 +157,7 @@ class RelayedStream:
             )
             if missing:
                 async with self.statement:
-                    await unmark_lost(connection, missing)
-                lost += len(missing)
+                    lost += await unmark_lost(connection, missing)
             if len(kept) < COMPARED_EVENTS:
                 return lost
             position = Position(kept[-1].published_at, kept[-1].id)
