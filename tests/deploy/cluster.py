@@ -163,10 +163,12 @@ def secret_keys(manifests: Sequence[Manifest]) -> set[SecretKey]:
 
 
 def _referred_keys(part: Any) -> Iterator[SecretKey]:
-    """Each `secretKeyRef` in it, however deep."""
+    """Each `secretKeyRef` in it and each file of a mounted secret, however deep."""
     match part:
         case {"secretKeyRef": {"name": str(name), "key": str(key)}}:
             yield name, key
+        case {"secret": {"secretName": str(name), "items": items}}:
+            yield from ((name, each["key"]) for each in items)
         case dict():
             yield from _referred_keys(list(part.values()))
         case list():

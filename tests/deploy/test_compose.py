@@ -19,7 +19,7 @@ from tests.deploy.test_nats import passwords
 
 FILE = ROOT / "docker-compose.yml"
 ONCE = {
-    *("ordering-migration", "mongodb-set-up", "nats-volume"),
+    *("ordering-migration", "mongodb-set-up", "nats-volume", "guests-key"),
     *(f"{service}-set-up" for service in SERVICES),
 }
 """What ends by itself, before others begin."""
@@ -27,6 +27,9 @@ ONCE = {
 UNRESOLVABLE = "registry.invalid/comanda/"
 """No registry has it (RFC 2606), so that an image of ours is never somebody else's."""
 JWKS = "/etc/comanda/jwks.json"
+KEYS = "/etc/comanda/guests"
+MADE_KEY = "/made/key.json"
+GUESTS_JWKS = "/etc/comanda/guests-jwks.json"
 STORES = ("postgresql", "mongodb", "nats")
 
 Services = dict[str, dict[str, Any]]
@@ -102,6 +105,42 @@ def test_who_serves_believes_the_key_that_the_guide_makes(services: Services) ->
             assert each["environment"]["COMANDA_ISSUER"] == access.ISSUER
 
 
+def test_each_service_has_its_half_of_the_guests_key_and_no_other(services: Services) -> None:
+    made = ROOT / ".access" / "guests"
+    private = {name for name, each in services.items() if mounts(each).keys() & {KEYS, MADE_KEY}}
+    public = {name for name, each in services.items() if GUESTS_JWKS in mounts(each)}
+    told = {
+        name: each["environment"][setting]
+        for name, each in ours(services).items()
+        for setting in ("COMANDA_GUEST_KEY", "COMANDA_GUEST_JWKS")
+        if setting in each["environment"]
+    }
+
+    assert (private, public) == ({"guests-key", "ordering"}, {"query"})
+    assert told == {"ordering": f"{KEYS}/key.json", "query": GUESTS_JWKS}
+    assert mounts(services["query"])[GUESTS_JWKS]["source"] == str(made / "jwks.json")
+    assert mounts(services["guests-key"])[MADE_KEY]["source"] == str(made / "key.json")
+    assert mounts(services["ordering"])[KEYS]["source"] == "guests-key"
+    for reader, file in (("ordering", KEYS), ("query", GUESTS_JWKS), ("guests-key", MADE_KEY)):
+        assert mounts(services[reader])[file]["read_only"]
+
+
+def test_the_guests_key_is_for_the_user_of_orderings_image_alone(services: Services) -> None:
+    dockerfile = (ROOT / "services" / "ordering" / "Dockerfile").read_text()
+    (user,) = re.findall(r"^USER (\d+)", dockerfile, re.MULTILINE)
+    copier = services["guests-key"]
+
+    assert copier["entrypoint"] == [
+        *("install", "-o", user, "-g", user, "-m", "0400", MADE_KEY, f"{KEYS}/key.json")
+    ]
+    assert copier["network_mode"] == "none"
+    assert "guests-key" in services["ordering"]["depends_on"]
+
+
+def mounts(service: dict[str, Any]) -> dict[str, Any]:
+    return {each["target"]: each for each in service.get("volumes", []) if "target" in each}
+
+
 def test_no_network_joins_a_service_to_another_or_to_a_store_of_another(services: Services) -> None:
     stores = {"ordering": "postgresql", "serving": None, "query": "mongodb"}
     joined = {name: each for name, each in services.items() if "networks" in each}
@@ -167,6 +206,7 @@ def test_stores_are_guarded_as_services_are(services: Services) -> None:
     assert {name: capabilities for name, capabilities in may.items() if capabilities} == {
         "postgresql": {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"},
         "nats-volume": {"CHOWN", "DAC_OVERRIDE"},
+        "guests-key": {"CHOWN", "DAC_OVERRIDE", "FOWNER"},
     }
     assert services["nats"]["user"] == "1000:1000"
 

@@ -46,9 +46,10 @@ def test_passwords_are_made_once_for_their_owner_alone(folder: Path) -> None:
     assert (folder / ".env").stat().st_mode & 0o077 == 0
 
 
-def test_a_key_is_made_once_whose_public_half_a_container_may_read(folder: Path) -> None:
+@pytest.mark.parametrize("made", [".access", ".access/guests"])
+def test_a_key_is_made_once_whose_public_half_a_container_may_read(folder: Path, made: str) -> None:
     make_passwords(folder)
-    key, jwks = folder / ".access" / "key.json", folder / ".access" / "jwks.json"
+    key, jwks = folder / made / "key.json", folder / made / "jwks.json"
     first = key.read_text()
 
     make_passwords(folder)

@@ -181,6 +181,21 @@ def test_whoever_connects_has_the_password_that_the_store_has(size: Size) -> Non
 
 
 @pytest.mark.parametrize("size", Size)
+def test_ordering_has_the_private_half_of_the_guests_key_and_query_the_public_one(
+    size: Size,
+) -> None:
+    secrets = new_secrets(size)
+    private = json.loads(secrets["ordering-guests"]["key.json"])
+    (public,) = json.loads(secrets["query-guests"]["jwks.json"])["keys"]
+
+    assert public == {name: value for name, value in private.items() if name != "d"}
+    assert private["d"]
+    assert [name for name, each in secrets.items() if private["d"] in str(each)] == [
+        "ordering-guests"
+    ]
+
+
+@pytest.mark.parametrize("size", Size)
 def test_no_password_is_used_twice(size: Size) -> None:
     values = [
         value

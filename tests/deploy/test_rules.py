@@ -277,6 +277,32 @@ DEFECTS: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         ].update(name="ordering"),
         "Deployment/query: COMANDA_NATS_URL is from the secret of ordering",
     ),
+    "the private half of the guests' key where the public one does": (
+        lambda m: guests(m, "Deployment/query")["secret"].update(secretName="ordering-guests"),
+        "Deployment/query: the volume guests is the secret of ordering-guests",
+    ),
+    "the guests' key for a part that answers no guest": (
+        lambda m: pod(m, "Deployment/query-projector").update(
+            volumes=[guests(m, "Deployment/query")]
+        ),
+        "Deployment/query-projector: the volume guests is the secret of query-guests",
+    ),
+    "a key that is mounted elsewhere": (
+        lambda m: container(m, "Deployment/ordering")["volumeMounts"][0].update(mountPath="/keys"),
+        "Deployment/ordering: COMANDA_GUEST_KEY names a file that no secret has",
+    ),
+    "a key that its service may write": (
+        lambda m: container(m, "Deployment/ordering")["volumeMounts"][0].pop("readOnly"),
+        "Deployment/ordering may write to /etc/comanda/guests",
+    ),
+    "a key that anybody may read": (
+        lambda m: guests(m, "Deployment/ordering")["secret"].pop("defaultMode"),
+        "Deployment/ordering: anybody may read /etc/comanda/guests",
+    ),
+    "a key that its service can't read": (
+        lambda m: pod(m, "Deployment/ordering")["securityContext"].pop("fsGroup"),
+        "Deployment/ordering can't read /etc/comanda/guests, which is root's",
+    ),
 }
 
 IN_PRODUCTION: dict[str, tuple[Callable[[Manifests], Any], str]] = {
@@ -458,6 +484,10 @@ def container(manifests: Manifests, name: str) -> Any:
 
 def variable(manifests: Manifests, name: str, variable: str) -> Any:
     return next(each for each in container(manifests, name)["env"] if each["name"] == variable)
+
+
+def guests(manifests: Manifests, name: str) -> Any:
+    return next(each for each in pod(manifests, name)["volumes"] if each["name"] == "guests")
 
 
 def trigger(manifests: Manifests) -> Any:

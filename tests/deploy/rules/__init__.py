@@ -37,6 +37,7 @@ RULES: tuple[Rule, ...] = (
     programs.jobs_are_named_by_their_release,
     programs.secrets_are_only_referred_to,
     programs.secrets_go_to_their_service_alone,
+    programs.files_of_secrets_are_there_for_their_reader_alone,
 )
 
 

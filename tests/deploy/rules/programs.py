@@ -18,6 +18,8 @@ SECRETS_OF_PARTS = {
     **{(each, "set-up"): {f"{each}-operator"} for each in SERVICES},
     **{(each, "operator"): {f"{each}-operator"} for each in SERVICES},
     ("ordering", "migration"): {"ordering-migrator"},
+    ("ordering", "api"): {"ordering-guests"},
+    ("query", "api"): {"query-guests"},
     ("query", "projector"): {"query-projector"},
     ("query", "operator"): {"query-operator", "query-projector"},
 }
@@ -96,13 +98,51 @@ def secrets_are_only_referred_to(manifests: Sequence[Manifest]) -> Iterator[str]
 def secrets_go_to_their_service_alone(manifests: Sequence[Manifest]) -> Iterator[str]:
     """A service's secret bears its name, or with it that of the part that may do more."""
     for pod, container in _ours(manifests):
+        part = pod.labels.get("app.kubernetes.io/component", "")
+        allowed = {pod.service, *SECRETS_OF_PARTS.get((str(pod.service), part), set())}
         for each in container.get("env", []):
             secret = each.get("valueFrom", {}).get("secretKeyRef", {}).get("name")
-            part = pod.labels.get("app.kubernetes.io/component", "")
-            more = SECRETS_OF_PARTS.get((str(pod.service), part), set())
-            allowed = {pod.service, *more}
             if secret and secret not in allowed:
                 yield f"{pod.name}: {each['name']} is from the secret of {secret}"
+        for name, volume in _secret_volumes(pod).items():
+            if volume["secretName"] not in allowed:
+                yield f"{pod.name}: the volume {name} is the secret of {volume['secretName']}"
+
+
+def files_of_secrets_are_there_for_their_reader_alone(
+    manifests: Sequence[Manifest],
+) -> Iterator[str]:
+    """A file that a setting names is one of a mounted secret, which nobody writes or else reads."""
+    for pod, container in _ours(manifests):
+        volumes = _secret_volumes(pod)
+        mounts = {
+            mount["mountPath"]: (mount, volumes[mount["name"]])
+            for mount in container.get("volumeMounts", [])
+            if mount["name"] in volumes
+        }
+        files = {
+            f"{path}/{item['path']}"
+            for path, (_, volume) in mounts.items()
+            for item in volume.get("items", [])
+        }
+        for each in container.get("env", []):
+            if each.get("value", "").startswith("/") and each["value"] not in files:
+                yield f"{pod.name}: {each['name']} names a file that no secret has"
+        for path, (mount, volume) in mounts.items():
+            if mount.get("readOnly") is not True:
+                yield f"{pod.name} may write to {path}"
+            if volume.get("defaultMode", 0o644) & 0o007:
+                yield f"{pod.name}: anybody may read {path}"
+            if not pod.spec["securityContext"].get("fsGroup"):
+                yield f"{pod.name} can't read {path}, which is root's"
+
+
+def _secret_volumes(pod: Pod) -> dict[str, dict[str, Any]]:
+    return {
+        volume["name"]: volume["secret"]
+        for volume in pod.spec.get("volumes", [])
+        if "secret" in volume
+    }
 
 
 def _ours(manifests: Sequence[Manifest]) -> Iterator[tuple[Pod, dict[str, Any]]]:

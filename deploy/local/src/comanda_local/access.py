@@ -32,6 +32,7 @@ FOLDER = "access"
 KEY_FILE = "key.json"
 JWKS_FILE = "jwks.json"
 GUEST_KEY = "COMANDA_GUEST_KEY"
+GUEST_JWKS = "COMANDA_GUEST_JWKS"
 GUESTS_FOLDER = "guests"
 """In the folder with the key: the guests' key, and its set."""
 
@@ -74,8 +75,7 @@ class Issuer:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         key = _key_in(folder)
-        public = json.dumps({"keys": [key.as_dict(private=False)]}, indent=2)
-        _replace(folder / JWKS_FILE, public, mode=jwks_mode)
+        _replace(folder / JWKS_FILE, _public_set(key), mode=jwks_mode)
         return cls(key, folder / JWKS_FILE)
 
     @classmethod
@@ -121,10 +121,10 @@ class Issuer:
 class GuestKeys:
     """The key by which ordering signs guests' capabilities, and its public half for query."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, jwks_mode: int = 0o600) -> None:
         """They are in the folder, or made. Raises CannotStart."""
         self._key = folder / KEY_FILE
-        self.jwks = Issuer.in_folder(folder).jwks
+        self.jwks = Issuer.in_folder(folder, jwks_mode=jwks_mode).jwks
 
     def environment_of(self, service: str) -> dict[str, str]:
         """What the service is told: the private half is for ordering alone."""
@@ -132,7 +132,7 @@ class GuestKeys:
             case "ordering":
                 return {GUEST_KEY: str(self._key)}
             case "query":
-                return {"COMANDA_GUEST_JWKS": str(self.jwks)}
+                return {GUEST_JWKS: str(self.jwks)}
             case _:
                 return {}
 
@@ -183,12 +183,25 @@ def write_for_owner(file: Path, text: str) -> None:
     _replace(file, text, mode=0o600)
 
 
+def new_key_pair() -> tuple[str, str]:
+    """The texts of a new private key, and of the set with its public half."""
+    key = _new_key()
+    return json.dumps(key.as_dict(private=True)), _public_set(key)
+
+
+def _new_key() -> ECKey:
+    parameters: KeyParameters = {"use": "sig", "alg": ALGORITHM}
+    return ECKey.generate_key("P-256", parameters, private=True, auto_kid=True)
+
+
+def _public_set(key: ECKey) -> str:
+    return json.dumps({"keys": [key.as_dict(private=False)]}, indent=2)
+
+
 def _key_in(folder: Path) -> ECKey:
     file = folder / KEY_FILE
     if not file.exists():
-        parameters: KeyParameters = {"use": "sig", "alg": ALGORITHM}
-        made = ECKey.generate_key("P-256", parameters, private=True, auto_kid=True)
-        _make_once(file, json.dumps(made.as_dict(private=True)))
+        _make_once(file, json.dumps(_new_key().as_dict(private=True)))
     try:
         key = ECKey.import_key(json.loads(file.read_text()))
     except (ValueError, JoseError) as error:

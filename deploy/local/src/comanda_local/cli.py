@@ -19,7 +19,7 @@ from comanda_contracts.subjects import SLUG_PATTERN
 from rich.console import Console
 
 from comanda_local import access
-from comanda_local.access import Issuer
+from comanda_local.access import GuestKeys, Issuer
 from comanda_local.api import RefusedRequest
 from comanda_local.audit import CONVERGENCE_TIMEOUT_S
 from comanda_local.audit.command import print_audit
@@ -258,11 +258,14 @@ def token(
 ) -> None:
     """Print an access token for somebody, signed with the system's own key.
 
-    Of the key that --init makes services are given the public half, jwks.json.
+    Of the key that --init makes services are given the public half, jwks.json. In the folder
+    `guests` beside it is the key of guests' capabilities: ordering is given that, query its
+    jwks.json.
     """
     with _in_plain_words():
         if init:
             print(Issuer.in_folder(init, jwks_mode=PUBLIC).jwks)
+            print(GuestKeys(init / access.GUESTS_FOLDER, jwks_mode=PUBLIC).jwks)
             return
         if not restaurant or not role:
             raise NotGranted("say in which restaurant, and in which role")

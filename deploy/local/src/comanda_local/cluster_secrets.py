@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from comanda_local.access import JWKS_FILE, KEY_FILE, new_key_pair
 from comanda_local.servers.nats import (
     ACCOUNTS,
     ENVIRONMENT,
@@ -32,7 +33,8 @@ Secrets = dict[str, dict[str, str]]
 def new_secrets(size: Size, accounts: Path = ACCOUNTS) -> Secrets:
     """All that the manifests of this size refer to, but the ingress's certificate.
 
-    A password that a store is given and a service gives it is made once, for both.
+    A password that a store is given and a service gives it is made once, for both, and so is the
+    key of guests' capabilities, of which ordering has the private and query the public half.
     """
     users = {user: new_password() for user in users_of(accounts)}
     postgresql, migrator, reader, projector = (new_password() for _ in range(4))
@@ -51,6 +53,9 @@ def new_secrets(size: Size, accounts: Path = ACCOUNTS) -> Secrets:
     secrets["ordering-migrator"] = {DATABASE: migrator_url}
     secrets["query"][VIEWS] = f"mongodb://query:{reader}@{views}"
     secrets["query-projector"] = {VIEWS: f"mongodb://query-projector:{projector}@{views}"}
+    private, public = new_key_pair()
+    secrets["ordering-guests"] = {KEY_FILE: private}
+    secrets["query-guests"] = {JWKS_FILE: public}
     secrets["nats"] = {password_variable(user): password for user, password in users.items()}
     return secrets | _secrets_of_stores(size, postgresql, migrator, reader, projector)
 
