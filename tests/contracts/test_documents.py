@@ -1,6 +1,7 @@
 """The published files: up to date, valid, and true of every message that was ever published."""
 
 import json
+import re
 import subprocess
 import uuid
 from pathlib import Path
@@ -18,6 +19,7 @@ from contract_release.contract import current
 from contract_release.generated import FOLDER, generated, stale
 from contract_release.releases import contract_of, messages_of, releases
 
+from tests.docs.documents import ROOT
 from tests.node import installed, node
 
 DOCS = FOLDER / "docs"
@@ -28,6 +30,22 @@ EVER_PUBLISHED = [
 ]
 
 every_message = pytest.mark.parametrize("message", EVER_PUBLISHED)
+
+
+def test_each_header_that_a_command_is_read_by_is_in_the_document() -> None:
+    source = (ROOT / "services/ordering/src/ordering/inbound/nats/command_message.py").read_text()
+    document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
+    told = [
+        set(each["headers"]["properties"])
+        for each in document["components"]["messages"].values()
+        if "Comanda-Request-Id" in each["headers"].get("properties", {})
+    ]
+
+    read_by = set(re.findall(r"headers[^\n]*?[\[(]\"([A-Z][\w-]+)\"", source))
+
+    assert read_by >= {"Authorization", "Comanda-Request-Id", "Comanda-Expires"}
+    assert len(told) == len(COMMAND_BODIES)
+    assert [read_by - {"Nats-Msg-Id"} - each for each in told] == [set() for _ in told]
 
 
 def schema(name: str) -> Any:

@@ -7,7 +7,8 @@ stream drops a second one of the same name for a while.) Header `Comanda-Expires
 3339, says until when the command may take effect; without it that is ten minutes after it was
 stored. If header `Comanda-Reply-To` names a subject below `replies.v1.`, the answer goes there: the
 order as it now is, or RFC 9457 problem details; its header `Comanda-Status` is the HTTP status.
-Header `Comanda-Actor` names the sender.
+Header `Authorization`, `Bearer` and an access token, says who sends it; `Comanda-Actor` names
+another actor than the token's subject.
 """
 
 from typing import Annotated, Any, Literal

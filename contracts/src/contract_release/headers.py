@@ -68,7 +68,17 @@ COMMAND_HEADERS: Schema = {
             "description": "Subject for the answer, if wanted: one below "
             "`replies.v1.<restaurant>.<till>.`.",
         },
-        "Comanda-Actor": {"type": "string", "description": "Who asks, for the record."},
+        "Authorization": {
+            "type": "string",
+            "description": "`Bearer` and the access token of who sends it, with a role `till` or "
+            "`manager` in the restaurant; good when the stream stores the command. Without it the "
+            "answer is 401, without the role 403.",
+        },
+        "Comanda-Actor": {
+            "type": "string",
+            "description": "Names another actor than the token's subject, which needs the grant "
+            "`act-as`.",
+        },
         "traceparent": {"type": "string", "description": "W3C trace context, if there is one."},
     },
 }
