@@ -114,6 +114,13 @@ def commands_of(script: str) -> list[str]:
     return [line for line in joined.splitlines() if line and not line.startswith("#")]
 
 
+def test_every_page_of_the_documents_is_listed() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    there = {each.name for each in (ROOT / "docs").iterdir()} - {"README.md"}
+
+    assert {link.removesuffix("/README.md") for link in LINK.findall(index)} == there
+
+
 def test_each_word_is_in_the_glossary_once() -> None:
     rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
     words = [row for row in rows if row not in ("word", "---")]
