@@ -61,7 +61,7 @@ COMMANDS: dict[str, set[Role]] = {
 }
 
 PUBLIC = {
-    *("/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs", "/redoc"),
+    *("/", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs", "/redoc"),
     *("/docs/oauth2-redirect", "/asyncapi", "/asyncapi.json"),
     *("/asyncapi/assets/asyncapi.js", "/asyncapi/assets/asyncapi.css"),
 }

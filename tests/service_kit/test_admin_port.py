@@ -1,5 +1,6 @@
 """What is for operators is at a port of its own, and at the clients' there is nothing of it."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from service_kit.http.server import application
 from service_kit.runtime.settings import ServiceSettings
 
 ADMIN, CLIENTS = 9000, 8000
-DOCUMENTS = ("/docs", "/openapi.json")
+DOCUMENTS = ("/", "/docs", "/openapi.json")
 SERVICE = """
 from service_kit.http.server import application, serve
 from service_kit.runtime.settings import ServiceSettings
@@ -62,6 +63,36 @@ async def test_each_path_is_answered_at_the_port_that_it_is_for(
 async def test_documents_are_for_clients_where_an_operator_says_so(path: str) -> None:
     assert await statuses(path, has_public_documents=True) == (200, 200)
     assert await statuses("/metrics", has_public_documents=True) == (404, 200)
+
+
+@pytest.mark.parametrize(
+    ("port", "links"),
+    [
+        (ADMIN, ["docs", "openapi.json", "asyncapi", "health/ready", "metrics"]),
+        (CLIENTS, ["docs", "openapi.json", "asyncapi", "health/ready"]),
+    ],
+)
+async def test_the_home_page_says_what_it_is_and_links_what_is_at_its_port(
+    port: int, links: list[str]
+) -> None:
+    app = application("a <service>", "It serves & waits.", [])
+    split = AdminPort(app, ADMIN, has_public_documents=True)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(split)) as http:
+        page = await http.get(f"http://localhost:{port}/")
+
+    assert page.headers["content-type"].startswith("text/html")
+    assert re.findall(r'<a href="([^"]*)"', page.text) == links
+    assert "<h1>a &lt;service&gt;</h1>\n<p>It serves &amp; waits.</p>" in page.text
+    assert not re.search(r"://|<script|<style|src=", page.text)
+    assert "/" not in app.openapi()["paths"]
+
+
+async def test_the_home_page_of_a_service_with_one_port_links_all() -> None:
+    app = httpx.ASGITransport(application("service", "", []))
+    async with httpx.AsyncClient(transport=app, base_url="http://localhost") as http:
+        page = await http.get("/")
+
+    assert len(re.findall("<a ", page.text)) == 5
 
 
 async def test_what_is_elsewhere_is_refused_as_what_is_nowhere() -> None:

@@ -2,6 +2,7 @@
 
 import re
 import socket
+from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -10,7 +11,7 @@ from service_kit.http.problems import ProblemError
 OF_CLIENTS = re.compile(r"/v1/.*", re.DOTALL)
 OF_BOTH = re.compile(r"/health/.*", re.DOTALL)
 """Probes ask the port that they are about."""
-DOCUMENTS = re.compile(r"/(docs|docs/.*|redoc|openapi\.json|asyncapi|asyncapi\.json|asyncapi/.*)")
+DOCUMENTS = re.compile(r"/(|docs|docs/.*|redoc|openapi\.json|asyncapi|asyncapi\.json|asyncapi/.*)")
 NOT_FOUND = ProblemError(404, "not-found", "Not Found")
 
 
@@ -26,12 +27,17 @@ class AdminPort:
         self._has_public_documents = has_public_documents
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not self._is_here(scope["path"], scope["server"][1]):
-            await NOT_FOUND.response()(scope, receive, send)
-        else:
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        is_here = partial(self._is_here, scope["server"][1])
+        if is_here(scope["path"]):
+            scope.setdefault("state", {})["is_here"] = is_here  # for the page of links
+            await self.app(scope, receive, send)
+        else:
+            await NOT_FOUND.response()(scope, receive, send)
 
-    def _is_here(self, path: str, port: int) -> bool:
+    def _is_here(self, port: int, path: str) -> bool:
         if OF_BOTH.fullmatch(path):
             return True
         if port == self._port:

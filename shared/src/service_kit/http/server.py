@@ -19,6 +19,7 @@ from service_kit.http.draining import Draining, DrainingServer, ShutdownHook
 from service_kit.http.edge import EDGE_REFUSALS, Edge, KnownHosts
 from service_kit.http.guard import Guard, answer_forbidden, refusals
 from service_kit.http.health import health_routes
+from service_kit.http.home_page import home_routes
 from service_kit.http.problems import (
     MAX_BODY_BYTES,
     DeclaredBodyLimit,
@@ -86,6 +87,7 @@ def application(
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(DeclaredBodyLimit)
     app.include_router(health_routes(running_parts, draining))
+    app.include_router(home_routes(title, description))
     app.state.draining = draining
     answer_with_problems(app)
     answer_forbidden(app)
