@@ -54,6 +54,15 @@ def test_a_withdrawal_names_nobody() -> None:
 
 
 @every_event
+def test_an_event_of_before_there_were_senders_is_read(event: Event) -> None:
+    message = seal(event, event_id=uuid.uuid4())
+    body = json.loads(message.body)
+    del body["by"]
+
+    assert read(message.headers, json.dumps(body).encode()) == event.model_copy(update={"by": None})
+
+
+@every_event
 def test_a_field_that_a_later_version_adds_does_not_disturb(event: Event) -> None:
     message = seal(event, event_id=uuid.uuid4())
     body = json.loads(message.body) | {"added_later": 1}

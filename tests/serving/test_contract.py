@@ -4,6 +4,8 @@ from typing import get_args
 
 import comanda_contracts as contracts
 import pytest
+from comanda_contracts.examples import EXAMPLES
+from nats.aio.msg import Msg
 from serving.application.keyed_request import KeyReused
 from serving.application.tickets import StoreUnavailable
 from serving.contract import event_to_contract, ticket_from_contract, ticket_to_contract
@@ -18,7 +20,9 @@ from serving.domain.ticket import (
 )
 from serving.inbound.http.problems import to_problem
 from serving.inbound.http.queue import OpenStatus
+from serving.inbound.nats.orders import read_kitchen_request
 from serving.outbound.open_tickets import is_open
+from uuid_utils.compat import uuid7
 
 from tests.serving.builders import NOON, a_ticket
 
@@ -35,6 +39,18 @@ def test_every_event_is_published_under_its_own_name(event: type[TicketEvent]) -
     published = event_to_contract(event(ticket=a_ticket(), at=NOON))
 
     assert type(published).__name__ == event.__name__
+
+
+def test_the_kitchens_answer_to_a_cancellation_says_who_sent_the_request() -> None:
+    (requested,) = (each for each in EXAMPLES if isinstance(each, contracts.CancellationRequested))
+    message = contracts.seal(requested, event_id=uuid7())
+    received = Msg(None, message.subject, data=message.body, headers=dict(message.headers))  # type: ignore[arg-type]
+
+    (command, _) = read_kitchen_request(received).to_void
+
+    answer = event_to_contract(a_ticket().void(at=NOON, actor=command.actor, by=command.by))
+    assert requested.by is not None
+    assert (answer.actor, answer.by) == (requested.actor, requested.by)
 
 
 @pytest.mark.parametrize("status", contracts.TicketStatus)

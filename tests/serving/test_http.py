@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from pydantic import TypeAdapter
 from service_kit.http.server import application
 from serving.application.tickets import StoredTicket, StoreUnavailable
-from serving.contract import ticket_to_contract
+from serving.contract import event_to_contract, ticket_to_contract
 from serving.domain.ticket import Ticket, TicketId, TicketStatus
 from serving.inbound.http.queue import LastEventId
 from serving.inbound.http.tickets import routes
@@ -90,6 +90,29 @@ async def test_a_started_ticket_is_answered_whole_with_its_version_as_etag(
     assert answer.headers["etag"] == '"2"'
     assert contracts.Ticket.model_validate_json(answer.content) == ticket_to_contract(started)
     assert memory.events[-1].actor == "Luigi"
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "name"),
+    [
+        ("start", "queued", "started"),
+        ("ready", "preparing", "ready"),
+        ("recall", "ready", "recalled"),
+        ("serve", "ready", "served"),
+    ],
+)
+async def test_every_change_says_who_sent_it(
+    http: httpx.AsyncClient, memory: InMemoryTickets, command: str, status: str, name: str
+) -> None:
+    ticket = a_ticket(status=TicketStatus(status))
+    await memory.append(queued(ticket), event_id=uuid7(), after=0)
+    token = bearer({ticket.restaurant: ["manager", "kitchen", "act-as"]}, subject="luigi")
+
+    await http.post(path(ticket, command), headers={"Comanda-Actor": "Gina", **token})
+
+    event = event_to_contract(memory.events[-1])
+    assert (event.name, event.actor) == (name, "Gina")
+    assert event.by == contracts.Sender(subject="luigi", role="kitchen")
 
 
 async def test_the_ticket_can_be_looked_at(http: httpx.AsyncClient, ticket: Ticket) -> None:

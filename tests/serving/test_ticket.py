@@ -9,6 +9,7 @@ from serving.domain.ticket import (
     Channel,
     ExpectedVersion,
     Refusal,
+    Sender,
     Ticket,
     TicketEvent,
     TicketId,
@@ -21,6 +22,8 @@ from serving.domain.ticket import (
 )
 
 from tests.serving.builders import LATER, NOON, a_ticket
+
+LUIGI = Sender(subject="luigi", role="kitchen", device="screen-1")
 
 Decide = Callable[[Ticket], TicketEvent]
 
@@ -58,6 +61,15 @@ def test_a_legal_command_leads_to_the_next_status(status: str, command: str) -> 
 
     assert event.ticket.status == LEGAL[status, command]
     assert (event.ticket.version, event.at, event.actor) == (8, LATER, "Luigi")
+
+
+@pytest.mark.parametrize(("status", "command"), LEGAL)
+def test_an_event_says_who_sent_what_led_to_it(status: str, command: str) -> None:
+    ticket = a_ticket(status=TicketStatus(status))
+
+    event = getattr(ticket, command)(at=LATER, actor="Gina", by=LUIGI)
+
+    assert (event.actor, event.by) == ("Gina", LUIGI)
 
 
 @pytest.mark.parametrize(

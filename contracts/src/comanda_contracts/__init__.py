@@ -1,7 +1,15 @@
 """The public events of Comanda: what they carry, where they travel, and how to read them."""
 
 from comanda_contracts.access import AccessEvent, AccessWithdrawn, Withdrawal
-from comanda_contracts.envelope import Event, Message, State, UnknownType, Unreadable, seal
+from comanda_contracts.envelope import (
+    Event,
+    Message,
+    Sender,
+    State,
+    UnknownType,
+    Unreadable,
+    seal,
+)
 from comanda_contracts.menu import MenuEvent, MenuItem, MenuItemSet, MenuItemWithdrawn
 from comanda_contracts.orders import (
     Cancellation,
@@ -61,6 +69,7 @@ __all__ = [
     "RestaurantEvent",
     "RestaurantSet",
     "Round",
+    "Sender",
     "State",
     "Ticket",
     "TicketEvent",

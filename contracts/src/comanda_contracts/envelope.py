@@ -44,6 +44,18 @@ class State(Published):
     """1, 2, 3, … without gaps; of two states of one aggregate the higher version is the newer."""
 
 
+# decision/0052: an event says whose token led to it
+class Sender(Published):
+    """Who sent the request or command that led to an event, as the access token said."""
+
+    subject: str
+    """The token's `sub`."""
+    device: str | None = None
+    """The device's name, if the token has one."""
+    role: str
+    """The role by which it was let in, such as `till`; a later version may know others."""
+
+
 # decision/0001: every event carries the whole state after it
 class Event(Published):
     """Something that happened, together with the whole state after it."""
@@ -57,6 +69,9 @@ class Event(Published):
     """When it happened: UTC, to the millisecond."""
     actor: str | None = None
     """Who did it, such as a waiter's name, where known."""
+    by: Sender | None = None
+    """Who sent what led to it, where a token said so. Its subject is the `actor`, unless it may act
+    for others and named one."""
 
     @property
     def state(self) -> State:

@@ -26,6 +26,9 @@ def _next(state: AnyState, **changes: Any) -> AnyState:
     return type(state).model_validate(fields)
 
 
+LUIGI = contracts.Sender(subject="Luigi", device="till-3", role="till")
+GINA = contracts.Sender(subject="Gina", role="manager")
+
 RESTAURANT = contracts.Restaurant(
     restaurant="la-piazza",
     version=1,
@@ -148,12 +151,13 @@ VOIDED = _next(
 )
 
 EXAMPLES: list[Event] = [
-    contracts.OrderPlaced(at=AT, actor="Luigi", order=ORDER),
-    contracts.ItemsAdded(at=_after(25), actor="Luigi", order=WITH_DESSERT, round=2),
-    contracts.CancellationRequested(at=_after(27), actor="Luigi", order=UNDECIDED),
+    contracts.OrderPlaced(at=AT, actor="Luigi", by=LUIGI, order=ORDER),
+    contracts.ItemsAdded(at=_after(25), actor="Luigi", by=LUIGI, order=WITH_DESSERT, round=2),
+    contracts.CancellationRequested(at=_after(27), actor="Luigi", by=LUIGI, order=UNDECIDED),
     contracts.CancellationRefused(
         at=_after(27.1),
         actor="Luigi",
+        by=LUIGI,
         order=WITHOUT_DESSERT,
         refused=(1,),
         voided=(2,),
@@ -162,32 +166,34 @@ EXAMPLES: list[Event] = [
     contracts.ItemsCancelled(
         at=_after(27.1),
         actor="Luigi",
+        by=LUIGI,
         order=WITHOUT_DESSERT,
         rounds=(2,),
         reason="ordered twice",
     ),
     contracts.OrderCancelled(
-        at=_after(15), actor="Luigi", order=CANCELLED, reason="the customer rang off"
+        at=_after(15), actor="Luigi", by=LUIGI, order=CANCELLED, reason="the customer rang off"
     ),
     contracts.OrderClosed(
         at=_after(50), order=_next(WITHOUT_DESSERT, status=contracts.OrderStatus.CLOSED)
     ),
     contracts.TicketQueued(at=AT, ticket=TICKET),
-    contracts.TicketStarted(at=_after(2), actor="Gina", ticket=PREPARING),
-    contracts.TicketReady(at=_after(11), actor="Gina", ticket=READY),
-    contracts.TicketRecalled(at=_after(12), actor="Gina", ticket=RECALLED),
-    contracts.TicketServed(at=_after(14), actor="Luigi", ticket=SERVED),
+    contracts.TicketStarted(at=_after(2), actor="Gina", by=GINA, ticket=PREPARING),
+    contracts.TicketReady(at=_after(11), actor="Gina", by=GINA, ticket=READY),
+    contracts.TicketRecalled(at=_after(12), actor="Gina", by=GINA, ticket=RECALLED),
+    contracts.TicketServed(at=_after(14), actor="Luigi", by=LUIGI, ticket=SERVED),
     contracts.TicketVoided(at=_after(27), ticket=VOIDED),
     contracts.TicketVoidRefused(at=_after(27), ticket=REFUSED),
-    contracts.MenuItemSet(at=AT, actor="Gina", item=ITEM),
+    contracts.MenuItemSet(at=AT, actor="Gina", by=GINA, item=ITEM),
     contracts.MenuItemWithdrawn(
         at=_after(300),
         actor="Gina",
+        by=GINA,
         item=_next(ITEM, available=False, withdrawn=True),
         reason="out of season",
     ),
     contracts.RestaurantSet(at=AT, restaurant=RESTAURANT),
-    contracts.AccessWithdrawn(at=_after(300), actor="Gina", withdrawal=WITHDRAWAL),
+    contracts.AccessWithdrawn(at=_after(300), actor="Gina", by=GINA, withdrawal=WITHDRAWAL),
 ]
 
 PLACE_ORDER = {

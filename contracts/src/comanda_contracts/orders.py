@@ -140,7 +140,7 @@ class ItemsAdded(OrderEvent):
 class CancellationRequested(OrderEvent):
     """Somebody wants `order.cancellation.rounds` cancelled; the kitchen has the last word.
 
-    The events that settle it repeat the reason and the actor that asked.
+    The events that settle it repeat the reason, the actor and the sender that asked.
     """
 
     TYPE: ClassVar[str] = "comanda.order.cancellation-requested.v1"

@@ -8,6 +8,7 @@ import comanda_contracts as contracts
 from ordering.application.transaction import RecordedEvent
 from ordering.domain import order as domain
 from ordering.domain.access import AccessWithdrawn, Withdrawal
+from ordering.domain.events import Sender
 from ordering.domain.menu import MenuItem, MenuItemEvent, MenuItemSet, MenuItemWithdrawn
 from ordering.domain.order import DineIn, Order, OrderEvent, Takeaway
 from ordering.domain.restaurant import Restaurant, RestaurantSet
@@ -87,6 +88,7 @@ def state_to_contract(state: Order | MenuItem | Restaurant | Withdrawal) -> cont
 def event_to_contract(event: RecordedEvent) -> contracts.Event:
     """The published model of an event: its fields have the same names, its state is published."""
     values = {each.name: getattr(event, each.name) for each in fields(event)}
+    values["by"] = _sender(event.by)
     match event:
         case RestaurantSet(restaurant=restaurant):
             values["restaurant"] = restaurant_to_contract(restaurant)
@@ -99,6 +101,12 @@ def event_to_contract(event: RecordedEvent) -> contracts.Event:
         case _:
             assert_never(event)
     return EVENT_MODELS[type(event)](**values)
+
+
+def _sender(sender: Sender | None) -> contracts.Sender | None:
+    if sender is None:
+        return None
+    return contracts.Sender(subject=sender.subject, role=sender.role, device=sender.device)
 
 
 def _cancellation(order: Order) -> contracts.Cancellation | None:

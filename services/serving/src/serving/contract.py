@@ -23,8 +23,24 @@ def ticket_to_contract(ticket: domain.Ticket) -> contracts.Ticket:
 def event_to_contract(event: domain.TicketEvent) -> contracts.TicketEvent:
     """The published model of an event."""
     return EVENT_MODELS[type(event)](
-        ticket=ticket_to_contract(event.ticket), at=event.at, actor=event.actor
+        ticket=ticket_to_contract(event.ticket),
+        at=event.at,
+        actor=event.actor,
+        by=_sender_to_contract(event.by),
     )
+
+
+def _sender_to_contract(sender: domain.Sender | None) -> contracts.Sender | None:
+    if sender is None:
+        return None
+    return contracts.Sender(subject=sender.subject, role=sender.role, device=sender.device)
+
+
+def sender_from_contract(published: contracts.Sender | None) -> domain.Sender | None:
+    """The sender that a published model describes, if there is one."""
+    if published is None:
+        return None
+    return domain.Sender(subject=published.subject, role=published.role, device=published.device)
 
 
 def ticket_from_contract(published: contracts.Ticket) -> domain.Ticket:

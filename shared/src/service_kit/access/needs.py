@@ -10,6 +10,8 @@ from service_kit.access.roles import Role
 
 PRINCIPAL = "principal"
 """The name in a request's state under which the guard leaves who asks."""
+ROLES = "roles"
+"""The name under which it leaves the roles, one of which let in who asks."""
 RESTAURANT = "restaurant"
 """The parameter of a path that names the restaurant."""
 
@@ -80,3 +82,11 @@ def principal_of(request: Request) -> Principal:
     if not isinstance(principal, Principal):
         raise Unguarded
     return principal
+
+
+def needed_roles(request: Request) -> frozenset[Role]:
+    """The roles, one of which was needed. Raises Unguarded for a request round the guard."""
+    roles = getattr(request.state, ROLES, None)
+    if not isinstance(roles, frozenset):
+        raise Unguarded
+    return roles

@@ -14,7 +14,7 @@ from service_kit.access.admission import Admission
 from service_kit.access.invalid_token import InvalidToken, Reason
 from service_kit.access.keys import KeysUnavailable
 from service_kit.access.lease import LEASE
-from service_kit.access.needs import PRINCIPAL, RESTAURANT, Needs, Public, declared_by
+from service_kit.access.needs import PRINCIPAL, RESTAURANT, ROLES, Needs, Public, declared_by
 from service_kit.access.principal import Forbidden
 from service_kit.http.fast_lane import LANE, FastLane, Lane, lane_of
 from service_kit.http.problems import ProblemError
@@ -70,6 +70,7 @@ class Guard:
                 return
             state = scope.setdefault("state", {})
             state[PRINCIPAL] = principal
+            state[ROLES] = needed.roles
             if take_lease := self._admission.lease:
                 state[LEASE] = partial(take_lease, restaurant, principal)
         await self.app(scope, receive, send)

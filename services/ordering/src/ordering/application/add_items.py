@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from ordering.application.transaction import Decision, Transaction
+from ordering.domain.events import Sender
 from ordering.domain.menu import RequestedLine, price
 from ordering.domain.order import Order
 from ordering.domain.preconditions import ExpectedVersion, expect_version, require_order
@@ -19,6 +20,7 @@ class AddItems:
     requested_lines: tuple[RequestedLine, ...]
     expected_version: ExpectedVersion = None
     actor: str | None = None
+    by: Sender | None = None
 
 
 async def add_items(command: AddItems, *, transaction: Transaction, at: datetime) -> Order:
@@ -35,7 +37,7 @@ async def add_items(command: AddItems, *, transaction: Transaction, at: datetime
         order = require_order(current, command.restaurant, command.order_id)
         expect_version(order, command.expected_version)
         lines = price(command.requested_lines, menu)
-        event = order.add_items(lines, at=at, actor=command.actor)
+        event = order.add_items(lines, at=at, actor=command.actor, by=command.by)
         return Decision(event.order, (event,))
 
     return await pending_order.change(decide)

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from ordering.application.transaction import Decision, Transaction
+from ordering.domain.events import Sender
 from ordering.domain.order import Order
 from ordering.domain.preconditions import ExpectedVersion, expect_version, require_order
 
@@ -19,6 +20,7 @@ class CancelOrder:
     rounds: frozenset[int] | None = None
     expected_version: ExpectedVersion = None
     actor: str | None = None
+    by: Sender | None = None
 
 
 # decision/0043: who asks for a cancellation again is answered again
@@ -31,7 +33,9 @@ async def cancel_order(command: CancelOrder, *, transaction: Transaction, at: da
     def decide(current: Order | None) -> Decision[Order]:
         order = require_order(current, command.restaurant, command.order_id)
         expect_version(order, command.expected_version)
-        event = order.cancel(command.rounds, reason=command.reason, at=at, actor=command.actor)
+        event = order.cancel(
+            command.rounds, reason=command.reason, at=at, actor=command.actor, by=command.by
+        )
         return Decision(event.order, (event,))
 
     return await transaction.order_to_change(command.order_id).change(decide)

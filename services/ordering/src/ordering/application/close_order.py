@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from ordering.application.transaction import Decision, Transaction
+from ordering.domain.events import Sender
 from ordering.domain.order import Order
 from ordering.domain.preconditions import ExpectedVersion, expect_version, require_order
 
@@ -17,6 +18,7 @@ class CloseOrder:
     restaurant: str
     expected_version: ExpectedVersion = None
     actor: str | None = None
+    by: Sender | None = None
 
 
 async def close_order(command: CloseOrder, *, transaction: Transaction, at: datetime) -> Order:
@@ -28,7 +30,7 @@ async def close_order(command: CloseOrder, *, transaction: Transaction, at: date
     def decide(current: Order | None) -> Decision[Order]:
         order = require_order(current, command.restaurant, command.order_id)
         expect_version(order, command.expected_version)
-        event = order.close(at=at, actor=command.actor)
+        event = order.close(at=at, actor=command.actor, by=command.by)
         return Decision(event.order, (event,))
 
     return await transaction.order_to_change(command.order_id).change(decide)

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from ordering.application.transaction import Transaction
+from ordering.domain.events import Sender
 from ordering.domain.menu import RequestedLine, price
 from ordering.domain.order import Order, Party, place
 from ordering.domain.refusals import UnknownRestaurant
@@ -19,6 +20,7 @@ class PlaceOrder:
     party: Party
     requested_lines: tuple[RequestedLine, ...]
     actor: str | None = None
+    by: Sender | None = None
 
 
 async def place_order(command: PlaceOrder, *, transaction: Transaction, at: datetime) -> Order:
@@ -42,6 +44,7 @@ async def place_order(command: PlaceOrder, *, transaction: Transaction, at: date
         lines=lines,
         at=at,
         actor=command.actor,
+        by=command.by,
     )
     transaction.add(event)
     return event.order

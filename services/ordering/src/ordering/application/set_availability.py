@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ordering.application.transaction import Decision, Transaction
+from ordering.domain.events import Sender
 from ordering.domain.menu import MenuItem
 from ordering.domain.preconditions import ExpectedVersion, expect_version
 from ordering.domain.refusals import UnknownMenuItem
@@ -19,6 +20,7 @@ class SetAvailability:
     reason: str | None = None
     expected_version: ExpectedVersion = None
     actor: str | None = None
+    by: Sender | None = None
 
 
 async def set_availability(
@@ -34,7 +36,7 @@ async def set_availability(
             raise UnknownMenuItem(command.sku)
         expect_version(item, command.expected_version)
         event = item.set_available(
-            command.available, reason=command.reason, at=at, actor=command.actor
+            command.available, reason=command.reason, at=at, actor=command.actor, by=command.by
         )
         return Decision(event.item, (event,)) if event else Decision(item)
 

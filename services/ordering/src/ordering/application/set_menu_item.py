@@ -5,6 +5,7 @@ from datetime import datetime
 
 from ordering.application.transaction import Decision, Transaction
 from ordering.domain import menu
+from ordering.domain.events import Sender
 from ordering.domain.menu import MenuItem
 from ordering.domain.preconditions import ExpectedVersion, expect_version
 from ordering.domain.refusals import UnknownRestaurant
@@ -17,6 +18,7 @@ class SetMenuItem:
     wanted: MenuItem
     expected_version: ExpectedVersion = None
     actor: str | None = None
+    by: Sender | None = None
 
 
 async def set_menu_item(
@@ -34,7 +36,7 @@ async def set_menu_item(
 
     def decide(current: MenuItem | None) -> Decision[MenuItem]:
         expect_version(current, command.expected_version)
-        event = menu.set_menu_item(current, wanted, at=at, actor=command.actor)
+        event = menu.set_menu_item(current, wanted, at=at, actor=command.actor, by=command.by)
         return Decision(event.item, (event,)) if event else Decision(current or wanted)
 
     return await pending_item.change(decide)

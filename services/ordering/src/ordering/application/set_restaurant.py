@@ -6,6 +6,7 @@ from datetime import datetime
 
 from ordering.application.transaction import Decision, Transaction
 from ordering.domain import restaurant
+from ordering.domain.events import Sender
 from ordering.domain.preconditions import ExpectedVersion, expect_version
 from ordering.domain.restaurant import Restaurant
 
@@ -21,6 +22,7 @@ class SetRestaurant:
     unlisted: Mapping[str, str] = field(default_factory=dict)
     expected_version: ExpectedVersion = None
     actor: str | None = None
+    by: Sender | None = None
 
 
 async def set_restaurant(
@@ -32,7 +34,9 @@ async def set_restaurant(
     def decide(current: Restaurant | None) -> Decision[Restaurant]:
         restaurant.require_listed(current, wanted, command.unlisted)
         expect_version(current, command.expected_version)
-        event = restaurant.set_restaurant(current, wanted, at=at, actor=command.actor)
+        event = restaurant.set_restaurant(
+            current, wanted, at=at, actor=command.actor, by=command.by
+        )
         return Decision(event.restaurant, (event,)) if event else Decision(current or wanted)
 
     return await transaction.restaurant_to_change(wanted.slug).change(decide)

@@ -6,6 +6,7 @@ from datetime import datetime
 from ordering.application.transaction import Decision, Transaction
 from ordering.domain import access
 from ordering.domain.access import EVERY_RESTAURANT, Withdrawal
+from ordering.domain.events import Sender
 from ordering.domain.preconditions import ExpectedVersion, expect_version
 from ordering.domain.refusals import UnknownRestaurant
 
@@ -18,6 +19,7 @@ class WithdrawAccess:
     subject_hash: str
     expected_version: ExpectedVersion = None
     actor: str | None = None
+    by: Sender | None = None
 
 
 async def withdraw_access(
@@ -42,6 +44,7 @@ async def withdraw_access(
             subject_hash=command.subject_hash,
             at=at,
             actor=command.actor,
+            by=command.by,
         )
         return Decision(event.withdrawal, (event,))
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ordering.application.transaction import Decision, Transaction
+from ordering.domain.events import Sender
 from ordering.domain.menu import MenuItem
 from ordering.domain.preconditions import ExpectedVersion, expect_version
 from ordering.domain.refusals import UnknownMenuItem
@@ -18,6 +19,7 @@ class WithdrawMenuItem:
     reason: str | None = None
     expected_version: ExpectedVersion = None
     actor: str | None = None
+    by: Sender | None = None
 
 
 async def withdraw_menu_item(
@@ -29,7 +31,7 @@ async def withdraw_menu_item(
         if item is None:
             raise UnknownMenuItem(command.sku)
         expect_version(item, command.expected_version)
-        event = item.withdraw(reason=command.reason, at=at, actor=command.actor)
+        event = item.withdraw(reason=command.reason, at=at, actor=command.actor, by=command.by)
         return Decision(event.item, (event,)) if event else Decision(item)
 
     return await transaction.item_to_change(command.restaurant, command.sku).change(decide)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ordering.domain.events import DomainEvent
+from ordering.domain.events import DomainEvent, Sender
 
 EVERY_RESTAURANT = "_every"
 """In place of a slug: all restaurants, those to come included."""
@@ -36,6 +36,7 @@ def withdraw_access(
     subject_hash: str,
     at: datetime,
     actor: str | None,
+    by: Sender | None = None,
 ) -> AccessWithdrawn:
     """Withdraw what was issued so far. Once more, it is what was issued since, too.
 
@@ -47,4 +48,4 @@ def withdraw_access(
         withdrawn_at=max(at, current.withdrawn_at) if current else at,
         version=current.version + 1 if current else 1,
     )
-    return AccessWithdrawn(withdrawal=withdrawal, at=at, actor=actor)
+    return AccessWithdrawn(withdrawal=withdrawal, at=at, actor=actor, by=by)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ordering.domain.events import DomainEvent
+from ordering.domain.events import DomainEvent, Sender
 from ordering.domain.order import Line
 from ordering.domain.refusals import BadLine, CannotOrder, WithdrawnMenuItem
 
@@ -23,23 +23,29 @@ class MenuItem:
     version: int
 
     def set_available(
-        self, available: bool, *, reason: str | None, at: datetime, actor: str | None
+        self,
+        available: bool,
+        *,
+        reason: str | None,
+        at: datetime,
+        actor: str | None,
+        by: Sender | None = None,
     ) -> "MenuItemSet | None":
         """Offer the item, or stop to for a while; None if that is so already.
 
         Raises WithdrawnMenuItem if it has left the menu for good.
         """
         changed = replace(self, available=available)
-        return set_menu_item(self, changed, reason=reason, at=at, actor=actor)
+        return set_menu_item(self, changed, reason=reason, at=at, actor=actor, by=by)
 
     def withdraw(
-        self, *, reason: str | None, at: datetime, actor: str | None
+        self, *, reason: str | None, at: datetime, actor: str | None, by: Sender | None = None
     ) -> "MenuItemWithdrawn | None":
         """Take the item off the menu for good; None if it is off already."""
         if self.withdrawn:
             return None
         withdrawn = replace(self, withdrawn=True, available=False, version=self.version + 1)
-        return MenuItemWithdrawn(item=withdrawn, reason=reason, at=at, actor=actor)
+        return MenuItemWithdrawn(item=withdrawn, reason=reason, at=at, actor=actor, by=by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +83,21 @@ def set_menu_item(
     reason: str | None = None,
     at: datetime,
     actor: str | None,
+    by: Sender | None = None,
 ) -> MenuItemSet | None:
     """Make the item as wanted, whatever version `wanted` has; None if it is so already.
 
     Raises WithdrawnMenuItem if it has left the menu for good.
     """
     if current is None:
-        return MenuItemSet(item=replace(wanted, version=1), reason=reason, at=at, actor=actor)
+        new = replace(wanted, version=1)
+        return MenuItemSet(item=new, reason=reason, at=at, actor=actor, by=by)
     if current.withdrawn:
         raise WithdrawnMenuItem(current.sku)
     if replace(wanted, version=current.version) == current:
         return None
     changed = replace(wanted, version=current.version + 1)
-    return MenuItemSet(item=changed, reason=reason, at=at, actor=actor)
+    return MenuItemSet(item=changed, reason=reason, at=at, actor=actor, by=by)
 
 
 def price(

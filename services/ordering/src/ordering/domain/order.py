@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from ordering.domain.events import DomainEvent
+from ordering.domain.events import DomainEvent, Sender
 from ordering.domain.refusals import (
     OrderNotOpen,
     OrderTooLarge,
@@ -107,6 +107,7 @@ class Cancellation:
     rounds: tuple[int, ...]
     reason: str
     actor: str | None = None
+    by: Sender | None = None
     requested_at: datetime
 
 
@@ -143,7 +144,7 @@ class Order:
         return tuple(each for each in self._standing if self.verdicts.get(each) is not served)
 
     def add_items(
-        self, lines: tuple[Line, ...], *, at: datetime, actor: str | None
+        self, lines: tuple[Line, ...], *, at: datetime, actor: str | None, by: Sender | None = None
     ) -> "ItemsAdded":
         """Order a further round. Raises OrderNotOpen, OrderTooLarge."""
         self._must_be_open()
@@ -151,17 +152,24 @@ class Order:
         rounds = (*self.rounds, new)
         _check_size(rounds)
         order = self._next(rounds=rounds)
-        return ItemsAdded(order=order, at=at, actor=actor, round=new.round)
+        return ItemsAdded(order=order, at=at, actor=actor, by=by, round=new.round)
 
-    def close(self, *, at: datetime, actor: str | None) -> "OrderClosed":
+    def close(self, *, at: datetime, actor: str | None, by: Sender | None = None) -> "OrderClosed":
         """End the order. Raises OrderNotOpen, StillInTheKitchen."""
         self._must_be_open()
         if self.in_the_kitchen:
             raise StillInTheKitchen(self.number, self.in_the_kitchen)
-        return OrderClosed(order=self._next(status=OrderStatus.CLOSED), at=at, actor=actor)
+        order = self._next(status=OrderStatus.CLOSED)
+        return OrderClosed(order=order, at=at, actor=actor, by=by)
 
     def cancel(
-        self, rounds: Collection[int] | None, *, reason: str, at: datetime, actor: str | None
+        self,
+        rounds: Collection[int] | None,
+        *,
+        reason: str,
+        at: datetime,
+        actor: str | None,
+        by: Sender | None = None,
     ) -> "CancellationRequested":
         """Ask for some rounds, or for all, to be cancelled; the kitchen has the last word.
 
@@ -170,15 +178,17 @@ class Order:
         """
         requested = tuple(sorted(rounds)) if rounds is not None else self._standing
         if self.cancellation is not None and self.cancellation.rounds == requested:
-            return CancellationRequested(order=self._next(), at=at, actor=actor)
+            return CancellationRequested(order=self._next(), at=at, actor=actor, by=by)
         self._must_be_open()
         if unknown := [each for each in requested if each not in self._standing]:
             raise UnknownRound(self.number, unknown)
         if all(each in self.verdicts for each in requested):
             raise TooLateToCancel(self.number)
-        cancellation = Cancellation(rounds=requested, reason=reason, actor=actor, requested_at=at)
+        cancellation = Cancellation(
+            rounds=requested, reason=reason, actor=actor, by=by, requested_at=at
+        )
         order = self._next(status=OrderStatus.CANCELLING, cancellation=cancellation)
-        return CancellationRequested(order=order, at=at, actor=actor)
+        return CancellationRequested(order=order, at=at, actor=actor, by=by)
 
     def take_verdict(self, number: int, verdict: KitchenVerdict) -> "Order":
         """Note the kitchen's verdict on a round; one that is repeated, or late, changes nothing."""
@@ -190,7 +200,7 @@ class Order:
     def end_cancellation(self, *, at: datetime) -> "CancellationEnded | None":
         """End the cancellation by the kitchen's verdicts; None while one is missing, or no request.
 
-        The event's actor and reason are those of the request: the kitchen only answered it.
+        The event's actor, sender and reason are those of the request: the kitchen only answered it.
         """
         request = self.cancellation
         if request is None or not all(each in self.verdicts for each in request.rounds):
@@ -203,7 +213,12 @@ class Order:
             replace(each, voided=each.voided or each.round in voided) for each in self.rounds
         )
         order = self._next(rounds=rounds, status=OrderStatus.OPEN, cancellation=None)
-        why: dict[str, Any] = {"at": at, "actor": request.actor, "reason": request.reason}
+        why: dict[str, Any] = {
+            "at": at,
+            "actor": request.actor,
+            "by": request.by,
+            "reason": request.reason,
+        }
         if refused:
             return CancellationRefused(order=order, refused=refused, voided=voided, **why)
         if order._standing:
@@ -295,6 +310,7 @@ def place(
     lines: tuple[Line, ...],
     at: datetime,
     actor: str | None,
+    by: Sender | None = None,
 ) -> OrderPlaced:
     """Place an order, the `sequence`-th of the restaurant's business day. Raises OrderTooLarge."""
     rounds = (Round(round=1, lines=lines, ordered_at=at),)
@@ -310,7 +326,7 @@ def place(
         placed_at=at,
         version=1,
     )
-    return OrderPlaced(order=order, at=at, actor=actor)
+    return OrderPlaced(order=order, at=at, actor=actor, by=by)
 
 
 def order_number(sequence: int) -> str:

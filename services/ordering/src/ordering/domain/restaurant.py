@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from ordering.domain.events import DomainEvent
+from ordering.domain.events import DomainEvent, Sender
 from ordering.domain.refusals import CurrencyIsFixed, NotListed
 
 ONE_DAY = timedelta(days=1)
@@ -80,6 +80,7 @@ def set_restaurant(
     *,
     at: datetime,
     actor: str | None,
+    by: Sender | None = None,
 ) -> RestaurantSet | None:
     """Make the restaurant as wanted, whatever version `wanted` has; None if it is so already.
 
@@ -87,7 +88,7 @@ def set_restaurant(
     later of the two hours. Raises CurrencyIsFixed if the money its prices are in would change.
     """
     if current is None:
-        return RestaurantSet(restaurant=replace(wanted, version=1), at=at, actor=actor)
+        return RestaurantSet(restaurant=replace(wanted, version=1), at=at, actor=actor, by=by)
     if wanted.currency != current.currency:
         raise CurrencyIsFixed(current.currency)
     wanted = replace(
@@ -96,7 +97,7 @@ def set_restaurant(
     if wanted == current:
         return None
     changed = replace(wanted, version=current.version + 1)
-    return RestaurantSet(restaurant=changed, at=at, actor=actor)
+    return RestaurantSet(restaurant=changed, at=at, actor=actor, by=by)
 
 
 # decision/0035: a business day begins once, at the restaurant's hour

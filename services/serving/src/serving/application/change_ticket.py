@@ -10,7 +10,14 @@ from uuid import UUID
 
 from serving.application.keyed_request import KeyedRequest, KeyReused
 from serving.application.tickets import Overtaken, StoredTicket, StoreUnavailable, Tickets
-from serving.domain.ticket import ExpectedVersion, Ticket, TicketEvent, TicketId, UnknownTicket
+from serving.domain.ticket import (
+    ExpectedVersion,
+    Sender,
+    Ticket,
+    TicketEvent,
+    TicketId,
+    UnknownTicket,
+)
 
 RETRY_PAUSES_S = (0.0, 0.01, 0.03, 0.1, 0.3)
 """Seconds before each attempt.
@@ -39,6 +46,7 @@ class ChangeTicket:
 
     ticket_id: TicketId
     actor: str | None = None
+    by: Sender | None = None
     expected_version: ExpectedVersion = None
     request_key: str | None = None
 
@@ -46,7 +54,9 @@ class ChangeTicket:
 class Decision(Protocol):
     """Decides what happens to a ticket. Raises Refusal."""
 
-    def __call__(self, ticket: Ticket, /, *, at: datetime, actor: str | None) -> TicketEvent:
+    def __call__(
+        self, ticket: Ticket, /, *, at: datetime, actor: str | None, by: Sender | None
+    ) -> TicketEvent:
         """Return the event, with the whole ticket after it."""
         ...
 
@@ -77,7 +87,7 @@ async def change_ticket(
         if request and (result := await _earlier_result(request, stored, tickets)):
             return result
         stored.ticket.expect(command.expected_version)
-        event = decide(stored.ticket, at=clock(), actor=command.actor)
+        event = decide(stored.ticket, at=clock(), actor=command.actor, by=command.by)
         with contextlib.suppress(Overtaken):
             await tickets.append(event, event_id=new_id(), after=stored.sequence, request=request)
             return event.ticket

@@ -31,6 +31,18 @@ class TicketStatus(StrEnum):
     VOIDED = "voided"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who sent a request: the token's subject and device, and the role that let it in.
+
+    It is the actor, too, unless it named another for whom it acts.
+    """
+
+    subject: str
+    role: str
+    device: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class TicketId:
     """Names one ticket."""
@@ -83,39 +95,51 @@ class Ticket:
         if allowed is not None and self.version not in allowed:
             raise VersionMismatch(self, allowed)
 
-    def start(self, *, at: datetime, actor: str | None = None) -> "TicketStarted":
+    def start(
+        self, *, at: datetime, actor: str | None = None, by: Sender | None = None
+    ) -> "TicketStarted":
         """Begin to make it; from now on it can't be voided. Raises WrongStatus unless queued."""
         self._require(TicketStatus.QUEUED, "start")
         after = self._next(status=TicketStatus.PREPARING, started_at=at)
-        return TicketStarted(ticket=after, at=at, actor=actor)
+        return TicketStarted(ticket=after, at=at, actor=actor, by=by)
 
-    def ready(self, *, at: datetime, actor: str | None = None) -> "TicketReady":
+    def ready(
+        self, *, at: datetime, actor: str | None = None, by: Sender | None = None
+    ) -> "TicketReady":
         """Put it on the pass. Raises WrongStatus unless it is being prepared."""
         self._require(TicketStatus.PREPARING, "finish")
         after = self._next(status=TicketStatus.READY, ready_at=at)
-        return TicketReady(ticket=after, at=at, actor=actor)
+        return TicketReady(ticket=after, at=at, actor=actor, by=by)
 
-    def recall(self, *, at: datetime, actor: str | None = None) -> "TicketRecalled":
+    def recall(
+        self, *, at: datetime, actor: str | None = None, by: Sender | None = None
+    ) -> "TicketRecalled":
         """Take it back from the pass to work on it again. Raises WrongStatus unless ready."""
         self._require(TicketStatus.READY, "recall")
         after = self._next(status=TicketStatus.PREPARING)
-        return TicketRecalled(ticket=after, at=at, actor=actor)
+        return TicketRecalled(ticket=after, at=at, actor=actor, by=by)
 
-    def serve(self, *, at: datetime, actor: str | None = None) -> "TicketServed":
+    def serve(
+        self, *, at: datetime, actor: str | None = None, by: Sender | None = None
+    ) -> "TicketServed":
         """Carry it to the table, or hand it over. Raises WrongStatus unless ready."""
         self._require(TicketStatus.READY, "serve")
         after = self._next(status=TicketStatus.SERVED, served_at=at)
-        return TicketServed(ticket=after, at=at, actor=actor)
+        return TicketServed(ticket=after, at=at, actor=actor, by=by)
 
-    def void(self, *, at: datetime, actor: str | None = None) -> "TicketVoided | TicketVoidRefused":
+    def void(
+        self, *, at: datetime, actor: str | None = None, by: Sender | None = None
+    ) -> "TicketVoided | TicketVoidRefused":
         """Agree not to make it, or refuse to because it was started already.
 
         A refusal is an event too: it makes a new version and leaves the status as it is. One that
         is voided already says so again, in case nobody heard it.
         """
         if self.status in (TicketStatus.QUEUED, TicketStatus.VOIDED):
-            return TicketVoided(ticket=self._next(status=TicketStatus.VOIDED), at=at, actor=actor)
-        return TicketVoidRefused(ticket=self._next(), at=at, actor=actor)
+            return TicketVoided(
+                ticket=self._next(status=TicketStatus.VOIDED), at=at, actor=actor, by=by
+            )
+        return TicketVoidRefused(ticket=self._next(), at=at, actor=actor, by=by)
 
     def _require(self, status: TicketStatus, command: str) -> None:
         if self.status is not status:
@@ -127,11 +151,15 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketEvent:
-    """Something happened to a ticket; `ticket` is the whole of it afterwards."""
+    """Something happened to a ticket; `ticket` is the whole of it afterwards.
+
+    `actor` did it, sent `by` somebody; None where that is not known.
+    """
 
     ticket: Ticket
     at: datetime
     actor: str | None = None
+    by: Sender | None = None
 
 
 class TicketQueued(TicketEvent):

@@ -35,6 +35,7 @@ def access_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
             subject_hash=subject,
             expected_version=context.expected_version,
             actor=context.actor,
+            by=context.by,
         )
         return await respond(
             store, context, None, lambda tx: withdraw_access(command, transaction=tx, at=clock())

@@ -60,6 +60,7 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
             unlisted=unlisted(body),
             expected_version=context.expected_version,
             actor=context.actor,
+            by=context.by,
         )
         return await respond(
             store, context, body, lambda tx: set_restaurant(command, transaction=tx, at=clock())
@@ -90,6 +91,7 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
             wanted=MenuItem(restaurant=context.restaurant, sku=sku, version=1, **body.model_dump()),
             expected_version=context.expected_version,
             actor=context.actor,
+            by=context.by,
         )
         return await respond(
             store, context, body, lambda tx: set_menu_item(command, transaction=tx, at=clock())
@@ -111,6 +113,7 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
             reason=reason,
             expected_version=context.expected_version,
             actor=context.actor,
+            by=context.by,
         )
         return await respond(
             store,
@@ -129,6 +132,7 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
             reason=body.reason if body else None,
             expected_version=context.expected_version,
             actor=context.actor,
+            by=context.by,
         )
         return await respond(
             store, context, body, lambda tx: set_availability(command, transaction=tx, at=clock())

@@ -48,6 +48,7 @@ def placement_endpoint(
             party=party(body),
             requested_lines=requested_lines(body),
             actor=context.actor,
+            by=context.by,
         )
         response = await respond(
             store,
@@ -71,7 +72,7 @@ def placement_lane(endpoint: Endpoint) -> Lane:
         if request.headers.get("content-type") != "application/json":
             return None
         try:
-            context = context_of(request.parts[1], request)
+            context = context_of(request.parts[1], request, needed.ORDER_TAKERS)
             body = BODY.validate_python(json.loads(request.body))
         except (ValueError, RecursionError, Forbidden):
             return None

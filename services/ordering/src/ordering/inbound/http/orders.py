@@ -55,6 +55,7 @@ def order_routes(
             requested_lines=requested_lines(body),
             expected_version=context.expected_version,
             actor=context.actor,
+            by=context.by,
         )
         return await respond(
             store,
@@ -76,6 +77,7 @@ def order_routes(
             restaurant=context.restaurant,
             expected_version=context.expected_version,
             actor=context.actor,
+            by=context.by,
         )
         return await respond(
             store, context, None, lambda tx: close_order(command, transaction=tx, at=clock())
@@ -98,6 +100,7 @@ def order_routes(
             rounds=rounds_to_cancel(body),
             expected_version=context.expected_version,
             actor=context.actor,
+            by=context.by,
         )
         return await respond(
             store,

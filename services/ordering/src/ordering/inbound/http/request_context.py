@@ -1,18 +1,21 @@
 """The context of every request that changes something: its restaurant, actor, key and condition."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, TypeAdapter
-from service_kit.access.needs import Unguarded, principal_of
+from service_kit.access.needs import Unguarded, needed_roles, principal_of
+from service_kit.access.roles import Role
 from service_kit.http.fast_lane import RawRequest
 from service_kit.http.header_values import versions_in
 
 from ordering.application.keyed_request import KeyedRequest
+from ordering.domain.events import Sender
 from ordering.inbound.http.parameters import Actor, IdempotencyKey, IfMatch, Slug, SlugOrEvery
+from ordering.inbound.principals import sender_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class RequestContext:
     """Apart from others' keys are those of the subject who sends it."""
     idempotency_key: str | None
     if_match: str | None
+    by: Sender | None = None
 
     @property
     def expected_version(self) -> int | Collection[int] | None:
@@ -61,6 +65,7 @@ async def _context(
         principal.key_space,
         idempotency_key,
         if_match,
+        sender_of(principal, restaurant, needed_roles(request)),
     )
 
 
@@ -74,8 +79,8 @@ async def _access_context(
     return await _context(restaurant, request, actor, idempotency_key, if_match)
 
 
-def context_of(restaurant: str, request: RawRequest) -> RequestContext:
-    """The context of a request that no framework has looked at.
+def context_of(restaurant: str, request: RawRequest, roles: Set[Role]) -> RequestContext:
+    """The context of a request that no framework has looked at, by a lane that needs these roles.
 
     Raises ValidationError, Forbidden, Unguarded.
     """
@@ -89,6 +94,7 @@ def context_of(restaurant: str, request: RawRequest) -> RequestContext:
         principal.key_space,
         _IDEMPOTENCY_KEY.validate_python(header("idempotency-key")),
         _IF_MATCH.validate_python(header("if-match")),
+        sender_of(principal, restaurant, roles),
     )
 
 

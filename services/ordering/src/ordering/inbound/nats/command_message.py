@@ -22,6 +22,7 @@ from nats.aio.msg import Msg
 from service_kit.http.problems import FieldError
 
 from ordering.application.keyed_request import KeyedRequest
+from ordering.domain.events import Sender
 from ordering.inbound.bodies import ACTOR_PATTERN
 
 REPLY_PATTERN = r"(replies\.v1|_INBOX[A-Za-z0-9_-]*)(\.[A-Za-z0-9_-]+)+"
@@ -40,7 +41,8 @@ class CommandMessage:
     """A command: its name, its body as JSON, its sender, and what is to become of it.
 
     With `faults` it is answered with them and nothing else; then it has no `request`. `stored_at_s`
-    is when the stream stored one with an `authorization`, in seconds since the epoch.
+    is when the stream stored one with an `authorization`, in seconds since the epoch; `by` is who
+    that turned out to be.
     """
 
     restaurant: str
@@ -53,6 +55,7 @@ class CommandMessage:
     faults: tuple[FieldError, ...] = ()
     authorization: str | None = field(default=None, repr=False)
     stored_at_s: float = 0.0
+    by: Sender | None = None
 
 
 def read_command(message: Msg) -> CommandMessage:

@@ -161,6 +161,7 @@ def bind_use_case(
                 party=party(body),
                 requested_lines=requested_lines(body),
                 actor=command.actor,
+                by=command.by,
             )
             return CREATED, lambda tx: place_order(place, transaction=tx, at=clock())
         case "add-items":
@@ -186,4 +187,5 @@ def _of_order_command(command: CommandMessage, body: OrderCommand) -> dict[str, 
         "restaurant": command.restaurant,
         "expected_version": body.expected_version,
         "actor": command.actor,
+        "by": command.by,
     }

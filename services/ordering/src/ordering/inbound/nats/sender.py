@@ -6,6 +6,7 @@ from service_kit.access.admission import Admission
 
 from ordering.inbound import needed
 from ordering.inbound.nats.command_message import CommandMessage
+from ordering.inbound.principals import sender_of
 
 
 async def identified(command: CommandMessage, admission: Admission | None) -> CommandMessage:
@@ -16,10 +17,11 @@ async def identified(command: CommandMessage, admission: Admission | None) -> Co
     """
     if admission is None:
         return command
+    roles = needed.COMMANDS[command.name]
     principal = await admission.admit(
         command.authorization,
         command.restaurant,
-        needed.COMMANDS[command.name],
+        roles,
         asked=command.name,
         at_s=command.stored_at_s,
     )
@@ -27,4 +29,5 @@ async def identified(command: CommandMessage, admission: Admission | None) -> Co
     if request is not None:
         request = replace(request, key=f"{principal.key_space} {request.key}")
     actor = principal.actor(command.restaurant, command.actor)
-    return replace(command, actor=actor, request=request, authorization=None)
+    by = sender_of(principal, command.restaurant, roles)
+    return replace(command, actor=actor, by=by, request=request, authorization=None)

@@ -7,7 +7,8 @@ from uuid import UUID
 import comanda_contracts as contracts
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from pydantic import StringConstraints
-from service_kit.access.needs import principal_of
+from service_kit.access.needs import needed_roles, principal_of
+from service_kit.access.principal import Forbidden
 from service_kit.http.header_values import IF_MATCH_PATTERN, HeaderText, versions_in
 
 from serving.application.change_ticket import ChangeTicket, Clock, NewId
@@ -17,7 +18,7 @@ from serving.application.serve_ticket import serve_ticket
 from serving.application.start_ticket import start_ticket
 from serving.application.tickets import Tickets
 from serving.contract import ticket_to_contract
-from serving.domain.ticket import Ticket, TicketId, UnknownTicket
+from serving.domain.ticket import Sender, Ticket, TicketId, UnknownTicket
 from serving.inbound.http import needed
 from serving.inbound.http.openapi import (
     ACTOR,
@@ -85,9 +86,19 @@ async def _command(
     return ChangeTicket(
         ticket_id=ticket_id,
         actor=principal.actor(ticket_id.restaurant, actor),
+        by=_sender(request, ticket_id.restaurant),
         expected_version=versions_in(if_match),
         request_key=f"{space}/{request_key}" if request_key else None,
     )
+
+
+def _sender(request: Request, restaurant: str) -> Sender:
+    """Who sends a request, by the role that let him in."""
+    principal = principal_of(request)
+    role = principal.role_in(restaurant, needed_roles(request))
+    if role is None:
+        raise Forbidden
+    return Sender(subject=principal.subject, role=role.value, device=principal.device)
 
 
 Command = Annotated[ChangeTicket, Depends(_command)]

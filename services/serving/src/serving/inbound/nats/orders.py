@@ -24,7 +24,7 @@ from serving.application.change_ticket import ChangeTicket, Clock, NewId
 from serving.application.queue_ticket import QueueTicket, queue_tickets
 from serving.application.tickets import StoreUnavailable, Tickets, TicketTooLarge
 from serving.application.void_ticket import void_ticket
-from serving.contract import EVENT_MODELS
+from serving.contract import EVENT_MODELS, sender_from_contract
 from serving.domain.ticket import Channel, Ticket, TicketLine
 
 SERVICE = "serving"
@@ -126,7 +126,8 @@ def _void(event: CancellationRequested, ticket: Ticket, message: Msg) -> ChangeT
     """The event's id is the command's key, so that one delivered twice has one effect."""
     event_id = (message.headers or {}).get("ce-id")
     key = f"message/{event_id}" if event_id else None
-    return ChangeTicket(ticket_id=ticket.id, actor=event.actor, request_key=key)
+    by = sender_from_contract(event.by)
+    return ChangeTicket(ticket_id=ticket.id, actor=event.actor, by=by, request_key=key)
 
 
 def _ticket(order: Order, number: int) -> Ticket:

@@ -1,0 +1,209 @@
+"""Who sent what led to an event: from the token, by every way in, to the published event."""
+
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import comanda_contracts as contracts
+import httpx
+import pytest
+from comanda_contracts.commands import COMMAND_BODIES
+from ordering.contract import event_to_contract
+from ordering.domain.events import Sender
+from ordering.domain.order import KitchenVerdict, Order
+from ordering.inbound.http.access import access_routes
+from ordering.inbound.http.menu import menu_routes
+from ordering.inbound.http.order_placement import placement_endpoint, placement_lane
+from ordering.inbound.http.orders import order_routes
+from ordering.inbound.nats.command_message import CommandMessage
+from ordering.inbound.nats.command_subscriber import bind_use_case
+from ordering.inbound.nats.sender import identified
+from ordering.outbound.transaction.rows import order_of, order_row
+from service_kit.access.admission import Admission
+from service_kit.http.fast_lane import FastLane
+from service_kit.http.server import application
+
+from tests.access.forge import RESTAURANT, a_verifier, claims, signed
+from tests.ordering.builders import NOON, TABLE_12, a_place_order, an_order
+from tests.ordering.fakes import InMemoryStore
+from tests.ordering.use_cases import open_la_piazza, placing, taking_verdict
+
+LUIGI = Sender(subject="luigi", role="till", device="till-3")
+HERE = f"/{RESTAURANT}"
+LINES = {"lines": [{"sku": "margherita", "quantity": 1}]}
+AN_ORDER = {"channel": "dine_in", "table": "12", "guests": 2, **LINES}
+
+
+def a_token(*roles: str) -> str:
+    return signed(claims(device="till-3", comanda={RESTAURANT: roles}))
+
+
+@pytest.fixture
+async def store() -> InMemoryStore:
+    store = InMemoryStore()
+    await open_la_piazza(store)
+    return store
+
+
+async def a_served_order(store: InMemoryStore) -> uuid.UUID:
+    order = await store.run(placing(a_place_order(party=TABLE_12)))
+    await store.run(taking_verdict(order.order_id, 1))
+    return order.order_id
+
+
+@pytest.fixture(params=["lane", "framework"])
+async def http(store: InMemoryStore, request: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Every route of ordering, with the lane ahead of it or without."""
+
+    def clock() -> Any:
+        return NOON
+
+    place = placement_endpoint(store, clock=clock, new_id=uuid.uuid4)
+    app = application("ordering", "", [], admission=Admission(a_verifier()))
+    app.include_router(order_routes(store, place, clock=clock))
+    app.include_router(menu_routes(store, store, clock))
+    app.include_router(access_routes(store, clock))
+    if request.param == "lane":
+        app.add_middleware(FastLane, lanes=[placement_lane(place)])
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://ordering/v1/restaurants"
+    ) as client:
+        yield client
+
+
+async def test_every_change_over_http_says_who_sent_it(
+    store: InMemoryStore, http: httpx.AsyncClient
+) -> None:
+    """Luigi holds several roles: the first of those that the route needs is told."""
+    before = len(store.events)
+    http.headers["Authorization"] = f"Bearer {a_token('till', 'kitchen', 'manager')}"
+    restaurant = {"name": "La Piazzetta", "currency": "EUR", "time_zone": "Europe/Rome"}
+    tiramisu = {"name": "Tiramisù", "category": "Dolci", "price": 550, "available": True}
+
+    answers = [
+        await http.put(HERE, json=restaurant),
+        await http.put(f"{HERE}/menu/tiramisu", json=tiramisu),
+        await http.post(f"{HERE}/menu/tiramisu/unavailable"),
+        await http.post(f"{HERE}/menu/tiramisu/available"),
+        await http.delete(f"{HERE}/menu/tiramisu"),
+        await http.post(f"{HERE}/access/mario/withdraw"),
+        placed := await http.post(f"{HERE}/orders", json=AN_ORDER),
+        await http.post(f"{HERE}/orders/{placed.json()['order_id']}/rounds", json=LINES),
+        await http.post(
+            f"{HERE}/orders/{placed.json()['order_id']}/cancel", json={"reason": "no time"}
+        ),
+        await http.post(f"{HERE}/orders/{await a_served_order(store)}/close"),
+    ]
+
+    assert [each.status_code // 100 for each in answers] == [2] * len(answers)
+    events = [event for event in store.events[before:] if event.actor]
+    assert [(type(event).__name__, event.by and event.by.role) for event in events] == [
+        ("RestaurantSet", "manager"),
+        ("MenuItemSet", "manager"),
+        ("MenuItemSet", "kitchen"),
+        ("MenuItemSet", "kitchen"),
+        ("MenuItemWithdrawn", "manager"),
+        ("AccessWithdrawn", "manager"),
+        ("OrderPlaced", "till"),
+        ("ItemsAdded", "till"),
+        ("CancellationRequested", "till"),
+        ("OrderClosed", "till"),
+    ]
+    assert {event.by and (event.by.subject, event.by.device) for event in events} == {
+        ("luigi", "till-3")
+    }
+
+
+async def test_whoever_acts_for_another_stays_the_sender(
+    store: InMemoryStore, http: httpx.AsyncClient
+) -> None:
+    headers = {"Authorization": f"Bearer {a_token('till', 'act-as')}", "Comanda-Actor": "Gina"}
+
+    answer = await http.post(f"{HERE}/orders", json=AN_ORDER, headers=headers)
+
+    event = event_to_contract(store.events[-1])
+    assert answer.status_code == 201
+    assert event.actor == "Gina"
+    assert event.by == contracts.Sender(subject="luigi", device="till-3", role="till")
+
+
+@pytest.mark.parametrize("name", sorted(COMMAND_BODIES))
+async def test_every_command_over_nats_says_who_sent_it(store: InMemoryStore, name: str) -> None:
+    order_id = await a_served_order(store)
+    if name == "cancel-order":
+        order_id = (await store.run(placing(a_place_order(party=TABLE_12)))).order_id
+    body: dict[str, Any] = AN_ORDER if name == "place-order" else {"order_id": str(order_id)}
+    more: dict[str, Any] = {"add-items": LINES, "cancel-order": {"reason": "they left"}}
+    token = a_token("till", "act-as")
+    sent = CommandMessage(
+        RESTAURANT, name, {}, "Gina", None, authorization=f"Bearer {token}", stored_at_s=time.time()
+    )
+
+    command = await identified(sent, Admission(a_verifier()))
+    parsed = COMMAND_BODIES[name].validate_json(json.dumps(body | more.get(name, {})))
+    _, change = bind_use_case(command, parsed, clock=lambda: NOON, new_id=uuid.uuid4)
+    await store.run(change)
+
+    assert (store.events[-1].actor, store.events[-1].by) == ("Gina", LUIGI)
+
+
+async def test_a_command_that_an_operator_replays_has_no_sender() -> None:
+    sent = CommandMessage(RESTAURANT, "place-order", {}, "Gina", None)
+
+    assert (await identified(sent, None)).by is None
+
+
+@pytest.mark.parametrize(
+    "verdicts",
+    [
+        {1: KitchenVerdict.VOIDED, 2: KitchenVerdict.VOIDED},
+        {1: KitchenVerdict.VOIDED, 2: KitchenVerdict.STARTED},
+        {2: KitchenVerdict.VOIDED},
+    ],
+    ids=["cancelled", "refused in part", "items cancelled"],
+)
+def test_what_ends_a_cancellation_says_who_sent_the_request(
+    verdicts: dict[int, KitchenVerdict],
+) -> None:
+    """The kitchen's answer comes to another transaction: the request is read from its row."""
+    requested = an_order(rounds=2).cancel(
+        list(verdicts), reason="they left", at=NOON, actor="Gina", by=LUIGI
+    )
+    order = stored(requested.order)
+    for number, verdict in verdicts.items():
+        order = order.take_verdict(number, verdict)
+
+    ended = order.end_cancellation(at=NOON)
+
+    assert ended is not None
+    assert (ended.actor, ended.by) == ("Gina", LUIGI)
+
+
+def test_whoever_asks_again_for_a_cancellation_is_no_other_than_who_asked_first() -> None:
+    mario = Sender(subject="mario", role="manager")
+    first = an_order().cancel(None, reason="they left", at=NOON, actor="Gina", by=LUIGI).order
+
+    again = first.cancel(None, reason="I said so", at=NOON, actor="mario", by=mario)
+
+    ended = again.order.take_verdict(1, KitchenVerdict.VOIDED).end_cancellation(at=NOON)
+    assert (again.by, ended and ended.by) == (mario, LUIGI)
+
+
+def test_a_cancellation_that_was_stored_before_senders_were_is_read() -> None:
+    order = an_order().cancel(None, reason="they left", at=NOON, actor="Gina").order
+    row = in_database(order)
+    del row["cancellation"]["by"]
+
+    assert order_of(row) == order
+
+
+def stored(order: Order) -> Order:
+    return order_of(in_database(order))
+
+
+def in_database(order: Order) -> dict[str, Any]:
+    """The row as it comes back: what is JSON in it went through JSON."""
+    row = order_row(order)
+    return row | {name: json.loads(json.dumps(row[name])) for name in ("rounds", "cancellation")}
