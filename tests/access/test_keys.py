@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from joserfc.jwk import ECKey, OctKey
+from prometheus_client import REGISTRY
+from service_kit.access import key_source
 from service_kit.access.invalid_token import InvalidToken
 from service_kit.access.jwks import keys_in
 from service_kit.access.key_source import (
@@ -257,3 +260,47 @@ async def test_a_url_that_answers_otherwise_is_unreadable(response: httpx.Respon
         await source.read()
 
     await source.close()
+
+
+class Dripping(httpx.AsyncByteStream):
+    """An answer of which something comes again and again, and never the end."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b""
+            await asyncio.sleep(0.001)
+
+
+async def test_a_url_whose_answer_never_ends_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_source, "FETCH_TIMEOUT_S", 0.05)
+    source = provider(httpx.Response(200, stream=Dripping()))
+
+    async with asyncio.timeout(30):
+        with pytest.raises(KeysUnreadable):
+            await source.read()
+
+    await source.close()
+
+
+async def test_when_the_keys_were_last_read_well_is_measured() -> None:
+    clock, source = FakeClock(0), FakeSource(ec_key())
+    keys = KeySet(source, clock, of="these")
+    source.is_away = True
+    await keys.refresh()
+    before = last_read_of("these")
+
+    source.is_away = False
+    clock.now_s += HOUR_S
+    await keys.refresh()
+    read = last_read_of("these")
+    source.content = b"{}"
+    clock.now_s += HOUR_S
+    await keys.refresh()
+
+    assert before is None
+    assert read
+    assert last_read_of("these") == read
+
+
+def last_read_of(name: str) -> float | None:
+    return REGISTRY.get_sample_value("comanda_access_keys_read_timestamp_seconds", {"of": name})

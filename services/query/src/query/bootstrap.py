@@ -95,7 +95,7 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
         components.append(Component("roll-up", RollUp(generations).run, required=False))
     guests = None
     if settings.guest_jwks and role is not Role.PROJECTOR:
-        guest_keys = KeySet(source_of(settings.guest_jwks))
+        guest_keys = KeySet(source_of(settings.guest_jwks), of="guests")
         guests = GuestVerifier(guest_keys)
         components.append(Component("guest-keys", guest_keys.run, required=False))
     components.append(_lag(broker, settings, role))

@@ -1,5 +1,6 @@
 """Where the issuer's public keys are read: a file, or a URL."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -8,6 +9,7 @@ import httpx
 
 JWKS_BYTES_MAX = 256 * 1024
 FETCH_TIMEOUT_S = 5.0
+"""Of a whole answer, however slowly it comes."""
 FILE_READ_INTERVAL_S = 1.0
 URL_FETCH_INTERVAL_S = 300.0
 URL_FETCH_PAUSE_MIN_S = 30.0
@@ -54,7 +56,8 @@ class JwksFile:
                 content = file.read(JWKS_BYTES_MAX + 1)
         except OSError as error:
             raise KeysUnreadable(f"{error.strerror}: {self._path}") from error
-        return _bounded(content)
+        _check_length(content)
+        return content
 
     async def close(self) -> None:
         """Nothing is held open."""
@@ -74,15 +77,22 @@ class JwksUrl:
     async def read(self) -> bytes:
         if self._client is None:
             self._client = self._new_client()
-        content = b""
         try:
-            async with self._client.stream("GET", self._url) as response:
-                response.raise_for_status()
-                async for piece in response.aiter_bytes():
-                    content = _bounded(content + piece)
+            async with asyncio.timeout(FETCH_TIMEOUT_S):
+                return await self._fetched(self._client)
+        except TimeoutError:
+            raise KeysUnreadable(f"no whole answer came in {FETCH_TIMEOUT_S:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise KeysUnreadable(f"{type(error).__name__}: {error}") from error
-        return content
+
+    async def _fetched(self, client: httpx.AsyncClient) -> bytes:
+        content = bytearray()
+        async with client.stream("GET", self._url) as response:
+            response.raise_for_status()
+            async for piece in response.aiter_bytes():
+                content += piece
+                _check_length(content)
+        return bytes(content)
 
     async def close(self) -> None:
         if self._client is not None:
@@ -90,7 +100,6 @@ class JwksUrl:
             self._client = None
 
 
-def _bounded(content: bytes) -> bytes:
+def _check_length(content: bytes | bytearray) -> None:
     if len(content) > JWKS_BYTES_MAX:
         raise KeysUnreadable(f"it is longer than {JWKS_BYTES_MAX} bytes")
-    return content

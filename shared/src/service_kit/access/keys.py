@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 from structlog import get_logger
 
 from service_kit.access.jwks import Key, Keys, keys_in
@@ -18,6 +18,11 @@ FETCH_WAIT_MAX_S = 6.0
 """So long a request with an unknown key waits for the fetch that it shares with others."""
 
 READS = Counter("comanda_access_key_reads_total", "Reads of the issuer's keys", ["outcome"])
+READ_AT = Gauge(
+    "comanda_access_keys_read_timestamp_seconds",
+    "When keys were last read well, in seconds since the epoch",
+    ["of"],
+)
 
 log = get_logger()
 
@@ -33,11 +38,18 @@ class KeySet:
     for, a read begins no sooner than the source's pause after the one before.
     """
 
-    def __init__(self, source: KeySource, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` says seconds from any point in time."""
+    def __init__(
+        self,
+        source: KeySource,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        of: str = "issuer",
+    ) -> None:
+        """`clock` says seconds from any point in time; `of` whose keys they are, in metrics."""
         self.revision = 0
         """Counts the sets that differed from the one before."""
         self._source = source
+        self._of = of
         self._clock = clock
         self._keys: Keys = {}
         self._content = b""
@@ -112,6 +124,8 @@ class KeySet:
         except KeysUnreadable as error:
             failing = str(error)
         READS.labels("failed" if failing else "read").inc()
+        if not failing:
+            READ_AT.labels(self._of).set(time.time())
         self._show(failing)
 
     def _take(self, content: bytes) -> str | None:
