@@ -244,6 +244,20 @@ async def test_a_token_is_judged_as_of_the_time_that_is_said() -> None:
     assert verifier.remembered(token) is None
 
 
+async def test_a_remembered_token_is_refused_before_its_time_too() -> None:
+    """As of a time that is said, or by a clock that was set back."""
+    verifier = a_verifier(clock=FakeClock(NOW_S))
+    token = signed(good(iat=NOW_S - HOUR_S, nbf=NOW_S))
+    await verifier.verify(token)
+
+    assert await verifier.verify(token, at_s=NOW_S - CLOCK_SKEW_S)
+    early_s = NOW_S - CLOCK_SKEW_S - 1
+    assert verifier.remembered(token, at_s=early_s) is None
+    with pytest.raises(InvalidToken) as refused:
+        await verifier.verify(token, at_s=early_s)
+    assert refused.value.reason is Reason.NOT_YET_VALID
+
+
 async def test_only_so_many_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service_kit.access.tokens.VERIFIED_TOKENS_MAX", 2)
     verifier = a_verifier(clock=FakeClock(NOW_S))

@@ -44,6 +44,7 @@ def a_principal(issued_at: float = NOON_S, subject: str = "luigi", life_s: int =
         grants={},
         acting=frozenset(),
         issued_at=issued_at,
+        begins_at=issued_at,
         expires_at=issued_at + life_s,
     )
 

@@ -29,6 +29,7 @@ def knows(known: Withdrawals, subject: str, issued_at_s: float = NEVER_S) -> boo
         grants={},
         acting=frozenset(),
         issued_at=issued_at_s,
+        begins_at=issued_at_s,
         expires_at=issued_at_s + 900,
     )
     return known.is_withdrawn(HERE, principal)

@@ -20,7 +20,7 @@ class LaterBody(Body):
 
 def a_context(key: str = "till-3/117", subject: str = "luigi") -> RequestContext:
     operation = "POST /v1/restaurants/la-piazza/x"
-    space = Principal(subject, None, {}, frozenset(), 0, 0).key_space
+    space = Principal(subject, None, {}, frozenset(), 0, 0, 0).key_space
     return RequestContext("la-piazza", operation, subject, space, key, None)
 
 

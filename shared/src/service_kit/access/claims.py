@@ -47,10 +47,10 @@ def principal_of(payload: bytes, expected: Expected, *, now_s: float) -> Princip
         raise InvalidToken(Reason.WRONG_AUDIENCE)
     issued_at = _time(claims.get("iat"))
     expires_at = min(_time(claims.get("exp")), issued_at + expected.life_max_s)
-    begins = max(issued_at, _time(claims["nbf"]) if "nbf" in claims else issued_at)
+    begins_at = max(issued_at, _time(claims["nbf"]) if "nbf" in claims else issued_at)
     if now_s >= expires_at + CLOCK_SKEW_S:
         raise InvalidToken(Reason.EXPIRED)
-    if now_s < begins - CLOCK_SKEW_S:
+    if now_s < begins_at - CLOCK_SKEW_S:
         raise InvalidToken(Reason.NOT_YET_VALID)
     _name(claims.get("jti"))
     grants, acting = _grants(_found(claims, expected.claim))
@@ -60,6 +60,7 @@ def principal_of(payload: bytes, expected: Expected, *, now_s: float) -> Princip
         grants=grants,
         acting=acting,
         issued_at=issued_at,
+        begins_at=begins_at,
         expires_at=expires_at,
     )
 

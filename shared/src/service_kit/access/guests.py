@@ -153,6 +153,7 @@ def _guest(payload: bytes, *, now_s: float) -> Principal:
         grants={},
         acting=frozenset(),
         issued_at=issued_at,
+        begins_at=issued_at,
         expires_at=min(expires_at, issued_at + GUEST_TOKEN_LIFE_S),
         own_order=(str(restaurant), order_id),
     )

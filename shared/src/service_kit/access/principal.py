@@ -26,8 +26,10 @@ class Principal:
     acting: frozenset[str]
     """The restaurants, or `*`, in which somebody else may be named as the actor."""
     issued_at: float
+    begins_at: float
+    """From when on the token is good: since its issue, or later if it says so."""
     expires_at: float
-    """Seconds since the epoch."""
+    """Seconds since the epoch, as the others."""
     own_order: tuple[str, str] | None = None
     """Of a guest, who may nothing else: the restaurant and the id of his order."""
 

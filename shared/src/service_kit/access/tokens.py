@@ -59,7 +59,10 @@ class TokenVerifier:
         if principal is None:
             return None
         now_s = self._clock() if at_s is None else at_s
-        return principal if now_s < principal.expires_at + CLOCK_SKEW_S else None
+        is_in_time = (
+            principal.begins_at - CLOCK_SKEW_S <= now_s < principal.expires_at + CLOCK_SKEW_S
+        )
+        return principal if is_in_time else None
 
     async def verify(self, token: str, *, at_s: float | None = None) -> Principal:
         """Who sends the token, after a look for its key if that is new.
