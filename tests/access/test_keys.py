@@ -10,6 +10,7 @@ import httpx
 import pytest
 from joserfc.jwk import ECKey, OctKey
 from prometheus_client import REGISTRY
+from query.settings import Settings
 from service_kit.access import key_source
 from service_kit.access.invalid_token import InvalidToken
 from service_kit.access.jwks import keys_in
@@ -22,6 +23,7 @@ from service_kit.access.key_source import (
 )
 from service_kit.access.keys import KeySet, KeysUnavailable
 from service_kit.access.tokens import TokenVerifier
+from service_kit.runtime.settings import load
 
 from tests.access.forge import (
     EXPECTED,
@@ -304,3 +306,77 @@ async def test_when_the_keys_were_last_read_well_is_measured() -> None:
 
 def last_read_of(name: str) -> float | None:
     return REGISTRY.get_sample_value("comanda_access_keys_read_timestamp_seconds", {"of": name})
+
+
+SECRETS = ("svc", "s3cret", "abc", "tenant-7")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(404),
+        httpx.Response(302, headers={"Location": "https://idp.example/?key=abc"}),
+        httpx.ConnectError("https://idp.example/tenant-7?key=abc"),
+        httpx.InvalidURL("s3cret"),
+    ],
+    ids=["an error", "a redirect", "nobody", "no URL"],
+)
+async def test_why_a_url_is_unreadable_names_its_host_and_nothing_else_of_it(
+    answer: httpx.Response | Exception,
+) -> None:
+    def handle(_: httpx.Request) -> httpx.Response:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    transport = httpx.MockTransport(handle)
+    url = "https://svc:s3cret@idp.example/tenant-7?key=abc"
+    source = JwksUrl(url, lambda: httpx.AsyncClient(transport=transport))
+
+    with pytest.raises(KeysUnreadable) as unreadable:
+        await source.read()
+
+    assert "idp.example" in str(unreadable.value)
+    assert [each for each in SECRETS if each in str(unreadable.value)] == []
+    await source.close()
+
+
+async def test_an_empty_first_answer_is_said_to_be_no_set() -> None:
+    source = FakeSource()
+    source.content = b""
+
+    with pytest.raises(KeysUnavailable, match="it is not JSON"):
+        await KeySet(source).find("ES256", "ec-1")
+
+
+@pytest.mark.parametrize(
+    "jwks",
+    [
+        "https://svc:s3cret@idp.example/jwks",
+        "https://s3cret@idp.example/jwks",
+        "HTTPS://svc:s3cret@idp.example/jwks",
+        " https://svc:s3cret@idp.example/jwks",
+        "ftp://svc:s3cret@idp.example/jwks",
+        "https://svc:s3cret@[idp.example/jwks",
+        "https:///jwks",
+    ],
+)
+@pytest.mark.parametrize("variable", ["COMANDA_JWKS", "COMANDA_GUEST_JWKS"])
+def test_a_url_with_a_password_in_it_or_of_another_scheme_is_no_setting(
+    variable: str, jwks: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = {
+        "COMANDA_NATS_URL": "nats://nats:4222",
+        "COMANDA_MONGODB_URL": "mongodb://mongodb/query",
+        "COMANDA_JWKS": "/keys/jwks.json",
+        "COMANDA_ISSUER": "https://idp.example",
+    }
+    for name, value in (good | {variable: jwks}).items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(SystemExit):
+        load(Settings)
+
+    said = capsys.readouterr().err
+    assert said.startswith(f"{variable}: ")
+    assert "s3cret" not in said

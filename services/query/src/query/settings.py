@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from pydantic import Field, SecretStr
-from service_kit.runtime.settings import AccessSettings, ServiceSettings, with_scheme
+from service_kit.runtime.settings import AccessSettings, Jwks, ServiceSettings, with_scheme
 
 MongoUrl = Annotated[SecretStr, with_scheme("mongodb", "mongodb+srv")]
 
@@ -19,7 +19,7 @@ class OperatorSettings(ServiceSettings):
 class Settings(OperatorSettings, AccessSettings):
     """The settings of every service that serves, and those of its own."""
 
-    guest_jwks: str = Field(
+    guest_jwks: Jwks = Field(
         default="",
         description="keys of guests' capabilities, whose private half ordering has: a JWK Set's "
         "file or http(s) URL; without it no guest is let in",

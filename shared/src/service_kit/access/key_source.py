@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -64,13 +65,14 @@ class JwksFile:
 
 
 class JwksUrl:
-    """A URL of the provider."""
+    """A URL of the provider; of it the host alone is ever said: there may be a secret in it."""
 
     interval_s = URL_FETCH_INTERVAL_S
     pause_min_s = URL_FETCH_PAUSE_MIN_S
 
     def __init__(self, url: str, new_client: Callable[[], httpx.AsyncClient] | None = None) -> None:
         self._url = url
+        self._host = urlsplit(url).hostname
         self._new_client = new_client or (lambda: httpx.AsyncClient(timeout=FETCH_TIMEOUT_S))
         self._client: httpx.AsyncClient | None = None
 
@@ -81,9 +83,11 @@ class JwksUrl:
             async with asyncio.timeout(FETCH_TIMEOUT_S):
                 return await self._fetched(self._client)
         except TimeoutError:
-            raise KeysUnreadable(f"no whole answer came in {FETCH_TIMEOUT_S:g} s") from None
+            raise KeysUnreadable(f"{self._host}: not read in {FETCH_TIMEOUT_S:g} s") from None
+        except httpx.HTTPStatusError as error:
+            raise KeysUnreadable(f"{self._host}: status {error.response.status_code}") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise KeysUnreadable(f"{type(error).__name__}: {error}") from error
+            raise KeysUnreadable(f"{self._host}: {type(error).__name__}") from None
 
     async def _fetched(self, client: httpx.AsyncClient) -> bytes:
         content = bytearray()

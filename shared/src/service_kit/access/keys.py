@@ -52,7 +52,7 @@ class KeySet:
         self._of = of
         self._clock = clock
         self._keys: Keys = {}
-        self._content = b""
+        self._content: bytes | None = None
         self._unusable: str | None = None
         self._failing: str | None = None
         self._begun_at: float | None = None

@@ -2,6 +2,7 @@
 
 import sys
 from typing import Annotated, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 from comanda_contracts.streams import ALL_STREAMS
 from pydantic import (
@@ -38,6 +39,22 @@ def with_scheme(*schemes: str, several: bool = False) -> AfterValidator:
 
 NatsUrl = Annotated[SecretStr, with_scheme("nats", "tls", "ws", "wss", several=True)]
 
+
+def _without_password(jwks: str) -> str:
+    if "://" not in jwks:
+        return jwks
+    try:
+        parts = urlsplit(jwks)
+        is_usable = bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:  # which has parts of the URL in it
+        is_usable = False
+    if not is_usable or not jwks.startswith(("http://", "https://")):
+        raise ValueError("is not a URL that starts with https:// and has no user in it")
+    return jwks
+
+
+Jwks = Annotated[str, AfterValidator(_without_password)]
+"""A file, or an http(s) URL without a password, with a JWK Set."""
 
 STREAM_LIMITS_PATTERN = r"^$|^[A-Z_]+=[1-9][0-9]*(,[A-Z_]+=[1-9][0-9]*)*$"
 
@@ -142,7 +159,7 @@ class AccessSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
-    jwks: str = Field(
+    jwks: Jwks = Field(
         min_length=1, description="keys of whoever issues tokens: a JWK Set's file or http(s) URL"
     )
     issuer: str = Field(min_length=1, description="issuer of the tokens, their `iss`")
