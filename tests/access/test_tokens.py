@@ -258,6 +258,18 @@ async def test_a_remembered_token_is_refused_before_its_time_too() -> None:
     assert refused.value.reason is Reason.NOT_YET_VALID
 
 
+@pytest.mark.parametrize("token", ["\ud800.a.b", "é.a.b", "a" * (TOKEN_BYTES_MAX + 1)])
+async def test_what_can_be_no_token_is_not_looked_for(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service_kit.access.tokens._digest", lambda _: pytest.fail("was hashed"))
+    verifier = a_verifier(clock=FakeClock(NOW_S))
+
+    assert verifier.remembered(token) is None
+    with pytest.raises(InvalidToken):
+        await verifier.verify(token)
+
+
 async def test_only_so_many_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service_kit.access.tokens.VERIFIED_TOKENS_MAX", 2)
     verifier = a_verifier(clock=FakeClock(NOW_S))

@@ -54,6 +54,8 @@ class TokenVerifier:
 
     def remembered(self, token: str, *, at_s: float | None = None) -> Principal | None:
         """Who sends a token that was verified and is still good; None if that is not known."""
+        if len(token) > TOKEN_BYTES_MAX or not token.isascii():
+            return None
         self._forget_others_keys()
         principal = self._verified.get(_digest(token))
         if principal is None:
