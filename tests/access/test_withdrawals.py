@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from comanda_contracts.subjects import EVERY_RESTAURANT
 from comanda_local.servers import Nats
 from nats.aio.client import Client
 from service_kit.access.claims import CLOCK_SKEW_S, Expected, principal_of
+from service_kit.access.guests import GUEST
 from service_kit.access.invalid_token import InvalidToken
 from service_kit.access.lease import LEASE, Ending, Lease, LeaseOver
 from service_kit.access.principal import Principal
@@ -219,6 +221,34 @@ async def test_a_feeds_own_timeout_is_not_taken_for_the_leases_end() -> None:
 
     with pytest.raises(TimeoutError, match="the store"):
         await Lease().next_of(impatient(), -1)
+
+
+def test_a_subject_with_the_guests_name_takes_no_guest_with_it() -> None:
+    known = withdrawals()
+    guest = replace(a_principal(subject=GUEST, life_s=3600), own_order=(RESTAURANT, "1"))
+
+    with known.lease(RESTAURANT, guest) as lease, known.lease(RESTAURANT, guest_by_name()) as other:
+        known.note(RESTAURANT, hash_of_subject(GUEST), HALF_PAST_S)
+
+        assert (lease.ending, other.ending) == (None, Ending.WITHDRAWN)
+    assert not known.is_withdrawn(RESTAURANT, guest)
+
+
+def guest_by_name() -> Principal:
+    """Somebody with an access token whose subject is the word for guests."""
+    return a_principal(subject=GUEST, life_s=3600)
+
+
+def test_a_guests_lease_ends_when_he_would_not_be_let_in_any_more() -> None:
+    clock = FakeClock(NOON_S)
+    guest = replace(a_principal(subject=GUEST, life_s=3600), own_order=(RESTAURANT, "1"))
+
+    with Withdrawals(clock=clock).lease(RESTAURANT, guest) as lease:
+        clock.now_s = guest.expires_at - 1
+        before = lease.ending
+        clock.now_s = guest.expires_at
+
+        assert (before, lease.ending) == (None, Ending.EXPIRED)
 
 
 async def test_leases_that_are_over_are_not_kept() -> None:

@@ -59,9 +59,9 @@ class Withdrawals:
         """Whether the token was issued up to a withdrawal in the restaurant, or in every one.
 
         A token's time is a whole second: one of the second in which it was withdrawn counts as
-        issued before.
+        issued before. A guest has no subject of his own, and is never withdrawn.
         """
-        if not self._withdrawn_at_s:
+        if principal.own_order is not None or not self._withdrawn_at_s:
             return False
         subject_hash = known_hash(principal.subject)
         withdrawn_at_s = max(
@@ -85,10 +85,12 @@ class Withdrawals:
     def lease(self, restaurant: str, principal: Principal) -> Iterator[Lease]:
         """How long somebody who was let in may be sent a feed of the restaurant.
 
-        Until when he would be let in again: to the end of the token and of what clocks may differ
-        by, so that nobody comes back with a token that is good and is sent away at once.
+        Until when he would be let in again: to the end of the token and, unless he is a guest, of
+        what clocks may differ by, so that nobody comes back with a token that is good and is sent
+        away at once.
         """
-        lease = Lease(principal.expires_at + CLOCK_SKEW_S, clock=self._clock)
+        skew_s = CLOCK_SKEW_S if principal.own_order is None else 0
+        lease = Lease(principal.expires_at + skew_s, clock=self._clock)
         if self.is_withdrawn(restaurant, principal):
             lease.withdraw()
         subject_hash = known_hash(principal.subject)
