@@ -281,6 +281,24 @@ async def test_only_so_many_tokens_are_remembered(monkeypatch: pytest.MonkeyPatc
     assert [verifier.remembered(token) is None for token in tokens] == [True, False, False]
 
 
+async def test_only_so_many_bytes_of_tokens_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tokens = [signed(good(jti=str(number))) for number in range(3)]
+    monkeypatch.setattr(
+        "service_kit.access.tokens.VERIFIED_BYTES_MAX",
+        len(tokens[1]) + len(tokens[2]),
+        raising=False,
+    )
+    verifier = a_verifier(clock=FakeClock(NOW_S))
+
+    for token in tokens:
+        await verifier.verify(token)
+        await verifier.verify(token, at_s=NOW_S - CLOCK_SKEW_S)
+
+    assert [verifier.remembered(token) is None for token in tokens] == [True, False, False]
+
+
 async def test_a_key_that_is_taken_back_takes_its_remembered_tokens_with_it() -> None:
     clock = FakeClock(NOW_S)
     source = FakeSource(ec_key(), rsa_key())

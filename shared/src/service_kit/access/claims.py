@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NoReturn
 
 from comanda_contracts.subjects import SLUG_PATTERN
@@ -111,6 +112,12 @@ def _found(claims: Mapping[str, Any], claim: str) -> Any:
     return found
 
 
+@cache
+def _shared(roles: frozenset[Role]) -> frozenset[Role]:
+    """One set for all who hold the same roles: there are few, and many tokens are remembered."""
+    return roles
+
+
 def _grants(claim: Any) -> tuple[dict[str, frozenset[Role]], frozenset[str]]:
     """Roles by restaurant, and where another actor may be named; words without meaning grant none.
 
@@ -128,7 +135,7 @@ def _grants(claim: Any) -> tuple[dict[str, frozenset[Role]], frozenset[str]]:
             raise InvalidToken(Reason.MALFORMED)
         if restaurant != EVERY_RESTAURANT and not SLUG.fullmatch(restaurant):
             continue
-        grants[restaurant] = frozenset(ROLES[word] for word in words if word in ROLES)
+        grants[restaurant] = _shared(frozenset(ROLES[word] for word in words if word in ROLES))
         if ACT_AS in words:
             acting.add(restaurant)
     return grants, frozenset(acting)

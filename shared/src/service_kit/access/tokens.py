@@ -18,6 +18,8 @@ from service_kit.access.principal import Principal
 TOKEN_BYTES_MAX = 8 * 1024
 HEADER_BYTES_MAX = 2 * 1024
 VERIFIED_TOKENS_MAX = 10_000
+VERIFIED_BYTES_MAX = 8 * 1024 * 1024
+"""Of the tokens themselves: what is remembered of one is some times as long at most."""
 COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 TYPES = frozenset({"at+jwt", "application/at+jwt"})
 
@@ -49,7 +51,9 @@ class TokenVerifier:
         self._clock = clock
         self._registry = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
         self._registry.max_header_length = HEADER_BYTES_MAX
-        self._verified: dict[bytes, Principal] = {}
+        self._verified: dict[bytes, tuple[Principal, int]] = {}
+        """Who sends a token, and its length, by its hash; the oldest first."""
+        self._verified_bytes = 0
         self._revision = keys.revision
 
     def remembered(self, token: str, *, at_s: float | None = None) -> Principal | None:
@@ -57,9 +61,10 @@ class TokenVerifier:
         if len(token) > TOKEN_BYTES_MAX or not token.isascii():
             return None
         self._forget_others_keys()
-        principal = self._verified.get(_digest(token))
-        if principal is None:
+        verified = self._verified.get(_digest(token))
+        if verified is None:
             return None
+        principal, _ = verified
         now_s = self._clock() if at_s is None else at_s
         is_in_time = (
             principal.begins_at - CLOCK_SKEW_S <= now_s < principal.expires_at + CLOCK_SKEW_S
@@ -107,13 +112,23 @@ class TokenVerifier:
         """Forget what was verified by another set of keys than the one that there is."""
         if self._revision != self.keys.revision:
             self._verified.clear()
+            self._verified_bytes = 0
             self._revision = self.keys.revision
 
     def _remember(self, token: str, principal: Principal) -> None:
         self._forget_others_keys()
-        if len(self._verified) >= VERIFIED_TOKENS_MAX:
-            del self._verified[next(iter(self._verified))]
-        self._verified[_digest(token)] = principal
+        digest = _digest(token)
+        self._forget(digest)
+        self._verified[digest] = principal, len(token)
+        self._verified_bytes += len(token)
+        while (
+            len(self._verified) > VERIFIED_TOKENS_MAX or self._verified_bytes > VERIFIED_BYTES_MAX
+        ):
+            self._forget(next(iter(self._verified)))
+
+    def _forget(self, digest: bytes) -> None:
+        _, length = self._verified.pop(digest, (None, 0))
+        self._verified_bytes -= length
 
 
 def _algorithm_and_id(header: Any) -> tuple[str, str | None]:
