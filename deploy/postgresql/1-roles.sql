@@ -6,6 +6,9 @@
 --   ordering_owner     owns the database and its tables; nobody logs in as it
 --   ordering_migrator  logs in to migrate, and then is the owner
 --   ordering           reads and writes rows, and nothing else: this is the service
+-- a table that somebody reads, as pg_dump does, is not waited for with all of ordering behind us
+SET LOCAL lock_timeout = '2s';
+
 DO $$
 DECLARE
   known text;

@@ -119,6 +119,27 @@ async def test_a_database_with_one_role_for_everything_is_taken_over(
     await ordering.close()
 
 
+async def test_the_take_over_gives_up_on_a_table_in_use_rather_than_stop_ordering(
+    fresh_database: str, postgres_server: Postgres
+) -> None:
+    name = urlsplit(fresh_database).path.removeprefix("/")
+    await asyncio.to_thread(migrate, fresh_database)
+    dump, admin = await session(fresh_database), await session(fresh_database)
+    await dump.execute("BEGIN; LOCK TABLE orders IN ACCESS SHARE MODE")  # as pg_dump does
+
+    await admin.execute("SET statement_timeout = '30s'")
+    with pytest.raises(asyncpg.LockNotAvailableError):
+        await admin.execute((SCRIPTS / "1-roles.sql").read_text())
+
+    owner = "SELECT tableowner::text FROM pg_tables WHERE tablename = 'restaurants'"
+    assert await admin.fetchval(owner) == "postgres", "nothing is changed"
+    await dump.execute("COMMIT")
+    await asyncio.to_thread(postgres_server.make_roles, name)
+    assert await admin.fetchval(owner) == "ordering_owner"
+    await dump.close()
+    await admin.close()
+
+
 @pytest.fixture
 async def database_of_the_image(postgres_server: Postgres) -> AsyncIterator[str]:
     """Named as Compose has it, empty."""
