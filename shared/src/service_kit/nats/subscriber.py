@@ -132,7 +132,7 @@ class BatchSubscriber(BatchPullStreamSubscriber):
         """Let the batches in flight end, then give back what was not begun."""
         tasks, self.tasks = self.tasks, []
         await super().stop()
-        await cancel_until_ended(tasks, retry_s=GIVE_BACK_TIMEOUT_S)
+        await cancel_until_ended(tasks, grace_s=GIVE_BACK_TIMEOUT_S)
 
     @override
     async def _create_subscription(self) -> None:
