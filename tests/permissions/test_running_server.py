@@ -11,9 +11,9 @@ import nats.errors
 import pytest
 from comanda_local.folders import temporary_folder
 from comanda_local.nats_logins import Login, new_seed, save_seed
-from comanda_local.nats_reload import NotReloaded, reload_nats
+from comanda_local.nats_reload import NotReloaded, lacks_variable, reload_nats
 from comanda_local.servers import Nats
-from comanda_local.servers.nats import ACCOUNTS
+from comanda_local.servers.nats import ACCOUNTS, password_variable
 from comanda_local.teams import remove_team, write_team
 from comanda_local.tills import remove_till, write_till
 from nats.aio.client import Client
@@ -119,6 +119,8 @@ async def test_a_team_is_added_and_removed_while_its_neighbour_reads_on(site: Si
 async def test_a_configuration_that_can_not_be_read_is_said_and_changes_nothing(site: Site) -> None:
     write_till(*TILL, site.accounts)  # by a password, which a running process is not given
 
+    assert lacks_variable(site.data, password_variable("till-da-mario-bar"))
+    assert not lacks_variable(site.data, password_variable("serving"))
     with pytest.raises(NotReloaded, match="COMANDA_NATS_TILL_DA_MARIO_BAR_PASSWORD"):
         await asyncio.to_thread(reload_nats, site.data)
 
@@ -137,3 +139,4 @@ async def test_the_servers_files_hold_no_secret_of_a_key(site: Site) -> None:
 
 def test_where_no_server_runs_nothing_is_reloaded(tmp_path: Path) -> None:
     assert not reload_nats(tmp_path)
+    assert not lacks_variable(tmp_path, password_variable("serving"))

@@ -6,7 +6,7 @@ import os
 import re
 import secrets as secrets_of_python
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -20,26 +20,35 @@ from rich.console import Console
 
 from comanda_local import access
 from comanda_local.access import GuestKeys, Issuer
+from comanda_local.account_changes import changing
 from comanda_local.api import RefusedRequest
 from comanda_local.audit import CONVERGENCE_TIMEOUT_S
 from comanda_local.audit.command import print_audit
 from comanda_local.cluster_secrets import Size, new_secrets, write_secrets
 from comanda_local.demo import demo as hold_demo
 from comanda_local.nats_logins import Login, new_seed, save_seed
-from comanda_local.nats_reload import NotReloaded, reload_nats
+from comanda_local.nats_reload import NotReloaded, lacks_variable, reload_nats
 from comanda_local.operators_commands import HELP_OPTION, SUMMARIES, run_command, show_help
 from comanda_local.pos_export.file_format import Numbers, parse_format
 from comanda_local.pos_export.findings import NotAnExport
 from comanda_local.pos_export.money import DEFAULT_ZONE, check_zone
 from comanda_local.processes import CannotStart
 from comanda_local.replay import Replay, Source, place, read
-from comanda_local.servers.nats import password_variable
+from comanda_local.servers.nats import ACCOUNTS, password_variable
 from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Ports
 from comanda_local.system_urls import DEFAULT_NATS_PORT, DEFAULT_PORTS, SystemUrls, find_nats
 from comanda_local.team_consumers import delete_consumers, make_consumers
-from comanda_local.teams import NotGranted, granted, remove_team, write_team, written_teams
+from comanda_local.teams import (
+    TEAMS_FILE,
+    NotGranted,
+    check_name,
+    granted,
+    remove_team,
+    write_team,
+    written_teams,
+)
 from comanda_local.teams import file_of as team_file
-from comanda_local.tills import DEVICE_PATTERN, remove_till, user_of, write_till
+from comanda_local.tills import DEVICE_PATTERN, TILLS_FILE, remove_till, user_of, write_till
 from comanda_local.tills import file_of as till_file
 from comanda_local.up import up as stay_up
 
@@ -329,16 +338,17 @@ def till(
     Its key is in <data>/nats/keys. Repeated it changes nothing.
     """
     with _in_plain_words():
-        user = user_of(restaurant, device)
+        folder, user = ACCOUNTS.parent, user_of(restaurant, device)
+        file, key = till_file(restaurant, device, folder), _key_file(data, user)
         if remove:
-            remove_till(restaurant, device)
-            _key_file(data, user).unlink(missing_ok=True)
-            print(f"{user} is let in no more.")
-        else:
-            file = till_file(restaurant, device)
-            with _login(user, file, data, renew=renew, by_password=by_password) as login:
-                write_till(restaurant, device, login=login)
-        _reload(data)
+            _remove(user, lambda: remove_till(restaurant, device, folder), data)
+            return
+        with changing(folder, key, file, folder / TILLS_FILE):
+            login, how = _login(user, file, data, renew=renew, by_password=by_password)
+            write_till(restaurant, device, folder, login=login)
+            has_taken_it = reload_nats(data)
+        print(how)
+        _say_whether_taken(has_taken_it)
 
 
 @app.command()
@@ -366,52 +376,73 @@ def team(
     """
     with _in_plain_words():
         url = find_nats(data, nats_url)
+        folder = ACCOUNTS.parent
         if name and remove:
-            removed = remove_team(name)
-            _key_file(data, name).unlink(missing_ok=True)
-            print(f"{name} is let in no more.")
-            _reload(data)
+            _remove(name, lambda: remove_team(name, folder), data)
             if url:
-                asyncio.run(delete_consumers(url, removed))
+                asyncio.run(delete_consumers(url, name))
             return
         if name:
-            given = subjects or granted(name)
-            with _login(name, team_file(name), data, renew=renew, by_password=by_password) as login:
-                teams = [write_team(name, given, login=login)]
-            _reload(data)
+            check_name(name)
+            file, key = team_file(name, folder), _key_file(data, name)
+            with changing(folder, key, file, folder / TEAMS_FILE):
+                login, how = _login(name, file, data, renew=renew, by_password=by_password)
+                teams = [write_team(name, subjects or granted(name, folder), folder, login=login)]
+                has_taken_it = reload_nats(data)
+            print(how)
+            _say_whether_taken(has_taken_it)
         else:
-            teams = written_teams()
+            teams = written_teams(folder)
         if url:
             print("consumers " + ", ".join(asyncio.run(make_consumers(url, teams))))
         else:
             print("No consumers yet: `comanda up` makes them, or this command with --nats.")
 
 
-@contextlib.contextmanager
+def _remove(user: str, remove: Callable[[], bool], data: Path) -> None:
+    """Remove the account, and have NATS throw the user out, though it was removed before.
+
+    If NATS refuses, the account is gone all the same: it is not to come back with a restart.
+    """
+    with changing(ACCOUNTS.parent):
+        was_there = remove()
+        try:
+            has_taken_it = reload_nats(data)
+        except NotReloaded as error:
+            raise NotReloaded(
+                f"{error}\nIt lets {user} in until it takes its files: mend them, and repeat this."
+            ) from error
+        _key_file(data, user).unlink(missing_ok=True)
+    print(f"{user} is let in no more" + ("." if was_there else "; there was no account of it."))
+    _say_whether_taken(has_taken_it)
+
+
 def _login(
     user: str, account: Path, data: Path, *, renew: bool, by_password: bool
-) -> Iterator[Login]:
-    """How the account's user is to be let in; a new key is kept once its account is written."""
+) -> tuple[Login, str]:
+    """How the account's user is to be let in, and what to say of it. A new key is saved first."""
     found = Login.found_in(account)
     if by_password:
-        yield Login.by_password(user)
-        print(f"{account}; its password is {password_variable(user)} where NATS is started.")
-    elif found and not renew:
-        yield found
-        print(f"{account}; it is let in as before.")
-    else:
-        seed, file = new_seed(), _key_file(data, user)
-        yield Login.by_key(seed)
-        save_seed(seed, file)
-        print(f"{account}; its key is {file}.")
+        variable = password_variable(user)
+        if lacks_variable(data, variable):
+            raise NotGranted(
+                f"the NATS that runs has no {variable}, and can be given none: stop it, repeat "
+                "this, and start it again"
+            )
+        return Login.by_password(user), f"{account}; its password is {variable} of NATS."
+    if found and not renew:
+        return found, f"{account}; it is let in as before."
+    seed, file = new_seed(), _key_file(data, user)
+    save_seed(seed, file)
+    return Login.by_key(seed), f"{account}; its key is {file}."
 
 
 def _key_file(data: Path, user: str) -> Path:
     return data / "nats" / "keys" / f"{user}.nk"
 
 
-def _reload(data: Path) -> None:
-    if reload_nats(data):
+def _say_whether_taken(has_taken_it: bool) -> None:
+    if has_taken_it:
         print("NATS has taken it.")
     else:
         print("No NATS runs here: a cluster's takes the files as deploy/nats/README.md says.")

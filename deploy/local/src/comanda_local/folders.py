@@ -1,8 +1,9 @@
-"""Folders of data: temporary ones, and the lock on one that is in use."""
+"""Folders of data: temporary ones, the lock on one that is in use, and files replaced whole."""
 
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -33,6 +34,24 @@ def locked(folder: Path) -> Iterator[None]:
     with (folder / "lock").open("a+") as lock:
         _lock(lock, folder)
         yield
+
+
+def replace_file(file: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Write the file anew: whoever reads it meanwhile reads it whole, as it was or as it is.
+
+    `mode`, less the umask, is what a new file has; one that is there keeps its own or less.
+    """
+    if file.exists():
+        mode &= file.stat().st_mode
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _lock(lock: IO[str], folder: Path) -> None:

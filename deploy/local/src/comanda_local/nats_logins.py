@@ -7,10 +7,13 @@ from typing import Self
 
 import nkeys
 
+from comanda_local.folders import replace_file
 from comanda_local.servers.nats import password_variable
 
 SEED_BYTES = 32
-LOGIN_LINE = re.compile(r"^      ((?:nkey|user|password): \S+)$", re.MULTILINE)
+LOGIN_LINES = re.compile(
+    r"^      (?:(nkey: U[A-Z2-7]{55})|(user: \S+)\n      (password: \S+))$", re.MULTILINE
+)
 
 
 class Login:
@@ -31,12 +34,9 @@ class Login:
 
     @classmethod
     def found_in(cls, account: Path) -> Self | None:
-        """Who is let in already; None if there is no such account."""
-        return cls(*LOGIN_LINE.findall(account.read_text())) if account.exists() else None
-
-    @property
-    def is_by_key(self) -> bool:
-        return self.lines[0].startswith("nkey: ")
+        """Who is let in already; None if there is no such account, or it names nobody."""
+        found = LOGIN_LINES.search(account.read_text()) if account.exists() else None
+        return cls(*filter(None, found.groups())) if found else None
 
     def __str__(self) -> str:
         return "".join(f"      {line}\n" for line in self.lines)
@@ -51,23 +51,23 @@ def new_seed() -> bytes:
 def save_seed(seed: bytes, file: Path) -> None:
     """Write it for its owner alone, in the place of one that was there before."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file.unlink(missing_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-        out.write(seed)
+    replace_file(file, seed, mode=0o600)
 
 
 def list_account(file: Path, listed: Path) -> None:
     """Include the file of an account in the list that NATS reads, unless it is there."""
-    line = _include(file)
-    if line not in listed.read_text().splitlines(keepends=True):
-        with listed.open("a") as lines:
-            lines.write(line)
+    lines = listed.read_text()
+    if _include(file) not in lines.splitlines(keepends=True):
+        ended = lines if lines.endswith("\n") or not lines else f"{lines}\n"
+        replace_file(listed, (ended + _include(file)).encode())
 
 
 def remove_account(file: Path, listed: Path) -> None:
-    """Remove an account and its line in the list."""
+    """Remove an account and its line in the list, whichever of them is there."""
     lines = listed.read_text().splitlines(keepends=True)
-    listed.write_text("".join(line for line in lines if line != _include(file)))
+    left = [line for line in lines if line.rstrip("\n") != _include(file).rstrip("\n")]
+    if left != lines:
+        replace_file(listed, "".join(left).encode())
     file.unlink(missing_ok=True)
 
 

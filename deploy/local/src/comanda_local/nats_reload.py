@@ -4,6 +4,8 @@ import signal
 import time
 from pathlib import Path
 
+import psutil
+
 from comanda_local.processes import POLL_INTERVAL_S, RECORD_FILE, recorded
 
 WITHIN_S = 10.0
@@ -36,3 +38,12 @@ def reload_nats(data: Path) -> bool:
                 return True
         time.sleep(POLL_INTERVAL_S)
     raise NotReloaded(f"NATS has not read its configuration within {WITHIN_S:.0f} s: see {log}")
+
+
+def lacks_variable(data: Path, name: str) -> bool:
+    """Whether a server of this data folder runs, and can be seen to have no such variable."""
+    process = recorded(data / "nats" / RECORD_FILE)
+    try:
+        return process is not None and name not in process.environ()
+    except psutil.Error:
+        return False

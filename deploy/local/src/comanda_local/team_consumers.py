@@ -8,7 +8,7 @@ from comanda_contracts.streams import Stream
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
-from comanda_local.teams import Team
+from comanda_local.teams import SUBJECTS_BY_STREAM, Team
 
 ACK_WAIT_S = 30.0
 """Seconds after which a message that was delivered and not settled is delivered again."""
@@ -32,12 +32,12 @@ async def make_consumers(operator_url: str, teams: Iterable[Team]) -> list[str]:
     return made
 
 
-async def delete_consumers(operator_url: str, team: Team) -> None:
+async def delete_consumers(operator_url: str, team: str) -> None:
     """Delete the team's consumers, those that are there. Raises nats.errors.Error."""
     async with await nats.connect(operator_url, allow_reconnect=False) as client:
-        for stream in team.filters_by_stream:
+        for stream in SUBJECTS_BY_STREAM:
             with contextlib.suppress(NotFoundError):
-                await client.jetstream().delete_consumer(stream.name, team.name)
+                await client.jetstream().delete_consumer(stream.name, team)
 
 
 async def _make_consumer(

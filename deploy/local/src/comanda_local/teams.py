@@ -10,6 +10,7 @@ from typing import Self
 from comanda_contracts import subjects
 from comanda_contracts.streams import ACCESS, MENU, ORDERS, RESTAURANTS, TICKETS, Stream
 
+from comanda_local.folders import replace_file
 from comanda_local.nats_logins import Login, list_account, remove_account
 from comanda_local.servers.nats import ACCOUNTS
 
@@ -63,12 +64,9 @@ class Team:
     @classmethod
     def of(cls, name: str, filters: Sequence[str]) -> Self:
         """Raises NotGranted for a name or grants that no team can have."""
-        if not NAME_PATTERN.fullmatch(name) or not filters:
-            raise NotGranted(
-                "a team has a name of lower-case letters, digits and hyphens, and a grant"
-            )
-        if RESERVED_PATTERN.fullmatch(name):
-            raise NotGranted(f"{name} is the name of a user of Comanda, or of its consumer")
+        check_name(name)
+        if not filters:
+            raise NotGranted(f"say what {name} may read")
         for one, other in combinations(filters, 2):
             if _overlap(one, other):
                 raise NotGranted(f"{one} and {other} overlap: a consumer takes neither twice")
@@ -99,29 +97,42 @@ def write_team(
     team = Team.of(name, filters)
     file = file_of(name, folder)
     login = login or Login.found_in(file) or Login.by_password(name)
-    file.write_text(account(team, login))
+    replace_file(file, account(team, login).encode())
     list_account(file, folder / TEAMS_FILE)
     return team
 
 
-def remove_team(name: str, folder: Path = ACCOUNTS.parent) -> Team:
-    """Let the team in no more. Returns what it was. Raises NotGranted if there is none."""
-    if not NAME_PATTERN.fullmatch(name) or not file_of(name, folder).exists():
-        raise NotGranted(f"there is no team {name}")
-    team = _read(file_of(name, folder))
-    remove_account(file_of(name, folder), folder / TEAMS_FILE)
-    return team
+def remove_team(name: str, folder: Path = ACCOUNTS.parent) -> bool:
+    """Let the team in no more. Returns whether it was there.
+
+    Raises NotGranted for a name that no team can have.
+    """
+    check_name(name)
+    file = file_of(name, folder)
+    was_there = file.exists()
+    remove_account(file, folder / TEAMS_FILE)
+    return was_there
 
 
 def written_teams(folder: Path = ACCOUNTS.parent) -> list[Team]:
-    """The teams that were let in, as their accounts say."""
-    return [_read(file) for file in sorted(folder.glob("team-*.conf"))]
+    """The teams that were let in, as their accounts say; one that grants nothing is none."""
+    names = [file.stem.removeprefix("team-") for file in sorted(folder.glob("team-*.conf"))]
+    return [Team.of(name, filters) for name in names if (filters := granted(name, folder))]
 
 
 def granted(name: str, folder: Path = ACCOUNTS.parent) -> list[str]:
     """What a team that is let in may read; nothing if there is none."""
     file = file_of(name, folder)
-    return [each.subject for each in _read(file).grants] if file.exists() else []
+    lines = map(GRANT_LINE.match, file.read_text().splitlines() if file.exists() else [])
+    return [line.group(1) for line in lines if line]
+
+
+def check_name(name: str) -> None:
+    """Raises NotGranted for a name that no team can have."""
+    if not NAME_PATTERN.fullmatch(name):
+        raise NotGranted("a team has a name of lower-case letters, digits and hyphens")
+    if RESERVED_PATTERN.fullmatch(name):
+        raise NotGranted(f"{name} is the name of a user of Comanda, or of its consumer")
 
 
 def file_of(name: str, folder: Path = ACCOUNTS.parent) -> Path:
@@ -153,11 +164,6 @@ def account(team: Team, login: Login) -> str:
         f"  imports: [\n{imports}  ]\n"
         "}\n"
     )
-
-
-def _read(file: Path) -> Team:
-    lines = map(GRANT_LINE.match, file.read_text().splitlines())
-    return Team.of(file.stem.removeprefix("team-"), [line.group(1) for line in lines if line])
 
 
 def _imports(consumer: str) -> Iterator[str]:

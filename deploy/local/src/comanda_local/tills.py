@@ -5,12 +5,16 @@ from pathlib import Path
 
 from comanda_contracts.subjects import SLUG_PATTERN
 
+from comanda_local.folders import replace_file
 from comanda_local.nats_logins import Login, list_account, remove_account
 from comanda_local.servers.nats import ACCOUNTS
 from comanda_local.teams import NotGranted
 
 TILLS_FILE = "tills.conf"
 DEVICE_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+
+ANSWERS = re.compile(r'"replies\.v1\.(?P<restaurant>[^.\s"]+)\.(?P<device>[^.\s"]+)\.>"')
+FIRST_LINE = re.compile(r"# The till (?P<device>\S+) of (?P<restaurant>[^\s,]+),")
 
 
 def user_of(restaurant: str, device: str) -> str:
@@ -34,17 +38,17 @@ def write_till(
     """
     file, found = _own_file(restaurant, device, folder)
     login = login or found or Login.by_password(user_of(restaurant, device))
-    file.write_text(account(restaurant, device, login))
+    replace_file(file, account(restaurant, device, login).encode())
     list_account(file, folder / TILLS_FILE)
     return file
 
 
-def remove_till(restaurant: str, device: str, folder: Path = ACCOUNTS.parent) -> None:
-    """Let the till in no more. Raises NotGranted if there is none, or it is another's."""
-    file, found = _own_file(restaurant, device, folder)
-    if found is None:
-        raise NotGranted(f"there is no till {device} of {restaurant}")
+def remove_till(restaurant: str, device: str, folder: Path = ACCOUNTS.parent) -> bool:
+    """Let the till in no more. Returns whether it was there. Raises NotGranted for another's."""
+    file, _ = _own_file(restaurant, device, folder)
+    was_there = file.exists()
     remove_account(file, folder / TILLS_FILE)
+    return was_there
 
 
 def file_of(restaurant: str, device: str, folder: Path = ACCOUNTS.parent) -> Path:
@@ -60,10 +64,19 @@ def file_of(restaurant: str, device: str, folder: Path = ACCOUNTS.parent) -> Pat
 def _own_file(restaurant: str, device: str, folder: Path) -> tuple[Path, Login | None]:
     """The till's file and the login in it, if it is there. Raises NotGranted if it is another's."""
     file = file_of(restaurant, device, folder)
-    found = Login.found_in(file)
-    if found and file.read_text() != account(restaurant, device, found):
+    if _till_in(file) not in (None, (restaurant, device)):
         raise NotGranted(f"{user_of(restaurant, device)} is the user of another till")
-    return file, found
+    return file, Login.found_in(file)
+
+
+def _till_in(file: Path) -> tuple[str, str] | None:
+    """Whose account it is, whichever release wrote it; None if it says that of nobody."""
+    text = file.read_text() if file.exists() else ""
+    if found := ANSWERS.search(text):
+        return found["restaurant"], found["device"]
+    if found := FIRST_LINE.match(text):
+        return found["restaurant"], found["device"]
+    return None
 
 
 def account(restaurant: str, device: str, login: Login) -> str:
