@@ -5,11 +5,17 @@ from datetime import timedelta
 import pytest
 from comanda_contracts.access import hash_of_subject
 from ordering.outbound.database.engine import connect
-from ordering.outbound.database.withdrawals import access_components
+from ordering.outbound.database.withdrawals import (
+    BEGINNING,
+    access_components,
+    oldest_running_transaction,
+    select_withdrawals,
+)
 from service_kit.access.principal import Principal
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, running
+from sqlalchemy import TextClause, text
 
 from tests.ordering.conftest import Database
 from tests.ordering.use_cases import open_la_piazza, withdrawing_access
@@ -56,6 +62,54 @@ async def test_it_knows_what_was_withdrawn_before_and_hears_what_is_withdrawn_th
         await eventually(hears)
     assert at_first == (True, False)
     assert not knows(known, "luigi", NOW.timestamp() + 1)
+
+
+async def test_a_replica_whose_clock_is_ahead_hides_no_later_withdrawal(
+    database: Database,
+) -> None:
+    store, known = database.replica(), Withdrawals()
+    await open_la_piazza(store)
+    await store.run(withdrawing_access(hash_of_subject("luigi"), at=NOW + timedelta(hours=1)))
+
+    access, follower = access_components(database.engine, known)
+    async with running([access, follower]):
+        await eventually(lambda: _is_ready(access, follower))
+        for subject in ("gina", "mario"):
+            await store.run(withdrawing_access(hash_of_subject(subject), at=NOW))
+
+        async def hears() -> bool:
+            return knows(known, "gina") and knows(known, "mario")
+
+        await eventually(hears)
+
+
+async def test_what_is_committed_late_is_not_passed_over(database: Database) -> None:
+    """Transactions are not over in the order in which they began."""
+    await open_la_piazza(database.replica())
+    early, late = (withdrawing_by_hand(hash_of_subject(each)) for each in ("luigi", "gina"))
+    async with database.engine.connect() as slow, database.engine.connect() as reader:
+        await slow.execute(early)
+        async with database.engine.begin() as quick:
+            await quick.execute(late)
+        since = await oldest_running_transaction(reader)
+        at_first = await select_withdrawals(reader, BEGINNING)
+        await slow.commit()
+        then = await select_withdrawals(reader, since)
+        await slow.execute(text("UPDATE withdrawals SET version = 2"))
+        await slow.commit()
+        renewed = await select_withdrawals(reader, since)
+
+    assert [row.subject_hash for row in at_first] == [hash_of_subject("gina")]
+    assert hash_of_subject("luigi") in [row.subject_hash for row in then]
+    assert [row.version for row in renewed] == [2, 2]
+
+
+def withdrawing_by_hand(subject_hash: str) -> TextClause:
+    """By a statement of a program that does not know the column."""
+    return text(
+        "INSERT INTO withdrawals (restaurant, subject_hash, withdrawn_at, version) "
+        f"VALUES ('{HERE}', '{subject_hash}', now(), 1)"
+    )
 
 
 async def _is_ready(*components: Component) -> bool:

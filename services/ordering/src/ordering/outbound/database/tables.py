@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     DateTime,
+    FetchedValue,
     Identity,
     Index,
     LargeBinary,
@@ -72,6 +73,16 @@ class WithdrawalRow(SQLModel, table=True):
         sa_column=Column(DateTime(timezone=True), nullable=False, index=True)
     )
     version: int
+    written_by: int = Field(
+        sa_column=Column(
+            BigInteger,
+            server_default=text("0"),
+            server_onupdate=FetchedValue(for_update=True),
+            nullable=False,
+            index=True,
+        )
+    )
+    """The transaction that wrote it last; a trigger says so, and nobody else."""
 
 
 # decision/0004: an order is one row, its rounds in a JSON column

@@ -2,26 +2,28 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.runtime.components import Component, Ready
-from sqlalchemy import DateTime, bindparam, select
+from sqlalchemy import BigInteger, Text, bindparam, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ordering.outbound.database.tables import WithdrawalRow, table
 
 POLL_INTERVAL_S = 0.5
 """Seconds between two looks."""
-OVERLAP = timedelta(minutes=5)
-"""What is read again at each look: replicas' clocks differ, and transactions take their time."""
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+BEGINNING = 0
+"""Before every transaction."""
 
 WITHDRAWALS = table(WithdrawalRow)
 SELECT_SINCE = select(WITHDRAWALS).where(
-    WITHDRAWALS.c.withdrawn_at > bindparam("since", type_=DateTime(timezone=True))
+    WITHDRAWALS.c.written_by >= bindparam("since", type_=BigInteger)
 )
+OLDEST_RUNNING = select(
+    cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
+)
+"""The number of a transaction; those before it are over."""
 
 
 def access_components(engine: AsyncEngine, withdrawals: Withdrawals) -> list[Component]:
@@ -44,15 +46,26 @@ async def follow_withdrawals(engine: AsyncEngine, withdrawals: Withdrawals, read
     since = BEGINNING
     while True:
         async with engine.connect() as connection:
+            oldest_running = await oldest_running_transaction(connection)
+            if oldest_running < since:  # another PostgreSQL than before
+                since = BEGINNING
             rows = await select_withdrawals(connection, since)
         for row in rows:
             withdrawals.note(row.restaurant, row.subject_hash, row.withdrawn_at.timestamp())
-        since = max([since, *(row.withdrawn_at - OVERLAP for row in rows)])
+        since = oldest_running
         withdrawals.note_read()
         ready()
         await asyncio.sleep(POLL_INTERVAL_S)
 
 
-async def select_withdrawals(connection: AsyncConnection, since: datetime) -> Sequence[Any]:
-    """Those whose time is later."""
+async def oldest_running_transaction(connection: AsyncConnection) -> int:
+    """What those before it wrote is there for whoever looks from now on, and nothing is to come."""
+    return int((await connection.execute(OLDEST_RUNNING)).scalar_one())
+
+
+async def select_withdrawals(connection: AsyncConnection, since: int) -> Sequence[Any]:
+    """Those that this transaction wrote, or a later one.
+
+    Never by their time: replicas' clocks differ, and transactions are not over in its order.
+    """
     return (await connection.execute(SELECT_SINCE, {"since": since})).all()

@@ -160,7 +160,7 @@ class Statements(Generic[State]):
                 {
                     column: bindparam(f"_{column.name}")
                     for column in table.columns
-                    if column not in keys
+                    if column not in keys and column.server_onupdate is None
                 }
             )
         )

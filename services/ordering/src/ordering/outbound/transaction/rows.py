@@ -63,7 +63,7 @@ def withdrawal_row(withdrawal: Withdrawal) -> dict[str, Any]:
 
 def withdrawal_of(row: Row) -> Withdrawal:
     """The withdrawal in a row."""
-    return Withdrawal(**row)
+    return Withdrawal(**{name: value for name, value in row.items() if name != "written_by"})
 
 
 def order_row(order: Order) -> dict[str, Any]:
