@@ -88,6 +88,9 @@ class InMemoryTransaction:
     def withdrawal_to_change(self, restaurant: str, subject_hash: str) -> Changeable[Withdrawal]:
         return InMemoryChangeable(self._withdrawals, (restaurant, subject_hash), self._events)
 
+    def withdrawn_subjects(self, restaurant: str) -> Awaitable[int | None]:
+        return _known(sum(where == restaurant for where, _ in self._store.withdrawals))
+
     def order_to_change(self, order_id: UUID) -> Changeable[Order]:
         return InMemoryChangeable(self._orders, order_id, self._events)
 

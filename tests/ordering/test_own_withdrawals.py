@@ -8,6 +8,7 @@ from ordering.outbound.database.engine import connect
 from ordering.outbound.database.withdrawals import (
     BEGINNING,
     access_components,
+    delete_some_expired,
     oldest_running_transaction,
     select_withdrawals,
 )
@@ -102,6 +103,26 @@ async def test_what_is_committed_late_is_not_passed_over(database: Database) -> 
     assert [row.subject_hash for row in at_first] == [hash_of_subject("gina")]
     assert hash_of_subject("luigi") in [row.subject_hash for row in then]
     assert [row.version for row in renewed] == [2, 2]
+
+
+async def test_those_that_keep_nobody_out_any_more_are_deleted(database: Database) -> None:
+    store, kept_for = database.replica(), timedelta(days=32)
+    await open_la_piazza(store)
+    for subject, days in (("old", 33), ("older", 40), ("moved", 33), ("new", 31)):
+        await store.run(withdrawing_access(subject, at=NOW - timedelta(days=days)))
+    await store.run(withdrawing_access("moved", at=NOW))
+
+    async with database.engine.begin() as connection:
+        deleted = await delete_some_expired(connection, kept_for)
+    again = await store.run(withdrawing_access("old", at=NOW))
+
+    assert deleted == 2
+    assert again.version == 1
+    assert await database.rows("SELECT subject_hash FROM withdrawals ORDER BY 1") == [
+        ("moved",),
+        ("new",),
+        ("old",),
+    ]
 
 
 def withdrawing_by_hand(subject_hash: str) -> TextClause:

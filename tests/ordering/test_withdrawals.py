@@ -12,8 +12,9 @@ from comanda_contracts.access import hash_of_subject
 from comanda_contracts.streams import ACCESS
 from comanda_local.servers import Nats
 from nats.js import JetStreamContext
+from ordering.domain import access
 from ordering.domain.access import EVERY_RESTAURANT, Withdrawal, withdraw_access
-from ordering.domain.refusals import UnknownRestaurant, VersionMismatch
+from ordering.domain.refusals import TooManyWithdrawals, UnknownRestaurant, VersionMismatch
 from ordering.inbound.http.access import access_routes
 from ordering.outbound.relay.relayed_stream import RelayedStream
 from service_kit.http.server import application
@@ -79,6 +80,32 @@ async def test_it_is_refused_where_there_is_no_such_restaurant_or_version(store:
     await store.run(withdrawing_access(LUIGI))
     with pytest.raises(VersionMismatch):
         await store.run(withdrawing_access(LUIGI, version=2))
+
+
+async def test_a_restaurant_has_a_bound_of_withdrawn_subjects(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One manager can't fill the stream for everybody; what is withdrawn can be so again."""
+    monkeypatch.setattr(access, "WITHDRAWN_SUBJECTS_MAX", 2)
+    await open_la_piazza(store)
+    await store.run(setting(a_restaurant(slug="da-mario")))
+    for subject in ("gina", LUIGI):
+        await store.run(withdrawing_access(subject))
+
+    with pytest.raises(TooManyWithdrawals):
+        await store.run(withdrawing_access("mario"))
+    allowed = [
+        await store.run(withdrawing_access(*which))
+        for which in (
+            (LUIGI,),
+            ("mario", "da-mario"),
+            ("a", EVERY_RESTAURANT),
+            ("b", EVERY_RESTAURANT),
+            ("c", EVERY_RESTAURANT),
+        )
+    ]
+
+    assert [each.version for each in allowed] == [2, 1, 1, 1, 1]
 
 
 @pytest.fixture

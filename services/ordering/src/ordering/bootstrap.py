@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -43,7 +44,7 @@ from ordering.inbound.nats.verdict_subscriber import verdict_router
 from ordering.outbound.database.cancellations import watch_cancellations
 from ordering.outbound.database.engine import connect
 from ordering.outbound.database.health import WriteHealth, watch
-from ordering.outbound.database.withdrawals import access_components
+from ordering.outbound.database.withdrawals import access_components, delete_expired_withdrawals
 from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.outbox.waiting import watch_waiting
 from ordering.outbound.relay.publisher import event_router
@@ -87,6 +88,10 @@ def bootstrap(settings: Settings) -> FastAPI:
     async def sweep(ready: Ready) -> None:
         await delete_expired_answers(engine, ready)
 
+    async def withdrawals_sweep(ready: Ready) -> None:
+        kept_for = timedelta(seconds=withdrawals.remembered_s)
+        await delete_expired_withdrawals(engine, ready, kept_for=kept_for)
+
     app = application(
         TITLE,
         DESCRIPTION,
@@ -97,6 +102,7 @@ def bootstrap(settings: Settings) -> FastAPI:
             Component("relay", relay.run, required=False),
             Component("cancellations", cancellations, required=False),
             Component("sweep", sweep, required=False),
+            Component("withdrawals-sweep", withdrawals_sweep, required=False),
             Component("fill", fill, required=False),
             Component("kitchen", broker.watching(TICKETS), required=False),
             Component("commands", broker.watching(COMMANDS), required=False),

@@ -42,7 +42,7 @@ class Withdrawals:
     ) -> None:
         """`clock` says the seconds since the epoch."""
         self.token_life_max_s = token_life_max_s
-        self._remembered_s = token_life_max_s + WITHDRAWAL_MARGIN_S
+        self.remembered_s = token_life_max_s + WITHDRAWAL_MARGIN_S
         self._clock = clock
         self._withdrawn_at_s: dict[tuple[str, str], float] = {}
         self._leases: defaultdict[str, dict[Lease, tuple[str, Principal]]] = defaultdict(dict)
@@ -73,7 +73,7 @@ class Withdrawals:
     def note(self, restaurant: str, subject_hash: str, withdrawn_at_s: float) -> None:
         """Take note of a withdrawal, and end the leases that it is about."""
         key = restaurant, subject_hash
-        if withdrawn_at_s <= self._withdrawn_at_s.get(key, self._clock() - self._remembered_s):
+        if withdrawn_at_s <= self._withdrawn_at_s.get(key, self._clock() - self.remembered_s):
             return
         self._withdrawn_at_s[key] = withdrawn_at_s
         self._forget_old()
@@ -122,5 +122,5 @@ class Withdrawals:
             return
         self._sweep_at_s = now_s + SWEEP_INTERVAL_S
         for key, withdrawn_at_s in list(self._withdrawn_at_s.items()):
-            if withdrawn_at_s < now_s - self._remembered_s:
+            if withdrawn_at_s < now_s - self.remembered_s:
                 del self._withdrawn_at_s[key]

@@ -73,6 +73,10 @@ class Transaction(Protocol):
         """The withdrawal of a subject's tokens, to be made or moved."""
         ...
 
+    def withdrawn_subjects(self, restaurant: str) -> Awaitable[int | None]:
+        """How many subjects have withdrawals there, as it was committed; None of none."""
+        ...
+
     def order_to_change(self, order_id: UUID) -> Changeable[Order]:
         """An order, to be changed."""
         ...

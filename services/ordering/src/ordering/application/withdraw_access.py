@@ -28,13 +28,15 @@ async def withdraw_access(
     """Withdraw them. Repeated it moves the time forward, which is what whoever repeats it wants.
 
     Nobody is asked whether there is such a subject: ordering knows none. Raises UnknownRestaurant,
-    VersionMismatch.
+    VersionMismatch, TooManyWithdrawals.
     """
     pending = transaction.withdrawal_to_change(command.restaurant, command.subject_hash)
+    pending_count = transaction.withdrawn_subjects(command.restaurant)
     if command.restaurant != EVERY_RESTAURANT:
         pending_restaurant = transaction.restaurant(command.restaurant)
         if await pending_restaurant is None:
             raise UnknownRestaurant(command.restaurant)
+    withdrawn_subjects = await pending_count or 0
 
     def decide(current: Withdrawal | None) -> Decision[Withdrawal]:
         expect_version(current, command.expected_version)
@@ -45,6 +47,7 @@ async def withdraw_access(
             at=at,
             actor=command.actor,
             by=command.by,
+            withdrawn_subjects=withdrawn_subjects,
         )
         return Decision(event.withdrawal, (event,))
 

@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ordering.domain.events import DomainEvent, Sender
+from ordering.domain.refusals import TooManyWithdrawals
 
 EVERY_RESTAURANT = "_every"
 """In place of a slug: all restaurants, those to come included."""
+
+WITHDRAWN_SUBJECTS_MAX = 1000
+"""Of one restaurant, in the time for which a withdrawal is kept: all services hear of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +41,16 @@ def withdraw_access(
     at: datetime,
     actor: str | None,
     by: Sender | None = None,
+    withdrawn_subjects: int = 0,
 ) -> AccessWithdrawn:
     """Withdraw what was issued so far. Once more, it is what was issued since, too.
 
-    The time never goes back, whichever replica's clock says it.
+    The time never goes back, whichever replica's clock says it. `withdrawn_subjects` is how many
+    the restaurant has. Raises TooManyWithdrawals.
     """
+    is_bounded = restaurant != EVERY_RESTAURANT  # by operators alone, who are not kept out
+    if current is None and is_bounded and withdrawn_subjects >= WITHDRAWN_SUBJECTS_MAX:
+        raise TooManyWithdrawals(WITHDRAWN_SUBJECTS_MAX)
     withdrawal = Withdrawal(
         restaurant=restaurant,
         subject_hash=subject_hash,

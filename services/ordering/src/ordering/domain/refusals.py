@@ -135,6 +135,18 @@ class TooLateToCancel(Refusal):
         super().__init__(f"It is too late to cancel that of order {number}: it is being made.")
 
 
+class TooManyWithdrawals(Refusal):
+    """The restaurant withdrew the tokens of as many subjects as are remembered of it."""
+
+    code = "too-many-withdrawals"
+
+    def __init__(self, subjects_max: int) -> None:
+        super().__init__(
+            f"The tokens of {subjects_max} subjects are withdrawn here. Those that are withdrawn "
+            "can be so again, and an operator can withdraw another's in all restaurants."
+        )
+
+
 class VersionMismatch(Refusal):
     """The command was meant for another version: somebody has made a change since."""
 

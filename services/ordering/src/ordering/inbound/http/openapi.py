@@ -23,6 +23,7 @@ from service_kit.http.problems import (
 
 from ordering.application.keyed_request import KeyReused
 from ordering.domain import refusals
+from ordering.domain.access import WITHDRAWN_SUBJECTS_MAX
 from ordering.inbound.bodies import MenuAnswer, MenuItemBody, ReasonBody, RestaurantBody
 from ordering.inbound.refusals import store_unavailable, to_problem
 
@@ -87,7 +88,11 @@ RESTAURANT_RESPONSES = problem_responses(
     to_problem(refusals.CurrencyIsFixed("EUR")), _VERSION_MISMATCH
 )
 UNKNOWN_RESTAURANT_RESPONSES = problem_responses(_UNKNOWN_RESTAURANT)
-ACCESS_RESPONSES = problem_responses(_UNKNOWN_RESTAURANT, _VERSION_MISMATCH)
+ACCESS_RESPONSES = problem_responses(
+    _UNKNOWN_RESTAURANT,
+    to_problem(refusals.TooManyWithdrawals(WITHDRAWN_SUBJECTS_MAX)),
+    _VERSION_MISMATCH,
+)
 MENU_ITEM_RESPONSES = problem_responses(_UNKNOWN_RESTAURANT, _WITHDRAWN, _VERSION_MISMATCH)
 AVAILABILITY_RESPONSES = problem_responses(_UNKNOWN_ITEM, _WITHDRAWN, _VERSION_MISMATCH)
 WITHDRAWAL_RESPONSES = problem_responses(_UNKNOWN_ITEM, _VERSION_MISMATCH)

@@ -62,7 +62,7 @@ class MenuItemRow(SQLModel, table=True):
 class WithdrawalRow(SQLModel, table=True):
     """From when on a subject's tokens are let in; one of all restaurants names none that is here.
 
-    Rows stay: they are few, and their versions go on.
+    A row stays until no token is left that it would keep out.
     """
 
     __tablename__ = "withdrawals"

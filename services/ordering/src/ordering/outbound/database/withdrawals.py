@@ -2,17 +2,33 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.runtime.components import Component, Ready
-from sqlalchemy import BigInteger, Text, bindparam, cast, func, select
+from sqlalchemy import (
+    BigInteger,
+    Interval,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ordering.outbound.database.tables import WithdrawalRow, table
 
 POLL_INTERVAL_S = 0.5
 """Seconds between two looks."""
+SWEEP_INTERVAL_S = 600.0
+"""Seconds between two removals of those that keep nobody out any more."""
+DELETED_WITHDRAWALS_MAX = 1000
+"""Withdrawals that are deleted by one statement, and in one transaction."""
 BEGINNING = 0
 """Before every transaction."""
 
@@ -24,6 +40,19 @@ OLDEST_RUNNING = select(
     cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
 )
 """The number of a transaction; those before it are over."""
+
+_EXPIRED = (
+    select(literal_column("ctid"))
+    .select_from(WITHDRAWALS)
+    .where(WITHDRAWALS.c.withdrawn_at < func.now() - bindparam("kept_for", type_=Interval))
+    .order_by(WITHDRAWALS.c.withdrawn_at)
+    .limit(DELETED_WITHDRAWALS_MAX)
+    .with_for_update(skip_locked=True)  # one that is moved forward now stays
+    .scalar_subquery()
+)
+DELETE_EXPIRED = delete(WITHDRAWALS).where(
+    literal_column("ctid") == any_(func.array(_EXPIRED)),
+)
 
 
 def access_components(engine: AsyncEngine, withdrawals: Withdrawals) -> list[Component]:
@@ -56,6 +85,27 @@ async def follow_withdrawals(engine: AsyncEngine, withdrawals: Withdrawals, read
         withdrawals.note_read()
         ready()
         await asyncio.sleep(POLL_INTERVAL_S)
+
+
+async def delete_expired_withdrawals(
+    engine: AsyncEngine, ready: Ready, *, kept_for: timedelta
+) -> None:
+    """Remove old withdrawals from time to time; safe to run from many replicas."""
+    while True:
+        deleted = DELETED_WITHDRAWALS_MAX
+        while deleted == DELETED_WITHDRAWALS_MAX:
+            async with engine.begin() as connection:
+                deleted = await delete_some_expired(connection, kept_for)
+        ready()
+        await asyncio.sleep(SWEEP_INTERVAL_S)
+
+
+async def delete_some_expired(connection: AsyncConnection, kept_for: timedelta) -> int:
+    """Delete the oldest of them, `DELETED_WITHDRAWALS_MAX` at most; how many it were.
+
+    What keeps no token out any more: one of the same subject then counts from 1 again.
+    """
+    return (await connection.execute(DELETE_EXPIRED, {"kept_for": kept_for})).rowcount
 
 
 async def oldest_running_transaction(connection: AsyncConnection) -> int:

@@ -33,6 +33,7 @@ from ordering.outbound.transaction import rows
 from ordering.outbound.transaction.idempotency import KeptAnswers
 from ordering.outbound.transaction.order_numbers import DaySequences
 from ordering.outbound.transaction.repository import Aggregates, Mapped, Statements
+from ordering.outbound.transaction.withdrawn_subjects import WithdrawnSubjects
 
 RESTAURANTS = Statements(Mapped(table(RestaurantRow), rows.restaurant_row, rows.restaurant_of))
 ITEMS = Statements(Mapped(table(MenuItemRow), rows.item_row, rows.item_of))
@@ -56,6 +57,7 @@ class PostgresTransaction:
         self._restaurants = Aggregates(connection, RESTAURANTS, self._record)
         self._items = Aggregates(connection, ITEMS, self._record)
         self._withdrawals = Aggregates(connection, WITHDRAWALS, self._record)
+        self._withdrawn_subjects = WithdrawnSubjects(connection)
         self._orders = Aggregates(connection, ORDERS, self._record)
         self._sequences = DaySequences(connection)
         self.answers = KeptAnswers(connection)
@@ -87,6 +89,10 @@ class PostgresTransaction:
     def withdrawal_to_change(self, restaurant: str, subject_hash: str) -> Changeable[Withdrawal]:
         self._fetch_soon()
         return self._withdrawals.to_change(restaurant, subject_hash)
+
+    def withdrawn_subjects(self, restaurant: str) -> Awaitable[int | None]:
+        self._fetch_soon()
+        return self._withdrawn_subjects.count(restaurant)
 
     def order_to_change(self, order_id: UUID) -> Changeable[Order]:
         self._fetch_soon()
@@ -150,5 +156,6 @@ class PostgresTransaction:
             await self._restaurants.fetch_pending()
             await self._items.fetch_pending()
             await self._withdrawals.fetch_pending()
+            await self._withdrawn_subjects.fetch_pending()
             await self._orders.fetch_pending()
             await self._sequences.fetch_pending()
