@@ -33,7 +33,9 @@ class InMemoryStore:
         self.answered: dict[tuple[str, str], AnsweredRequest] = {}
         self._one_at_a_time = asyncio.Lock()
 
-    async def run_once(self, request: KeyedRequest, command: Command[Answer]) -> Answer:
+    async def run_once(
+        self, request: KeyedRequest, command: Command[Answer], *, comes_again: bool = False
+    ) -> Answer:
         name = (request.restaurant, request.key)
         if before := self.answered.get(name):
             return before.answer_to(request)
@@ -52,7 +54,9 @@ class InMemoryStore:
             return None
         return sorted(offered, key=lambda item: (item.category, item.name))
 
-    async def run(self, command: Command[Result], *, restaurant: str = "") -> Result:
+    async def run(
+        self, command: Command[Result], *, restaurant: str = "", comes_again: bool = False
+    ) -> Result:
         async with self._one_at_a_time:
             transaction = InMemoryTransaction(self)
             result = await command(transaction)

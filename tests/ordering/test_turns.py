@@ -13,9 +13,14 @@ from comanda_contracts import subjects
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from ordering.application.keyed_request import KeyedRequest
+from ordering.application.take_verdict import TakeVerdict
 from ordering.application.transaction import StoreUnavailable
+from ordering.domain.order import KitchenVerdict, Order
 from ordering.inbound.nats.command_message import CommandMessage, read_command
 from ordering.inbound.nats.command_subscriber import command_router
+from ordering.inbound.nats.failures import FAILURES
+from ordering.inbound.nats.verdict_subscriber import verdict_router
+from ordering.outbound.database.errors import BLOCKED, failure_of
 from ordering.outbound.transaction import group_commit
 from ordering.outbound.transaction.command_queue import (
     MAX_GROUP_COMMANDS,
@@ -28,8 +33,11 @@ from ordering.outbound.transaction.group_commit import (
     GroupCommit,
 )
 from service_kit.nats.broker import Broker
-from service_kit.nats.subscriber import Received
+from service_kit.nats.failures import BatchFailed, Fate
+from service_kit.nats.router import Router
+from service_kit.nats.subscriber import Handler, Received
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.ordering.builders import NOON, a_place_order, a_restaurant, an_item
 from tests.ordering.conftest import Database
@@ -222,6 +230,72 @@ async def test_what_is_in_the_way_of_one_restaurants_commands_is_not_in_anothers
     assert {type(outcome) for outcome in refused} == {StoreUnavailable}
 
 
+async def test_the_next_commands_of_a_restaurant_that_is_blocked_are_in_no_group(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MAX_WAIT_S", 60.0)
+    monkeypatch.setattr(group_commit, "BLOCKED_MEMORY_S", 60.0)
+    monkeypatch.setattr(group_commit, "MAX_LONE_COMMANDS_OF_RESTAURANT", 10)
+    watched = Watched(monkeypatch)
+    store = database.replica()
+    await open_with_another(store)
+    held = await store.run(placing())
+
+    async with database.engine.connect() as stalled:
+        await hold(held, stalled)
+        blocked = [asyncio.create_task(store.run(adding(held.order_id), restaurant="la-piazza"))]
+        await watched.blocked.wait()
+        watched.groups.clear()
+        blocked += [
+            asyncio.create_task(store.run(adding(held.order_id), restaurant="la-piazza"))
+            for _ in range(20)
+        ]
+        for _ in range(3):
+            await store.run(placing(a_place_order("r-0")), restaurant="r-0")
+        await stalled.rollback()
+    outcomes = await asyncio.gather(*blocked, return_exceptions=True)
+
+    assert watched.groups == [["r-0"]] * 3
+    refused = [outcome for outcome in outcomes if isinstance(outcome, StoreUnavailable)]
+    assert len(refused) == 21 - 10, "refused before any group was rolled back for them"
+
+
+async def test_a_command_that_comes_again_is_given_back_once_a_lock_is_seen_in_its_way(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch of others waits for its end; nothing here waits for the lock to go."""
+    monkeypatch.setattr(group_commit, "MAX_WAIT_S", 60.0)
+    monkeypatch.setattr(group_commit, "MAX_LONE_WAIT_S", 60.0)
+    monkeypatch.setattr(group_commit, "BLOCKED_MEMORY_S", 60.0)
+    watched = Watched(monkeypatch)
+    store = database.replica()
+    await open_with_another(store)
+    held = await store.run(placing())
+    settled: list[str] = []
+    add = {"order_id": str(held.order_id), "expected_version": 1, "lines": [LINE]}
+
+    async with database.engine.connect() as stalled:
+        await hold(held, stalled)
+        for _ in range(2):
+            with pytest.raises(BatchFailed) as failed:
+                await handler_of_commands(store)(
+                    [
+                        a_received("la-piazza", settled, "add-items", add),
+                        a_received("r-0", settled),
+                    ]
+                )
+            (failure,) = failed.value.failures
+            assert FAILURES.fate_of(failure.error) is Fate.BLOCKED
+        with pytest.raises(BatchFailed) as failed:
+            await handler_of_verdicts(store)([a_verdict(held)])
+        assert FAILURES.fate_of(failed.value.failures[0].error) is Fate.BLOCKED
+        await stalled.rollback()
+
+    assert settled == ["r-0", "r-0"]
+    assert watched.tries["la-piazza"] == 3, "each was tried alone once"
+    assert watched.groups[-2:] == [["la-piazza", "r-0"], ["r-0"]], "but one group was spoiled"
+
+
 async def test_in_a_batch_of_commands_over_nats_each_restaurants_first_is_among_the_first(
     database: Database,
 ) -> None:
@@ -232,26 +306,76 @@ async def test_in_a_batch_of_commands_over_nats_each_restaurants_first_is_among_
         await store.run(offering(an_item(restaurant=restaurant)))
     settled: list[str] = []
     batch = [a_received(restaurant, settled) for restaurant in ["la-piazza"] * 200 + OTHERS]
-    broker = Broker(["nats://localhost:1"], "ordering")
-    commands = command_router(
-        store, no_client, clock=lambda: NOON, new_id=uuid.uuid4, admission=None
-    )
-    broker.include_router(commands)
 
-    await broker.batch_subscribers[0].handler(batch)
+    await handler_of_commands(store)(batch)
 
     assert set(OTHERS) <= set(settled[:MAX_GROUP_COMMANDS])
     assert len(settled) == len(batch)
 
 
+class Watched:
+    """What a store tries: the restaurants of each group, and how often each one's went alone."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.groups: list[list[str]] = []
+        self.tries = Counter[str]()
+        self.blocked = asyncio.Event()
+        in_group, try_alone = GroupCommit._commit_or_split, GroupCommit._failure_alone
+
+        async def watch_group(store: GroupCommit, group: list[PendingCommand]) -> None:
+            self.groups.append([each.restaurant for each in group])
+            await in_group(store, group)
+
+        async def watch_alone(store: GroupCommit, each: PendingCommand) -> Exception | None:
+            self.tries[each.restaurant] += 1
+            error = await try_alone(store, each)
+            if error and failure_of(error) is BLOCKED:
+                self.blocked.set()
+            return error
+
+        monkeypatch.setattr(GroupCommit, "_commit_or_split", watch_group)
+        monkeypatch.setattr(GroupCommit, "_failure_alone", watch_alone)
+
+
+async def open_with_another(store: GroupCommit) -> None:
+    """Open `la-piazza` and `r-0`."""
+    await open_la_piazza(store)
+    await store.run(setting(a_restaurant(slug="r-0")))
+    await store.run(offering(an_item(restaurant="r-0")))
+
+
+async def hold(order: Order, session: AsyncConnection) -> None:
+    """Lock the order's row until the session's transaction ends, however slow the machine is."""
+    await session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+    lock = text("SELECT 1 FROM orders WHERE id = :id FOR UPDATE")
+    await session.execute(lock.bindparams(id=order.order_id))
+
+
+def handler_of(router: Router) -> Handler:
+    broker = Broker(["nats://localhost:1"], "ordering")
+    broker.include_router(router)
+    return broker.batch_subscribers[0].handler
+
+
+def handler_of_commands(store: GroupCommit) -> Handler:
+    return handler_of(
+        command_router(store, no_client, clock=lambda: NOON, new_id=uuid.uuid4, admission=None)
+    )
+
+
+def handler_of_verdicts(store: GroupCommit) -> Handler:
+    return handler_of(verdict_router(store, lambda: NOON))
+
+
 class Settled(Msg):
     """A message that notes when it is settled."""
 
-    def __init__(self, restaurant: str, settled: list[str]) -> None:
-        body = {"channel": "takeaway", "customer": "Ada", "lines": [LINE]}
+    def __init__(
+        self, restaurant: str, settled: list[str], command: str, body: dict[str, object]
+    ) -> None:
         super().__init__(
             cast("Client", None),
-            subjects.command(restaurant, "place-order"),
+            subjects.command(restaurant, command),
             data=json.dumps(body).encode(),
             headers={"Comanda-Request-Id": uuid.uuid4().hex, "Comanda-Expires": SOON},
         )
@@ -261,9 +385,27 @@ class Settled(Msg):
         self._settled.append(self._restaurant)
 
 
-def a_received(restaurant: str, settled: list[str]) -> Received[CommandMessage]:
-    message = Settled(restaurant, settled)
+PLACE_ORDER: dict[str, object] = {"channel": "takeaway", "customer": "Ada", "lines": [LINE]}
+
+
+def a_received(
+    restaurant: str,
+    settled: list[str],
+    command: str = "place-order",
+    body: dict[str, object] = PLACE_ORDER,
+) -> Received[CommandMessage]:
+    message = Settled(restaurant, settled, command, body)
     return Received(read_command(message), message)
+
+
+def a_verdict(order: Order) -> Received[TakeVerdict]:
+    verdict = TakeVerdict(
+        order_id=order.order_id,
+        restaurant=order.restaurant,
+        round=1,
+        verdict=KitchenVerdict.SERVED,
+    )
+    return Received(verdict, Msg(cast("Client", None), "tickets"))
 
 
 async def no_client() -> Client:

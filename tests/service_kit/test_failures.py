@@ -34,13 +34,17 @@ class StoreAway(Exception):
     pass
 
 
+class RowHeld(StoreAway):
+    """A lock is in the way, which is no outage although it is a kind of it."""
+
+
 def at_sequence(sequence: int) -> Msg:
     """A message that stands there in its stream."""
     metadata = SimpleNamespace(sequence=SimpleNamespace(stream=sequence))
     return cast("Msg", SimpleNamespace(metadata=metadata))
 
 
-CLASSIFIER = Classifier(permanent=(Unstorable,), outages=(StoreAway,))
+CLASSIFIER = Classifier(permanent=(Unstorable,), outages=(StoreAway,), blocked=(RowHeld,))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +58,8 @@ CLASSIFIER = Classifier(permanent=(Unstorable,), outages=(StoreAway,))
         (nats.errors.BadHeaderError(), Fate.PERMANENT),
         (APIError(err_code=MESSAGE_TOO_LARGE), Fate.PERMANENT),
         (StoreAway(), Fate.OUTAGE),
+        (RowHeld(), Fate.BLOCKED),
+        (ExceptionGroup("", [RowHeld(), KeyError()]), Fate.BLOCKED),
         (ConnectionRefusedError(), Fate.OUTAGE),
         (TimeoutError(), Fate.OUTAGE),
         (nats.errors.ConnectionClosedError(), Fate.OUTAGE),
@@ -143,6 +149,7 @@ async def test_side_by_side_each_fails_for_a_reason_of_its_own() -> None:
         (Fate.OUTAGE, 1, 1),
         (Fate.OUTAGE, 3, 4),
         (Fate.OUTAGE, 4, 5),
+        (Fate.BLOCKED, 4, 8),
     ],
 )
 def test_a_pause_doubles_until_it_is_longest_give_or_take_a_quarter(

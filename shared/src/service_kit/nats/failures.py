@@ -1,6 +1,6 @@
 """What becomes of a message that failed: decided here, for every consumer, by the error's class.
 
-Three fates, and how they differ:
+Four fates, and how they differ:
 
 - PERMANENT: it is the message's own fault, and will be whenever it comes. It is set aside at first
   sight, with the reason. So an error of a store that one document causes belongs here: its
@@ -8,6 +8,9 @@ Three fates, and how they differ:
 - OUTAGE: a server is away, full or has no leader; whatever came now would fail alike. That is no
   message's fault, so none is ever set aside for it: all come again, for as long as it takes, after
   pauses that grow to a few seconds, so that work goes on soon after the server is back.
+- BLOCKED: somebody holds what this one message needs, while others succeed. It is not its fault
+  either, and it is never set aside for it; but it comes again after pauses that grow to a minute,
+  since each time it keeps others waiting.
 - PASSING: everything else. It may be a race, or a fault in this very release, and nobody knows. It
   is tried again after pauses that grow to a minute; after `ATTEMPTS_MAX` it is set aside with the
   last reason, and can be replayed.
@@ -45,6 +48,7 @@ class Fate(StrEnum):
 
     PERMANENT = "permanent"
     OUTAGE = "outage"
+    BLOCKED = "blocked"
     PASSING = "passing"
 
 
@@ -56,18 +60,21 @@ class Classifier:
     """The service's own errors that are the message's fault."""
     outages: tuple[type[Exception], ...] = ()
     """The service's own errors that are a server's state."""
+    blocked: tuple[type[Exception], ...] = ()
+    """The service's own errors that say that another holds what a message needs."""
 
     def fate_of(self, error: BaseException) -> Fate:
-        """Of a group of errors an outage decides, then one that may pass."""
+        """Of a group of errors an outage decides, then a lock, then one that may pass."""
         if isinstance(error, BaseExceptionGroup):
             fates = {self.fate_of(each) for each in error.exceptions}
-            return next(
-                fate for fate in (Fate.OUTAGE, Fate.PASSING, Fate.PERMANENT) if fate in fates
-            )
+            by_weight = (Fate.OUTAGE, Fate.BLOCKED, Fate.PASSING, Fate.PERMANENT)
+            return next(fate for fate in by_weight if fate in fates)
         if isinstance(error, (Unreadable, *TOO_MUCH_FOR_NATS, *self.permanent)) or (
             isinstance(error, APIError) and error.err_code == MESSAGE_TOO_LARGE
         ):
             return Fate.PERMANENT
+        if isinstance(error, self.blocked):
+            return Fate.BLOCKED
         if isinstance(error, (nats.errors.Error, OSError, *self.outages)):
             return Fate.OUTAGE
         return Fate.PASSING

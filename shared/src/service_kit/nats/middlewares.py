@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 RETRIED = Counter(
     "comanda_messages_retried_total",
-    "Messages that failed and are to come again, by whether a server was away (outage) or not",
+    "Messages that failed and are to come again, by why: outage, blocked or passing",
     ["consumer", "fate"],
 )
 

@@ -21,6 +21,10 @@ class StoreUnavailable(Exception):
     """The store can't be reached; whether a commit in flight happened is not known."""
 
 
+class CommandBlocked(StoreUnavailable):
+    """Another session holds what the command needs; the store takes the commands of others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision(Generic[State]):
     """A decision about an aggregate: its state from now on, and the events that tell of it.

@@ -25,23 +25,41 @@ class Store(Protocol):
     """Runs use cases in transactions; returns once they are committed."""
 
     async def run(
-        self, command: Callable[[Transaction], Awaitable[Result]], *, restaurant: str = ""
+        self,
+        command: Callable[[Transaction], Awaitable[Result]],
+        *,
+        restaurant: str = "",
+        comes_again: bool = False,
     ) -> Result:
-        """Restaurants have turns. Raises what the use case raises, or StoreUnavailable."""
+        """Restaurants have turns; one that `comes_again` by itself waits for no lock.
+
+        Raises what the use case raises, or StoreUnavailable.
+        """
         ...
 
     async def run_once(
-        self, request: KeyedRequest, command: Callable[[Transaction], Awaitable[Answer]]
+        self,
+        request: KeyedRequest,
+        command: Callable[[Transaction], Awaitable[Answer]],
+        *,
+        comes_again: bool = False,
     ) -> Answer:
         """The same, but a request that was answered is answered again. Raises KeyReused too."""
         ...
 
 
 async def carry_out(
-    store: Store, restaurant: str, request: KeyedRequest | None, status: int, change: Change
+    store: Store,
+    restaurant: str,
+    request: KeyedRequest | None,
+    status: int,
+    change: Change,
+    *,
+    comes_again: bool = False,
 ) -> Answer:
     """Change something of a restaurant and answer with its new state; once for each keyed request.
 
+    One that `comes_again` by itself is given back as soon as a lock is seen in its way.
     Raises what the use case raises, KeyReused, StoreUnavailable.
     """
 
@@ -55,8 +73,8 @@ async def carry_out(
         )
 
     if request is None:
-        return await store.run(answered, restaurant=restaurant)
-    return await store.run_once(request, answered)
+        return await store.run(answered, restaurant=restaurant, comes_again=comes_again)
+    return await store.run_once(request, answered, comes_again=comes_again)
 
 
 def _location(state: State) -> str | None:

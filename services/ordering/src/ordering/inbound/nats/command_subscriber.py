@@ -100,7 +100,9 @@ async def _answer(
         body = COMMAND_BODIES[command.name].validate_json(received.message.data)
         status, change = bind_use_case(command, body, clock=clock, new_id=new_id)
         in_time = _unless_expired(command, change, clock)
-        answer = await carry_out(store, command.restaurant, command.request, status, in_time)
+        answer = await carry_out(
+            store, command.restaurant, command.request, status, in_time, comes_again=True
+        )
     except ValidationError as error:
         faults = error.errors()[:FAULTS_MAX]
         problems = [{**each, "loc": ("body", *each["loc"])} for each in faults]

@@ -4,7 +4,11 @@ from service_kit.access.keys import KeysUnavailable
 from service_kit.nats.failures import Classifier
 from sqlalchemy.exc import DataError
 
-from ordering.application.transaction import StoreUnavailable
+from ordering.application.transaction import CommandBlocked, StoreUnavailable
 
-FAILURES = Classifier(permanent=(DataError,), outages=(StoreUnavailable, KeysUnavailable))
+FAILURES = Classifier(
+    permanent=(DataError,),
+    blocked=(CommandBlocked,),
+    outages=(StoreUnavailable, KeysUnavailable),
+)
 """PostgreSQL will never take a value that it refused as such, such as a NUL in a text."""

@@ -42,6 +42,7 @@ def verdict_router(store: Store, clock: Callable[[], datetime]) -> Router:
                 await store.run(
                     lambda tx: take_verdict(command, transaction=tx, at=clock()),
                     restaurant=command.restaurant,
+                    comes_again=True,
                 )
         except UnknownOrder:
             log.warning("cooked, but not known here", order_id=str(command.order_id))

@@ -33,6 +33,8 @@ class PendingCommand:
     restaurant: str
     request: KeyedRequest | None
     give_up_at: float
+    comes_again: bool = False
+    """Whether it is brought again if a lock is in its way, so that it need not wait for it here."""
 
     def settle(self, outcome: Any) -> None:
         """Answer with the outcome: a result, or a refusal."""

@@ -14,9 +14,10 @@ from prometheus_client import Histogram
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ordering.application.keyed_request import Answer, AnsweredRequest, KeyedRequest
-from ordering.application.transaction import StoreUnavailable, Transaction
+from ordering.application.transaction import CommandBlocked, StoreUnavailable, Transaction
 from ordering.domain.refusals import Refusal
 from ordering.outbound.database.errors import (
+    BLOCKED,
     CONSEQUENTIAL,
     failure_of,
     reason_of,
@@ -45,6 +46,10 @@ MAX_LONE_TRANSACTIONS, MAX_LONE_OF_RESTAURANT = 4, 2
 """Connections on which commands are tried alone, beside the groups: all, and one restaurant's."""
 MAX_LONE_COMMANDS_OF_RESTAURANT = 256
 """Commands of one restaurant that wait to be tried alone: what is in their way is not soon gone."""
+MAX_LONE_WAIT_S = 0.5
+"""Seconds that a command is tried alone which comes again by itself: others wait for its end."""
+BLOCKED_MEMORY_S = 2.0
+"""Seconds for which a restaurant's commands are tried alone once one of them has met a lock."""
 LONE_PAUSE_MIN_S, LONE_PAUSE_MAX_S = 0.01, 0.2
 """Pauses before a command is tried alone again: growing, and bounded."""
 
@@ -66,8 +71,9 @@ class GroupCommit:
     that one began `GROUP_INTERVAL_S` ago. If none did, the next command waits for nobody. A refused
     command fails alone. If anything else fails that may be one command's, the group is rolled back
     and each of its commands is tried alone, beside the groups that follow: again and again if
-    another transaction was in its way, until its time is over. However many commands a restaurant
-    sends, and whatever is in their way, the others have their turns.
+    another transaction was in its way, until its time is over. While that is so the
+    restaurant's next commands are tried alone, too, and spoil no group. However many commands a
+    restaurant sends, and whatever is in their way, the others have their turns.
     """
 
     def __init__(
@@ -89,26 +95,36 @@ class GroupCommit:
         self._own_lone_turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._lone: set[asyncio.Task[None]] = set()
         self._lone_by_restaurant = Counter[str]()
+        self._blocked_until: dict[str, float] = {}
 
-    async def run(self, command: Command[Result], *, restaurant: str = "") -> Result:
+    async def run(
+        self, command: Command[Result], *, restaurant: str = "", comes_again: bool = False
+    ) -> Result:
         """Run the command of a restaurant and return its result once it is on disk.
 
-        Raises the command's Refusal, or StoreUnavailable.
+        One that `comes_again` by itself is given back as soon as a lock is seen in its way. Raises
+        the command's Refusal, or StoreUnavailable.
         """
-        result: Result = await self._run(command, restaurant, None)
+        result: Result = await self._run(command, restaurant, None, comes_again)
         return result
 
-    async def run_once(self, request: KeyedRequest, command: Command[Answer]) -> Answer:
+    async def run_once(
+        self, request: KeyedRequest, command: Command[Answer], *, comes_again: bool = False
+    ) -> Answer:
         """Run the command unless this request was answered; then give that answer again.
 
         Requests at the same instant have one effect, too. A refusal has no effect, and is not kept.
         Raises KeyReused if the key names another request, the command's Refusal, StoreUnavailable.
         """
-        answer: Answer = await self._run(command, request.restaurant, request)
+        answer: Answer = await self._run(command, request.restaurant, request, comes_again)
         return answer
 
     async def _run(
-        self, command: Command[Any], restaurant: str, request: KeyedRequest | None
+        self,
+        command: Command[Any],
+        restaurant: str,
+        request: KeyedRequest | None,
+        comes_again: bool,
     ) -> Any:
         is_full = len(self._queue) + len(self._lone) >= MAX_QUEUE_COMMANDS
         if is_full and not self._queue.make_room_for(restaurant):
@@ -116,19 +132,38 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
         context, give_up_at = contextvars.copy_context(), loop.time() + MAX_WAIT_S
-        self._queue.put(PendingCommand(command, answer, context, restaurant, request, give_up_at))
+        self._queue.put(
+            PendingCommand(command, answer, context, restaurant, request, give_up_at, comes_again)
+        )
         if self._draining is None or self._draining.done():
             self._draining = loop.create_task(self._drain())
         return await answer
 
     async def _drain(self) -> None:
         clock = asyncio.get_running_loop().time
-        while group := self._queue.next_group():
+        while taken := self._queue.next_group():
             began = clock()
+            group = self._unless_blocked(taken)
+            if not group:
+                continue
             GROUPS.observe(len(group))
             await self._commit_or_split(group)
             if self._queue:
                 await asyncio.sleep(began + GROUP_INTERVAL_S - clock())
+
+    def _unless_blocked(self, taken: list[PendingCommand]) -> list[PendingCommand]:
+        """The commands of restaurants that have lately met no lock; the others are tried alone."""
+        now = asyncio.get_running_loop().time()
+        self._blocked_until = {
+            restaurant: until for restaurant, until in self._blocked_until.items() if until > now
+        }
+        group = []
+        for each in taken:
+            if each.restaurant in self._blocked_until:
+                self._try_alone(each)
+            else:
+                group.append(each)
+        return group
 
     async def _commit_or_split(self, group: list[PendingCommand]) -> None:
         try:
@@ -166,29 +201,37 @@ class GroupCommit:
         """
         pause_s = LONE_PAUSE_MIN_S
         clock = asyncio.get_running_loop().time
+        give_up_at = each.give_up_at
+        if each.comes_again:
+            give_up_at = min(give_up_at, clock() + MAX_LONE_WAIT_S)
         while True:
             try:
-                async with self._lone_turn(each):
+                async with self._lone_turn(each, give_up_at):
                     error = await self._failure_alone(each)
             except TimeoutError:
-                each.give_up()
+                each.fail(StoreUnavailable("it had no turn in time to be tried alone"))
                 return
             if error is None:
                 return
-            if not failure_of(error).is_retried or clock() + pause_s >= each.give_up_at:
+            failure = failure_of(error)
+            if failure is BLOCKED:
+                self._blocked_until[each.restaurant] = clock() + BLOCKED_MEMORY_S
+            is_given_back = failure is BLOCKED and each.comes_again
+            is_too_late = clock() + pause_s >= give_up_at
+            if not failure.is_retried or is_given_back or is_too_late:
                 _fail([each], error)
                 return
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONE_PAUSE_MAX_S)
 
     @contextlib.asynccontextmanager
-    async def _lone_turn(self, each: PendingCommand) -> AsyncIterator[None]:
+    async def _lone_turn(self, each: PendingCommand, give_up_at: float) -> AsyncIterator[None]:
         """A turn, of those that its restaurant may have at once. Raises TimeoutError."""
         own = self._own_lone_turns.setdefault(
             each.restaurant, asyncio.Semaphore(MAX_LONE_OF_RESTAURANT)
         )
         async with contextlib.AsyncExitStack() as turn:
-            async with asyncio.timeout_at(each.give_up_at):
+            async with asyncio.timeout_at(give_up_at):
                 await turn.enter_async_context(own)
                 await turn.enter_async_context(self._lone_turns)
             yield
@@ -264,7 +307,10 @@ def _raise_failure(outcomes: Sequence[Any]) -> None:
 
 
 def _fail(group: Sequence[PendingCommand], error: Exception) -> None:
-    if failure_of(error).is_passing:
+    failure = failure_of(error)
+    if failure is BLOCKED:
+        error = CommandBlocked(reason_of(error))
+    elif failure.is_passing:
         error = StoreUnavailable(reason_of(error))
     for each in group:
         each.fail(error)
