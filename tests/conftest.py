@@ -21,12 +21,14 @@ from comanda_local.system_urls import SystemUrls
 from pymongo import AsyncMongoClient
 from service_kit.runtime import logs
 
+from tests.support.rates import HIGH_RATES
 from tests.support.tokens import own_issuer
 
 pytest_plugins = ["tests.leftovers"]
 logs.configure("test", "INFO")
 structlog.configure(cache_logger_on_first_use=False)  # a test may configure it otherwise
 os.environ.update(own_issuer().environment)  # whom services believe that have no Stack
+os.environ.update(HIGH_RATES)  # a test's load comes from one subject, for one restaurant
 
 NewNatsServer = Callable[[], Nats]
 SERVERS: tuple[type, ...] = (Nats, Postgres, MongoDB, Service)

@@ -1,6 +1,7 @@
 """The contestants as real processes: Comanda's services, and the CRUD service, on real servers."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from comanda_local.services import environment
 from comanda_local.stack import FREE_PORTS, Stack
 
 from tests.benchmarks.orders import ELSEWHERE, MENU, RESTAURANT, address
+from tests.support.rates import HIGH_RATES
 from tests.support.tokens import bearer, own_issuer
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +22,11 @@ ROOT = Path(__file__).parents[2]
 
 @contextlib.contextmanager
 def comanda(folder: Path) -> Iterator[Stack]:
-    """The whole of Comanda, with the menu on sale in every restaurant."""
+    """The whole of Comanda, with the menu on sale in every restaurant.
+
+    The services count each request, and refuse none: all come from one subject.
+    """
+    os.environ.update(HIGH_RATES)  # a Stack's services inherit it
     with Stack(folder / "comanda", FREE_PORTS, {}, own_issuer()) as stack:
         url = stack.services["ordering"].url
         with httpx.Client(base_url=url, trust_env=False, headers=bearer()) as ordering:

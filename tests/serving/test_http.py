@@ -367,7 +367,7 @@ async def test_while_the_store_can_not_be_reached_the_client_is_told_to_come_aga
     assert answer.json()["code"] == "store-unavailable"
 
 
-AT_THE_EDGE = {"400", "401", "403", "421"}
+AT_THE_EDGE = {"400", "401", "403", "421", "429"}
 
 
 def test_every_route_documents_its_answer_and_its_refusals() -> None:
@@ -385,7 +385,9 @@ def test_every_route_documents_its_answer_and_its_refusals() -> None:
     assert set(look) - AT_THE_EDGE == {"200", "404", "413", "422", "503"}
     live = schema["paths"]["/v1/restaurants/{restaurant}/queue/live"]["get"]["responses"]
     assert set(queue) == AT_THE_EDGE | {"200", "413", "422", "503"}
-    assert set(live) == set(queue) | {"429"}
+    assert set(live) == set(queue)
+    too_many = live["429"]["content"]["application/problem+json"]["examples"]
+    assert set(too_many) == {"too-many-feeds", "too-many-requests"}
     unavailable = live["503"]["content"]["application/problem+json"]["examples"]
     assert set(unavailable) == {"store-unavailable", "too-many-feeds"}
     assert set(live["200"]["content"]) == {"text/event-stream"}

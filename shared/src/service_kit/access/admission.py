@@ -1,22 +1,25 @@
 """Decides on a request or command: who sends it, and whether he may."""
 
-from collections.abc import Callable, Set
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Set
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 from service_kit.access.claims import Expected
+from service_kit.access.feed_places import FeedPlaces, TooManyFeeds
 from service_kit.access.guests import GuestVerifier, is_guest_token
 from service_kit.access.invalid_token import InvalidToken, Reason
 from service_kit.access.key_source import source_of
 from service_kit.access.keys import KeySet
 from service_kit.access.lease import Lease
 from service_kit.access.principal import Forbidden, Principal
+from service_kit.access.rates import Rates, TooManyRequests
 from service_kit.access.refusals import Refusals
 from service_kit.access.roles import Role
 from service_kit.access.tokens import TokenVerifier, bearer_token
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.runtime.settings import AccessSettings
 
-FORBIDDEN = "forbidden"
+FORBIDDEN, RATE, FEEDS = "forbidden", "rate", "feeds"
+"""Reasons of refusals in the metric, beside those of a bad token."""
 
 IsWithdrawn = Callable[[str, Principal], bool]
 """Whether somebody's token was withdrawn in the restaurant after it had been issued."""
@@ -31,6 +34,11 @@ TakeLease = Callable[[str, Principal], AbstractContextManager[Lease]]
 """Takes a lease for somebody who was let in in a restaurant."""
 
 
+def unending(_restaurant: str, _principal: Principal) -> AbstractContextManager[Lease]:
+    """A lease for as long as somebody likes."""
+    return nullcontext(Lease())
+
+
 class Admission:
     """Lets somebody in whose token is good and who holds a needed role in the restaurant."""
 
@@ -38,16 +46,20 @@ class Admission:
         self,
         verifier: TokenVerifier,
         is_withdrawn: IsWithdrawn = nothing_withdrawn,
-        lease: TakeLease | None = None,
+        take_lease: TakeLease = unending,
         guests: GuestVerifier | None = None,
+        rates: Rates | None = None,
+        feeds: FeedPlaces | None = None,
     ) -> None:
-        """`lease` is taken by a feed for as long as its reader may be sent more."""
-        self.lease = lease
+        """Without rates and places for feeds those are the settings' defaults."""
         self.keys = verifier.keys.component()
         """Keeps the issuer's keys; runs beside what they are used for."""
         self._verifier = verifier
         self._is_withdrawn = is_withdrawn
+        self._take_lease = take_lease
         self._guests = guests
+        self._rates = rates or Rates()
+        self._feeds = feeds or FeedPlaces()
         self._refusals = Refusals()
 
     async def admit(
@@ -84,6 +96,28 @@ class Admission:
             raise Forbidden
         return principal
 
+    def count(self, restaurant: str, principal: Principal, *, asked: str) -> None:
+        """Count a request of somebody who was let in. Raises TooManyRequests."""
+        try:
+            self._rates.count(restaurant, principal)
+        except TooManyRequests:
+            self._refusals.note(RATE, asked, principal.subject)
+            raise
+
+    @contextmanager
+    def lease(self, restaurant: str, principal: Principal, *, asked: str) -> Iterator[Lease]:
+        """How long somebody who was let in may be sent a feed, which has its place until then.
+
+        Raises TooManyFeeds.
+        """
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._feeds.place(principal))
+            except TooManyFeeds:
+                self._refusals.note(FEEDS, asked, principal.subject)
+                raise
+            yield held.enter_context(self._take_lease(restaurant, principal))
+
 
 def admission_by(
     settings: AccessSettings, withdrawals: Withdrawals, guests: GuestVerifier | None = None
@@ -93,4 +127,6 @@ def admission_by(
     expected = Expected(settings.issuer, settings.audience, settings.claim, life_max_s)
     keys = KeySet(source_of(settings.jwks))
     verifier = TokenVerifier(keys, expected)
-    return Admission(verifier, withdrawals.is_withdrawn, withdrawals.lease, guests)
+    rates = Rates(settings.rate_per_subject, settings.rate_per_restaurant)
+    feeds = FeedPlaces(settings.feeds_per_subject)
+    return Admission(verifier, withdrawals.is_withdrawn, withdrawals.lease, guests, rates, feeds)

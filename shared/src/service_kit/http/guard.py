@@ -1,5 +1,6 @@
 """Lets a request through to its route or lane if whoever sends it may use that."""
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -11,12 +12,15 @@ from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service_kit.access.admission import Admission
+from service_kit.access.feed_places import TooManyFeeds
 from service_kit.access.invalid_token import InvalidToken, Reason
 from service_kit.access.keys import KeysUnavailable
 from service_kit.access.lease import LEASE
 from service_kit.access.needs import PRINCIPAL, RESTAURANT, ROLES, Needs, Public, declared_by
 from service_kit.access.principal import Forbidden
+from service_kit.access.rates import TooManyRequests
 from service_kit.http.fast_lane import LANE, FastLane, Lane, lane_of
+from service_kit.http.feed_budget import too_many_feeds
 from service_kit.http.problems import ProblemError
 
 KEYS_RETRY_AFTER_S = 1
@@ -65,14 +69,16 @@ class Guard:
                     asked=scope["path"],
                     admits_guests=needed.admits_guests,
                 )
-            except (InvalidToken, Forbidden, KeysUnavailable) as refusal:
+                self._admission.count(restaurant, principal, asked=scope["path"])
+            except (InvalidToken, Forbidden, KeysUnavailable, TooManyRequests) as refusal:
                 await to_problem(refusal).response()(scope, receive, send)
                 return
             state = scope.setdefault("state", {})
             state[PRINCIPAL] = principal
             state[ROLES] = needed.roles
-            if take_lease := self._admission.lease:
-                state[LEASE] = partial(take_lease, restaurant, principal)
+            state[LEASE] = partial(
+                self._admission.lease, restaurant, principal, asked=scope["path"]
+            )
         await self.app(scope, receive, send)
 
     def _needed(self, scope: Scope) -> tuple[Needs | Public | None, str]:
@@ -143,7 +149,17 @@ def answer_forbidden(app: FastAPI) -> None:
         return forbidden().response()
 
 
-def to_problem(refusal: InvalidToken | Forbidden | KeysUnavailable) -> ProblemError:
+def answer_too_many_feeds(app: FastAPI) -> None:
+    """Have the application answer 429 in place of a feed for which its reader has no place."""
+
+    @app.exception_handler(TooManyFeeds)
+    async def refused(_: Request, __: TooManyFeeds) -> Response:
+        return too_many_feeds(429).response()
+
+
+def to_problem(
+    refusal: InvalidToken | Forbidden | KeysUnavailable | TooManyRequests,
+) -> ProblemError:
     """The problem that somebody is answered with who is not let in."""
     match refusal:
         case InvalidToken():
@@ -152,11 +168,14 @@ def to_problem(refusal: InvalidToken | Forbidden | KeysUnavailable) -> ProblemEr
             return forbidden()
         case KeysUnavailable():
             return keys_unavailable()
+        case TooManyRequests():
+            return too_many_requests(refusal.wait_s)
 
 
 def refusals() -> list[ProblemError]:
     """What a request to any route that needs a role may be refused with."""
-    return [unauthenticated(InvalidToken(Reason.EXPIRED)), forbidden(), keys_unavailable()]
+    invalid = InvalidToken(Reason.EXPIRED)
+    return [unauthenticated(invalid), forbidden(), keys_unavailable(), too_many_requests(0.0)]
 
 
 def unauthenticated(invalid: InvalidToken) -> ProblemError:
@@ -175,6 +194,16 @@ def forbidden() -> ProblemError:
         "forbidden",
         "The token grants no role in this restaurant that may do this.",
         headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+    )
+
+
+def too_many_requests(wait_s: float) -> ProblemError:
+    """The subject, or the restaurant, has asked too often (RFC 6585, section 4)."""
+    return ProblemError(
+        429,
+        "too-many-requests",
+        "Too many requests of this token's subject, or for this restaurant. Ask more slowly.",
+        headers={"Retry-After": str(math.floor(wait_s) + 1)},
     )
 
 

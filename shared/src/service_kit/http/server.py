@@ -17,7 +17,7 @@ from service_kit.access.admission import Admission
 from service_kit.http.admin_port import AdminPort, bound
 from service_kit.http.draining import Draining, DrainingServer, ShutdownHook
 from service_kit.http.edge import EDGE_REFUSALS, Edge, KnownHosts
-from service_kit.http.guard import Guard, answer_forbidden, refusals
+from service_kit.http.guard import Guard, answer_forbidden, answer_too_many_feeds, refusals
 from service_kit.http.health import health_routes
 from service_kit.http.home_page import home_routes
 from service_kit.http.problems import (
@@ -91,6 +91,7 @@ def application(
     app.state.draining = draining
     answer_with_problems(app)
     answer_forbidden(app)
+    answer_too_many_feeds(app)
     return app
 
 

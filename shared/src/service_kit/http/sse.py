@@ -85,10 +85,14 @@ class EventStream(StreamingResponse):
         self._lease = Lease()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer for as long as the guard's lease lasts; where no guard is, without end."""
+        """Answer for as long as the guard's lease lasts; where no guard is, without end.
+
+        Raises TooManyFeeds before anything is sent.
+        """
         take_lease = scope.get("state", {}).get(LEASE)
-        with take_lease() if take_lease else contextlib.nullcontext(self._lease) as self._lease:
-            await super().__call__(scope, receive, send)
+        async with contextlib.aclosing(self._events):
+            with take_lease() if take_lease else contextlib.nullcontext(self._lease) as self._lease:
+                await super().__call__(scope, receive, send)
 
     async def stream_response(self, send: Send) -> None:
         """Send all events, and end the feed whatever happens."""

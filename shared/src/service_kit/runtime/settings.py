@@ -5,6 +5,7 @@ from typing import Annotated, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from comanda_contracts.streams import ALL_STREAMS
+from limits import parse_many
 from pydantic import (
     AfterValidator,
     Field,
@@ -22,6 +23,11 @@ TOKEN_LIFE_MAX_S = 31 * 86_400
 """Seconds after its issue until which a token is believed, however long it says that it lives."""
 WITHDRAWAL_MARGIN_S = 86_400
 """Seconds for which a withdrawal is remembered beyond that: clocks differ, messages are late."""
+RATE_PER_SUBJECT, RATE_PER_RESTAURANT = "1000/second", "2000/second"
+"""More than people and their devices ever ask for."""
+RATE_WINDOW_MAX_S = 3600
+"""Whoever asked within it is remembered."""
+FEEDS_PER_SUBJECT = 200
 
 
 def with_scheme(*schemes: str, several: bool = False) -> AfterValidator:
@@ -76,6 +82,20 @@ def parse_stream_limits(limits: str) -> dict[str, int]:
     """The numbers by the streams' names."""
     pairs = (each.split("=") for each in limits.split(",") if each)
     return {name: int(number) for name, number in pairs}
+
+
+def _one_rate(text: str) -> str:
+    try:
+        (rate,) = parse_many(text)
+    except ValueError:
+        raise ValueError("is not one rate, such as 1000/second") from None
+    if rate.amount < 1 or rate.get_expiry() > RATE_WINDOW_MAX_S:
+        raise ValueError("is not one rate of at least 1, in an hour at most")
+    return text
+
+
+Rate = Annotated[str, AfterValidator(_one_rate)]
+"""A number of requests in a time, in the notation of `limits`: `1000/second`, `90/5 minutes`."""
 
 
 class ServiceSettings(BaseSettings):
@@ -170,6 +190,16 @@ class AccessSettings(BaseSettings):
         default="comanda",
         min_length=1,
         description="claim with the roles by restaurant; from `/` on a JSON pointer to it",
+    )
+    rate_per_subject: Rate = Field(
+        default=RATE_PER_SUBJECT, description="requests of one subject that are answered"
+    )
+    rate_per_restaurant: Rate = Field(
+        default=RATE_PER_RESTAURANT,
+        description="requests for one restaurant that are answered; as many of its guests",
+    )
+    feeds_per_subject: int = Field(
+        default=FEEDS_PER_SUBJECT, ge=1, description="live feeds that a subject has open at once"
     )
 
 

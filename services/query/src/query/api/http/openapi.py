@@ -20,6 +20,7 @@ from comanda_contracts import (
     examples,
 )
 from service_kit.http.feed_budget import too_many_feeds
+from service_kit.http.guard import too_many_requests
 from service_kit.http.openapi_examples import Examples
 from service_kit.http.problems import invalid_request, problem_responses
 from service_kit.http.sse import event, events
@@ -140,6 +141,7 @@ LIVE_REFUSALS = problem_responses(
     _INVALID,
     store_unavailable(),
     too_many_feeds(429),
+    too_many_requests(0.0),
     too_many_feeds(503),
 )
 """OpenAPI responses of routes about one order, many orders, a restaurant, a page and live feeds."""

@@ -3,6 +3,7 @@
 import comanda_contracts as contracts
 from comanda_contracts import examples
 from service_kit.http.feed_budget import too_many_feeds
+from service_kit.http.guard import too_many_requests
 from service_kit.http.openapi_examples import Examples
 from service_kit.http.problems import invalid_request, problem_responses, too_large
 from service_kit.http.sse import event, events
@@ -54,6 +55,7 @@ CHANGE_REFUSALS = TICKET_REFUSALS | problem_responses(
 QUEUE_FEED_REFUSALS = problem_responses(
     to_problem(StoreUnavailable("the stream does not answer")),
     too_many_feeds(429),
+    too_many_requests(0.0),
     too_many_feeds(503),
 )
 QUEUE_FEED_RESPONSES = events(
