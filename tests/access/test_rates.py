@@ -35,7 +35,7 @@ def a_token(subject: str = "luigi") -> str:
 
 
 def somebody(subject: str = "luigi", own_order: tuple[str, str] | None = None) -> Principal:
-    return Principal(subject, None, {}, frozenset(), 0.0, 1e12, own_order)
+    return Principal(subject, None, {}, frozenset(), 0.0, 0.0, 1e12, own_order)
 
 
 def a_guest(order: str = "1", restaurant: str = RESTAURANT) -> Principal:

@@ -31,11 +31,11 @@ HASH_PREFIX = "sha256:"
 HASH_PATTERN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-def _subject_hash(subject: str) -> str:
+def _subject_hash(named: str) -> str:
     """The hash of a subject that is named as it is, or by its hash. Raises ValueError."""
-    if not subject.startswith(HASH_PREFIX):
-        return hash_of_subject(subject)
-    subject_hash = subject.removeprefix(HASH_PREFIX)
+    if not named.startswith(HASH_PREFIX):
+        return hash_of_subject(named)
+    subject_hash = named.removeprefix(HASH_PREFIX)
     if not HASH_PATTERN.fullmatch(subject_hash):
         raise ValueError(f"is no hash, though it begins with {HASH_PREFIX}")
     return subject_hash
