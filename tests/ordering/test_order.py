@@ -36,6 +36,7 @@ from ordering.domain.refusals import (
     Refusal,
     StillInTheKitchen,
     TooLateToCancel,
+    TooManyWithdrawals,
     UnknownMenuItem,
     UnknownOrder,
     UnknownRestaurant,
@@ -347,6 +348,7 @@ CODES = {
     VersionMismatch: "version-mismatch",
     CommandExpired: "command-expired",
     KeyReused: "idempotency-key-reused",
+    TooManyWithdrawals: "too-many-withdrawals",
 }
 """What clients have been written for."""
 
