@@ -100,7 +100,12 @@ async def test_with_jetstream_full_it_is_degraded_takes_orders_and_relays_them_l
     database: Database, nats: Nats
 ) -> None:
     waiting = "SELECT count(*) FROM outbox WHERE sequence IS NULL"
+
+    async def none_waits() -> bool:
+        return await database.rows(waiting) == [(0,)]
+
     async with ordering(database, nats) as http, connected([nats.url], "test") as client:
+        await eventually(none_waits)  # of the restaurant and its menu
         await fill(client.jetstream())
         placed = await http.post(f"{HERE}/orders", json=AN_ORDER)
         states = await becomes(http, "degraded", lambda each: each["relay"] != "ready")
@@ -111,10 +116,6 @@ async def test_with_jetstream_full_it_is_degraded_takes_orders_and_relays_them_l
         assert placed.status_code == 201
         assert "insufficient resources" in states["relay"]
         assert left == [(1,)]
-
-        async def none_waits() -> bool:
-            return await database.rows(waiting) == [(0,)]
-
         await eventually(none_waits)
 
 
