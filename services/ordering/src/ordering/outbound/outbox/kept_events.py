@@ -66,10 +66,14 @@ SELECT_KEPT = (
     .order_by(OUTBOX.c.published_at.desc(), OUTBOX.c.id.desc())
     .limit(bindparam("limit"))
 )
-_LOST = func.unnest(
-    bindparam("ids", type_=ARRAY(BigInteger)),
-    bindparam("published_at", type_=ARRAY(DateTime(timezone=True))),
-).table_valued(column("id", BigInteger), column("published_at", DateTime(timezone=True)))
+_LOST = (
+    func.unnest(
+        bindparam("ids", type_=ARRAY(BigInteger)),
+        bindparam("published_at", type_=ARRAY(DateTime(timezone=True))),
+    )
+    .table_valued(column("id", BigInteger), column("published_at", DateTime(timezone=True)))
+    .render_derived("lost")
+)
 UNMARK_LOST = (
     update(OUTBOX)
     .where(OUTBOX.c.id == _LOST.c.id, OUTBOX.c.published_at == _LOST.c.published_at)
