@@ -1,6 +1,5 @@
 """A PostgreSQL whose disk is full, on a small disk of its own: said, got over, nothing lost."""
 
-import asyncio
 import errno
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -8,13 +7,8 @@ from pathlib import Path
 
 import pytest
 from comanda_local.folders import temporary_folder
-from comanda_local.servers import Postgres
-from ordering.outbound.database import health
-from ordering.outbound.database.migration import migrate
-from service_kit.runtime.components import running
 
-from tests.ordering.test_unavailable import Site
-from tests.ordering.use_cases import open_la_piazza
+from tests.ordering.test_unavailable import Site, running_site
 
 pytestmark = pytest.mark.servers
 
@@ -45,17 +39,8 @@ def disk() -> Iterator[Path]:
 
 @pytest.fixture
 async def site(disk: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
-    monkeypatch.setattr(health, "PROBE_INTERVAL_S", 0.1)
-    server = Postgres(disk / "postgres")
-    server.start()
-    await asyncio.to_thread(migrate, server.url)
-    site = Site(server)
-    await open_la_piazza(site.store)
-    async with running([site.component]):
-        await site.says(lambda state: state == "ready")
+    async with running_site(disk / "postgres", monkeypatch) as site:
         yield site
-    await site.engine.dispose()
-    server.stop()
 
 
 async def test_orders_are_refused_while_the_disk_is_full_and_those_accepted_are_there(

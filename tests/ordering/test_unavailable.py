@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -79,23 +80,30 @@ class Site:
         return await eventually(look, state)
 
 
+@contextlib.asynccontextmanager
+async def running_site(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
+    """A site whose data is in this folder, with la-piazza open and ready."""
+    monkeypatch.setattr(health, "PROBE_INTERVAL_S", 0.1)
+    server = Postgres(folder)
+    server.start()
+    await asyncio.to_thread(migrate, server.url)
+    site = Site(server)
+    await open_la_piazza(site.store)
+    async with running([site.component]):
+        await site.says(lambda state: state == "ready")
+        yield site
+    await site.engine.dispose()
+    server.stop()
+
+
 @pytest.fixture
 async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
     monkeypatch.setattr(ordering_database, "STATEMENT_TIMEOUT_S", 1.0)
-    monkeypatch.setattr(health, "PROBE_INTERVAL_S", 0.1)
     monkeypatch.setattr(group_commit, "MAX_WAIT_S", 1.0)
     monkeypatch.setitem(embedded.SETTINGS, "max_connections", str(CONNECTIONS))
     with temporary_folder() as folder:
-        server = Postgres(folder)
-        server.start()
-        await asyncio.to_thread(migrate, server.url)
-        site = Site(server)
-        await open_la_piazza(site.store)
-        async with running([site.component]):
-            await site.says(lambda state: state == "ready")
+        async with running_site(folder, monkeypatch) as site:
             yield site
-        await site.engine.dispose()
-        server.stop()
 
 
 async def test_a_frozen_server_fails_what_waits_and_nothing_of_it_happens_later(
