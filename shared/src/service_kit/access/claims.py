@@ -41,7 +41,7 @@ class Expected:
 
 def principal_of(payload: bytes, expected: Expected, *, now_s: float) -> Principal:
     """Who sends a token with this payload. Raises InvalidToken."""
-    claims = _claims(payload)
+    claims = claims_in(payload)
     if claims.get("iss") != expected.issuer:
         raise InvalidToken(Reason.WRONG_ISSUER)
     if expected.audience not in _audiences(claims.get("aud")):
@@ -66,7 +66,8 @@ def principal_of(payload: bytes, expected: Expected, *, now_s: float) -> Princip
     )
 
 
-def _claims(payload: bytes) -> dict[str, Any]:
+def claims_in(payload: bytes) -> dict[str, Any]:
+    """The claims of a token, none of which is judged. Raises InvalidToken."""
     try:
         claims = json.loads(payload, parse_constant=_no_constant)
     except (ValueError, RecursionError):

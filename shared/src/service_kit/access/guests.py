@@ -15,14 +15,14 @@ from typing import Any
 
 from comanda_contracts.subjects import SLUG_PATTERN
 from joserfc import jws
-from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from service_kit.access.claims import CLOCK_SKEW_S, TIME_MAX_S
+from service_kit.access.claims import CLOCK_SKEW_S, TIME_MAX_S, claims_in
 from service_kit.access.invalid_token import InvalidToken, Reason
 from service_kit.access.jwks import ES256
 from service_kit.access.keys import KeySet
 from service_kit.access.principal import Principal
+from service_kit.access.signed import SignedTokens
 
 GUEST = "guest"
 """The subject of all of them."""
@@ -81,14 +81,15 @@ class GuestVerifier:
     def __init__(self, keys: KeySet, clock: Clock = time.time) -> None:
         self._keys = keys
         self._clock = clock
-        self._registry = jws.JWSRegistry(algorithms=[ES256])
+        registry = jws.JWSRegistry(algorithms=[ES256])
+        self._signed = SignedTokens(registry, COMPACT, bytes_max=GUEST_TOKEN_BYTES_MAX)
 
     async def verify(self, token: str) -> Principal:
         """The guest who holds it, and whose `own_order` it names.
 
         Raises InvalidToken, and KeysUnavailable without any keys.
         """
-        signed = self._signed(token)
+        signed = self._signed.parts(token)
         header = signed.headers()
         if header.get("typ") != GUEST_TYPE:
             raise InvalidToken(Reason.WRONG_TYPE)
@@ -98,23 +99,8 @@ class GuestVerifier:
         key = await self._keys.find(ES256, key_id) if isinstance(key_id, str) else None
         if key is None:
             raise InvalidToken(Reason.UNKNOWN_KEY)
-        try:
-            is_good = jws.validate_compact(signed, key, registry=self._registry)
-        except (JoseError, ValueError, TypeError):
-            is_good = False
-        if not is_good:
-            raise InvalidToken(Reason.BAD_SIGNATURE)
+        self._signed.check(signed, key)
         return _guest(signed.payload, now_s=self._clock())
-
-    def _signed(self, token: str) -> jws.CompactSignature:
-        if len(token) > GUEST_TOKEN_BYTES_MAX:
-            raise InvalidToken(Reason.TOO_LONG)
-        if not COMPACT.fullmatch(token):
-            raise InvalidToken(Reason.MALFORMED)
-        try:
-            return jws.extract_compact(token.encode(), registry=self._registry)
-        except (JoseError, ValueError, TypeError, RecursionError):
-            raise InvalidToken(Reason.MALFORMED) from None
 
 
 def is_guest_token(token: str) -> bool:
@@ -130,16 +116,12 @@ def is_guest_token(token: str) -> bool:
 
 
 def _guest(payload: bytes, *, now_s: float) -> Principal:
-    try:
-        claims: Any = json.loads(payload)
-    except (ValueError, RecursionError):
-        raise InvalidToken(Reason.MALFORMED) from None
-    if not isinstance(claims, dict):
-        raise InvalidToken(Reason.MALFORMED)
+    claims = claims_in(payload)
     if claims.get("aud") != GUEST_AUDIENCE:
         raise InvalidToken(Reason.WRONG_AUDIENCE)
-    issued_at, expires_at = (_time(claims.get(name)) for name in ("iat", "exp"))
-    if now_s >= min(expires_at, issued_at + GUEST_TOKEN_LIFE_S):
+    issued_at = _time(claims.get("iat"))
+    expires_at = min(_time(claims.get("exp")), issued_at + GUEST_TOKEN_LIFE_S)
+    if now_s >= expires_at:
         raise InvalidToken(Reason.EXPIRED)
     if now_s < issued_at - CLOCK_SKEW_S:
         raise InvalidToken(Reason.NOT_YET_VALID)
@@ -154,7 +136,7 @@ def _guest(payload: bytes, *, now_s: float) -> Principal:
         acting=frozenset(),
         issued_at=issued_at,
         begins_at=issued_at,
-        expires_at=min(expires_at, issued_at + GUEST_TOKEN_LIFE_S),
+        expires_at=expires_at,
         own_order=(str(restaurant), order_id),
     )
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from joserfc import jws
-from joserfc.errors import JoseError
 
 from service_kit.access.claims import CLOCK_SKEW_S, Expected, principal_of
 from service_kit.access.invalid_token import InvalidToken, Reason
-from service_kit.access.jwks import ALGORITHMS, Key
+from service_kit.access.jwks import ALGORITHMS
 from service_kit.access.keys import KeySet
 from service_kit.access.principal import Principal
+from service_kit.access.signed import SignedTokens
 
 TOKEN_BYTES_MAX = 8 * 1024
 HEADER_BYTES_MAX = 2 * 1024
@@ -49,8 +49,9 @@ class TokenVerifier:
         self.keys = keys
         self._expected = expected
         self._clock = clock
-        self._registry = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
-        self._registry.max_header_length = HEADER_BYTES_MAX
+        registry = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+        registry.max_header_length = HEADER_BYTES_MAX
+        self._signed = SignedTokens(registry, COMPACT, bytes_max=TOKEN_BYTES_MAX)
         self._verified: dict[bytes, tuple[Principal, int]] = {}
         """Who sends a token, and its length, by its hash; the oldest first."""
         self._verified_bytes = 0
@@ -79,34 +80,15 @@ class TokenVerifier:
         """
         if known := self.remembered(token, at_s=at_s):
             return known
-        signed = self._signed(token)
+        signed = self._signed.parts(token)
         key = await self.keys.find(*_algorithm_and_id(signed.headers()))
         if key is None:
             raise InvalidToken(Reason.UNKNOWN_KEY)
-        self._check_signature(signed, key)
+        self._signed.check(signed, key)
         now_s = self._clock() if at_s is None else at_s
         principal = principal_of(signed.payload, self._expected, now_s=now_s)
         self._remember(token, principal)
         return principal
-
-    def _signed(self, token: str) -> jws.CompactSignature:
-        """The token's parts, of which nothing is verified yet. Raises InvalidToken."""
-        if len(token) > TOKEN_BYTES_MAX:
-            raise InvalidToken(Reason.TOO_LONG)
-        if not COMPACT.fullmatch(token):
-            raise InvalidToken(Reason.MALFORMED)
-        try:
-            return jws.extract_compact(token.encode(), registry=self._registry)
-        except (JoseError, ValueError, TypeError, RecursionError):
-            raise InvalidToken(Reason.MALFORMED) from None
-
-    def _check_signature(self, signed: jws.CompactSignature, key: Key) -> None:
-        try:
-            is_good = jws.validate_compact(signed, key, registry=self._registry)
-        except (JoseError, ValueError, TypeError):
-            is_good = False
-        if not is_good:
-            raise InvalidToken(Reason.BAD_SIGNATURE)
 
     def _forget_others_keys(self) -> None:
         """Forget what was verified by another set of keys than the one that there is."""
