@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 from comanda_contracts import Order
 from comanda_contracts.examples import ORDER_ID
-from fastapi import FastAPI
 from query.api.http.responses import order_as_json
 from query.api.live_routes import live_routes
 from query.live.feeds import MongoLiveOrders
 from query.views.merge import Document
 from query.views.ports import Feed, LiveOrders, LiveUpdate
+from service_kit.http.server import application
 
 from tests.query.builders import an_order, closed, placed
 from tests.query.conftest import store
 from tests.query.replicas import a_replica
+from tests.support.admission import own_admission
+from tests.support.tokens import bearer
 from tests.support.traced import traced
 
 
@@ -90,7 +92,7 @@ async def test_a_quiet_feed_holds_nothing_of_what_it_has_sent(path: str, is_snap
     json, life = traced(b"{}")
     orders = OneUpdate(LiveUpdate("1.1.1.0", [json], is_snapshot=is_snapshot))
     del json
-    app = FastAPI()
+    app = application("query", "", [], admission=own_admission())
     app.include_router(live_routes(orders, None, None))  # type: ignore[arg-type]
 
     feed = asyncio.create_task(app(get(f"/v1/restaurants/la-piazza/{path}"), never, ignored))
@@ -107,7 +109,7 @@ def get(path: str) -> dict[str, Any]:
         "asgi": {"spec_version": "2.4"},
         "method": "GET",
         "path": path,
-        "headers": [],
+        "headers": [(b"authorization", bearer()["Authorization"].encode())],
         "query_string": b"",
     }
 
