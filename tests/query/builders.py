@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import comanda_contracts as contracts
-from comanda_contracts import Order, OrderStatus, Ticket, TicketStatus
+from comanda_contracts import AccessEvent, Order, OrderStatus, Ticket, TicketStatus
+from comanda_contracts.examples import EXAMPLES
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+SHOWN = [event for event in EXAMPLES if not isinstance(event, AccessEvent)]
+"""An example of each event that a view is made from."""
 LINE = contracts.Line(sku="margherita", name="Margherita", unit_price=850, quantity=2)
 
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from comanda_local.ports import LOOPBACK, free_port
+from comanda_local.ports import free_port
+from comanda_local.servers import Nats
 from comanda_local.services import Service
 from query.storage.client import Database
 from query.storage.generations import Generations
@@ -20,12 +21,11 @@ from tests.query.screen import watching
 
 
 @pytest.fixture
-async def service(fresh_mongodb_url: str, tmp_path: Path) -> AsyncIterator[Service]:
-    """The service without a NATS: it answers all the same."""
-    urls = {
-        "COMANDA_MONGODB_URL": fresh_mongodb_url,
-        "COMANDA_NATS_URL": f"nats://{LOOPBACK}:{free_port()}",
-    }
+async def service(
+    fresh_mongodb_url: str, nats_server: Nats, tmp_path: Path
+) -> AsyncIterator[Service]:
+    """The service beside a NATS that may have no streams: it answers all the same."""
+    urls = {"COMANDA_MONGODB_URL": fresh_mongodb_url, "COMANDA_NATS_URL": nats_server.url}
     service = Service("query", free_port(), tmp_path, urls)
     with contextlib.ExitStack() as ends:
         ends.callback(service.kill)

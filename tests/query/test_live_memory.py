@@ -14,6 +14,7 @@ import yaml
 from comanda_contracts import Order
 from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.processes import Child
+from comanda_local.servers import Nats
 from comanda_local.services import Service, environment
 from query.storage.client import Database
 from query.storage.generations import Generations
@@ -48,13 +49,14 @@ app()
 
 
 @pytest.fixture
-async def api(fresh_mongodb_url: str, tmp_path: Path) -> AsyncIterator[Service]:
+async def api(fresh_mongodb_url: str, nats_server: Nats, tmp_path: Path) -> AsyncIterator[Service]:
     port = free_port()
     settings = {
         "COMANDA_MONGODB_URL": fresh_mongodb_url,
-        "COMANDA_NATS_URL": f"nats://{LOOPBACK}:{free_port()}",
+        "COMANDA_NATS_URL": nats_server.url,
         "COMANDA_HTTP_HOST": LOOPBACK,
         "COMANDA_HTTP_PORT": str(port),
+        "COMANDA_FEEDS_PER_SUBJECT": "1000",  # as if several asked
     }
     service = Service("query", port, tmp_path, settings)
     patient = [sys.executable, "-P", "-c", PATIENT, "api"]

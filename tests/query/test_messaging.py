@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from comanda_contracts import Event, seal
-from comanda_contracts.examples import EXAMPLES
 from comanda_contracts.streams import Stream
 from comanda_local.servers import Nats
 from faststream.nats import TestNatsBroker
@@ -18,6 +17,7 @@ from service_kit.nats.broker import Broker
 from service_kit.nats.jetstream import connected
 from service_kit.nats.set_up import set_up_stream
 
+from tests.query.builders import SHOWN
 from tests.query.operators import run, started
 from tests.query.running import in_process
 from tests.query.test_apply import MergeLog, stores_of
@@ -42,7 +42,7 @@ def test_each_projected_stream_has_a_durable_of_its_own() -> None:
     assert declared == {(stream.name, "query", (stream.subject,)) for stream in PROJECTED}
 
 
-@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.TYPE)
+@pytest.mark.parametrize("event", SHOWN, ids=lambda event: event.TYPE)
 async def test_each_event_reaches_its_view(event: Event) -> None:
     log = MergeLog()
     broker, message = a_broker(log), seal(event, event_id=uuid.uuid4())

@@ -28,7 +28,16 @@ from query.views.orders.status import ACTIVE, ViewStatus, is_active
 from query.views.orders.tables import STATUSES_BY_URGENCY
 from query.views.orders.view import BatchFold, OrderView, document, merge, view_of
 
-from tests.query.builders import a_round, after, an_order, closed, its_ticket, news_of, placed
+from tests.query.builders import (
+    SHOWN,
+    a_round,
+    after,
+    an_order,
+    closed,
+    its_ticket,
+    news_of,
+    placed,
+)
 from tests.query.histories import History, deliveries, histories
 from tests.support.machine_zone import machine_in
 
@@ -186,7 +195,7 @@ def test_an_entry_of_the_timeline_has_the_reason_that_its_event_has(event: Order
     assert entry["reason"] == reason
 
 
-@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: type(event).__name__)
+@pytest.mark.parametrize("event", SHOWN, ids=lambda event: type(event).__name__)
 def test_every_event_has_the_view_of_its_kind(event: Event) -> None:
     match event:
         case OrderEvent():

@@ -7,6 +7,7 @@ from functools import partial
 
 import httpx
 import pytest
+from comanda_contracts.streams import ACCESS
 from comanda_local.folders import temporary_folder
 from comanda_local.ports import LOOPBACK
 from comanda_local.servers import MongoDB, Nats
@@ -16,7 +17,7 @@ from pymongo.errors import OperationFailure
 from query.bootstrap import Role
 
 from tests.query.builders import an_order, placed
-from tests.query.running import is_ok, publish, running_service
+from tests.query.running import is_ok, publish, running_service, set_up
 from tests.support.eventually import eventually
 
 ROLES = {"query": "read", "query-projector": "readWrite"}
@@ -57,6 +58,7 @@ async def test_an_api_that_may_only_read_answers_and_whoever_projects_writes(
 ) -> None:
     order = an_order(restaurant=restaurant)
     here = f"/v1/restaurants/{restaurant}/orders"
+    await set_up(nats, ACCESS)
 
     async with running_service(nats_server.url, urls["query"], Role.API) as api:
         await eventually(lambda: api.get("/health/ready"), is_ok)  # before anything was projected
