@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import httpx
 import pytest
@@ -10,6 +10,8 @@ from comanda_contracts import Order, OrderEvent, TicketEvent, TicketStatus
 from comanda_local.servers import MongoDB
 from prometheus_client import REGISTRY
 from pymongo.monitoring import CommandListener, CommandStartedEvent
+from query.live.change_stream import ChangeListener
+from query.live.position import Position
 from query.storage.generations import POINTER_ID, OneGeneration
 from query.storage.orders.store import MongoOrders
 from query.views.menu import view_of
@@ -263,6 +265,38 @@ async def test_while_nothing_happens_a_feed_says_that_it_is_alive(
     assert comments == [Event(comment="ping")] * 2
 
 
+class HeldBack(ChangeListener):
+    """Holds back what the next listeners are told, until it is let go."""
+
+    def __init__(self) -> None:
+        self.has_come, self.is_let_go = asyncio.Event(), asyncio.Event()
+
+    async def on_batch(self, changes: Mapping[str, Position]) -> None:
+        del changes
+        self.has_come.set()
+        await self.is_let_go.wait()
+
+
+async def test_a_change_that_the_snapshot_has_is_not_told_again(
+    replica: Replica, restaurant: str
+) -> None:
+    order, held = an_order(restaurant=restaurant), HeldBack()
+    replica.changes._listeners.insert(0, held)
+    with replica.changes.kept_open():
+        await replica.changes.wait_until_open()
+        await store(replica.orders, placed(order))
+        await held.has_come.wait()
+
+        async with watching(replica.url, live_orders(restaurant)) as screen:
+            snapshot = await screen.next()
+            held.is_let_go.set()
+            await store(replica.orders, ready(order))
+            then = await screen.next()
+
+    assert [each["order_id"] for each in snapshot.data["orders"]] == [str(order.order_id)]
+    assert seen(then) == ("order", "ready", 2)
+
+
 class Finds(CommandListener):
     """Counts the questions about orders that a client asks."""
 
@@ -435,6 +469,30 @@ async def test_feeds_go_on_after_mongodb_was_killed(own_mongodb: MongoDB, restau
             while (event := await active.next()).name == "snapshot" and event.data["orders"]:
                 pass
             assert event.name == "snapshot" or event.data["status"] == "closed"
+
+
+async def test_feeds_that_are_asked_for_while_mongodb_is_away_begin_once_it_is_back(
+    own_mongodb: MongoDB, restaurant: str
+) -> None:
+    order, unknown = an_order(restaurant=restaurant), an_order(restaurant=restaurant)
+    async with a_replica(own_mongodb.url) as replica:
+        await replica.menus.merge_restaurants([view_of(opened(restaurant))])
+        await store(replica.orders, placed(order))
+        await asyncio.to_thread(own_mongodb.kill)
+        async with (
+            watching(replica.url, live_order(order)) as one,
+            watching(replica.url, live_orders(restaurant)) as active,
+            watching(replica.url, live_board(restaurant)) as board,
+            watching(replica.url, live_order(unknown)) as nothing,
+        ):
+            for screen in (one, active, board, nothing):
+                assert screen.response.status_code == 200
+                assert (await screen.next_part()).comment
+            await asyncio.to_thread(own_mongodb.start)
+
+            for screen in (one, active, board):
+                assert (await screen.next()).name == "snapshot"
+            assert await nothing.rest() == []
 
 
 async def is_stored(replica: Replica, event: OrderEvent) -> bool:

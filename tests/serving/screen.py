@@ -89,7 +89,9 @@ async def watching(
 async def _read_events(lines: AsyncIterator[str]) -> AsyncGenerator[Event]:
     fields: dict[str, str] = {}
     async for line in lines:
-        if line:
+        if line.startswith(":"):
+            yield Event(comment=line.removeprefix(": "))
+        elif line:
             name, _, value = line.partition(": ")
             fields[name] = value
         elif fields:
@@ -98,6 +100,4 @@ async def _read_events(lines: AsyncIterator[str]) -> AsyncGenerator[Event]:
 
 
 def _event(fields: dict[str, str]) -> Event:
-    if "" in fields:
-        return Event(comment=fields[""])
     return Event(fields["event"], int(fields["id"]), json.loads(fields["data"]))

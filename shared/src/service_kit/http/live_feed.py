@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -22,6 +22,12 @@ READER_LAG_MAX_BYTES = 4 * 1024 * 1024
 """Of those changes together, where their size is known."""
 HEARTBEAT_INTERVAL_S = 15.0
 """Seconds without a change after which a reader is sent a heartbeat."""
+BEGIN_INTERVAL_S = 1.0
+"""After which a feed that can't begin yet is tried again."""
+
+
+class FeedsClosed(Exception):
+    """The service is about to end: no feed begins any more."""
 
 
 class Ordered(Protocol):
@@ -157,3 +163,32 @@ class Readers(Generic[Update]):
         readers.discard(reader)
         if not readers:
             del self._by_topic[topic]
+
+
+async def once_possible(
+    begin: Callable[[], AsyncGenerator[Update | None]], is_away: Callable[[Exception], bool]
+) -> AsyncGenerator[Update | None]:
+    """What `begin` makes, once its store is not away any more; heartbeats until then.
+
+    A browser's `EventSource` never comes back from a refusal, so a feed waits instead. `begin` is
+    called again whenever what it made raises an error that `is_away` knows; others are raised, but
+    FeedsClosed: the feed then ends, and its reader comes back to another replica.
+    """
+    clock = asyncio.get_running_loop().time
+    silent_since: float | None = None
+    while True:
+        try:
+            async with contextlib.aclosing(begin()) as updates:
+                async for each in updates:
+                    yield each
+                    del each  # it may be long until the next
+            return
+        except FeedsClosed:
+            return
+        except Exception as error:
+            if not is_away(error):
+                raise
+        if silent_since is None or clock() - silent_since >= HEARTBEAT_INTERVAL_S:
+            yield None
+            silent_since = clock()
+        await asyncio.sleep(BEGIN_INTERVAL_S)

@@ -6,6 +6,7 @@ and runs four tasks a reader: docs/decisions/0033.
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any
 
@@ -23,8 +24,14 @@ SEND_TIMEOUT_S = 30.0
 PART_BYTES = 32 * 1024
 """Of an event that is sent at once: the connection's buffer holds no more of it."""
 MEDIA_TYPE = "text/event-stream"
-HEARTBEAT_COMMENT = b": ping\n\n"
-"""A comment that shows the reader, and the proxies between, that the feed is alive."""
+HEARTBEAT_COMMENT = b": ping\n"
+"""A comment that shows the reader, and the proxies between, that the feed is alive.
+
+No blank line is behind it: once an event with an `id` has come, httpx-sse makes an event of it.
+"""
+RECONNECT_MS_MIN, RECONNECT_MS_MAX = 1_000, 5_000
+"""Between its end and the next try of whoever reads a feed: each is told another time, so that the
+readers of a replica that stops do not come back all at once."""
 NO_BUFFERING = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 """Headers by which no proxy may hold events back, or keep them."""
 
@@ -43,6 +50,11 @@ NO_MORE: Event = [b"", b""]
 """Stands for the end of the events."""
 
 
+def reconnect_field() -> bytes:
+    """Tells a reader when to come back. It is part of the first event: no blank line is behind."""
+    return b"retry: %d\n" % random.randint(RECONNECT_MS_MIN, RECONNECT_MS_MAX)  # noqa: S311
+
+
 def end_event(ending: Ending) -> bytes:
     """The last event of a feed whose reader would not be let in any more.
 
@@ -59,7 +71,8 @@ def event_of_pieces(name: str, data: Sequence[bytes], position: str) -> list[byt
 
 def events(*example: bytes) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI responses of a live route, which may send such events."""
-    sent = b"".join([*example, end_event(Ending.EXPIRED)]).decode()
+    reconnect = b"retry: %d\n" % RECONNECT_MS_MIN
+    sent = b"".join([reconnect, *example, end_event(Ending.EXPIRED)]).decode()
     content = {MEDIA_TYPE: {"schema": {"type": "string"}, "example": sent}}
     return {200: {"description": "Server-Sent Events", "content": content}}
 
@@ -106,6 +119,7 @@ class EventStream(StreamingResponse):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_events(self, send: Send) -> None:
+        await _send_in_time(send, reconnect_field())
         while self._first:
             await _send_in_time(send, self._first.pop(0))
         try:

@@ -3,7 +3,9 @@
 # decision/0018: live feeds that send whole states are resumed by comparing states
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
@@ -33,12 +35,16 @@ from query.api.http.responses import (
     from_store,
     order_json_for_guest,
     store_unavailable,
+    too_slow,
     unknown_order,
 )
-from query.views.ports import LiveOrders, Menus
+from query.views.ports import DamagedView, LiveOrders, Menus, StoreUnavailable
 
 RETRY_INTERVAL_S = 1.0
 """After which a board that could not be read is read again."""
+
+AWAY_CODES = frozenset({store_unavailable().code, too_slow().code})
+"""Of problems that say that the store can't answer now."""
 
 BOARD_READERS = Gauge("comanda_query_live_boards", "Readers of live boards")
 
@@ -72,9 +78,8 @@ def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIR
         An order whose status is `closed` or `cancelled` leaves the list with that. A client that
         comes back is sent what it missed, or a new `snapshot` if that is not known any more.
         """
-        return await _stream(
-            feeds.counted(restaurant, _orders_events(orders, menus, restaurant, last_event_id))
-        )
+        begin = partial(_orders_events, orders, menus, restaurant, last_event_id)
+        return await _stream(feeds, restaurant, begin)
 
     @router.get(
         "/orders/{order_id}/live",
@@ -88,11 +93,8 @@ def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIR
         """The order as it is (`snapshot`), and whenever it has changed (`order`)."""
         principal = getattr(request.state, PRINCIPAL, None)
         show = order_json_for_guest if is_guest_of(principal, restaurant, str(order_id)) else None
-        return await _stream(
-            feeds.counted(
-                restaurant, _order_events(orders, restaurant, order_id, last_event_id, show)
-            )
-        )
+        begin = partial(_order_events, orders, restaurant, order_id, last_event_id, show)
+        return await _stream(feeds, restaurant, begin)
 
     @router.get(
         "/board/live",
@@ -102,16 +104,40 @@ def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIR
     )
     async def live_board(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
         """The board as it is (`snapshot`), and whenever it has changed (`board`)."""
-        return await _stream(
-            feeds.counted(restaurant, _board_events(boards, restaurant, last_event_id))
-        )
+        begin = partial(_board_events, boards, restaurant, last_event_id)
+        return await _stream(feeds, restaurant, begin)
 
     return router
 
 
-async def _stream(events: Events) -> Response:
-    """The stream, once its first event is there: a refusal comes as a response of its own."""
+async def _stream(feeds: FeedBudget, restaurant: str, begin: Callable[[], Events]) -> Response:
+    """The stream, once its first event is there: a refusal comes as a response of its own.
+
+    While the store is away the stream begins all the same, and is silent.
+    """
+    events = feeds.counted(restaurant, _until_refused(live.once_possible(begin, _is_away)))
     return EventStream(events, await from_store(anext(events, None)))
+
+
+async def _until_refused(events: Events) -> Events:
+    """The events; what would refuse the feed ends it once it has begun, if only with silence."""
+    has_begun = False
+    try:
+        async with contextlib.aclosing(events):
+            async for each in events:
+                yield each
+                has_begun = True
+                del each  # it may be long until the next
+    except (ProblemError, DamagedView):
+        if not has_begun:
+            raise
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether the store will be there again, rather than the feed be refused."""
+    if isinstance(error, ProblemError):
+        return error.code in AWAY_CODES
+    return isinstance(error, StoreUnavailable)
 
 
 async def _orders_events(

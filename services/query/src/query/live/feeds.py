@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 import bson
 from prometheus_client import Counter, Gauge
-from service_kit.http.live_feed import Reader, Readers, ReplayBuffer
+from service_kit.http.live_feed import FeedsClosed, Reader, Readers, ReplayBuffer
 
 from query.live.change_stream import ChangeListener, ChangeStream
 from query.live.position import Position
@@ -22,6 +22,9 @@ from query.views.ports import DamagedView, LiveUpdate, StoreUnavailable
 
 ORDERS_PER_READ_MAX = 100
 """Changed orders that are read by one query: the largest ones have a megabyte."""
+TOLD_ORDERS_MAX = 256
+"""Orders of which a list's feed knows what it told last: one that it has forgotten may be told
+twice."""
 SNAPSHOTS_BYTES_MAX = 16 * 1024 * 1024
 """Of the snapshots that are there for new readers, whose lists are read anew beyond it."""
 
@@ -97,7 +100,7 @@ class MongoLiveOrders(ChangeListener):
                 first = await self._active_since(restaurant, after)
                 reading.callback(self._forget_listed, restaurant)  # once the reader has left
                 reader = reading.enter_context(self._list_readers.reader(restaurant))
-            updates = _updates(first, reader)
+            updates = _news(_updates(first, reader))
             del first
             yield updates
 
@@ -186,10 +189,10 @@ class MongoLiveOrders(ChangeListener):
     async def _consistent_start(self) -> AsyncIterator[None]:
         """A context in which a new reader's snapshot is read: no batch is published meanwhile.
 
-        Raises StoreUnavailable if the stream is not open in time.
+        Raises StoreUnavailable if the stream is not open in time, and FeedsClosed.
         """
         if self._is_closed:
-            raise StoreUnavailable("the service is about to end")
+            raise FeedsClosed
         try:
             async with asyncio.timeout(READ_TIMEOUT_S):
                 await self._changes.wait_until_open()
@@ -230,8 +233,10 @@ class MongoLiveOrders(ChangeListener):
 
     def _snapshot(self, orders: Iterable["_ShownOrder"]) -> LiveUpdate:
         """Of the orders that are known and can be shown."""
-        shown = [each.json for each in orders if each.is_known and each.json is not None]
-        return LiveUpdate(str(self._replay.last), shown, is_snapshot=True)
+        shown = [each for each in orders if each.is_known and each.json is not None]
+        json = [each.json for each in shown if each.json is not None]
+        ids = [each.order_id for each in shown]
+        return LiveUpdate(str(self._replay.last), json, is_snapshot=True, order_ids=ids)
 
     async def _find(self, ids: AbstractSet[str]) -> tuple[dict[str, str], list["_ShownOrder"]]:
         """The restaurant of each order, and the orders that somebody watches."""
@@ -333,7 +338,8 @@ class _ShownOrder(NamedTuple):
     def change(self, changes: Mapping[str, Position]) -> LiveUpdate:
         """The update of an order that can be shown."""
         orders = [] if self.json is None else [self.json]
-        return LiveUpdate(str(changes[self.order_id]), orders, is_snapshot=False)
+        position = str(changes[self.order_id])
+        return LiveUpdate(position, orders, is_snapshot=False, order_ids=[self.order_id])
 
 
 def _by_position(
@@ -355,3 +361,28 @@ async def _updates(
     async for change in reader.updates():
         yield change
         del change
+
+
+async def _news(updates: AsyncIterator[LiveUpdate | None]) -> AsyncIterator[LiveUpdate | None]:
+    """The updates of a list but for orders that are as the reader was told last.
+
+    What is read may have a change in it that is told only later: with the snapshot, or with the
+    change before. Told by its position it would be the same order once more.
+    """
+    told: dict[str, int] = {}
+    async for update in updates:
+        if update is None:
+            yield None
+            continue
+        prints = [hash(each) for each in update.orders]
+        if update.is_snapshot:
+            told.clear()
+        elif all(told.get(key) == its for key, its in zip(update.order_ids, prints, strict=True)):
+            continue
+        for key, its in zip(update.order_ids, prints, strict=True):
+            told.pop(key, None)
+            told[key] = its
+        while len(told) > TOLD_ORDERS_MAX:
+            del told[next(iter(told))]
+        yield update
+        del update

@@ -222,6 +222,8 @@ class LiveUpdate:
     """A reader who comes back with it is told what changed after it."""
     orders: Sequence[bytes]
     is_snapshot: bool
+    order_ids: Sequence[str] = ()
+    """The id of each."""
 
     @property
     def size_bytes(self) -> int:
@@ -236,7 +238,7 @@ Feed = AbstractAsyncContextManager[AsyncIterator[LiveUpdate | None]]
 class LiveOrders(Protocol):
     """Orders as they change, whichever replica wrote the change.
 
-    Entering raises StoreUnavailable.
+    Entering raises StoreUnavailable, and the kit's FeedsClosed once the service is about to end.
     """
 
     def order(self, restaurant: str, order_id: str) -> Feed:
@@ -245,5 +247,6 @@ class LiveOrders(Protocol):
     def active(self, restaurant: str, after: str | None) -> Feed:
         """The restaurant's active orders, then each order that changes.
 
-        After a position only what changed since, if that is known.
+        After a position only what changed since, if that is known. An order is told again only if
+        it is another than it was when it was told last.
         """

@@ -13,7 +13,7 @@ from comanda_contracts.streams import TICKETS
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from prometheus_client import Gauge
-from service_kit.http.live_feed import READER_LAG_MAX_CHANGES, Reader
+from service_kit.http.live_feed import READER_LAG_MAX_CHANGES, FeedsClosed, Reader
 from service_kit.nats.jetstream import jetstream
 from service_kit.nats.stream_follower import follow_stream, leader_says
 from service_kit.runtime.components import Ready
@@ -73,11 +73,11 @@ class KitchenQueues:
 
         The feed ends when the queue is no longer up to date, when the reader falls behind, and when
         the service stops: a client that reconnects with the last sequence it received has missed
-        nothing. Raises StoreUnavailable as `of` does.
+        nothing. Raises StoreUnavailable as `of` does, and FeedsClosed when the service stops.
         """
-        open_tickets, changes = self._up_to_date()
         if self._is_closed:
-            raise StoreUnavailable("the service is about to end")
+            raise FeedsClosed
+        open_tickets, changes = self._up_to_date()
         first = _first_updates(open_tickets, changes, restaurant, after)
         with changes.reader(restaurant) as reader:
             updates = _updates(first, reader)

@@ -53,7 +53,6 @@ CHANGE_REFUSALS = TICKET_REFUSALS | problem_responses(
 """The refusals of a route that changes a ticket."""
 
 QUEUE_FEED_REFUSALS = problem_responses(
-    to_problem(StoreUnavailable("the stream does not answer")),
     too_many_feeds(429),
     too_many_requests(0.0),
     too_many_feeds(503),

@@ -12,8 +12,10 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import PlainValidator
 from service_kit.http.feed_budget import FeedBudget
+from service_kit.http.live_feed import once_possible
 from service_kit.http.sse import Event, EventStream, event, event_of_pieces
 
+from serving.application.tickets import StoreUnavailable
 from serving.inbound.http.openapi import (
     QUEUE_FEED_REFUSALS,
     QUEUE_FEED_RESPONSES,
@@ -64,7 +66,7 @@ ReadQueue = Callable[[str], list[contracts.Ticket]]
 OpenFeed = Callable[[str, int | None], AbstractContextManager[AsyncIterator[QueueUpdate | None]]]
 """Opens the feed of a restaurant's queue, after a sequence if one is given.
 
-None among the updates is a heartbeat. Raises StoreUnavailable.
+None among the updates is a heartbeat. Raises StoreUnavailable and FeedsClosed.
 """
 
 
@@ -75,13 +77,19 @@ def queue_routes(read_queue: ReadQueue, open_feed: OpenFeed) -> APIRouter:
 
     async def feed(
         restaurant: Slug, last_event_id: LastEventId = None
-    ) -> AsyncIterator[AsyncIterator[QueueUpdate | None]]:
-        """A feed that is open until the response ends; a refusal comes before the response."""
-        with contextlib.ExitStack() as open_feeds:
-            open_feeds.enter_context(feeds.place(restaurant))
-            with refusals_as_problems():
-                updates = open_feeds.enter_context(open_feed(restaurant, last_event_id))
-            yield updates
+    ) -> AsyncIterator[AsyncGenerator[QueueUpdate | None]]:
+        """A feed that is open until the response ends, silent while there is no queue to show."""
+
+        async def begin() -> AsyncGenerator[QueueUpdate | None]:
+            with open_feed(restaurant, last_event_id) as updates:
+                async for each in updates:
+                    yield each
+                    del each  # it may be long until the next
+
+        with feeds.place(restaurant):
+            updates: AsyncGenerator[QueueUpdate | None] = once_possible(begin, _is_away)
+            async with contextlib.aclosing(updates):
+                yield updates
 
     @router.get("/queue", response_model=QueueView)
     async def get_queue(restaurant: Slug, statuses: StatusFilter = []) -> Response:  # noqa: B006 - FastAPI copies it
@@ -97,7 +105,7 @@ def queue_routes(read_queue: ReadQueue, open_feed: OpenFeed) -> APIRouter:
         responses=QUEUE_FEED_RESPONSES | QUEUE_FEED_REFUSALS,
     )
     async def get_live_queue(
-        updates: Annotated[AsyncIterator[QueueUpdate | None], Depends(feed)],
+        updates: Annotated[AsyncGenerator[QueueUpdate | None], Depends(feed)],
     ) -> Response:
         """The queue as it is (`snapshot`), then each ticket that changes (`ticket`).
 
@@ -107,6 +115,10 @@ def queue_routes(read_queue: ReadQueue, open_feed: OpenFeed) -> APIRouter:
         return EventStream(_events(updates))
 
     return router
+
+
+def _is_away(error: Exception) -> bool:
+    return isinstance(error, StoreUnavailable)
 
 
 async def _events(updates: AsyncIterator[QueueUpdate | None]) -> AsyncGenerator[Event | None]:
