@@ -131,8 +131,9 @@ async def test_a_bad_token_is_challenged_with_a_word(path: str) -> None:
 
 
 async def test_what_is_wrong_with_a_key_is_told_to_nobody() -> None:
-    unknown = await got(THE_ORDERS, signed(claims(), ec_key("unknown")))
-    forged = await got(THE_ORDERS, signed(claims(), ec_key("unknown"), kid="ec-1"))
+    named = [("Request-Id", "question")]
+    unknown = await got(THE_ORDERS, signed(claims(), ec_key("unknown")), headers=named)
+    forged = await got(THE_ORDERS, signed(claims(), ec_key("unknown"), kid="ec-1"), headers=named)
 
     assert unknown.json() == forged.json()
     assert "invalid" in unknown.json()["detail"]

@@ -85,8 +85,9 @@ async def test_a_question_is_answered_in_a_lane_as_the_framework_answers_it(
 ) -> None:
     await lanes.get(f"/v1/restaurants/{question}")  # what is kept is kept from now on
 
-    in_a_lane = await lanes.get(f"/v1/restaurants/{question}")
-    by_the_framework = await framework.get(f"/v1/restaurants/{question}")
+    named = {"Request-Id": "question"}
+    in_a_lane = await lanes.get(f"/v1/restaurants/{question}", headers=named)
+    by_the_framework = await framework.get(f"/v1/restaurants/{question}", headers=named)
 
     assert in_a_lane.status_code == by_the_framework.status_code
     assert in_a_lane.headers == by_the_framework.headers

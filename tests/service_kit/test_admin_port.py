@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -96,9 +97,12 @@ async def test_the_home_page_of_a_service_with_one_port_links_all() -> None:
 
 
 async def test_what_is_elsewhere_is_refused_as_what_is_nowhere() -> None:
-    split = AdminPort(application("service", "", []), ADMIN, has_public_documents=False)
+    split = application("service", "", [])
+    split.gates = [partial(AdminPort, port=ADMIN, has_public_documents=False)]
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(split), base_url=f"http://localhost:{CLIENTS}"
+        transport=httpx.ASGITransport(split),
+        base_url=f"http://localhost:{CLIENTS}",
+        headers={"Request-Id": "question"},
     ) as http:
         hidden, nowhere = await http.get("/metrics"), await http.get("/v1/nothing")
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -80,6 +81,8 @@ async def send(port: int, *parts: bytes) -> tuple[int, dict[str, Any] | None]:
     finally:
         writer.close()
     assert b"connection: close" in head.lower()
+    [request_id] = re.findall(rb"\r\nrequest-id: ([\w-]+)(?:\r\n|$)", head)
+    assert json.loads(body)["request_id"] == request_id.decode()
     return int(head.split()[1]), json.loads(body) if body else None
 
 

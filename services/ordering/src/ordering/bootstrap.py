@@ -16,13 +16,12 @@ from comanda_contracts.streams import (
     RESTAURANTS,
     TICKETS,
 )
-from fastapi import FastAPI
 from service_kit.access.admission import Admission, admission_by
 from service_kit.access.guests import GuestSigner
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.fast_lane import FastLane
 from service_kit.http.openapi_examples import add_examples
-from service_kit.http.server import application
+from service_kit.http.server import Application, application
 from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.fill import watch_fill
@@ -61,7 +60,7 @@ DESCRIPTION = "Takes orders and decides on every change to them."
 OWN_STREAMS = (ORDERS, MENU, RESTAURANTS, ACCESS, COMMANDS, DEAD_LETTERS)
 
 
-def bootstrap(settings: Settings) -> FastAPI:
+def bootstrap(settings: Settings) -> Application:
     """The whole service. Orders are taken while PostgreSQL is there, whatever else is not."""
     engine = connect(settings.database_url.get_secret_value())
     first_events = FirstEvents()

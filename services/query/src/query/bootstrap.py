@@ -16,7 +16,7 @@ from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.draining import ShutdownHook
 from service_kit.http.fast_lane import FastLane, Lane
 from service_kit.http.openapi_examples import add_examples
-from service_kit.http.server import application
+from service_kit.http.server import Application, application
 from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.set_up import set_up as set_up_messaging
@@ -65,7 +65,7 @@ class Role(StrEnum):
     PROJECTOR = "projector"
 
 
-def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> FastAPI:
+def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> Application:
     """The service in this role, not connected to anything yet.
 
     It is ready once MongoDB is and, if it projects, once it is not too far behind the streams.

@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 from comanda_contracts.streams import ORDERS, TICKETS
-from fastapi import FastAPI
 from service_kit.access.admission import admission_by
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.openapi_examples import add_examples
-from service_kit.http.server import application
+from service_kit.http.server import Application, application
 from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.fill import watch_fill
@@ -37,7 +36,7 @@ TITLE = "Comanda serving"
 DESCRIPTION = "Carries each order's tickets through the kitchen to the guest."
 
 
-def bootstrap(settings: Settings) -> FastAPI:
+def bootstrap(settings: Settings) -> Application:
     """The service: HTTP, and over one connection to NATS the queues, their bookmark and the orders.
 
     Without ordering there is no stream of orders; the kitchen works on with what it has, so the

@@ -13,6 +13,8 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service_kit.runtime.request_id import REQUEST_ID
+
 log = structlog.get_logger()
 
 MAX_BODY_BYTES = 256 * 1024
@@ -42,6 +44,7 @@ class Problem(BaseModel):
     code: str = Field(examples=["unknown-item"])
     detail: str
     errors: list[FieldError] = []
+    request_id: str = Field("", description="the answer's `Request-Id`, as logs have it")
 
 
 class ProblemError(Exception):
@@ -79,9 +82,12 @@ class ProblemError(Exception):
         }
 
     def response(self) -> Response:
-        """The HTTP response."""
+        """The HTTP response, with the id of the request that is being answered."""
+        details = self.details()
+        if request_id := REQUEST_ID.get():
+            details["request_id"] = request_id
         return Response(
-            json.dumps(self.details()),  # in ASCII, whatever a client put into a name it repeats
+            json.dumps(details),  # in ASCII, whatever a client put into a name it repeats
             self.status,
             headers=dict(self.headers or {}),
             media_type="application/problem+json",

@@ -13,6 +13,8 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service_kit.http.problems import ProblemError
+from service_kit.http.request_ids import RequestIds
+from service_kit.runtime.request_id import REQUEST_ID, REQUEST_ID_HEADER, request_id_of
 
 HEAD_BYTES_MAX = 32 * 1024
 HEAD_TIMEOUT_S = 10.0
@@ -156,7 +158,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if size <= HEAD_BYTES_MAX:
             super().on_headers_complete()
             return
-        app, self.app = self.app, _refuse_head
+        app, self.app = self.app, RequestIds(_refuse_head)
         super().on_headers_complete()
         self.app = app
 
@@ -218,10 +220,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._last_refusal = error
             self._clear_deadline()
             return
+        is_of_a_request = self._has_head and not self._is_whole
+        request_id = request_id_of(self.headers if is_of_a_request else ())
+        token = REQUEST_ID.set(request_id)
         response = error.response()
+        REQUEST_ID.reset(token)
+        headers = [*response.raw_headers, (REQUEST_ID_HEADER, request_id.encode())]
         head = [
             STATUS_LINE[error.status],
-            *(name + b": " + text + b"\r\n" for name, text in response.raw_headers),
+            *(name + b": " + text + b"\r\n" for name, text in headers),
             b"connection: close\r\n\r\n",
         ]
         self.transport.write(b"".join(head) + bytes(response.body))

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
@@ -27,6 +28,7 @@ from service_kit.http.problems import (
     problem_responses,
 )
 from service_kit.http.protocol import BoundedHttpProtocol
+from service_kit.http.request_ids import RequestIds
 from service_kit.runtime.components import Component, running
 from service_kit.runtime.settings import ServiceSettings
 from service_kit.runtime.tracing import TraceContext
@@ -45,11 +47,16 @@ class Application(FastAPI):
     """A FastAPI application behind the edge that every service has."""
 
     admission: Admission | None = None
+    gates: Sequence[Callable[[ASGIApp], ASGIApp]] = ()
+    """What a request goes through ahead of the edge, the innermost first."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        """The edge is outermost, whatever is added later; then the guard. Raises Undeclared."""
+        """The edge is ahead of whatever is added; behind it the guard. Raises Undeclared."""
         inner = super().build_middleware_stack()
-        return Edge(Guard(inner, self, self.admission) if self.admission else inner)
+        app: ASGIApp = Edge(Guard(inner, self, self.admission) if self.admission else inner)
+        for gate in self.gates:
+            app = gate(app)
+        return RequestIds(app)
 
 
 def application(
@@ -60,7 +67,7 @@ def application(
     on_shutdown: Sequence[ShutdownHook] = (),
     messaging: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
     admission: Admission | None = None,
-) -> FastAPI:
+) -> Application:
     """An application that runs `components`, and `messaging` around them, as long as it is up.
 
     With an `admission`, routes and lanes are for those whom it lets in. `on_shutdown` ends the
@@ -95,14 +102,15 @@ def application(
     return app
 
 
-def serve(app: FastAPI, settings: ServiceSettings) -> None:
+def serve(app: Application, settings: ServiceSettings) -> None:
     """Serve until SIGTERM or SIGINT, then shut down without failing a request."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises it again after a clean end
     draining: Draining = app.state.draining
+    app.gates = _gates(settings)
     app.middleware_stack = app.build_middleware_stack()  # before anything can be asked
     config = uvicorn.Config(
-        draining.closing_connections(KnownHosts(_by_port(app, settings), settings.known_hosts)),
+        draining.closing_connections(app),
         host=settings.http_host,
         port=settings.http_port,
         loop="uvloop",
@@ -119,10 +127,13 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         raise SystemExit(EXIT_CANNOT_START)
 
 
-def _by_port(app: ASGIApp, settings: ServiceSettings) -> ASGIApp:
-    if not settings.admin_port:
-        return app
-    return AdminPort(app, settings.admin_port, has_public_documents=settings.public_documents)
+def _gates(settings: ServiceSettings) -> list[Callable[[ASGIApp], ASGIApp]]:
+    gates: list[Callable[[ASGIApp], ASGIApp]] = [partial(KnownHosts, hosts=settings.known_hosts)]
+    if settings.admin_port:
+        has_documents = settings.public_documents
+        port = partial(AdminPort, port=settings.admin_port, has_public_documents=has_documents)
+        gates.insert(0, port)
+    return gates
 
 
 def _sockets(settings: ServiceSettings) -> list[socket.socket] | None:

@@ -4,12 +4,15 @@ import logging
 
 import structlog
 
+from service_kit.runtime.request_id import add_request_id
+
 
 def configure(service: str, level: str) -> None:
     """Send this process's logs, and those of its libraries from WARNING up, to standard output."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            add_request_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
