@@ -3,40 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-import ordering.bootstrap
-import ordering.settings
 import pytest
-import query.bootstrap
-import query.settings
-import serving.bootstrap
-import serving.settings
-from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 
-Json = dict[str, Any]
-
-NATS = "nats://nats:4222"
-"""Of a server that is never asked: what is documented depends on none."""
+from tests.support.openapi import APPS, Json, document_of, operations, query_app, resolved
 
 
-def ordering_app() -> FastAPI:
-    url = "postgresql+asyncpg://postgres/comanda"
-    return ordering.bootstrap.bootstrap(ordering.settings.Settings(nats_url=NATS, database_url=url))
-
-
-def serving_app() -> FastAPI:
-    return serving.bootstrap.bootstrap(serving.settings.Settings(nats_url=NATS))
-
-
-def query_app() -> FastAPI:
-    url = "mongodb://mongo/comanda"
-    return query.bootstrap.bootstrap(query.settings.Settings(nats_url=NATS, mongodb_url=url))
-
-
-@pytest.fixture(params=[ordering_app, serving_app, query_app], scope="module")
+@pytest.fixture(params=APPS, scope="module")
 def document(request: pytest.FixtureRequest) -> Json:
-    document: Json = request.param().openapi()
-    return document
+    return document_of(request.param)
 
 
 def bodies(document: Json) -> Iterator[tuple[str, Json]]:
@@ -54,12 +29,6 @@ def parameters(document: Json) -> Iterator[tuple[str, Json]]:
             yield f"{where} {each['in']} {each['name']}", each
 
 
-def operations(document: Json) -> Iterator[tuple[str, Json]]:
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            yield f"{method.upper()} {path}", operation
-
-
 def examples_of(shown: Json) -> list[Any]:
     """Of a parameter or a body, wherever OpenAPI lets them stand."""
     own = [each["value"] for each in shown.get("examples", {}).values()]
@@ -75,8 +44,7 @@ def complaints(document: Json, schema: Json, example: Any) -> list[str]:
 
 def unshown(document: Json, schema: Json, values: list[Any], path: str = "") -> Iterator[str]:
     """The fields that have no value in any example."""
-    if "$ref" in schema:
-        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    schema = resolved(document, schema)
     for choice in (*schema.get("oneOf", ()), *schema.get("anyOf", ())):
         yield from unshown(document, choice, values, path)
     if "items" in schema:

@@ -20,7 +20,7 @@ from service_kit.access.admission import Admission, admission_by
 from service_kit.access.guests import GuestSigner
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.fast_lane import FastLane
-from service_kit.http.openapi_examples import add_examples
+from service_kit.http.openapi import ApiDescription
 from service_kit.http.server import Application, application
 from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
@@ -35,7 +35,7 @@ from uuid_utils.compat import uuid7
 from ordering.inbound.change import Store
 from ordering.inbound.http.access import access_routes
 from ordering.inbound.http.menu import menu_routes
-from ordering.inbound.http.openapi import BODY_EXAMPLES
+from ordering.inbound.http.openapi import BODY_EXAMPLES, TAGS
 from ordering.inbound.http.order_placement import placement_endpoint, placement_lane
 from ordering.inbound.http.orders import order_routes
 from ordering.inbound.nats.command_subscriber import command_router
@@ -117,7 +117,7 @@ def bootstrap(settings: Settings) -> Application:
         asyncapi_routes(broker, title=TITLE, description=DESCRIPTION, version=app.version)
     )
     app.add_middleware(FastLane, lanes=[placement_lane(place)])
-    add_examples(app, BODY_EXAMPLES)
+    app.described = ApiDescription(TAGS, BODY_EXAMPLES)
     return app
 
 

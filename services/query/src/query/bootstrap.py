@@ -15,7 +15,7 @@ from service_kit.access.keys import KeySet
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.draining import ShutdownHook
 from service_kit.http.fast_lane import FastLane, Lane
-from service_kit.http.openapi_examples import add_examples
+from service_kit.http.openapi import ApiDescription
 from service_kit.http.server import Application, application
 from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
@@ -26,7 +26,7 @@ from service_kit.runtime.settings import ServiceSettings, load
 
 from query.api.board_routes import board_cache, board_lane, board_routes
 from query.api.http.age import AgeOfViews
-from query.api.http.openapi import ANSWERS
+from query.api.http.openapi import ANSWERS, TAGS
 from query.api.http.read_your_writes import ReadYourWrites
 from query.api.http.responses import listed_order_as_json, order_as_json
 from query.api.live_routes import live_routes
@@ -130,13 +130,13 @@ class Answers(NamedTuple):
     beside: list[Component]
     on_shutdown: list[ShutdownHook]
 
-    def add_to(self, app: FastAPI) -> None:
+    def add_to(self, app: Application) -> None:
         """Have the application give the answers."""
         for each in self.routes:
             app.include_router(each)
         app.add_middleware(FastLane, lanes=self.lanes)
         app.add_middleware(AgeOfViews, as_of=self.members.as_of)
-        add_examples(app, ANSWERS)
+        app.described = ApiDescription(TAGS, ANSWERS)
 
 
 def answers_from(generations: Generations, *, min_version_wait: float) -> Answers:

@@ -7,7 +7,7 @@ from functools import partial
 from comanda_contracts.streams import ORDERS, TICKETS
 from service_kit.access.admission import admission_by
 from service_kit.access.withdrawals import Withdrawals
-from service_kit.http.openapi_examples import add_examples
+from service_kit.http.openapi import ApiDescription
 from service_kit.http.server import Application, application
 from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
@@ -22,7 +22,7 @@ from service_kit.runtime.components import Component, Ready
 from service_kit.runtime.settings import ServiceSettings, load
 from uuid_utils.compat import uuid7
 
-from serving.inbound.http.openapi import RESPONSE_EXAMPLES
+from serving.inbound.http.openapi import RESPONSE_EXAMPLES, TAGS
 from serving.inbound.http.tickets import routes
 from serving.inbound.nats.orders import SERVICE, order_router
 from serving.outbound.bookmarks import keep_bookmark, set_up_bookmarks
@@ -73,7 +73,7 @@ def bootstrap(settings: Settings) -> Application:
     app.include_router(
         asyncapi_routes(broker, title=TITLE, description=DESCRIPTION, version=app.version)
     )
-    add_examples(app, RESPONSE_EXAMPLES)
+    app.described = ApiDescription(TAGS, RESPONSE_EXAMPLES)
     return app
 
 

@@ -17,6 +17,8 @@ from service_kit.runtime.request_id import REQUEST_ID
 
 log = structlog.get_logger()
 
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
 MAX_BODY_BYTES = 256 * 1024
 """A longer request is refused with 413 before it is read."""
 
@@ -90,20 +92,22 @@ class ProblemError(Exception):
             json.dumps(details),  # in ASCII, whatever a client put into a name it repeats
             self.status,
             headers=dict(self.headers or {}),
-            media_type="application/problem+json",
+            media_type=PROBLEM_MEDIA_TYPE,
         )
 
 
 def problem_responses(*refused: ProblemError) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI responses of a route that may refuse so, each refusal as an example."""
-    schema = Problem.model_json_schema()
-    schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldError"]
+    """The OpenAPI responses of a route that may refuse so, each refusal as an example by its code.
+
+    The schema is a component, which every service's document has.
+    """
     responses: dict[int | str, dict[str, Any]] = {}
     for each in refused:
-        content = {"application/problem+json": {"schema": schema, "examples": {}}}
+        schema = {"$ref": "#/components/schemas/Problem"}
+        content = {PROBLEM_MEDIA_TYPE: {"schema": schema, "examples": {}}}
         phrase = HTTPStatus(each.status).phrase
         response = responses.setdefault(each.status, {"description": phrase, "content": content})
-        examples = response["content"]["application/problem+json"]["examples"]
+        examples = response["content"][PROBLEM_MEDIA_TYPE]["examples"]
         examples[each.code] = {"value": each.details()}
     return responses
 
@@ -118,6 +122,11 @@ def too_large() -> ProblemError:
     return ProblemError(
         413, "content-too-large", f"The body is longer than {MAX_BODY_BYTES} bytes."
     )
+
+
+def internal_error() -> ProblemError:
+    """Something went wrong that nobody foresaw."""
+    return ProblemError(500, "internal-error", "This is our fault; it has been logged.")
 
 
 class DeclaredBodyLimit:
@@ -165,8 +174,7 @@ def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:
         log.error("request failed", path=request.url.path, exc_info=error)
-        detail = "This is our fault; it has been logged."
-        return ProblemError(500, "internal-error", detail).response()
+        return internal_error().response()
 
 
 def invalid_request(problems: Sequence[Any], body: Any) -> ProblemError:

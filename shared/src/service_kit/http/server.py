@@ -21,11 +21,13 @@ from service_kit.http.edge import EDGE_REFUSALS, Edge, KnownHosts
 from service_kit.http.guard import Guard, answer_forbidden, answer_too_many_feeds, refusals
 from service_kit.http.health import health_routes
 from service_kit.http.home_page import home_routes
+from service_kit.http.openapi import SERVERS, ApiDescription, Json, completed, operation_id
 from service_kit.http.problems import (
     MAX_BODY_BYTES,
     DeclaredBodyLimit,
     answer_with_problems,
-    problem_responses,
+    internal_error,
+    too_large,
 )
 from service_kit.http.protocol import BoundedHttpProtocol
 from service_kit.http.request_ids import RequestIds
@@ -49,6 +51,7 @@ class Application(FastAPI):
     admission: Admission | None = None
     gates: Sequence[Callable[[ASGIApp], ASGIApp]] = ()
     """What a request goes through ahead of the edge, the innermost first."""
+    described = ApiDescription()
 
     def build_middleware_stack(self) -> ASGIApp:
         """The edge is ahead of whatever is added; behind it the guard. Raises Undeclared."""
@@ -57,6 +60,18 @@ class Application(FastAPI):
         for gate in self.gates:
             app = gate(app)
         return RequestIds(app)
+
+    def openapi(self) -> Json:
+        """The OpenAPI document, made when it is first asked for."""
+        if self.openapi_schema is None:
+            of_guarded = refusals() if self.admission else []
+            self.openapi_schema = completed(
+                super().openapi(),
+                self.described,
+                of_any=[*EDGE_REFUSALS, too_large(), internal_error()],
+                of_guarded=of_guarded,
+            )
+        return self.openapi_schema
 
 
 def application(
@@ -86,7 +101,8 @@ def application(
         description=description,
         version="1.0.0",
         lifespan=lifespan,
-        responses=problem_responses(*EDGE_REFUSALS, *(refusals() if admission else ())),
+        servers=SERVERS,
+        generate_unique_id_function=lambda route: operation_id(route.name),
         redirect_slashes=False,  # to whatever host and scheme the request names
     )
     app.admission = admission

@@ -11,7 +11,7 @@ from service_kit.http.fast_lane import Lane, RawRequest
 
 from query.api.http import needed, schema
 from query.api.http.known_restaurant import known_restaurant
-from query.api.http.openapi import ORDER_LIST_REFUSALS
+from query.api.http.openapi import SEVERAL_ORDERS_REFUSALS
 from query.api.http.parameters import NOT_MODIFIED, PREFIX, RESTAURANT_PATTERN, IfNoneMatch, Slug
 from query.api.http.read_your_writes import ReadYourWrites
 from query.api.http.response_cache import ResponseCache, cached_response
@@ -73,12 +73,13 @@ def board_lane(boards: ResponseCache) -> Lane:
 
 def board_routes(boards: ResponseCache, read_your_writes: ReadYourWrites) -> APIRouter:
     """The route of the board."""
-    router = APIRouter(prefix=PREFIX, responses=ORDER_LIST_REFUSALS)
+    router = APIRouter(prefix=PREFIX, tags=["Restaurants"])
 
     @router.get(
         "/board",
+        operation_id="getBoard",
         response_model=schema.Board,
-        responses=NOT_MODIFIED,
+        responses=SEVERAL_ORDERS_REFUSALS | NOT_MODIFIED,
         dependencies=[needed.BOARD, Depends(read_your_writes)],
     )
     async def board(

@@ -24,6 +24,7 @@ from query.api.http.guests import is_guest_of
 from query.api.http.known_restaurant import known_restaurant
 from query.api.http.openapi import (
     LIVE_BOARD_RESPONSES,
+    LIVE_ORDER_REFUSALS,
     LIVE_ORDER_RESPONSES,
     LIVE_ORDERS_RESPONSES,
     LIVE_REFUSALS,
@@ -63,13 +64,14 @@ LastEventId = Annotated[
 
 def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIRouter:
     """Routes that send what changes, as it changes."""
-    router = APIRouter(prefix=PREFIX, responses=LIVE_REFUSALS)
+    router = APIRouter(prefix=PREFIX, tags=["Feeds"])
     feeds = FeedBudget()
 
     @router.get(
         "/orders/live",
+        operation_id="followOrders",
         response_class=StreamingResponse,
-        responses=LIVE_ORDERS_RESPONSES,
+        responses=LIVE_ORDERS_RESPONSES | LIVE_REFUSALS,
         dependencies=[needed.ORDERS],
     )
     async def live_orders(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
@@ -83,8 +85,9 @@ def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIR
 
     @router.get(
         "/orders/{order_id}/live",
+        operation_id="followOrder",
         response_class=StreamingResponse,
-        responses=LIVE_ORDER_RESPONSES,
+        responses=LIVE_ORDER_RESPONSES | LIVE_ORDER_REFUSALS,
         dependencies=[needed.OWN_ORDER],
     )
     async def live_order(
@@ -98,8 +101,9 @@ def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIR
 
     @router.get(
         "/board/live",
+        operation_id="followBoard",
         response_class=StreamingResponse,
-        responses=LIVE_BOARD_RESPONSES,
+        responses=LIVE_BOARD_RESPONSES | LIVE_REFUSALS,
         dependencies=[needed.BOARD],
     )
     async def live_board(restaurant: Slug, last_event_id: LastEventId = None) -> Response:

@@ -12,9 +12,14 @@ from query.views.ports import Menus
 
 def menu_routes(menus: Menus) -> APIRouter:
     """The route of the menu."""
-    router = APIRouter(prefix=PREFIX, responses=RESTAURANT_REFUSALS, dependencies=[needed.MENU])
+    router = APIRouter(
+        prefix=PREFIX,
+        tags=["Restaurants"],
+        responses=RESTAURANT_REFUSALS,
+        dependencies=[needed.MENU],
+    )
 
-    @router.get("/menu", response_model=schema.Menu)
+    @router.get("/menu", operation_id="getMenu", response_model=schema.Menu)
     async def menu(restaurant: Slug) -> Response:
         """The restaurant and the items on its menu, by category and name."""
         venue = await known_restaurant(menus, restaurant)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from ordering.application.withdraw_access import WithdrawAccess, withdraw_access
 from ordering.inbound import needed
 from ordering.inbound.change import Store
-from ordering.inbound.http.openapi import ACCESS_RESPONSES, COMMON_RESPONSES
+from ordering.inbound.http.openapi import ACCESS_RESPONSES
 from ordering.inbound.http.parameters import PREFIX, AccessSubject
 from ordering.inbound.http.request_context import AccessContext
 from ordering.inbound.http.responses import respond
@@ -17,10 +17,11 @@ from ordering.inbound.http.responses import respond
 
 def access_routes(store: Store, clock: Callable[[], datetime]) -> APIRouter:
     """The routes of who is let in."""
-    router = APIRouter(prefix=PREFIX, responses=COMMON_RESPONSES)
+    router = APIRouter(prefix=PREFIX, tags=["Restaurants"])
 
     @router.post(
         "/access/{subject}/withdraw",
+        operation_id="withdrawAccess",
         response_model=contracts.Withdrawal,
         responses=ACCESS_RESPONSES,
         dependencies=[needed.WITHDRAWAL],

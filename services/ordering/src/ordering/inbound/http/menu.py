@@ -27,11 +27,10 @@ from ordering.inbound.bodies import (
 from ordering.inbound.change import Store
 from ordering.inbound.http.openapi import (
     AVAILABILITY_RESPONSES,
-    COMMON_RESPONSES,
     MENU_ITEM_RESPONSES,
+    MENU_RESPONSES,
     REASON,
     RESTAURANT_RESPONSES,
-    UNKNOWN_RESTAURANT_RESPONSES,
     WITHDRAWAL_RESPONSES,
 )
 from ordering.inbound.http.parameters import PREFIX, ItemSku, Slug
@@ -45,10 +44,12 @@ WhyWithdrawn = Annotated[
 
 def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> APIRouter:
     """The routes of restaurants and menus."""
-    router = APIRouter(prefix=PREFIX, responses=COMMON_RESPONSES)
+    router = APIRouter(prefix=PREFIX)
 
     @router.put(
         "",
+        operation_id="setRestaurant",
+        tags=["Restaurants"],
         response_model=contracts.Restaurant,
         responses=RESTAURANT_RESPONSES,
         dependencies=[needed.RESTAURANT],
@@ -68,8 +69,10 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
 
     @router.get(
         "/menu",
+        operation_id="listMenuItems",
+        tags=["Menu"],
         response_model=MenuAnswer,
-        responses=UNKNOWN_RESTAURANT_RESPONSES,
+        responses=MENU_RESPONSES,
         dependencies=[needed.MENU_READING],
     )
     async def get_menu(restaurant: Slug) -> Response:
@@ -81,6 +84,8 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
 
     @router.put(
         "/menu/{sku}",
+        operation_id="setMenuItem",
+        tags=["Menu"],
         response_model=contracts.MenuItem,
         responses=MENU_ITEM_RESPONSES,
         dependencies=[needed.MENU],
@@ -99,6 +104,8 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
 
     @router.delete(
         "/menu/{sku}",
+        operation_id="withdrawMenuItem",
+        tags=["Menu"],
         response_model=contracts.MenuItem,
         responses=WITHDRAWAL_RESPONSES,
         dependencies=[needed.MENU],
@@ -140,6 +147,8 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
 
     @router.post(
         "/menu/{sku}/available",
+        operation_id="makeItemAvailable",
+        tags=["Menu"],
         response_model=contracts.MenuItem,
         responses=AVAILABILITY_RESPONSES,
         dependencies=[needed.AVAILABILITY],
@@ -152,6 +161,8 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
 
     @router.post(
         "/menu/{sku}/unavailable",
+        operation_id="makeItemUnavailable",
+        tags=["Menu"],
         response_model=contracts.MenuItem,
         responses=AVAILABILITY_RESPONSES,
         dependencies=[needed.AVAILABILITY],

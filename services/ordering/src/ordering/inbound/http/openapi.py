@@ -13,17 +13,17 @@ from comanda_contracts.commands import (
 )
 from pydantic import BaseModel
 from service_kit.access.guests import GUEST_TOKEN_HEADER
-from service_kit.http.openapi_examples import Examples
+from service_kit.http.openapi import Examples
 from service_kit.http.problems import (
     invalid_request,
     malformed_json,
     problem_responses,
-    too_large,
 )
 
 from ordering.application.keyed_request import KeyReused
 from ordering.domain import refusals
 from ordering.domain.access import WITHDRAWN_SUBJECTS_MAX
+from ordering.domain.order import MAX_LINES
 from ordering.inbound.bodies import MenuAnswer, MenuItemBody, ReasonBody, RestaurantBody
 from ordering.inbound.refusals import store_unavailable, to_problem
 
@@ -76,34 +76,55 @@ _QUANTITY_ZERO = {
 }
 _UNAVAILABLE_LINE = refusals.BadLine(0, "Item 'margherita' is not available now.")
 
-COMMON_RESPONSES = problem_responses(
-    malformed_json(),
-    too_large(),
-    invalid_request([_QUANTITY_ZERO], {"lines": [{"quantity": 0}]}),
-    to_problem(KeyReused()),
+_READ = (invalid_request([_QUANTITY_ZERO], {"lines": [{"quantity": 0}]}), store_unavailable())
+_CHANGE = (*_READ, malformed_json(), to_problem(KeyReused()))
+_LINES_REFUSED = (
     to_problem(refusals.CannotOrder([_UNAVAILABLE_LINE])),
-    store_unavailable(),
+    to_problem(refusals.OrderTooLarge(MAX_LINES)),
 )
+_NOT_OPEN = to_problem(refusals.OrderNotOpen(ORDER.number, "closed"))
+
 RESTAURANT_RESPONSES = problem_responses(
-    to_problem(refusals.CurrencyIsFixed("EUR")), _VERSION_MISMATCH
+    *_CHANGE, to_problem(refusals.CurrencyIsFixed("EUR")), _VERSION_MISMATCH
 )
-UNKNOWN_RESTAURANT_RESPONSES = problem_responses(_UNKNOWN_RESTAURANT)
+MENU_RESPONSES = problem_responses(*_READ, _UNKNOWN_RESTAURANT)
+MENU_ITEM_RESPONSES = problem_responses(
+    *_CHANGE, _UNKNOWN_RESTAURANT, _WITHDRAWN, _VERSION_MISMATCH
+)
+AVAILABILITY_RESPONSES = problem_responses(*_CHANGE, _UNKNOWN_ITEM, _WITHDRAWN, _VERSION_MISMATCH)
+WITHDRAWAL_RESPONSES = problem_responses(*_CHANGE, _UNKNOWN_ITEM, _VERSION_MISMATCH)
 ACCESS_RESPONSES = problem_responses(
+    *_CHANGE,
     _UNKNOWN_RESTAURANT,
     to_problem(refusals.TooManyWithdrawals(WITHDRAWN_SUBJECTS_MAX)),
     _VERSION_MISMATCH,
 )
-MENU_ITEM_RESPONSES = problem_responses(_UNKNOWN_RESTAURANT, _WITHDRAWN, _VERSION_MISMATCH)
-AVAILABILITY_RESPONSES = problem_responses(_UNKNOWN_ITEM, _WITHDRAWN, _VERSION_MISMATCH)
-WITHDRAWAL_RESPONSES = problem_responses(_UNKNOWN_ITEM, _VERSION_MISMATCH)
-ORDER_RESPONSES = problem_responses(
+PLACEMENT_RESPONSES = problem_responses(*_CHANGE, _UNKNOWN_RESTAURANT, *_LINES_REFUSED)
+ROUND_RESPONSES = problem_responses(
+    *_CHANGE, _UNKNOWN_ORDER, _NOT_OPEN, *_LINES_REFUSED, _VERSION_MISMATCH
+)
+CLOSING_RESPONSES = problem_responses(
+    *_CHANGE,
     _UNKNOWN_ORDER,
-    to_problem(refusals.OrderNotOpen(ORDER.number, "closed")),
+    _NOT_OPEN,
     to_problem(refusals.StillInTheKitchen(ORDER.number, [1])),
-    to_problem(refusals.TooLateToCancel(ORDER.number)),
     _VERSION_MISMATCH,
 )
-"""The refusals of the routes of restaurants, menu items and orders."""
+CANCELLATION_RESPONSES = problem_responses(
+    *_CHANGE,
+    _UNKNOWN_ORDER,
+    _NOT_OPEN,
+    to_problem(refusals.TooLateToCancel(ORDER.number)),
+    to_problem(refusals.UnknownRound(ORDER.number, [7])),
+    _VERSION_MISMATCH,
+)
+"""The refusals of each route."""
+
+TAGS = {
+    "Restaurants": "The restaurants, and who has no access to them any more.",
+    "Menu": "What a restaurant offers, as the write side knows it.",
+    "Orders": "Placing orders, and every change to them.",
+}
 
 PLACED_RESPONSES: dict[int | str, dict[str, Any]] = {
     201: {

@@ -14,10 +14,11 @@ from ordering.inbound import needed
 from ordering.inbound.bodies import requested_lines, rounds_to_cancel
 from ordering.inbound.change import Store
 from ordering.inbound.http.openapi import (
-    COMMON_RESPONSES,
-    ORDER_RESPONSES,
+    CANCELLATION_RESPONSES,
+    CLOSING_RESPONSES,
     PLACED_RESPONSES,
-    UNKNOWN_RESTAURANT_RESPONSES,
+    PLACEMENT_RESPONSES,
+    ROUND_RESPONSES,
 )
 from ordering.inbound.http.order_placement import Endpoint
 from ordering.inbound.http.parameters import PREFIX, OrderId
@@ -29,13 +30,14 @@ def order_routes(
     store: Store, place_order: Endpoint, *, clock: Callable[[], datetime]
 ) -> APIRouter:
     """The routes of orders."""
-    router = APIRouter(prefix=PREFIX, responses=COMMON_RESPONSES, dependencies=[needed.ORDERS])
+    router = APIRouter(prefix=PREFIX, tags=["Orders"], dependencies=[needed.ORDERS])
 
     @router.post(
         "/orders",
+        operation_id="placeOrder",
         status_code=201,
         response_model=contracts.Order,
-        responses=UNKNOWN_RESTAURANT_RESPONSES | PLACED_RESPONSES,
+        responses=PLACEMENT_RESPONSES | PLACED_RESPONSES,
     )
     async def post_order(context: Context, body: PlaceOrderRequest) -> Response:
         """Place an order."""
@@ -43,9 +45,10 @@ def order_routes(
 
     @router.post(
         "/orders/{order_id}/rounds",
+        operation_id="addRound",
         status_code=201,
         response_model=contracts.Order,
-        responses=ORDER_RESPONSES,
+        responses=ROUND_RESPONSES,
     )
     async def post_round(context: Context, order_id: OrderId, body: RoundRequest) -> Response:
         """Add a round of items to an open order."""
@@ -67,8 +70,9 @@ def order_routes(
 
     @router.post(
         "/orders/{order_id}/close",
+        operation_id="closeOrder",
         response_model=contracts.Order,
-        responses=ORDER_RESPONSES,
+        responses=CLOSING_RESPONSES,
     )
     async def post_close(context: Context, order_id: OrderId) -> Response:
         """Close an order of which everything is served."""
@@ -85,9 +89,10 @@ def order_routes(
 
     @router.post(
         "/orders/{order_id}/cancel",
+        operation_id="cancelOrder",
         status_code=202,
         response_model=contracts.Order,
-        responses=ORDER_RESPONSES,
+        responses=CANCELLATION_RESPONSES,
     )
     async def post_cancel(
         context: Context, order_id: OrderId, body: CancellationRequest

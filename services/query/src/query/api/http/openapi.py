@@ -20,8 +20,7 @@ from comanda_contracts import (
     examples,
 )
 from service_kit.http.feed_budget import too_many_feeds
-from service_kit.http.guard import too_many_requests
-from service_kit.http.openapi_examples import Examples
+from service_kit.http.openapi import Examples
 from service_kit.http.problems import invalid_request, problem_responses
 from service_kit.http.sse import event, events
 
@@ -130,22 +129,26 @@ _NO_ORDER = unknown_order(RESTAURANT, ORDER_ID)
 _NO_RESTAURANT = unknown_restaurant("la-pizza")
 _BEHIND = {"order_id": ORDER_ID, "version": 1, "wanted": 2}
 
-ORDER_REFUSALS = problem_responses(_NO_ORDER, _INVALID, behind(1, 2), store_unavailable())
-ORDER_LIST_REFUSALS = problem_responses(
-    _NO_RESTAURANT, _INVALID, all_behind([_BEHIND]), store_unavailable()
+_READ = (_INVALID, store_unavailable())
+
+ORDER_REFUSALS = problem_responses(*_READ, _NO_ORDER, behind(1, 2), damaged_view(ORDER_ID))
+SEVERAL_ORDERS_REFUSALS = problem_responses(*_READ, _NO_RESTAURANT, all_behind([_BEHIND]))
+PAGE_REFUSALS = problem_responses(
+    *_READ, _NO_RESTAURANT, all_behind([_BEHIND]), expired(), too_slow()
 )
-RESTAURANT_REFUSALS = problem_responses(_NO_RESTAURANT, _INVALID, store_unavailable())
-PAGE_REFUSALS = problem_responses(expired(), all_behind([_BEHIND]), store_unavailable(), too_slow())
-LIVE_REFUSALS = problem_responses(
-    _NO_RESTAURANT,
-    _NO_ORDER,
-    _INVALID,
-    damaged_view(ORDER_ID),
-    too_many_feeds(429),
-    too_many_requests(0.0),
-    too_many_feeds(503),
-)
-"""OpenAPI responses of routes about one order, many orders, a restaurant, a page and live feeds."""
+RESTAURANT_REFUSALS = problem_responses(*_READ, _NO_RESTAURANT)
+SALES_REFUSALS = problem_responses(*_READ, _NO_RESTAURANT, too_slow())
+_FEED = (_INVALID, too_many_feeds(429), too_many_feeds(503))
+LIVE_REFUSALS = problem_responses(*_FEED, _NO_RESTAURANT, damaged_view(ORDER_ID))
+LIVE_ORDER_REFUSALS = problem_responses(*_FEED, _NO_ORDER, damaged_view(ORDER_ID))
+"""The refusals of one order, several, a page of them, a restaurant, its sales, and live feeds."""
+
+TAGS = {
+    "Orders": "Orders with their tickets, one or many.",
+    "Restaurants": "What a whole restaurant shows: its board, its tables and its menu.",
+    "Sales": "What was sold, from sums that are kept ready.",
+    "Feeds": "What changes, pushed as it changes.",
+}
 
 LIVE_ORDER_RESPONSES = events(
     event("snapshot", order_as_json(_COOKED), body_of(present_order(_COOKED)).tag)

@@ -14,7 +14,7 @@ from service_kit.http.fast_lane import Lane, RawRequest
 from query.api.http import needed, schema
 from query.api.http.cursors import decode_cursor, encode_cursor, expired
 from query.api.http.known_restaurant import known_restaurant
-from query.api.http.openapi import ORDER_LIST_REFUSALS, PAGE_REFUSALS
+from query.api.http.openapi import PAGE_REFUSALS, SEVERAL_ORDERS_REFUSALS
 from query.api.http.parameters import PREFIX, RESTAURANT_PATTERN, Slug
 from query.api.http.read_your_writes import ReadYourWrites
 from query.api.http.responses import are_presentable, count_damaged, from_store, json_response
@@ -84,12 +84,13 @@ def list_routes(
     """The routes of lists and of tables."""
     router = APIRouter(
         prefix=PREFIX,
-        responses=ORDER_LIST_REFUSALS,
         dependencies=[needed.ORDERS, Depends(read_your_writes)],
     )
 
     @router.get(
         "/orders",
+        operation_id="listOrders",
+        tags=["Orders"],
         response_model=schema.OrderList,
         responses=PAGE_RESPONSES | PAGE_REFUSALS,
     )
@@ -105,7 +106,13 @@ def list_routes(
         """
         return await listed(restaurant, filters, request.url.query)
 
-    @router.get("/tables", response_model=schema.TableList)
+    @router.get(
+        "/tables",
+        operation_id="listTables",
+        tags=["Restaurants"],
+        response_model=schema.TableList,
+        responses=SEVERAL_ORDERS_REFUSALS,
+    )
     async def list_tables(request: Request, restaurant: Slug) -> Response:
         """The tables at which guests sit: since when, for how much, and what they wait for."""
         has_waited = "after" in request.query_params

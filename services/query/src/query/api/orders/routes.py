@@ -118,10 +118,13 @@ def order_lane(order: OrderReader) -> Lane:
 
 def order_routes(order: OrderReader, lists: Lists) -> APIRouter:
     """The routes of one order."""
-    router = APIRouter(prefix=PREFIX, responses=ORDER_REFUSALS | NOT_MODIFIED)
+    router = APIRouter(prefix=PREFIX, tags=["Orders"], responses=ORDER_REFUSALS | NOT_MODIFIED)
 
     @router.get(
-        "/orders/{order_id}", response_model=schema.OrderView, dependencies=[needed.OWN_ORDER]
+        "/orders/{order_id}",
+        operation_id="getOrder",
+        response_model=schema.OrderView,
+        dependencies=[needed.OWN_ORDER],
     )
     async def one_order(
         request: Request,
@@ -138,6 +141,7 @@ def order_routes(order: OrderReader, lists: Lists) -> APIRouter:
 
     @router.get(
         "/orders/{order_id}/timeline",
+        operation_id="getOrderTimeline",
         response_model=schema.Timeline,
         dependencies=[needed.ORDERS],
     )
@@ -153,6 +157,7 @@ def order_routes(order: OrderReader, lists: Lists) -> APIRouter:
 
     @router.get(
         "/orders/by-number/{business_day}/{number}",
+        operation_id="getOrderByNumber",
         response_model=schema.OrderView,
         dependencies=[needed.ORDERS],
     )

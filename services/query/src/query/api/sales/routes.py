@@ -11,7 +11,7 @@ from service_kit.http.fast_lane import Lane, RawRequest
 
 from query.api.http import needed, schema
 from query.api.http.known_restaurant import known_restaurant
-from query.api.http.openapi import RESTAURANT_REFUSALS
+from query.api.http.openapi import SALES_REFUSALS
 from query.api.http.parameters import NOT_MODIFIED, PREFIX, RESTAURANT_PATTERN, IfNoneMatch, Slug
 from query.api.http.response_cache import ResponseCache, cached_response
 from query.api.http.responses import Body, body_of, from_store, json_response, tagged_response
@@ -61,9 +61,11 @@ def top_lane(tops: ResponseCache) -> Lane:
 
 def sales_routes(sales: Sales, menus: Menus, tops: ResponseCache) -> APIRouter:
     """The routes of sales, which answer from sums that are kept ready."""
-    router = APIRouter(prefix=PREFIX, responses=RESTAURANT_REFUSALS, dependencies=[needed.SALES])
+    router = APIRouter(
+        prefix=PREFIX, tags=["Sales"], responses=SALES_REFUSALS, dependencies=[needed.SALES]
+    )
 
-    @router.get("/sales", response_model=schema.SalesReport)
+    @router.get("/sales", operation_id="getSales", response_model=schema.SalesReport)
     async def report(restaurant: Slug, begin: From, to: To, by: Grouping = None) -> Response:
         """Revenue, orders, average basket and waiting times of business days or hours."""
         span = span_of(restaurant, begin, to, by_hours=by is By.HOUR)
@@ -78,7 +80,12 @@ def sales_routes(sales: Sales, menus: Menus, tops: ResponseCache) -> APIRouter:
         requested = {"restaurant": restaurant, "from": begin, "to": to, "by": by}
         return json_response({**requested, "currency": currency, **shown})
 
-    @router.get("/sales/top", response_model=schema.TopItems, responses=NOT_MODIFIED)
+    @router.get(
+        "/sales/top",
+        operation_id="getTopItems",
+        response_model=schema.TopItems,
+        responses=NOT_MODIFIED,
+    )
     async def top(
         restaurant: Slug,
         day: Day,

@@ -3,9 +3,8 @@
 import comanda_contracts as contracts
 from comanda_contracts import examples
 from service_kit.http.feed_budget import too_many_feeds
-from service_kit.http.guard import too_many_requests
-from service_kit.http.openapi_examples import Examples
-from service_kit.http.problems import invalid_request, problem_responses, too_large
+from service_kit.http.openapi import Examples
+from service_kit.http.problems import invalid_request, problem_responses
 from service_kit.http.sse import event, events
 
 from serving.application.keyed_request import KeyReused
@@ -38,25 +37,27 @@ _INVALID_ROUND = {
     "msg": "Input should be greater than or equal to 1",
 }
 
-COMMON_REFUSALS = problem_responses(
-    too_large(),
-    invalid_request([_INVALID_ROUND], None),
-    to_problem(KeyReused()),
-    to_problem(StoreUnavailable("the stream does not answer")),
-)
-TICKET_REFUSALS = problem_responses(
-    to_problem(UnknownTicket(TicketId(RESTAURANT, examples.ORDER_ID, ROUND)))
-)
-CHANGE_REFUSALS = TICKET_REFUSALS | problem_responses(
-    to_problem(WrongStatus(_PREPARING, "start")), to_problem(VersionMismatch(_PREPARING, (1,)))
-)
-"""The refusals of a route that changes a ticket."""
+_INVALID = invalid_request([_INVALID_ROUND], None)
+_READ = (_INVALID, to_problem(StoreUnavailable("the stream does not answer")))
+_UNKNOWN = to_problem(UnknownTicket(TicketId(RESTAURANT, examples.ORDER_ID, ROUND)))
 
-QUEUE_FEED_REFUSALS = problem_responses(
-    too_many_feeds(429),
-    too_many_requests(0.0),
-    too_many_feeds(503),
+QUEUE_REFUSALS = problem_responses(*_READ)
+QUEUE_FEED_REFUSALS = problem_responses(_INVALID, too_many_feeds(429), too_many_feeds(503))
+TICKET_REFUSALS = problem_responses(*_READ, _UNKNOWN)
+CHANGE_REFUSALS = problem_responses(
+    *_READ,
+    _UNKNOWN,
+    to_problem(KeyReused()),
+    to_problem(WrongStatus(_PREPARING, "start")),
+    to_problem(VersionMismatch(_PREPARING, (1,))),
 )
+"""The refusals of the queue, its feed, a ticket, and of routes that change a ticket."""
+
+TAGS = {
+    "Queue": "What a kitchen has to work on.",
+    "Tickets": "The kitchen's work for one round of an order.",
+}
+
 QUEUE_FEED_RESPONSES = events(
     event("snapshot", _QUEUE.model_dump_json(), str(SEQUENCE)),
     event("ticket", examples.READY.model_dump_json(), str(SEQUENCE + 1)),

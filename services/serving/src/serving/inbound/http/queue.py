@@ -19,6 +19,7 @@ from serving.application.tickets import StoreUnavailable
 from serving.inbound.http.openapi import (
     QUEUE_FEED_REFUSALS,
     QUEUE_FEED_RESPONSES,
+    QUEUE_REFUSALS,
     RESTAURANT,
     SEQUENCE,
 )
@@ -72,7 +73,7 @@ None among the updates is a heartbeat. Raises StoreUnavailable and FeedsClosed.
 
 def queue_routes(read_queue: ReadQueue, open_feed: OpenFeed) -> APIRouter:
     """The routes of the queue, below a restaurant."""
-    router = APIRouter()
+    router = APIRouter(tags=["Queue"])
     feeds = FeedBudget()
 
     async def feed(
@@ -91,7 +92,9 @@ def queue_routes(read_queue: ReadQueue, open_feed: OpenFeed) -> APIRouter:
             async with contextlib.aclosing(updates):
                 yield updates
 
-    @router.get("/queue", response_model=QueueView)
+    @router.get(
+        "/queue", operation_id="getQueue", response_model=QueueView, responses=QUEUE_REFUSALS
+    )
     async def get_queue(restaurant: Slug, statuses: StatusFilter = []) -> Response:  # noqa: B006 - FastAPI copies it
         """The tickets that are neither served nor voided."""
         with refusals_as_problems():
@@ -101,6 +104,7 @@ def queue_routes(read_queue: ReadQueue, open_feed: OpenFeed) -> APIRouter:
 
     @router.get(
         "/queue/live",
+        operation_id="followQueue",
         response_class=StreamingResponse,
         responses=QUEUE_FEED_RESPONSES | QUEUE_FEED_REFUSALS,
     )

@@ -23,7 +23,6 @@ from serving.inbound.http import needed
 from serving.inbound.http.openapi import (
     ACTOR,
     CHANGE_REFUSALS,
-    COMMON_REFUSALS,
     KEY,
     ORDER_ID,
     ROUND,
@@ -115,7 +114,6 @@ def routes(
     """The routes of serving."""
     router = APIRouter(
         prefix="/v1/restaurants/{restaurant}",
-        responses=COMMON_REFUSALS,
         dependencies=[needed.KITCHEN],
     )
     router.include_router(queue_routes(read_queue, open_feed))
@@ -123,9 +121,16 @@ def routes(
     change: dict[str, Any] = {
         "response_model": contracts.Ticket,
         "responses": CHANGE_REFUSALS,
+        "tags": ["Tickets"],
     }
 
-    @router.get(ticket, response_model=contracts.Ticket, responses=TICKET_REFUSALS)
+    @router.get(
+        ticket,
+        operation_id="getTicket",
+        tags=["Tickets"],
+        response_model=contracts.Ticket,
+        responses=TICKET_REFUSALS,
+    )
     async def get_ticket(ticket_id: Id) -> Response:
         """The ticket as it is."""
 
@@ -137,22 +142,22 @@ def routes(
 
         return await _respond(find())
 
-    @router.post(f"{ticket}/start", **change)
+    @router.post(f"{ticket}/start", operation_id="startTicket", **change)
     async def post_start(command: Command) -> Response:
         """Begin to make a round that is queued; else 409, with the `ticket` as it is."""
         return await _respond(start_ticket(command, tickets=tickets, clock=clock, new_id=new_id))
 
-    @router.post(f"{ticket}/ready", **change)
+    @router.post(f"{ticket}/ready", operation_id="markTicketReady", **change)
     async def post_ready(command: Command) -> Response:
         """Put a round that is being prepared on the pass; else 409, with the `ticket` as it is."""
         return await _respond(mark_ready(command, tickets=tickets, clock=clock, new_id=new_id))
 
-    @router.post(f"{ticket}/recall", **change)
+    @router.post(f"{ticket}/recall", operation_id="recallTicket", **change)
     async def post_recall(command: Command) -> Response:
         """Take a round that is ready back from the pass; else 409, with the `ticket` as it is."""
         return await _respond(recall_ticket(command, tickets=tickets, clock=clock, new_id=new_id))
 
-    @router.post(f"{ticket}/serve", **change)
+    @router.post(f"{ticket}/serve", operation_id="serveTicket", **change)
     async def post_serve(command: Command) -> Response:
         """Carry a round that is ready to the guest; else 409, with the `ticket` as it is."""
         return await _respond(serve_ticket(command, tickets=tickets, clock=clock, new_id=new_id))

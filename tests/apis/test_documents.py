@@ -1,0 +1,80 @@
+"""The OpenAPI documents are such that a generator makes a good client of them."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.openapi import APPS, Json, document_of, operations
+
+OPERATION_ID = re.compile(r"[a-z]+([A-Z][a-z]+)+")
+OPERATION_ID_LENGTH_MAX = 20
+
+
+@pytest.fixture(params=APPS, scope="module")
+def document(request: pytest.FixtureRequest) -> Json:
+    return document_of(request.param)
+
+
+def parts(tree: Any) -> Iterator[Json]:
+    """Every object of the document, at any depth."""
+    if isinstance(tree, dict):
+        yield tree
+    for each in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from parts(each)
+
+
+def test_operations_are_named_shortly_and_once_in_all_documents() -> None:
+    named = Counter(
+        operation["operationId"] for each in APPS for _, operation in operations(document_of(each))
+    )
+
+    assert [each for each, times in named.items() if times > 1] == []
+    assert [each for each in named if not OPERATION_ID.fullmatch(each)] == []
+    assert [each for each in named if len(each) > OPERATION_ID_LENGTH_MAX] == []
+
+
+def test_no_object_is_described_but_as_a_component(document: Json) -> None:
+    described = [each for each in parts(document) if "properties" in each]
+
+    assert len(described) == sum(
+        "properties" in each for each in document["components"]["schemas"].values()
+    )
+
+
+def test_every_refusal_refers_to_the_one_problem(document: Json) -> None:
+    refused = {
+        content["schema"]["$ref"]
+        for _, operation in operations(document)
+        for status, answer in operation["responses"].items()
+        for content in answer.get("content", {}).values()
+        if int(status) >= 400
+    }
+
+    assert refused == {"#/components/schemas/Problem"}
+
+
+def test_what_any_request_may_be_refused_with_stands_beside_what_a_route_adds(
+    document: Json,
+) -> None:
+    for where, operation in operations(document):
+        problems = operation["responses"]["503"]["content"]["application/problem+json"]
+        own = "too-many-feeds" if where.endswith("/live") else "store-unavailable"
+        assert {"keys-unavailable", own} <= problems["examples"].keys(), where
+
+
+def test_every_operation_has_a_tag_that_is_explained_and_a_sentence(document: Json) -> None:
+    explained = {each["name"] for each in document["tags"] if each["description"].endswith(".")}
+
+    for where, operation in operations(document):
+        assert set(operation["tags"]) <= explained, where
+        assert re.fullmatch(r"[A-Z].*( .*)+[^.]", operation["summary"]), where
+        assert operation["description"].endswith("."), where
+    used = {each for _, operation in operations(document) for each in operation["tags"]}
+    assert explained == used
+
+
+def test_a_document_says_where_it_is_answered(document: Json) -> None:
+    assert [each["url"] for each in document["servers"]] == ["/"]
