@@ -46,9 +46,11 @@ WHO_MAY: dict[Row, set[Role]] = {
     ("query", "GET", f"{AN_ORDER}/timeline"): ORDER_READERS,
     ("query", "GET", "/orders/by-number/{business_day}/{number}"): ORDER_READERS,
     ("query", "GET", "/tables"): ORDER_READERS,
+    ("query", "GET", "/tables/live"): ORDER_READERS,
     ("query", "GET", "/board"): BOARD_READERS,
     ("query", "GET", "/board/live"): BOARD_READERS,
     ("query", "GET", "/menu"): {TILL, KITCHEN, BOARD, MANAGER},
+    ("query", "GET", "/menu/live"): {TILL, KITCHEN, BOARD, MANAGER},
     ("query", "GET", "/sales"): {MANAGER, READER},
     ("query", "GET", "/sales/top"): {MANAGER, READER},
 }

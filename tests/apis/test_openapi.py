@@ -53,7 +53,7 @@ CHECKS = [
 ]
 ENDLESS = {
     f"GET /v1/restaurants/{{restaurant}}/{feed}/live"
-    for feed in ("queue", "board", "orders", "orders/{order_id}")
+    for feed in ("queue", "board", "menu", "orders", "orders/{order_id}", "tables")
 }
 """Answers that do not end by themselves: they have tests of their own."""
 

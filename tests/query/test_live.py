@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import httpx
 import pytest
@@ -14,12 +15,22 @@ from query.live.change_stream import ChangeListener
 from query.live.position import Position
 from query.storage.generations import POINTER_ID, OneGeneration
 from query.storage.orders.store import MongoOrders
-from query.views.menu import view_of
+from query.views.menu import MenuView, view_of
 from query.views.ports import StoreUnavailable
 from service_kit.http import live_feed as live
 from service_kit.http import sse
 
-from tests.query.builders import after, an_order, closed, its_ticket, news_of, opened, placed
+from tests.query.builders import (
+    after,
+    an_order,
+    at_table,
+    closed,
+    its_ticket,
+    news_of,
+    offered,
+    opened,
+    placed,
+)
 from tests.query.conftest import store
 from tests.query.replicas import Replica, a_replica
 from tests.query.screen import Event, watching
@@ -37,6 +48,14 @@ def live_orders(restaurant: str) -> str:
 
 def live_board(restaurant: str) -> str:
     return f"/v1/restaurants/{restaurant}/board/live"
+
+
+def live_tables(restaurant: str) -> str:
+    return f"/v1/restaurants/{restaurant}/tables/live"
+
+
+def live_menu(restaurant: str) -> str:
+    return f"/v1/restaurants/{restaurant}/menu/live"
 
 
 @pytest.fixture
@@ -116,13 +135,15 @@ async def test_who_comes_back_to_an_order_that_has_changed_is_sent_it(
         assert seen(await again.next()) == ("snapshot", "closed", 2)
 
 
-@pytest.mark.parametrize("feed", ["one", "board", "active"])
+@pytest.mark.parametrize("feed", ["one", "board", "active", "tables", "menu"])
 async def test_what_is_not_known_is_refused(replica: Replica, restaurant: str, feed: str) -> None:
     order = an_order(restaurant="nowhere")
     path = {
         "one": live_order(order),
         "board": live_board("nowhere"),
         "active": live_orders("nowhere"),
+        "tables": live_tables("nowhere"),
+        "menu": live_menu("nowhere"),
     }
     async with httpx.AsyncClient(base_url=replica.url, headers=bearer()) as query:
         answer = await query.get(path[feed])
@@ -231,6 +252,66 @@ async def test_the_board_is_shown_and_then_as_it_changes(replica: Replica, resta
     assert answer.json() == empty.data
 
 
+async def test_the_tables_are_shown_and_then_as_they_change(
+    replica: Replica, restaurant: str
+) -> None:
+    order = an_order(restaurant=restaurant, **at_table("7"))
+
+    async with watching(replica.url, live_tables(restaurant)) as screen:
+        empty = await screen.next()
+        await store(replica.orders, placed(order))
+        seated = await screen.next()
+        await store(replica.orders, closed(order))
+        left = await screen.next()
+    async with httpx.AsyncClient(base_url=replica.url, headers=bearer()) as query:
+        answer = await query.get(live_tables(restaurant).removesuffix("/live"))
+        again = await query.get(
+            live_tables(restaurant).removesuffix("/live"),
+            headers={"If-None-Match": answer.headers["ETag"]},
+        )
+
+    assert [each.name for each in (empty, seated, left)] == ["snapshot", "tables", "tables"]
+    assert [each["table"] for each in seated.data["tables"]] == ["7"]
+    assert left.data == empty.data == answer.json() == {"tables": []}
+    assert answer.headers["ETag"] == f'"{left.id}"'
+    assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_the_menu_is_shown_and_then_what_is_sold_out_dearer_or_renamed(
+    replica: Replica, other_replica: Replica, restaurant: str
+) -> None:
+    def tea(version: int, **fields: Any) -> MenuView:
+        return view_of(offered(restaurant, "tea", version=version, **fields))
+
+    await replica.menus.merge_items([tea(1, price=300)])
+
+    async with watching(replica.url, live_menu(restaurant)) as screen:
+        snapshot = await screen.next()
+        await replica.menus.merge_items([tea(2, price=300, available=False)])
+        sold_out = await screen.next()
+        await other_replica.menus.merge_items([tea(3, price=350)])
+        dearer = await screen.next()
+        renamed_to = opened(restaurant, version=2, name="Il Porto")
+        await replica.menus.merge_restaurants([view_of(renamed_to)])
+        renamed = await screen.next()
+    async with httpx.AsyncClient(base_url=replica.url, headers=bearer()) as query:
+        answer = await query.get(live_menu(restaurant).removesuffix("/live"))
+
+    events = [snapshot, sold_out, dearer, renamed]
+    assert [each.name for each in events] == ["snapshot", "menu", "menu", "menu"]
+    items = [each.data["items"][0] for each in events[:3]]
+    assert [(each["price"], each["available"]) for each in items] == [
+        (300, True),
+        (300, False),
+        (350, True),
+    ]
+    assert renamed.data["restaurant"]["name"] == "Il Porto"
+    assert answer.json() == renamed.data
+    assert answer.headers["ETag"] == f'"{renamed.id}"'
+    async with watching(other_replica.url, live_menu(restaurant), last=screen.last) as again:
+        assert (await again.next_part()).comment
+
+
 async def test_who_has_the_board_as_it_is_is_not_sent_it_again(
     replica: Replica, other_replica: Replica, restaurant: str
 ) -> None:
@@ -245,7 +326,7 @@ async def test_who_has_the_board_as_it_is_is_not_sent_it_again(
         assert (await again.next()).data != snapshot.data
 
 
-@pytest.mark.parametrize("feed", ["one", "board", "active"])
+@pytest.mark.parametrize("feed", ["one", "board", "active", "tables", "menu"])
 async def test_while_nothing_happens_a_feed_says_that_it_is_alive(
     replica: Replica, restaurant: str, feed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,6 +337,8 @@ async def test_while_nothing_happens_a_feed_says_that_it_is_alive(
         "one": live_order(order),
         "board": live_board(restaurant),
         "active": live_orders(restaurant),
+        "tables": live_tables(restaurant),
+        "menu": live_menu(restaurant),
     }
 
     async with watching(replica.url, path[feed]) as screen:
@@ -483,14 +566,15 @@ async def test_feeds_that_are_asked_for_while_mongodb_is_away_begin_once_it_is_b
             watching(replica.url, live_order(order)) as one,
             watching(replica.url, live_orders(restaurant)) as active,
             watching(replica.url, live_board(restaurant)) as board,
+            watching(replica.url, live_menu(restaurant)) as menu,
             watching(replica.url, live_order(unknown)) as nothing,
         ):
-            for screen in (one, active, board, nothing):
+            for screen in (one, active, board, menu, nothing):
                 assert screen.response.status_code == 200
                 assert (await screen.next_part()).comment
             await asyncio.to_thread(own_mongodb.start)
 
-            for screen in (one, active, board):
+            for screen in (one, active, board, menu):
                 assert (await screen.next()).name == "snapshot"
             assert await nothing.rest() == []
 

@@ -29,13 +29,14 @@ from query.api.http.age import AgeOfViews
 from query.api.http.openapi import ANSWERS, TAGS
 from query.api.http.read_your_writes import ReadYourWrites
 from query.api.http.responses import listed_order_as_json, order_as_json
-from query.api.live_routes import live_routes
-from query.api.menu_routes import menu_routes
-from query.api.orders.list_routes import OrderListReader, list_lane, list_routes
+from query.api.live_routes import CachedFeeds, live_routes
+from query.api.menu_routes import menu_cache, menu_routes
+from query.api.orders.list_routes import OrderListReader, list_lane, list_routes, table_cache
 from query.api.orders.routes import OrderReader, order_lane, order_routes
 from query.api.sales.routes import sales_routes, top_items_cache, top_lane
 from query.live.change_stream import ChangeStream
 from query.live.feeds import MongoLiveOrders
+from query.live.stale_caches import Caches, StaleMenus
 from query.live.version_waiter import ChangeStreamVersionWaiter
 from query.projection.lag import keep_measuring
 from query.projection.projector import PROJECTED, SERVICE, projection_router
@@ -142,17 +143,22 @@ class Answers(NamedTuple):
 def answers_from(generations: Generations, *, min_version_wait: float) -> Answers:
     """The answers to every question, from these views."""
     stores, changes = stores_over(generations), ChangeStream(generations)
+    menu_changes = ChangeStream(generations, lambda each: [each.menu, each.restaurants])
     lists = MongoLists(generations, listed_order_as_json)
     waiter = ChangeStreamVersionWaiter(changes)
     read_your_writes = ReadYourWrites(lists, waiter, timeout_s=min_version_wait)
     boards = board_cache(stores.orders, stores.menus, changes.request)
+    tables = table_cache(lists, stores.menus, changes.request)
+    menus = menu_cache(stores.menus, menu_changes.request)
+    menu_changes.add(StaleMenus(menus))
     tops = top_items_cache(stores.sales, stores.menus)
     order = OrderReader(stores.orders, waiter, timeout_s=min_version_wait)
     listed = OrderListReader(lists, stores.menus)
-    live = MongoLiveOrders(generations, changes, render=order_as_json, cache=boards)
+    live = MongoLiveOrders(generations, changes, render=order_as_json, cache=Caches(boards, tables))
+    cached = CachedFeeds(boards, tables, menus, menu_changes.kept_open)
     return Answers(
         [
-            live_routes(live, boards, stores.menus),
+            live_routes(live, cached, stores.menus),
             order_routes(order, lists),
             list_routes(listed, lists, stores.menus, read_your_writes),
             board_routes(boards, read_your_writes),
@@ -162,8 +168,11 @@ def answers_from(generations: Generations, *, min_version_wait: float) -> Answer
         [board_lane(boards), order_lane(order), list_lane(listed), top_lane(tops)],
         changes,
         generations.members,
-        beside=[Component("changes", changes.run, required=False)],
-        on_shutdown=[live.close, boards.close],
+        beside=[
+            Component("changes", changes.run, required=False),
+            Component("menu-changes", menu_changes.run, required=False),
+        ],
+        on_shutdown=[live.close, boards.close, tables.close, menus.close],
     )
 
 

@@ -1,13 +1,14 @@
-"""Live feeds as Server-Sent Events: one order, the board, and the active orders."""
+"""Live feeds as Server-Sent Events: orders, the board, the tables and the menu."""
 
 # decision/0018: live feeds that send whole states are resumed by comparing states
 
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
@@ -24,10 +25,12 @@ from query.api.http.guests import is_guest_of
 from query.api.http.known_restaurant import known_restaurant
 from query.api.http.openapi import (
     LIVE_BOARD_RESPONSES,
+    LIVE_MENU_RESPONSES,
     LIVE_ORDER_REFUSALS,
     LIVE_ORDER_RESPONSES,
     LIVE_ORDERS_RESPONSES,
     LIVE_REFUSALS,
+    LIVE_TABLES_RESPONSES,
 )
 from query.api.http.parameters import PREFIX, OrderId, Slug
 from query.api.http.response_cache import ResponseCache
@@ -42,12 +45,17 @@ from query.api.http.responses import (
 from query.views.ports import DamagedView, LiveOrders, Menus, StoreUnavailable
 
 RETRY_INTERVAL_S = 1.0
-"""After which a board that could not be read is read again."""
+"""After which a board, tables or a menu that could not be read are read again."""
 
 AWAY_CODES = frozenset({store_unavailable().code, too_slow().code})
 """Of problems that say that the store can't answer now."""
 
-BOARD_READERS = Gauge("comanda_query_live_boards", "Readers of live boards")
+CACHED_READERS = {
+    "board": Gauge("comanda_query_live_boards", "Readers of live boards"),
+    "tables": Gauge("comanda_query_live_tables", "Readers of live tables"),
+    "menu": Gauge("comanda_query_live_menus", "Readers of live menus"),
+}
+"""By what the feed's events after the first are called."""
 
 Events = AsyncGenerator[Event | None]
 """Events on the wire; None is a heartbeat."""
@@ -62,7 +70,16 @@ LastEventId = Annotated[
 ]
 
 
-def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIRouter:
+class CachedFeeds(NamedTuple):
+    """The caches of what feeds show whole, and what has changes of menus told while one is read."""
+
+    boards: ResponseCache
+    tables: ResponseCache
+    menus: ResponseCache
+    menu_changes_kept_open: Callable[[], AbstractContextManager[None]]
+
+
+def live_routes(orders: LiveOrders, cached: CachedFeeds, menus: Menus) -> APIRouter:
     """Routes that send what changes, as it changes."""
     router = APIRouter(prefix=PREFIX, tags=["Feeds"])
     feeds = FeedBudget()
@@ -108,7 +125,35 @@ def live_routes(orders: LiveOrders, boards: ResponseCache, menus: Menus) -> APIR
     )
     async def live_board(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
         """The board as it is (`snapshot`), and whenever it has changed (`board`)."""
-        begin = partial(_board_events, boards, restaurant, last_event_id)
+        begin = partial(_cached_events, "board", cached.boards, restaurant, last_event_id)
+        return await _stream(feeds, restaurant, begin)
+
+    @router.get(
+        "/tables/live",
+        operation_id="followTables",
+        response_class=StreamingResponse,
+        responses=LIVE_TABLES_RESPONSES | LIVE_REFUSALS,
+        dependencies=[needed.ORDERS],
+    )
+    async def live_tables(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
+        """The occupied tables (`snapshot`), and whenever something of them changes (`tables`)."""
+        begin = partial(_cached_events, "tables", cached.tables, restaurant, last_event_id)
+        return await _stream(feeds, restaurant, begin)
+
+    @router.get(
+        "/menu/live",
+        operation_id="followMenu",
+        response_class=StreamingResponse,
+        responses=LIVE_MENU_RESPONSES | LIVE_REFUSALS,
+        dependencies=[needed.MENU],
+    )
+    async def live_menu(restaurant: Slug, last_event_id: LastEventId = None) -> Response:
+        """The menu as it is (`snapshot`), and whenever it has changed (`menu`).
+
+        An item that is sold out is on it, and not `available`.
+        """
+        show = partial(_cached_events, kept_open=cached.menu_changes_kept_open)
+        begin = partial(show, "menu", cached.menus, restaurant, last_event_id)
         return await _stream(feeds, restaurant, begin)
 
     return router
@@ -198,15 +243,24 @@ async def _order_events(
             del update, body
 
 
-async def _board_events(boards: ResponseCache, restaurant: str, last: str | None) -> Events:
-    """As `_order_events`; a client that does not keep up misses boards, but never the newest."""
+async def _cached_events(
+    change: str,
+    cache: ResponseCache,
+    restaurant: str,
+    last: str | None,
+    kept_open: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+) -> Events:
+    """As `_order_events`; a client that does not keep up misses states, but never the newest.
+
+    An event after the first is called `change`. `kept_open` has changes told to the cache.
+    """
     clock = asyncio.get_running_loop().time
     name, spoke = "snapshot", clock()
-    with BOARD_READERS.track_inprogress():
-        while not boards.is_closed:
+    with CACHED_READERS[change].track_inprogress(), kept_open():
+        while not cache.is_closed:
             try:
-                board = await boards.get(restaurant)
-                if not board.body.is_current:  # a feed never says anything older
+                shown = await cache.get(restaurant)
+                if not shown.body.is_current:  # a feed never says anything older
                     raise store_unavailable()
             except ProblemError as error:
                 if name == "snapshot":
@@ -214,12 +268,12 @@ async def _board_events(boards: ResponseCache, restaurant: str, last: str | None
                 if error.status == HTTPStatus.NOT_FOUND:
                     return
                 await asyncio.sleep(RETRY_INTERVAL_S)
-                board = None
-            if board and board.body.tag != last:
-                yield event_of_pieces(name, [board.body.json], board.body.tag)
-                name, last, spoke = "board", board.body.tag, clock()
+                shown = None
+            if shown and shown.body.tag != last:
+                yield event_of_pieces(name, [shown.body.json], shown.body.tag)
+                name, last, spoke = change, shown.body.tag, clock()
             elif name == "snapshot" or clock() - spoke >= live.HEARTBEAT_INTERVAL_S:
                 yield None
-                name, spoke = "board", clock()
-            if board:
-                await board.wait_until_stale()
+                name, spoke = change, clock()
+            if shown:
+                await shown.wait_until_stale(live.HEARTBEAT_INTERVAL_S)

@@ -1,12 +1,16 @@
-"""The changes of the order views, whichever replica wrote them: one MongoDB stream for all uses."""
+"""The changes of views, whichever replica wrote them: a MongoDB stream for all uses of a kind."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import Any
 
+from bson import Timestamp
+from pymongo.asynchronous.change_stream import AsyncChangeStream
 from service_kit.runtime.components import Ready
 
 from query.live.position import LAST_ORDINAL, Position
+from query.storage.client import Collection
 from query.storage.generations import Generation, Generations
 
 LINGER_S = 10.0
@@ -17,8 +21,8 @@ SILENCE_TIMEOUT_S = 10.0
 """Without an answer after which the server counts as gone."""
 READ_CHANGES_MAX = 500
 """Changes in one answer of the server, so that decoding a flood of them holds no request up."""
-BATCH_ORDERS_MAX = 1000
-"""Orders in one batch for the listeners."""
+BATCH_KEYS_MAX = 1000
+"""Documents in one batch for the listeners."""
 BATCH_INTERVAL_S = 0.02
 """Between two batches: what changes meanwhile is told together."""
 
@@ -29,25 +33,31 @@ class ChangeListener:
     async def on_open(self, begin: Position) -> None:
         """The stream is open: changes after `begin` will be told; earlier ones perhaps not."""
 
-    def on_change(self, order_id: str) -> None:
-        """The order has changed just now. It is called for each change, at once."""
+    def on_change(self, key: str) -> None:
+        """The document with this `_id` has changed just now. Called for each change, at once."""
 
     async def on_batch(self, changes: Mapping[str, Position]) -> None:
-        """These orders have changed, each last at its position; ordered by position."""
+        """These documents have changed, each last at its position; ordered by position."""
 
     def on_close(self) -> None:
         """The stream is closed: changes are not told any more."""
 
 
 class ChangeStream:
-    """Reads the changes of the live generation, for as long as somebody needs them.
+    """Reads the changes of some collections of the live generation, while somebody needs them.
 
     It closes, and opens again, when a listener fails, MongoDB is lost or another generation
     becomes the live one. While nobody needs it nothing is read.
     """
 
-    def __init__(self, generations: Generations) -> None:
+    def __init__(
+        self,
+        generations: Generations,
+        of: Callable[[Generation], Sequence[Collection]] = lambda generation: [generation.orders],
+    ) -> None:
+        """`of` says whose changes are read; a key is then told of whichever it is in."""
         self._generations = generations
+        self._of = of
         self._listeners: list[ChangeListener] = []
         self._users = 0
         self._is_needed = asyncio.Event()
@@ -91,15 +101,11 @@ class ChangeStream:
 
     async def _read(self, generation: Generation, ready: Ready) -> None:
         """Read until nobody needs it any more, or another generation is live."""
-        now = (await generation.orders.database.command("ping"))["operationTime"]
+        collections = self._of(generation)
+        now = (await collections[0].database.command("ping"))["operationTime"]
         begin = last = Position(generation.number, now.time, now.inc, LAST_ORDINAL)
         async with (
-            await generation.orders.watch(
-                [{"$project": {"documentKey": 1, "clusterTime": 1}}],
-                start_at_operation_time=now,
-                max_await_time_ms=AWAIT_TIME_MS_MAX,
-                batch_size=READ_CHANGES_MAX,
-            ) as stream,
+            await _watch(collections, now) as stream,
             self._opened(begin),
             asyncio.TaskGroup() as tasks,
         ):
@@ -126,10 +132,10 @@ class ChangeStream:
             for listener in self._listeners:
                 listener.on_close()
 
-    async def _deliver(self, order_id: str, position: Position, pending: "_PendingChanges") -> None:
+    async def _deliver(self, key: str, position: Position, pending: "_PendingChanges") -> None:
         for listener in self._listeners:
-            listener.on_change(order_id)
-        await pending.add(order_id, position)
+            listener.on_change(key)
+        await pending.add(key, position)
 
     async def _deliver_batches(self, pending: "_PendingChanges") -> None:
         while True:
@@ -144,21 +150,37 @@ class ChangeStream:
         return self._is_needed.is_set() and self._generations.live.number == generation.number
 
 
+async def _watch(
+    collections: Sequence[Collection], now: Timestamp
+) -> AsyncChangeStream[dict[str, Any]]:
+    """The changes of one collection, or of several in one stream over their database."""
+    first, *others = collections
+    names = [each.name for each in collections]
+    which: list[Any] = [{"$match": {"ns.coll": {"$in": names}}}] if others else []
+    watched = first.database if others else first
+    return await watched.watch(
+        [*which, {"$project": {"documentKey": 1, "clusterTime": 1}}],
+        start_at_operation_time=now,
+        max_await_time_ms=AWAIT_TIME_MS_MAX,
+        batch_size=READ_CHANGES_MAX,
+    )
+
+
 class _PendingChanges:
-    """Changes that are to be told: of each order the last, ordered by position."""
+    """Changes that are to be told: of each document the last, ordered by position."""
 
     def __init__(self) -> None:
         self._changes: dict[str, Position] = {}
         self._some = asyncio.Event()
         self._taken = asyncio.Event()
 
-    async def add(self, order_id: str, position: Position) -> None:
-        """Add a change, later than all before; waits while `BATCH_ORDERS_MAX` are pending."""
-        while len(self._changes) >= BATCH_ORDERS_MAX:
+    async def add(self, key: str, position: Position) -> None:
+        """Add a change, later than all before; waits while `BATCH_KEYS_MAX` are pending."""
+        while len(self._changes) >= BATCH_KEYS_MAX:
             self._taken.clear()
             await self._taken.wait()
-        self._changes.pop(order_id, None)
-        self._changes[order_id] = position
+        self._changes.pop(key, None)
+        self._changes[key] = position
         self._some.set()
 
     async def take(self) -> dict[str, Position]:

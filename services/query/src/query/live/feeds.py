@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import bson
@@ -13,6 +13,7 @@ from service_kit.http.live_feed import FeedsClosed, Reader, Readers, ReplayBuffe
 
 from query.live.change_stream import ChangeListener, ChangeStream
 from query.live.position import Position
+from query.live.stale_caches import CacheOfRestaurants
 from query.storage.client import DOCUMENT, RAW_BSON, READ_TIMEOUT_S, store_call
 from query.storage.generations import Generations
 from query.views.merge import Document
@@ -30,16 +31,6 @@ SNAPSHOTS_BYTES_MAX = 16 * 1024 * 1024
 
 READERS = Gauge("comanda_query_live_readers", "Readers of live feeds", ["feed"])
 TOO_SLOW = Counter("comanda_query_live_readers_too_slow", "Readers sent away as too slow", ["feed"])
-
-
-class CacheOfRestaurants(Protocol):
-    """A cache of what was read about restaurants, to be told when it is stale."""
-
-    def invalidate(self, restaurant: str) -> None:
-        """An order of the restaurant has changed."""
-
-    def invalidate_all(self) -> None:
-        """Anything may have changed."""
 
 
 class MongoLiveOrders(ChangeListener):

@@ -62,9 +62,9 @@ class ChangeStreamVersionWaiter(ChangeListener):
         for order_id in list(self._waiting):
             self.on_change(order_id)
 
-    def on_change(self, order_id: str) -> None:
-        """Have those read who wait for this order."""
-        for changed in self._waiting.get(order_id, ()):
+    def on_change(self, key: str) -> None:
+        """Have those read who wait for the order with this id."""
+        for changed in self._waiting.get(key, ()):
             changed.set()
 
     @contextlib.contextmanager

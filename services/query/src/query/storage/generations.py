@@ -69,12 +69,16 @@ class Generations:
         return self._generation(self._live)
 
     # decision/0049: reads go on without a primary
-    async def answer(self, question: Callable[[Generation], Awaitable[Answer]]) -> Answer:
+    async def answer(
+        self, question: Callable[[Generation], Awaitable[Answer]], *, only_current: bool = False
+    ) -> Answer:
         """The answer to a question about the live generation: of the primary or, while there is
-        none, of any member, which may be behind.
+        none, of any member, which may be behind; of no other than a primary if `only_current`.
 
         Raises what `question` raises.
         """
+        if only_current:
+            return await question(self.live)
         if not self.members.are_without_primary:
             try:
                 return await question(self.live)

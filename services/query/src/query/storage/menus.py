@@ -37,12 +37,12 @@ class MongoMenus:
         updates = [_merge_update(restaurant) for restaurant in restaurants]
         await self._generations.write(lambda generation: generation.restaurants, updates)
 
-    async def restaurant(self, slug: str) -> Document | None:
+    async def restaurant(self, slug: str, *, only_current: bool = False) -> Document | None:
         async def question(live: Generation) -> Document | None:
             async with store_call():
                 return await live.restaurants.find_one({"_id": slug})
 
-        found = await self._generations.answer(question)
+        found = await self._generations.answer(question, only_current=only_current)
         return found["state"] if found else None
 
     async def categories(self, slug: str) -> dict[str, str]:
@@ -54,7 +54,7 @@ class MongoMenus:
         states = [item["state"] for item in await self._generations.answer(question)]
         return {state["sku"]: state["category"] for state in states}
 
-    async def items(self, slug: str) -> list[Document]:
+    async def items(self, slug: str, *, only_current: bool = False) -> list[Document]:
         async def question(live: Generation) -> list[Document]:
             found = live.menu.find(
                 {"restaurant": slug, "state.withdrawn": False},
@@ -63,7 +63,8 @@ class MongoMenus:
             async with store_call():
                 return await found.to_list()
 
-        return [item["state"] for item in await self._generations.answer(question)]
+        found = await self._generations.answer(question, only_current=only_current)
+        return [item["state"] for item in found]
 
 
 def _merge_update(view: MenuView) -> UpdateOne:

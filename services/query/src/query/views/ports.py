@@ -120,7 +120,8 @@ class Lists(Protocol):
 class Menus(Protocol):
     """Restaurants and what they offer.
 
-    Each method raises StoreUnavailable if it can't be done now.
+    Each method raises StoreUnavailable if it can't be done now. With `only_current` it can't be
+    while it is not certain that the answer has all that was stored.
     """
 
     async def merge_items(self, items: Sequence[MenuView]) -> None:
@@ -129,13 +130,13 @@ class Menus(Protocol):
     async def merge_restaurants(self, restaurants: Sequence[MenuView]) -> None:
         """Store each restaurant unless a newer version is stored; as safe as `Orders.merge`."""
 
-    async def restaurant(self, slug: str) -> Document | None:
+    async def restaurant(self, slug: str, *, only_current: bool = False) -> Document | None:
         """The restaurant's state; None if it is not known."""
 
     async def categories(self, slug: str) -> dict[str, str]:
         """The category of each sku that is or was on the menu."""
 
-    async def items(self, slug: str) -> list[Document]:
+    async def items(self, slug: str, *, only_current: bool = False) -> list[Document]:
         """The states of the items that are not withdrawn, by category and name."""
 
 

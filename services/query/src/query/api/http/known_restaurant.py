@@ -5,9 +5,9 @@ from query.views.merge import Document
 from query.views.ports import Menus
 
 
-async def known_restaurant(menus: Menus, slug: str) -> Document:
+async def known_restaurant(menus: Menus, slug: str, *, only_current: bool = False) -> Document:
     """The restaurant's state; raises ProblemError (404) if it is not known."""
-    venue = await from_store(menus.restaurant(slug))
+    venue = await from_store(menus.restaurant(slug, only_current=only_current))
     if venue is None:
         raise unknown_restaurant(slug)
     return venue

@@ -154,6 +154,9 @@ LIVE_ORDER_RESPONSES = events(
     event("snapshot", order_as_json(_COOKED), body_of(present_order(_COOKED)).tag)
 )
 LIVE_BOARD_RESPONSES = events(event("snapshot", as_json(BOARD), body_of(BOARD).tag))
+TABLES, MENU = {"tables": occupied_tables([_COOKED])}, _menu()
+LIVE_TABLES_RESPONSES = events(event("snapshot", as_json(TABLES), body_of(TABLES).tag))
+LIVE_MENU_RESPONSES = events(event("snapshot", as_json(MENU), body_of(MENU).tag))
 LIVE_ORDERS_RESPONSES = events(
     event("snapshot", as_json({"orders": [present_order(_COOKED)]}), "1.1795491006.11.0"),
     event("order", order_as_json(_TAKEAWAY), "1.1795491009.2.0"),

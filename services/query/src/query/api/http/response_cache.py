@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,8 @@ from query.api.http.responses import Body, tagged_response
 MIN_REFRESH_INTERVAL_S = 0.1
 """From the start of one response to the start of the next at least, whatever changes."""
 MAX_AGE_S = 2.0
-"""For which a response is fresh while nothing changes: it may tell of times, as estimates do."""
+"""For which a response is fresh while nothing changes: it may tell of times, as estimates do. One
+that tells of none may be fresh for longer."""
 STALE_WHILE_REVALIDATE_S = 0.25
 """For which a stale response is still given while the next one is made (RFC 5861)."""
 ENTRIES_MAX = 1000
@@ -38,12 +40,13 @@ class CachedResponse:
     """The response before it, if that one was made."""
     invalidated: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once something has changed since it was started."""
+    max_age_s: float = MAX_AGE_S
     feeds: int = 0
     """The live feeds that wait until it is stale: they have to be told."""
     _stale_from: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._stale_from = self.started_at + MAX_AGE_S
+        self._stale_from = self.started_at + self.max_age_s
 
     @property
     def body(self) -> Body:
@@ -72,16 +75,18 @@ class CachedResponse:
             self._stale_from = min(self._stale_from, asyncio.get_running_loop().time())
             self.invalidated.set()
 
-    async def wait_until_stale(self) -> None:
-        """Wait until another one would be made in its place."""
+    async def wait_until_stale(self, timeout_s: float = math.inf) -> None:
+        """Wait until another one would be made in its place, or for so long."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + timeout_s
         self.feeds += 1
         try:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(self.fresh_until):
+                async with asyncio.timeout_at(min(end, self.fresh_until)):
                     await self.invalidated.wait()
         finally:
             self.feeds -= 1
-        await asyncio.sleep(max(0, self.fresh_until - asyncio.get_running_loop().time()))
+        await asyncio.sleep(max(0, min(end, self.fresh_until) - clock()))
 
 
 class ResponseCache:
@@ -98,8 +103,11 @@ class ResponseCache:
         name: str,
         make: Callable[[str], Coroutine[Any, Any, Body]],
         is_notified: Callable[[], bool],
+        max_age_s: float | None = None,
     ) -> None:
+        """Without `max_age_s` a response is fresh for `MAX_AGE_S`."""
         self._make = make
+        self._max_age_s = max_age_s
         self._is_notified = is_notified
         self._entries: dict[str, CachedResponse] = {}
         self._bytes = 0
@@ -171,7 +179,9 @@ class ResponseCache:
             previous.previous = None
         elif previous:
             previous = previous.previous
-        response = CachedResponse(now, asyncio.create_task(self._make(key)), previous)
+        max_age_s = MAX_AGE_S if self._max_age_s is None else self._max_age_s
+        making = asyncio.create_task(self._make(key))
+        response = CachedResponse(now, making, previous, max_age_s=max_age_s)
         if keep:
             self._entries[key] = response
             response.task.add_done_callback(lambda _: self._on_made(key, response))

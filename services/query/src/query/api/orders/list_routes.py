@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
@@ -15,9 +15,18 @@ from query.api.http import needed, schema
 from query.api.http.cursors import decode_cursor, encode_cursor, expired
 from query.api.http.known_restaurant import known_restaurant
 from query.api.http.openapi import PAGE_REFUSALS, SEVERAL_ORDERS_REFUSALS
-from query.api.http.parameters import PREFIX, RESTAURANT_PATTERN, Slug
+from query.api.http.parameters import NOT_MODIFIED, PREFIX, RESTAURANT_PATTERN, IfNoneMatch, Slug
 from query.api.http.read_your_writes import ReadYourWrites
-from query.api.http.responses import are_presentable, count_damaged, from_store, json_response
+from query.api.http.response_cache import ResponseCache
+from query.api.http.responses import (
+    Body,
+    are_presentable,
+    body_of,
+    count_damaged,
+    from_store,
+    json_response,
+    tagged_response,
+)
 from query.api.orders.filters import Filters
 from query.views.merge import MALFORMED
 from query.views.orders.tables import occupied_tables
@@ -111,22 +120,36 @@ def list_routes(
         operation_id="listTables",
         tags=["Restaurants"],
         response_model=schema.TableList,
-        responses=SEVERAL_ORDERS_REFUSALS,
+        responses=SEVERAL_ORDERS_REFUSALS | NOT_MODIFIED,
     )
-    async def list_tables(request: Request, restaurant: Slug) -> Response:
+    async def list_tables(
+        request: Request, restaurant: Slug, if_none_match: IfNoneMatch = None
+    ) -> Response:
         """The tables at which guests sit: since when, for how much, and what they wait for."""
         has_waited = "after" in request.query_params
-        seated = await from_store(lists.seated(restaurant, only_current=has_waited))
-        if not seated:
-            await known_restaurant(menus, restaurant)
-        with contextlib.suppress(*MALFORMED):
-            return json_response({"tables": occupied_tables(seated)})
-        sound = [each for each in seated if are_presentable(partial(occupied_tables, [each]))]
-        left_out = [each["_id"] for each in seated if each not in sound]
-        count_damaged(left_out, "among the tables")
-        return json_response({"tables": occupied_tables(sound), "left_out": left_out})
+        body = await _tables(lists, menus, restaurant, only_current=has_waited)
+        return tagged_response(body, if_none_match)
 
     return router
+
+
+def table_cache(lists: Lists, menus: Menus, is_notified: Callable[[], bool]) -> ResponseCache:
+    """A cache, for feeds, of tables by restaurant; `is_notified` as of any `ResponseCache`."""
+    make = partial(_tables, lists, menus, only_current=True)
+    return ResponseCache("tables", make, is_notified)
+
+
+async def _tables(lists: Lists, menus: Menus, restaurant: str, *, only_current: bool) -> Body:
+    """The tables as they are. Raises ProblemError."""
+    seated = await from_store(lists.seated(restaurant, only_current=only_current))
+    if not seated:
+        await known_restaurant(menus, restaurant, only_current=only_current)
+    with contextlib.suppress(*MALFORMED):
+        return body_of({"tables": occupied_tables(seated)})
+    sound = [each for each in seated if are_presentable(partial(occupied_tables, [each]))]
+    left_out = [each["_id"] for each in seated if each not in sound]
+    count_damaged(left_out, "among the tables")
+    return body_of({"tables": occupied_tables(sound), "left_out": left_out})
 
 
 def _link(query: str, cursor: str) -> dict[str, str]:

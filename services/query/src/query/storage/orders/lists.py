@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
 
 import bson
 
@@ -28,8 +27,6 @@ PAGES_PER_FETCH_MAX = 16
 """Pages that are read by one query, so that none waits long for others."""
 ORDERS_PER_FETCH_MAX = 2000
 """Orders of those pages together: as a rule no more than the store gives in one answer."""
-
-Answer = TypeVar("Answer")
 
 OrderKey = tuple[str, str]
 """The restaurant and the id of an order."""
@@ -82,7 +79,7 @@ class MongoLists:
         only_current: bool = False,
     ) -> Page:
         request = PageRequest(list_query, after, limit)
-        answer = self._answering(only_current=only_current)
+        answer = partial(self._generations.answer, only_current=only_current)
         if list_query.sort.by_total:
             async with self._search_slots.slot(list_query.restaurant):
                 found, snapshot = await answer(partial(self._page_of_first_snapshot, request))
@@ -111,16 +108,7 @@ class MongoLists:
             async with store_call():
                 return await at_tables.to_list()
 
-        return await self._answering(only_current=only_current)(question)
-
-    def _answering(
-        self, *, only_current: bool
-    ) -> Callable[[Callable[[Generation], Awaitable[Answer]]], Awaitable[Answer]]:
-        """Has a question answered, by a primary alone if it is `only_current`."""
-        return self._of_primary if only_current else self._generations.answer
-
-    async def _of_primary(self, question: Callable[[Generation], Awaitable[Answer]]) -> Answer:
-        return await question(self._generations.live)
+        return await self._generations.answer(question, only_current=only_current)
 
     async def _known_versions(self, keys: Sequence[OrderKey]) -> Mapping[OrderKey, int]:
         """The versions that a majority has: every snapshot of a primary from now on has them."""
