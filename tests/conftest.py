@@ -4,6 +4,7 @@ import contextlib
 import inspect
 import itertools
 import os
+import subprocess
 import typing
 import uuid
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -21,10 +22,12 @@ from comanda_local.system_urls import SystemUrls
 from pymongo import AsyncMongoClient
 from service_kit.runtime import logs
 
+from tests.support.forked import ForkingPopen
 from tests.support.rates import HIGH_RATES
 from tests.support.tokens import own_issuer
 
 pytest_plugins = ["tests.leftovers"]
+subprocess.Popen = ForkingPopen  # type: ignore[misc]
 logs.configure("test", "INFO")
 structlog.configure(cache_logger_on_first_use=False)  # a test may configure it otherwise
 os.environ.update(own_issuer().environment)  # whom services believe that have no Stack

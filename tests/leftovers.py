@@ -6,14 +6,12 @@ it. What it leaves becomes an orphan. The run's first process adopts the orphans
 
 import atexit
 import contextlib
-import ctypes
-import sys
 
 import psutil
 import pytest
 
-PR_SET_CHILD_SUBREAPER = 36
-"""From <linux/prctl.h>: whoever loses its parent gets this process instead of the first of all."""
+from tests.support.adoption import adopt_orphans
+
 GRACE_S = 10.0
 """Time in which what is left may end in order."""
 
@@ -21,8 +19,7 @@ GRACE_S = 10.0
 def pytest_configure(config: pytest.Config) -> None:
     """Adopt, unless this is a worker; the end comes after xdist's own, which was set up later."""
     if not hasattr(config, "workerinput"):
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        adopt_orphans()
         atexit.register(end_offspring)
 
 

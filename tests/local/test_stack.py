@@ -44,23 +44,6 @@ def test_every_service_is_ready_once_the_stack_is_up(stack: Stack) -> None:
     assert ready == {"ordering": 200, "serving": 200, "query": 200}
 
 
-def test_a_service_is_told_of_no_other_server_than_its_own(stack: Stack) -> None:
-    told = {
-        name: {
-            variable
-            for variable in psutil.Process(service.process.pid).environ()
-            if variable.startswith("COMANDA_") and variable.endswith("_URL")
-        }
-        for name, service in stack.services.items()
-    }
-
-    assert told == {
-        "ordering": {"COMANDA_NATS_URL", "COMANDA_DATABASE_URL"},
-        "serving": {"COMANDA_NATS_URL"},
-        "query": {"COMANDA_NATS_URL", "COMANDA_MONGODB_URL"},
-    }
-
-
 def test_a_killed_service_comes_back_at_its_address(stack: Stack) -> None:
     serving = stack.services["serving"]
     serving.kill()
@@ -204,6 +187,28 @@ def test_up_ends_with_0_and_leaves_no_process(up: Up, number: signal.Signals) ->
     assert not (up.folder / "data" / "curl").exists()
 
 
+def test_a_service_is_told_of_no_other_server_than_its_own(up: Up) -> None:
+    told = {
+        name: {
+            variable
+            for variable in psutil.Process(process_id(up, name)).environ()
+            if variable.startswith("COMANDA_") and variable.endswith("_URL")
+        }
+        for name in ("ordering", "serving", "query")
+    }
+
+    assert told == {
+        "ordering": {"COMANDA_NATS_URL", "COMANDA_DATABASE_URL"},
+        "serving": {"COMANDA_NATS_URL"},
+        "query": {"COMANDA_NATS_URL", "COMANDA_MONGODB_URL"},
+    }
+
+
+def process_id(up: Up, service: str) -> int:
+    record = json.loads((up.folder / "data" / service / "process").read_text())
+    return int(record["pid"])
+
+
 def test_what_up_prints_works_when_pasted(up: Up) -> None:
     system = SystemUrls.find(up.folder / "data", {})
     printed = up.out.read_text()
@@ -256,9 +261,7 @@ def test_what_was_ordered_is_still_there_at_the_next_up(ups: Ups, up: Up) -> Non
 
 
 def test_a_service_that_dies_ends_up_with_its_log_and_1(up: Up) -> None:
-    record = json.loads((up.folder / "data" / "serving" / "process").read_text())
-
-    os.kill(record["pid"], signal.SIGKILL)
+    os.kill(process_id(up, "serving"), signal.SIGKILL)
 
     assert up.process.wait(60) == 1
     said = " ".join(up.out.read_text().split())
