@@ -2,11 +2,13 @@
 
 import re
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from ordering.outbound.database.engine import connect
 from ordering.outbound.outbox.parked_commands import parked_app
 from query.cli import app as query_app
 from service_kit.nats.letter_commands import dead_letters_app
@@ -34,7 +36,7 @@ OTHERS = {
 
 DEAD_LETTERS = dead_letters_app("a service", lambda: pytest.fail("nothing is run"), done="done")
 OURS: dict[str, dict[str, typer.Typer]] = {
-    "ordering": {"dead-letters": DEAD_LETTERS, "parked": parked_app(str)},
+    "ordering": {"dead-letters": DEAD_LETTERS, "parked": parked_app(partial(connect, ""))},
     "serving": {"dead-letters": DEAD_LETTERS},
 }
 

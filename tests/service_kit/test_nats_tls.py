@@ -17,7 +17,7 @@ from service_kit.nats.jetstream import connected, credentials
 from service_kit.runtime.nats_servers import NatsServers
 from service_kit.runtime.settings import ServiceSettings
 
-from tests.service_kit.certificates import Authority
+from tests.support.certificates import Authority
 from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.servers

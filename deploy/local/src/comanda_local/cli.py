@@ -375,12 +375,12 @@ def team(
     all teams' consumers are made.
     """
     with _in_plain_words():
-        url = find_nats(data, nats_url)
+        url, files = find_nats(data, nats_url)
         folder = ACCOUNTS.parent
         if name and remove:
             _remove(name, lambda: remove_team(name, folder), data)
             if url:
-                asyncio.run(delete_consumers(url, name))
+                asyncio.run(delete_consumers(url, name, files))
             return
         if name:
             check_name(name)
@@ -394,7 +394,7 @@ def team(
         else:
             teams = written_teams(folder)
         if url:
-            print("consumers " + ", ".join(asyncio.run(make_consumers(url, teams))))
+            print("consumers " + ", ".join(asyncio.run(make_consumers(url, teams, files))))
         else:
             print("No consumers yet: `comanda up` makes them, or this command with --nats.")
 

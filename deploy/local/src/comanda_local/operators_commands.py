@@ -1,9 +1,11 @@
 """The operators' commands of the services, run against the running system."""
 
 import subprocess
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 
 from comanda_local.processes import CannotStart
+from comanda_local.server_files import files_beside
 from comanda_local.services import command, environment
 from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL
 from comanda_local.system_urls import SystemUrls
@@ -33,7 +35,9 @@ def run_command(service: str, system: SystemUrls, arguments: Sequence[str]) -> i
     for variable, url in stores.items():
         if not url:
             raise CannotStart(f"Where is the store of {service}? Set {variable}.")
-    return _run(service, arguments, {NATS_URL: system.nats, **stores})
+    urls = {NATS_URL: system.nats, **stores}
+    files = [files_beside(variable, system.files) for variable in urls]
+    return _run(service, arguments, dict(ChainMap(urls, *files)))
 
 
 def show_help(service: str, arguments: Sequence[str]) -> int:

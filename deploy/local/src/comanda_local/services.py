@@ -1,12 +1,14 @@
 """The three services, each as a process of its own."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
 
+from comanda_local import server_files
 from comanda_local.ports import LOOPBACK, require_free
 from comanda_local.processes import Child
 
@@ -68,13 +70,14 @@ def command(service: str, *arguments: str) -> list[str]:
 
 
 def environment(urls: Mapping[str, str]) -> dict[str, str]:
-    """Our environment with the given servers' URLs, and no other server's."""
-    inherited = {name: value for name, value in os.environ.items() if not _is_server_url(name)}
+    """Our environment with the given servers' URLs and files, and no other server's."""
+    inherited = {name: value for name, value in os.environ.items() if not _is_of_server(name)}
     return {**inherited, **urls, "PYTHONUNBUFFERED": "1"}
 
 
-def _is_server_url(variable: str) -> bool:
-    return variable.startswith("COMANDA_") and variable.endswith("_URL")
+def _is_of_server(variable: str) -> bool:
+    kinds = "|".join(("URL", *server_files.KINDS))
+    return re.fullmatch(f"COMANDA_[A-Z]+_({kinds})", variable) is not None
 
 
 def _http_environment(port: int) -> dict[str, str]:

@@ -17,6 +17,7 @@ from comanda_local.access import GuestKeys, Issuer
 from comanda_local.folders import locked
 from comanda_local.ports import free_port
 from comanda_local.processes import RECORD_FILE, CannotStart, Child, end_leftover
+from comanda_local.server_files import files_beside
 from comanda_local.servers import MongoDB, Nats, Postgres
 from comanda_local.servers.nats import ACCOUNTS
 from comanda_local.services import Service
@@ -92,6 +93,7 @@ class Stack:
         self._given_issuer = issuer
         self._ports = ports
         self._given = {name: environment[name] for name in _SERVERS if environment.get(name)}
+        self._files = {name: files_beside(name, environment) for name in self._given}
         self._replicas: list[Service] = []
         self._leaving = contextlib.ExitStack()
 
@@ -120,6 +122,11 @@ class Stack:
     def urls(self) -> dict[str, str]:
         """The servers' URLs, for an operator, by the name of their environment variable."""
         return {name: server.url for name, server in self.servers.items()} | self._given
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files beside those URLs that were given, by the name of their variable."""
+        return {name: file for files in self._files.values() for name, file in files.items()}
 
     @cached_property
     def issuer(self) -> Issuer:
@@ -211,9 +218,15 @@ class Stack:
     def _urls_for(
         self, service: str, *, nats: str | None = None, database: str | None = None
     ) -> dict[str, str]:
-        """The URLs of what the service uses, on the embedded servers those of users of its own."""
+        """The URLs of what the service uses, on the embedded servers those of users of its own.
+
+        Beside the URL of one that is given are its files.
+        """
         users = {NATS_URL: nats or service, DATABASE_URL: database or service}
-        return {name: self._url_for(users.get(name, service), name) for name in USES[service]}
+        told = {name: self._url_for(users.get(name, service), name) for name in USES[service]}
+        for name in USES[service]:
+            told |= self._files.get(name, {})
+        return told
 
     def _url_for(self, user: str, variable: str) -> str:
         match self.servers.get(variable):

@@ -1,10 +1,11 @@
 """Where a running system is: written down by `comanda up`, found by the other commands."""
 
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -13,6 +14,7 @@ from comanda_local.access import EVERYWHERE, Bearer, Issuer, TokenFile
 from comanda_local.api import Addresses
 from comanda_local.ports import LOOPBACK
 from comanda_local.processes import CannotStart
+from comanda_local.server_files import files_beside
 from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Stack
 
 SYSTEM_FILE = "stack.json"
@@ -40,6 +42,8 @@ class SystemUrls:
     """Folder of the key that signs tokens."""
     token_file: str = ""
     """File of a token that somebody else renews, used instead."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Files of TLS and keys for the servers, by the names of their variables."""
 
     @classmethod
     def of(cls, stack: Stack) -> Self:
@@ -50,12 +54,14 @@ class SystemUrls:
             database=stack.urls[DATABASE_URL],
             mongodb=stack.urls[MONGODB_URL],
             access=str(stack.issuer.jwks.parent),
+            files=stack.files,
         )
 
     @classmethod
     def find(cls, folder: Path, given: Mapping[str, str | None]) -> Self:
         """What is given, else what was written down in the folder, else the usual ports.
 
+        Beside a server's URL that is given, its files are those of our environment.
         Raises CannotStart if the database is not known by either.
         """
         usual = {name: f"http://{LOOPBACK}:{port}" for name, port in DEFAULT_PORTS.items()}
@@ -69,7 +75,8 @@ class SystemUrls:
                 f"There is no running Comanda on {folder}: start it with `comanda up`, "
                 f"give its folder with --data, or set {DATABASE_URL} and the other URLs."
             )
-        return cls(**urls)
+        files = written_files(written, given)
+        return cls(**urls | {"files": files})
 
     @property
     def services(self) -> dict[str, str]:
@@ -94,8 +101,21 @@ class SystemUrls:
         return file
 
 
-def find_nats(folder: Path, given: str | None) -> str | None:
-    """The operator's URL of NATS that is given or was written down; None if neither is there."""
+def find_nats(folder: Path, given: str | None) -> tuple[str | None, dict[str, str]]:
+    """The operator's URL of NATS that is given or was written down, and the files beside it.
+
+    The URL is None if neither is there.
+    """
     file = folder / SYSTEM_FILE
-    written: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    return given or written.get("nats")
+    written = json.loads(file.read_text()) if file.exists() else {}
+    return given or written.get("nats"), written_files(written, {"nats": given})
+
+
+def written_files(written: Mapping[str, Any], given: Mapping[str, str | None]) -> dict[str, str]:
+    """The files that were written down; of servers whose URLs are given, our environment's."""
+    servers = {"nats": NATS_URL, "database": DATABASE_URL, "mongodb": MONGODB_URL}
+    files: dict[str, str] = {}
+    for name, variable in servers.items():
+        source = os.environ if given.get(name) else written.get("files", {})
+        files |= files_beside(variable, source)
+    return files

@@ -1,29 +1,33 @@
 """The consumers that teams read by, made by the operator: a team can make none."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
-import nats
 from comanda_contracts.streams import Stream
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
+from comanda_local.server_files import connect_nats
 from comanda_local.teams import SUBJECTS_BY_STREAM, Team
 
 ACK_WAIT_S = 30.0
 """Seconds after which a message that was delivered and not settled is delivered again."""
+NO_FILES: Mapping[str, str] = MappingProxyType({})
 UNSETTLED_MAX = 1000
 """Messages that a team may have been given and not settled yet."""
 
 
-async def make_consumers(operator_url: str, teams: Iterable[Team]) -> list[str]:
+async def make_consumers(
+    operator_url: str, teams: Iterable[Team], files: Mapping[str, str] = NO_FILES
+) -> list[str]:
     """Make the teams' durable pull consumers, or give those that are there the teams' filters.
 
     Repeated it changes nothing; what else an operator set stays. Returns what they are called, such
     as `ORDERS/loyalty`. Raises nats.errors.Error.
     """
     made = []
-    async with await nats.connect(operator_url, allow_reconnect=False) as client:
+    async with await connect_nats(operator_url, files, allow_reconnect=False) as client:
         js = client.jetstream()
         for team in teams:
             for stream, filters in team.filters_by_stream.items():
@@ -32,9 +36,11 @@ async def make_consumers(operator_url: str, teams: Iterable[Team]) -> list[str]:
     return made
 
 
-async def delete_consumers(operator_url: str, team: str) -> None:
+async def delete_consumers(
+    operator_url: str, team: str, files: Mapping[str, str] = NO_FILES
+) -> None:
     """Delete the team's consumers, those that are there. Raises nats.errors.Error."""
-    async with await nats.connect(operator_url, allow_reconnect=False) as client:
+    async with await connect_nats(operator_url, files, allow_reconnect=False) as client:
         for stream in SUBJECTS_BY_STREAM:
             with contextlib.suppress(NotFoundError):
                 await client.jetstream().delete_consumer(stream.name, team)

@@ -5,12 +5,16 @@ shows and releases the events that can't be published.
 """
 
 import sys
+from typing import TYPE_CHECKING
 
 from service_kit.runtime import logs
 from service_kit.runtime.imports import uncollected
 from service_kit.runtime.settings import ServiceSettings, load
 
 from ordering.settings import DatabaseSettings, Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 
 def main(arguments: list[str]) -> None:
@@ -40,7 +44,7 @@ def main(arguments: list[str]) -> None:
         case ["parked", *rest]:
             from ordering.outbound.outbox.parked_commands import parked_app
 
-            parked_app(_database_url)(rest, prog_name="python -m ordering parked")
+            parked_app(_engine)(rest, prog_name="python -m ordering parked")
         case _:
             sys.exit("usage: python -m ordering [migrate | set-up | dead-letters | parked]")
 
@@ -56,15 +60,19 @@ def _serve() -> None:
     serve(bootstrap(settings), settings)
 
 
-def _database_url() -> str:
-    return load(DatabaseSettings).database_url.get_secret_value()
+def _engine() -> "AsyncEngine":
+    from ordering.outbound.database.engine import connect
+
+    settings = load(DatabaseSettings)
+    return connect(settings.database_url.get_secret_value(), settings.database_tls)
 
 
 def _migrate() -> None:
     from ordering.outbound.database.migration import CannotMigrate, migrate
 
+    settings = load(DatabaseSettings)
     try:
-        migrate(_database_url())
+        migrate(settings.database_url.get_secret_value(), settings.database_tls)
     except CannotMigrate as error:
         sys.exit(str(error))
 

@@ -62,7 +62,7 @@ OWN_STREAMS = (ORDERS, MENU, RESTAURANTS, ACCESS, COMMANDS, DEAD_LETTERS)
 
 def bootstrap(settings: Settings) -> Application:
     """The whole service. Orders are taken while PostgreSQL is there, whatever else is not."""
-    engine = connect(settings.database_url.get_secret_value())
+    engine = connect(settings.database_url.get_secret_value(), settings.database_tls)
     first_events = FirstEvents()
     writes = WriteHealth()
     withdrawals = Withdrawals(token_life_max_s=settings.token_life_max_s)
@@ -157,7 +157,7 @@ async def set_up_messaging(settings: ServiceSettings) -> None:
 async def replaying_broker() -> AsyncIterator[Broker]:
     """Ordering's handlers on the running system's stores, with nothing consumed."""
     settings = load(OperatorSettings)
-    engine = connect(settings.database_url.get_secret_value())
+    engine = connect(settings.database_url.get_secret_value(), settings.database_tls)
     store = GroupCommit(engine, new_id=new_id, first_events=FirstEvents())
     try:
         async with messaging(settings.nats_servers, store).without_consuming() as broker:

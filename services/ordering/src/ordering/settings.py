@@ -2,11 +2,19 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from service_kit.access.guests import GuestSigner
-from service_kit.runtime.settings import PREFIX, AccessSettings, ServiceSettings, with_scheme
+from service_kit.runtime.settings import (
+    PREFIX,
+    AccessSettings,
+    ServiceSettings,
+    TlsFile,
+    with_scheme,
+)
+from service_kit.runtime.tls import FreshContext, fresh_context
 
 
 def _with_key(file: str) -> str:
@@ -20,12 +28,38 @@ GuestKeyFile = Annotated[str, AfterValidator(_with_key)]
 DatabaseUrl = Annotated[SecretStr, with_scheme("postgresql+asyncpg")]
 
 
+def _is_socket(url: str) -> bool:
+    """Whether any server of the URL is reached by a socket, as it is if no host is named."""
+    parts = urlsplit(url)
+    hosts = [parts.hostname or "", *parse_qs(parts.query).get("host", [])]
+    named = [host for several in hosts for host in several.split(",") if host]
+    return not named or any(host.startswith(("/", "@")) for host in named)
+
+
 class DatabaseSettings(BaseSettings):
     """The database that keeps ordering's state."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     database_url: DatabaseUrl = Field(description="PostgreSQL, as postgresql+asyncpg://…")
+    database_ca: str = Field(
+        default="", description="file of the CA that signs PostgreSQL's certificate; TLS alone then"
+    )
+    database_cert: TlsFile = Field(default="", description="file of a certificate for PostgreSQL")
+    database_key: TlsFile = Field(default="", description="file of that certificate's key")
+
+    @field_validator("database_ca")
+    @classmethod
+    def _is_for_hosts(cls, ca: str, known: ValidationInfo) -> str:
+        url = known.data.get("database_url")
+        if ca and url and _is_socket(url.get_secret_value()):
+            raise ValueError("is for a host, and COMANDA_DATABASE_URL names a socket, without TLS")
+        return ca
+
+    @property
+    def database_tls(self) -> FreshContext | None:
+        """TLS with PostgreSQL; None if none was asked for here."""
+        return fresh_context(self.database_ca, self.database_cert, self.database_key)
 
 
 class OperatorSettings(ServiceSettings, DatabaseSettings):

@@ -73,7 +73,7 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> Application:
     Without NATS, or without a stream because its owner never ran, the views grow old, but they are
     answered from. An API only reads from MongoDB.
     """
-    client, database = connect(settings.mongodb_url.get_secret_value())
+    client, database = connect(settings.mongodb_url.get_secret_value(), settings.mongodb_tls)
     generations = Generations(database, live=None)
     checkpoints, projects = MongoCheckpoints(database, generations), role is not Role.API
     provenance = Provenance(checkpoints, PROJECTED, is_keeper=projects)
@@ -192,7 +192,7 @@ async def set_up_durables(settings: ServiceSettings) -> None:
 async def replaying_broker() -> AsyncIterator[Broker]:
     """The projection into the running system's views, with nothing consumed."""
     settings = load(OperatorSettings)
-    client, database = connect(settings.mongodb_url.get_secret_value())
+    client, database = connect(settings.mongodb_url.get_secret_value(), settings.mongodb_tls)
     async with client:
         broker = _projecting_broker(settings, stores_over(Generations(database, live=None)))
         async with broker.without_consuming():

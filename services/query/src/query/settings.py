@@ -2,8 +2,15 @@
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr
-from service_kit.runtime.settings import AccessSettings, Jwks, ServiceSettings, with_scheme
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from service_kit.runtime.settings import (
+    AccessSettings,
+    Jwks,
+    ServiceSettings,
+    TlsFile,
+    with_scheme,
+)
+from service_kit.runtime.tls import FreshContext, fresh_context
 
 MongoUrl = Annotated[SecretStr, with_scheme("mongodb", "mongodb+srv")]
 
@@ -14,6 +21,24 @@ class OperatorSettings(ServiceSettings):
     mongodb_url: MongoUrl = Field(
         description="MongoDB replica set, the database's name in its path"
     )
+    mongodb_ca: str = Field(
+        default="", description="file of the CA that signs MongoDB's certificates; TLS alone then"
+    )
+    mongodb_cert: TlsFile = Field(default="", description="file of a certificate for MongoDB")
+    mongodb_key: TlsFile = Field(default="", description="file of that certificate's key")
+
+    @field_validator("mongodb_ca")
+    @classmethod
+    def _is_for_hosts(cls, ca: str, known: ValidationInfo) -> str:
+        url = known.data.get("mongodb_url")
+        if ca and url and url.get_secret_value().startswith("mongodb+srv:"):
+            raise ValueError("is for mongodb://; a mongodb+srv:// URL names its files itself")
+        return ca
+
+    @property
+    def mongodb_tls(self) -> FreshContext | None:
+        """TLS with MongoDB; None if none was asked for here."""
+        return fresh_context(self.mongodb_ca, self.mongodb_cert, self.mongodb_key)
 
 
 class Settings(OperatorSettings, AccessSettings):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from service_kit.runtime.tls import FreshContext
+from service_kit.runtime.tls import fresh_context
 
 
 class NatsServers(list[str]):
@@ -20,4 +20,4 @@ class NatsServers(list[str]):
         """`nkey` is the seed of the user whom the first URL names; the rest is in PEM."""
         super().__init__(urls)
         self.nkey = nkey
-        self.tls = FreshContext(ca, cert, key) if ca else None
+        self.tls = fresh_context(ca, cert, key)

@@ -63,6 +63,19 @@ def _without_password(jwks: str) -> str:
 Jwks = Annotated[str, AfterValidator(_without_password)]
 """A file, or an http(s) URL without a password, with a JWK Set."""
 
+
+def _with_what_it_needs(file: str, known: ValidationInfo) -> str:
+    """A certificate shows nobody who we are without TLS, nor does a key without a certificate."""
+    server, _, kind = (known.field_name or "").rpartition("_")
+    needed = f"{server}_{'ca' if kind == 'cert' else 'cert'}"
+    if file and not known.data.get(needed):
+        raise ValueError(f"is of no use without {PREFIX}{needed.upper()}")
+    return file
+
+
+TlsFile = Annotated[str, AfterValidator(_with_what_it_needs)]
+"""A file of `<server>_cert`, which needs `<server>_ca`, or of `<server>_key`, which needs that."""
+
 STREAM_LIMITS_PATTERN = r"^$|^[A-Z_]+=[1-9][0-9]*(,[A-Z_]+=[1-9][0-9]*)*$"
 
 
@@ -130,8 +143,8 @@ class ServiceSettings(BaseSettings):
     nats_ca: str = Field(
         default="", description="file of the CA that signs NATS's certificates; TLS alone then"
     )
-    nats_cert: str = Field(default="", description="file of a certificate for NATS")
-    nats_key: str = Field(default="", description="file of that certificate's key")
+    nats_cert: TlsFile = Field(default="", description="file of a certificate for NATS")
+    nats_key: TlsFile = Field(default="", description="file of that certificate's key")
     http_host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - a container's only address
     http_port: int = Field(default=8000, ge=1, le=65535, description="port to listen on")
     admin_port: int = Field(

@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Collection, Iterable
 from uuid import UUID
 
 import asyncpg
-import nats
 from comanda_contracts import Order, Ticket, TicketEvent, read, streams, subjects
 from comanda_contracts.streams import Stream
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 
 from comanda_local.api import Api, Json
+from comanda_local.server_files import connect_nats, tls
+from comanda_local.stack import DATABASE_URL
 from comanda_local.system_urls import SystemUrls
 
 VIEWS_IN_FLIGHT = 24
@@ -137,9 +138,12 @@ async def views(query: Api, restaurant: str, order_ids: Iterable[UUID]) -> dict[
 @contextlib.asynccontextmanager
 async def write_side(system: SystemUrls) -> AsyncIterator[WriteSide]:
     """Connections to ordering's database and to NATS."""
-    database = await asyncpg.connect(system.database.replace("+asyncpg", "", 1))
+    context = tls(DATABASE_URL, system.files)
+    database = await asyncpg.connect(system.database.replace("+asyncpg", "", 1), ssl=context)
     try:
-        async with await nats.connect(system.nats.split(","), max_reconnect_attempts=5) as client:
+        async with await connect_nats(
+            system.nats, system.files, max_reconnect_attempts=5
+        ) as client:
             yield WriteSide(database, client.jetstream())
     finally:
         await database.close()

@@ -9,6 +9,7 @@ from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
 from ordering.outbound.database import tables  # noqa: F401 - declares the tables
+from ordering.outbound.database.engine import by_tls
 
 ONE_AT_A_TIME = 0x636D6967
 """The advisory lock that lets one migration run at a time."""
@@ -44,9 +45,9 @@ def _bound_waits(connection: Connection) -> None:
 
 
 async def run() -> None:
-    engine = create_async_engine(
-        context.config.attributes["url"], poolclass=NullPool, connect_args={"timeout": 5}
-    )
+    given = context.config.attributes
+    connect_args = {"timeout": 5} | by_tls(given.get("tls"))
+    engine = create_async_engine(given["url"], poolclass=NullPool, connect_args=connect_args)
     async with engine.connect() as connection:
         await connection.run_sync(migrate)
         await connection.commit()

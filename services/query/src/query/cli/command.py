@@ -43,8 +43,8 @@ def run(command: Callable[[OperatorSession], Awaitable[bool]]) -> None:
     )
 
     async def run_in_session() -> bool:
-        mongodb_url = settings.mongodb_url.get_secret_value()
-        async with open_session(settings.nats_servers, mongodb_url) as session:
+        store = settings.mongodb_url.get_secret_value(), settings.mongodb_tls
+        async with open_session(settings.nats_servers, *store) as session:
             return await command(session)
 
     try:

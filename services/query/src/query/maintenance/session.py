@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -46,10 +47,10 @@ class OperatorSession:
 
 @contextlib.asynccontextmanager
 async def open_session(
-    nats_servers: Sequence[str], mongodb_url: str
+    nats_servers: Sequence[str], mongodb_url: str, mongodb_tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[OperatorSession]:
     """Connect, once the servers are there. Raises StoreUnavailable or TimeoutError."""
-    client, database = connect(mongodb_url)
+    client, database = connect(mongodb_url, mongodb_tls)
     async with client:
         generations = Generations(database, live=None)
         await _until_known(generations)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -45,8 +46,10 @@ DOCUMENT: CodecOptions[Document] = CodecOptions(**LENIENT)
 
 APPLICATION = "query"
 """The name by which the server knows our connections."""
-SERVER_SELECTION_TIMEOUT_S = 2.0
-"""To find a server to talk to."""
+CONNECT_TIMEOUT_S = 2.0
+SERVER_SELECTION_TIMEOUT_S = 1.5
+"""To find a server to talk to: less than `READ_TIMEOUT_S`, so that what is wrong with the servers
+is said, and not only that the time was up."""
 READ_TIMEOUT_S = 2.0
 """For one query."""
 KEY_READ_TIME_MS_MAX, LIST_TIME_MS_MAX, SEARCH_TIME_MS_MAX = 1000, 1500, 1500
@@ -86,18 +89,34 @@ SERVER_CODES = frozenset(
 """Codes of MongoDB for the state of a server: the same write succeeds later."""
 
 
-def connect(url: str) -> tuple[Client, Database]:
-    """A client that connects when first used, and the database that the URL names."""
+def connect(url: str, tls: ssl.SSLContext | None = None) -> tuple[Client, Database]:
+    """A client that connects when first used, and the database that the URL names.
+
+    With `tls` it speaks it, whatever the URL says of it, or does not connect.
+    """
+    secured: dict[str, Any] = {"tls": True} if tls else {}
     client = Client(
         url,
+        **secured,
         appname=APPLICATION,
         w="majority",
         **LENIENT,
         serverSelectionTimeoutMS=int(SERVER_SELECTION_TIMEOUT_S * 1000),
-        connectTimeoutMS=int(SERVER_SELECTION_TIMEOUT_S * 1000),
+        connectTimeoutMS=int(CONNECT_TIMEOUT_S * 1000),
         heartbeatFrequencyMS=int(HEARTBEAT_INTERVAL_S * 1000),
     )
+    if tls:
+        _speak(tls, client)
     return client, client.get_default_database("comanda")
+
+
+def _speak(tls: ssl.SSLContext, client: Client) -> None:
+    """Put this in the place of the client's own TLS, which is read once and never again.
+
+    The driver has no option for it, so this goes past its names; without that slot it raises
+    AttributeError.
+    """
+    client.options.pool_options._PoolOptions__ssl_context = tls  # type: ignore[attr-defined]
 
 
 async def monitor_server(

@@ -1,5 +1,6 @@
 """The connection to PostgreSQL."""
 
+import ssl
 from typing import Any
 
 import orjson
@@ -22,8 +23,11 @@ Its process may be gone without a word, and it holds locks that others wait for.
 """
 
 
-def connect(url: str) -> AsyncEngine:
-    """An engine for this URL; connections are made when they are needed."""
+def connect(url: str, tls: ssl.SSLContext | None = None) -> AsyncEngine:
+    """An engine for this URL; connections are made when they are needed.
+
+    With `tls` they speak it, whatever the URL says of it, or are not made.
+    """
     engine = create_async_engine(
         url,
         pool_size=5,
@@ -32,10 +36,15 @@ def connect(url: str) -> AsyncEngine:
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
         hide_parameters=True,  # errors are logged, and guests have names
-        connect_args={"command_timeout": STATEMENT_TIMEOUT_S, "timeout": 5},
+        connect_args={"command_timeout": STATEMENT_TIMEOUT_S, "timeout": 5} | by_tls(tls),
     )
     event.listen(engine.sync_engine, "connect", _limit_waiting)
     return engine
+
+
+def by_tls(tls: ssl.SSLContext | None) -> dict[str, Any]:
+    """What the driver is to be told of it: nothing without it, so that the URL may."""
+    return {"ssl": tls} if tls else {}
 
 
 def _limit_waiting(connection: AdaptedConnection, _: object) -> None:

@@ -1,5 +1,6 @@
 """Bringing the schema in PostgreSQL up to date."""
 
+import ssl
 import sys
 import time
 
@@ -27,14 +28,14 @@ class CannotMigrate(Exception):
     """The schema can't be brought up to date; the text says why, in a line."""
 
 
-def migrate(url: str) -> None:
+def migrate(url: str, tls: ssl.SSLContext | None = None) -> None:
     """Bring the schema to the newest revision. Safe to repeat, and to run from many at once.
 
     PostgreSQL is waited for while it is away, starting, or takes no writes; what it is waited for
     is printed once. Raises CannotMigrate.
     """
     give_up_at, pause_s, reason = time.monotonic() + WITHIN_S, RETRY_PAUSE_MIN_S, ""
-    while failure := _failure_of_upgrade(url):
+    while failure := _failure_of_upgrade(url, tls):
         if not failure_of(failure).is_passing:
             raise CannotMigrate(f"PostgreSQL: {reason_of(failure)}") from failure
         if time.monotonic() + pause_s > give_up_at:
@@ -46,10 +47,10 @@ def migrate(url: str) -> None:
         pause_s = min(2 * pause_s, RETRY_PAUSE_MAX_S)
 
 
-def _failure_of_upgrade(url: str) -> Exception | None:
+def _failure_of_upgrade(url: str, tls: ssl.SSLContext | None) -> Exception | None:
     """What keeps the schema from the newest revision; None once it has it."""
     config = alembic_config()
-    config.attributes["url"] = url
+    config.attributes |= {"url": url, "tls": tls}
     try:
         command.upgrade(config, "head")
     except FAILURES as error:

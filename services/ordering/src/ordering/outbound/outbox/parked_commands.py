@@ -9,9 +9,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 from service_kit.runtime.terminal import printable, printable_json, printable_lines
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ordering.outbound.database.engine import connect
 from ordering.outbound.database.errors import reason_of
 from ordering.outbound.outbox.parked_events import parked_event, release, select_parked
 
@@ -28,9 +27,9 @@ RELEASED_AGGREGATES = 100
 Command = Callable[[AsyncConnection], Awaitable[bool]]
 
 
-def parked_app(database_url: Callable[[], str]) -> typer.Typer:
+def parked_app(engine: Callable[[], AsyncEngine]) -> typer.Typer:
     """The commands; they need PostgreSQL and nothing else of what ordering needs."""
-    run = partial(_run, database_url)
+    run = partial(_run, engine)
     app = typer.Typer(
         no_args_is_help=True, help=HELP, add_completion=False, pretty_exceptions_enable=False
     )
@@ -119,18 +118,17 @@ async def _named(connection: AsyncConnection, numbers: Sequence[int]) -> list[An
     return found
 
 
-def _run(database_url: Callable[[], str], command: Command) -> NoReturn:
+def _run(engine: Callable[[], AsyncEngine], command: Command) -> NoReturn:
     """Run the command, and end with 0 if it returns True, else with 1; also if it can't be done."""
     try:
-        went_well = asyncio.run(_connect_and_run(database_url(), command))
+        went_well = asyncio.run(_connect_and_run(engine(), command))
     except (DBAPIError, OSError, TimeoutError) as error:
         _note(f"PostgreSQL: {reason_of(error)}")
         raise typer.Exit(1) from None
     raise typer.Exit(0 if went_well else 1)
 
 
-async def _connect_and_run(url: str, command: Command) -> bool:
-    engine = connect(url)
+async def _connect_and_run(engine: AsyncEngine, command: Command) -> bool:
     try:
         async with engine.connect() as connection:
             return await command(connection)

@@ -1,6 +1,8 @@
 """A certificate authority of the test's own."""
 
+import contextlib
 import datetime
+import ipaddress
 from pathlib import Path
 
 from cryptography import x509
@@ -21,11 +23,11 @@ class Authority:
         self.file = folder / f"{name}.pem"
         self.file.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
 
-    def sign(self, host: str, name: str = "server") -> tuple[Path, Path]:
+    def sign(self, host: str, name: str = "server", *, password: bytes = b"") -> tuple[Path, Path]:
         """The files of a certificate for this host, and of its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = self._builder(_named(name), key.public_key()).add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(host)]), False
+            x509.SubjectAlternativeName([_name_of(host)]), False
         )
         certificate, secret = self._folder / f"{name}.crt", self._folder / f"{name}.key"
         certificate.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
@@ -33,7 +35,9 @@ class Authority:
             key.private_bytes(
                 serialization.Encoding.PEM,
                 serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
+                serialization.BestAvailableEncryption(password)
+                if password
+                else serialization.NoEncryption(),
             )
         )
         secret.chmod(0o600)
@@ -52,6 +56,12 @@ class Authority:
             .not_valid_before(now - datetime.timedelta(hours=1))
             .not_valid_after(now + datetime.timedelta(hours=24))
         )
+
+
+def _name_of(host: str) -> x509.GeneralName:
+    with contextlib.suppress(ValueError):
+        return x509.IPAddress(ipaddress.ip_address(host))
+    return x509.DNSName(host)
 
 
 def _named(name: str) -> x509.Name:

@@ -1,0 +1,44 @@
+"""The files of TLS and of keys go with the URL of their server, and with no other."""
+
+from pathlib import Path
+
+import pytest
+from comanda_local import services
+from comanda_local.stack import DATABASE_URL, NATS_URL, Stack
+from comanda_local.system_urls import SystemUrls, find_nats
+
+NATS_FILES = {"COMANDA_NATS_CA": "/run/nats/ca.crt", "COMANDA_NATS_NKEY": "/run/nats/seed"}
+DATABASE_FILES = {"COMANDA_DATABASE_CA": "/run/pg/ca.crt"}
+OWN_NATS = "nats://operator@nats:4222"
+
+
+def test_a_service_has_the_files_of_its_own_servers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, file in (NATS_FILES | DATABASE_FILES).items():
+        monkeypatch.setenv(name, file)
+
+    stack = Stack(tmp_path, environment={NATS_URL: OWN_NATS, **NATS_FILES, **DATABASE_FILES})
+    told = services.environment(stack._urls_for("serving"))
+
+    assert {name for name in told if name.startswith("COMANDA_")} >= {NATS_URL, *NATS_FILES}
+    assert not DATABASE_FILES.keys() & told.keys(), "its server is embedded"
+    assert stack.files == NATS_FILES
+
+
+def test_files_are_those_beside_the_url_that_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = SystemUrls(
+        *("http://o", "http://s", "http://q"), nats=OWN_NATS, database="", files=NATS_FILES
+    )
+    system.save(tmp_path)
+    monkeypatch.setenv("COMANDA_NATS_CA", "/run/other/ca.crt")
+    monkeypatch.setenv("COMANDA_DATABASE_CA", "/run/pg/ca.crt")
+
+    as_written = SystemUrls.find(tmp_path, {})
+    as_given = SystemUrls.find(tmp_path, {"nats": "nats://other:4222", "database": DATABASE_URL})
+
+    assert as_written.files == NATS_FILES
+    assert as_given.files == {"COMANDA_NATS_CA": "/run/other/ca.crt"} | DATABASE_FILES
+    assert find_nats(tmp_path, None) == (OWN_NATS, NATS_FILES)
