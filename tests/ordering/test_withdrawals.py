@@ -1,25 +1,34 @@
 """Withdrawing access: from the route to the stream."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from comanda_contracts import read, subjects
 from comanda_contracts.access import hash_of_subject
 from comanda_contracts.streams import ACCESS
 from comanda_local.servers import Nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from ordering.domain import access
 from ordering.domain.access import EVERY_RESTAURANT, Withdrawal, withdraw_access
 from ordering.domain.refusals import TooManyWithdrawals, UnknownRestaurant, VersionMismatch
 from ordering.inbound.http.access import access_routes
-from ordering.outbound.relay.relayed_stream import RelayedStream
+from ordering.outbound.outbox.outbox import PARTITIONS, STREAMS
+from ordering.outbound.relay import lost_withdrawals
+from ordering.outbound.relay.relayed_stream import PUBLISH_LOST_STATES, RelayedStream
+from service_kit.access.principal import Principal
+from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.server import application
 from service_kit.nats.jetstream import connected
+from service_kit.nats.withdrawal_follower import access_components
 from service_kit.runtime.components import running
+from sqlalchemy import text
 
 from tests.ordering.builders import NOON, a_restaurant
 from tests.ordering.conftest import Database
@@ -31,6 +40,15 @@ from tests.support.tokens import bearer
 
 LUIGI = hash_of_subject("luigi@example.com")
 LATER = NOON + timedelta(minutes=5)
+LUIGIS_TOKEN = Principal(
+    subject="luigi@example.com",
+    device=None,
+    grants={},
+    acting=frozenset(),
+    issued_at=NOON.timestamp(),
+    begins_at=NOON.timestamp(),
+    expires_at=NOON.timestamp() + 3600,
+)
 
 
 def withdrawn(current: Withdrawal | None, at: Any) -> Withdrawal:
@@ -208,7 +226,7 @@ async def test_the_stream_has_the_newest_and_gets_it_again_and_no_older_one(
     assert lost == [(2,)]
 
 
-async def compare(database: Database, server: Nats) -> None:
+async def compare(database: Database, server: Nats) -> RelayedStream:
     """Look once whether the stream has what it acknowledged."""
     stream = RelayedStream(ACCESS.name, newest_only=True)
     async with (
@@ -216,3 +234,136 @@ async def compare(database: Database, server: Nats) -> None:
         connected([server.url], "test") as client,
     ):
         await stream.compare(connection, client, range(16))
+    return stream
+
+
+async def forget_published(database: Database) -> None:
+    """As is done five minutes after."""
+    async with database.engine.begin() as connection:
+        await connection.execute(text("DELETE FROM outbox WHERE sequence IS NOT NULL"))
+
+
+async def waiting_versions(database: Database) -> list[int]:
+    rows = await database.rows(
+        "SELECT body FROM outbox WHERE sequence IS NULL AND subject LIKE 'access.%' ORDER BY id"
+    )
+    return [orjson.loads(str(body, "utf8"))["withdrawal"]["version"] for (body,) in rows]  # type: ignore[call-overload]
+
+
+async def lets_luigi_in(server: Nats) -> bool:
+    """Whether a service that starts now lets in what was issued to him until `LATER`."""
+    known = Withdrawals(clock=LATER.timestamp)
+    async with connected([server.url], "serving") as client:
+
+        async def own() -> Client:
+            return client
+
+        access, follower = access_components(known, own)
+
+        async def has_read() -> bool:
+            return access.ready and follower.ready
+
+        async with running([access, follower]):
+            await eventually(has_read)
+    return not known.is_withdrawn("la-piazza", LUIGIS_TOKEN)
+
+
+async def purge(js: JetStreamContext, _: list[Msg]) -> None:
+    await js.purge_stream(ACCESS.name)
+
+
+async def make_anew(js: JetStreamContext, _: list[Msg]) -> None:
+    config = (await js.stream_info(ACCESS.name)).config
+    await js.delete_stream(ACCESS.name)
+    await js.add_stream(config)
+
+
+async def bring_back(js: JetStreamContext, older: list[Msg]) -> None:
+    await purge(js, older)
+    for each in older:
+        await js.publish(each.subject, each.data, headers=each.headers)
+
+
+Loss = Callable[[JetStreamContext, list[Msg]], Awaitable[None]]
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("lose", [purge, make_anew, bring_back])
+@pytest.mark.parametrize("is_relaying", [True, False], ids=["relaying", "before the relay"])
+async def test_what_the_stream_lost_long_after_keeps_out_whom_it_kept_out(
+    database: Database, nats_server: Nats, lose: Loss, *, is_relaying: bool
+) -> None:
+    """Also of a service that starts after it, and where an older copy came back."""
+    store = database.replica()
+    await open_la_piazza(store)
+    async with streams_of(nats_server) as js:
+        async with running([a_relay(database, nats_server)]):
+            await store.run(withdrawing_access(LUIGI, at=NOON - timedelta(days=1)))
+            await eventually(outbox_is_empty(database))
+            older = await messages(js, ACCESS)
+            await store.run(withdrawing_access(LUIGI, at=LATER))
+            await eventually(outbox_is_empty(database))
+            await forget_published(database)
+            if is_relaying:
+                await lose(js, older)
+                await eventually(lambda: lets_luigi_in(nats_server), lambda lets_in: not lets_in)
+        if not is_relaying:
+            await lose(js, older)
+            assert await lets_luigi_in(nats_server)
+            async with running([a_relay(database, nats_server)]):
+                await eventually(lambda: lets_luigi_in(nats_server), lambda lets_in: not lets_in)
+
+        assert (await on_the_stream(js))[-1] == ("la-piazza", 2)
+
+
+@pytest.mark.servers
+async def test_what_the_stream_has_or_is_to_get_is_not_published_again(
+    database: Database, nats_server: Nats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lost_withdrawals, "COMPARED_WITHDRAWALS", 2)
+    store = database.replica()
+    await open_la_piazza(store)
+    async with streams_of(nats_server) as js:
+        for number in range(5):
+            await store.run(withdrawing_access(str(number)))
+        await compare(database, nats_server)
+        waiting = await waiting_versions(database)
+        async with running([a_relay(database, nats_server)]):
+            await eventually(outbox_is_empty(database))
+        await forget_published(database)
+
+        await compare(database, nats_server)
+        while_it_has = await waiting_versions(database)
+        await js.purge_stream(ACCESS.name)
+        await compare(database, nats_server)
+        await compare(database, nats_server)
+        once_lost = await waiting_versions(database)
+
+    assert (waiting, while_it_has, once_lost) == ([1] * 5, [], [1] * 5)
+
+
+@pytest.mark.servers
+async def test_one_that_is_withdrawn_again_just_now_is_not_overtaken_by_what_was_lost(
+    database: Database, nats_server: Nats
+) -> None:
+    store = database.replica()
+    await open_la_piazza(store)
+    async with streams_of(nats_server):
+        await store.run(withdrawing_access(LUIGI))
+        await store.run(withdrawing_access("gina"))
+        await database.administer("DELETE FROM outbox")
+        async with database.engine.begin() as connection:
+            again = text("UPDATE withdrawals SET version = 2 WHERE subject_hash = :subject_hash")
+            await connection.execute(again, {"subject_hash": LUIGI})
+            stream = await compare(database, nats_server)
+            meanwhile = await waiting_versions(database)
+        await compare(database, nats_server)
+
+    assert len(stream.compared) == PARTITIONS - 1, "it is compared once more"
+    assert (meanwhile, await waiting_versions(database)) == ([1], [1, 2])
+
+
+def test_each_stream_of_states_gets_again_what_it_lost() -> None:
+    of_states = {stream.name for stream in STREAMS if stream.newest_only}
+
+    assert of_states == PUBLISH_LOST_STATES.keys()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
+from comanda_contracts.streams import ACCESS
 from nats.aio.client import Client
 from nats.js.api import PubAck
 from prometheus_client import Counter
@@ -20,6 +21,7 @@ from ordering.outbound.outbox.kept_events import (
     select_kept,
     unmark_lost,
 )
+from ordering.outbound.relay.lost_withdrawals import publish_lost_withdrawals
 from ordering.outbound.relay.stored_messages import message_ids
 
 log = structlog.get_logger()
@@ -35,6 +37,9 @@ DELETIONS_MAX = 20
 """Statements by which kept events are deleted in a row: other events wait meanwhile."""
 PAUSE_MIN_S, PAUSE_MAX_S = 0.2, 5.0
 """Pauses before a stream that fails is used again: growing, and bounded."""
+
+PUBLISH_LOST_STATES = {ACCESS.name: publish_lost_withdrawals}
+"""Of each stream that keeps the newest of each subject alone: it is to have what a table has."""
 
 LOST = Counter(
     "comanda_ordering_lost_events_total",
@@ -96,6 +101,7 @@ class RelayedStream:
     ) -> None:
         """Have those kept events of these partitions published again that the stream has not.
 
+        Of a stream of states also those states that it has not, however long ago it lost them.
         Once that is done it takes a look at one message, the newest, for as long as that is there.
         Raises LeaderSilent, or the error that its leader answers with; nothing is forgotten then.
         """
@@ -106,12 +112,22 @@ class RelayedStream:
             if await message_ids(client, self.name, [sequence]) != [message_id]:
                 self.compared.clear()
                 self.newest = None
-        for partition in sorted(set(partitions) - self.compared):
-            if lost := await self._unmark_lost(connection, client, partition):
-                LOST.labels(self.name).inc(lost)
-                log.warning("the stream has lost events", stream=self.name, lost=lost)
-            self.compared.add(partition)
+        unknown = set(partitions) - self.compared
+        for partition in sorted(unknown):
+            self._say_lost(await self._unmark_lost(connection, client, partition))
+        if self.newest_only and unknown:
+            publish_lost = PUBLISH_LOST_STATES[self.name]
+            found = await publish_lost(connection, self.statement, client, unknown)
+            self._note_newest(found.stored)
+            self._say_lost(found.published_again)
+            unknown -= found.undecided
+        self.compared |= unknown
         self._is_compared = True
+
+    def _say_lost(self, lost: int) -> None:
+        if lost:
+            LOST.labels(self.name).inc(lost)
+            log.warning("the stream has lost events", stream=self.name, lost=lost)
 
     async def forget(self, connection: AsyncConnection) -> None:
         """Delete events that were kept for long enough. Call it only right after `compare`."""

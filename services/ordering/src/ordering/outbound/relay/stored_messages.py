@@ -1,9 +1,10 @@
-"""The messages that a stream has at given sequences: known by their ids."""
+"""The messages that a stream has: at given sequences, or the newest of given subjects."""
 
 import asyncio
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from nats.aio.client import Client
@@ -21,7 +22,18 @@ more than 64 MB wait. Of the largest, a third larger in base64, this is less tha
 NO_MESSAGE = 10037
 """The error of a stream that has no message at a sequence."""
 
+Asked = TypeVar("Asked")
+Found = TypeVar("Found")
+
 MESSAGE_ID = re.compile(rb"^Nats-Msg-Id: *(.*?)\r?$", re.MULTILINE)
+
+
+class StoredMessage(NamedTuple):
+    """A message of the stream: its place, its `Nats-Msg-Id` if it has one, and its body."""
+
+    sequence: int
+    message_id: str | None
+    body: bytes
 
 
 async def message_ids(client: Client, stream: str, sequences: Iterable[int]) -> list[str | None]:
@@ -30,19 +42,48 @@ async def message_ids(client: Client, stream: str, sequences: Iterable[int]) -> 
     The stream's leader is asked, since others may show what is not there any more. Raises
     LeaderSilent, or the error that the leader answers with.
     """
-    free = asyncio.Semaphore(ASKED_MAX)
 
     async def ask(sequence: int) -> str | None:
+        found = await _message(client, stream, {"seq": sequence})
+        return _message_id(found) if found else None
+
+    return await _each(stream, sequences, ask)
+
+
+async def newest_messages(
+    client: Client, stream: str, subjects: Iterable[str]
+) -> list[StoredMessage | None]:
+    """The newest message of each of the subjects, as the leader has it; None of one without.
+
+    Raises as `message_ids` does.
+    """
+
+    async def ask(subject: str) -> StoredMessage | None:
+        found = await _message(client, stream, {"last_by_subj": subject})
+        if found is None:
+            return None
+        body = base64.b64decode(found.get("data", ""))
+        return StoredMessage(found["seq"], _message_id(found), body)
+
+    return await _each(stream, subjects, ask)
+
+
+async def _each(
+    stream: str, asked: Iterable[Asked], ask: Callable[[Asked], Awaitable[Found]]
+) -> list[Found]:
+    free = asyncio.Semaphore(ASKED_MAX)
+
+    async def in_turn(each: Asked) -> Found:
         async with free:
-            return await _message_id(client, stream, sequence)
+            return await ask(each)
 
     with asking_leader_of(stream):
-        return await asyncio.gather(*map(ask, sequences))
+        return await asyncio.gather(*map(in_turn, asked))
 
 
-async def _message_id(client: Client, stream: str, sequence: int) -> str | None:
+async def _message(client: Client, stream: str, which: dict[str, Any]) -> Any | None:
     subject = f"{api_prefix(client)}.STREAM.MSG.GET.{stream}"
-    reply = await client.request(subject, b'{"seq":%d}' % sequence, ANSWER_TIMEOUT_S)
+    reply = await client.request(subject, orjson.dumps(which), ANSWER_TIMEOUT_S)
     answer = orjson.loads(reply.data)
     if "error" in answer:
         try:
@@ -51,6 +92,10 @@ async def _message_id(client: Client, stream: str, sequence: int) -> str | None:
             if error.err_code != NO_MESSAGE:
                 raise
             return None
-    headers = base64.b64decode(answer["message"].get("hdrs", ""))
+    return answer["message"]
+
+
+def _message_id(message: Any) -> str | None:
+    headers = base64.b64decode(message.get("hdrs", ""))
     found = MESSAGE_ID.search(headers)
     return found[1].decode(errors="replace") if found else None
