@@ -21,7 +21,6 @@ from fastapi import FastAPI
 from ordering.application.keyed_request import KeyedRequest
 from ordering.inbound import needed
 from ordering.inbound.nats.command_message import CommandMessage
-from ordering.inbound.nats.sender import identified
 from service_kit.access.admission import Admission
 from service_kit.access.invalid_token import InvalidToken
 from service_kit.access.principal import Forbidden
@@ -43,6 +42,7 @@ from tests.access.forge import (
     unsigned,
 )
 from tests.access.who_may import COMMANDS, HERE, PUBLIC, WHO_MAY, Row
+from tests.support.commands import identified
 
 NATS = "nats://nats:4222"
 LET_THROUGH = 299

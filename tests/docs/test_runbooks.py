@@ -34,10 +34,20 @@ OTHERS = {
 }
 """Programs that are not ours, and what they are asked to do."""
 
-DEAD_LETTERS = dead_letters_app("a service", lambda: pytest.fail("nothing is run"), done="done")
+
+def dead_letters(*, of_commands: bool = False) -> typer.Typer:
+    def connected() -> Any:
+        pytest.fail("nothing is run")
+
+    return dead_letters_app("a service", connected, done="done", of_commands=of_commands)
+
+
 OURS: dict[str, dict[str, typer.Typer]] = {
-    "ordering": {"dead-letters": DEAD_LETTERS, "parked": parked_app(partial(connect, ""))},
-    "serving": {"dead-letters": DEAD_LETTERS},
+    "ordering": {
+        "dead-letters": dead_letters(of_commands=True),
+        "parked": parked_app(partial(connect, "")),
+    },
+    "serving": {"dead-letters": dead_letters()},
 }
 
 

@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from nats.js.api import PubAck
 from nats.js.errors import NotFoundError
 from ordering.inbound.nats.command_subscriber import command_router
+from ordering.inbound.nats.sender import by_token
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.jetstream import connected, publish_all
 from service_kit.nats.set_up import set_up
@@ -71,7 +72,7 @@ async def client(database: Database, nats_server: Nats, clock: Clock) -> AsyncIt
     await open_la_piazza(store)
     broker = Broker([nats_server.url], "ordering")
     commands = command_router(
-        store, broker.client, clock=clock, new_id=uuid.uuid4, admission=own_admission()
+        store, broker.client, clock=clock, new_id=uuid.uuid4, identify=by_token(own_admission())
     )
     broker.include_router(commands)
     streams = [COMMANDS, DEAD_LETTERS]

@@ -37,6 +37,7 @@ from tests.ordering.builders import ADA, NOON, a_place_order
 from tests.ordering.fakes import InMemoryStore
 from tests.ordering.use_cases import open_la_piazza, placing
 from tests.support.asyncapi import contract_payloads, payloads
+from tests.support.commands import anybody
 from tests.support.tokens import bearer
 
 SERVERS = {
@@ -106,7 +107,9 @@ async def test_a_command_is_carried_out_and_answered(store: InMemoryStore) -> No
         return answers  # type: ignore[return-value]
 
     broker = Broker([SERVERS["nats_url"]], "ordering")
-    commands = command_router(store, client, clock=lambda: NOON, new_id=uuid.uuid4, admission=None)
+    commands = command_router(
+        store, client, clock=lambda: NOON, new_id=uuid.uuid4, identify=anybody
+    )
     broker.include_router(commands)
 
     async with TestNatsBroker(broker):

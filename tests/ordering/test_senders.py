@@ -4,12 +4,16 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import comanda_contracts as contracts
 import httpx
 import pytest
 from comanda_contracts.commands import COMMAND_BODIES
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from ordering.application.keyed_request import KeyedRequest
 from ordering.contract import event_to_contract
 from ordering.domain.events import Sender
 from ordering.domain.order import KitchenVerdict, Order
@@ -19,18 +23,23 @@ from ordering.inbound.http.order_placement import placement_endpoint, placement_
 from ordering.inbound.http.orders import order_routes
 from ordering.inbound.nats.command_message import CommandMessage
 from ordering.inbound.nats.command_subscriber import bind_use_case
-from ordering.inbound.nats.sender import identified
+from ordering.inbound.nats.sender import Identify, KnownSender, by_letter, by_token, sent_by
 from ordering.outbound.transaction.rows import order_of, order_row
 from service_kit.access.admission import Admission
 from service_kit.http.fast_lane import FastLane
 from service_kit.http.server import application
+from service_kit.nats.dead_letters import SENDER
+from service_kit.nats.letter_box import NotReplayable
+from service_kit.nats.subscriber import Received
 
 from tests.access.forge import RESTAURANT, a_verifier, claims, signed
 from tests.ordering.builders import NOON, TABLE_12, a_place_order, an_order
 from tests.ordering.fakes import InMemoryStore
 from tests.ordering.use_cases import open_la_piazza, placing, taking_verdict
+from tests.support.commands import identified
 
 LUIGI = Sender(subject="luigi", role="till", device="till-3")
+NOON_S = NOON.timestamp()
 HERE = f"/{RESTAURANT}"
 LINES = {"lines": [{"sku": "margherita", "quantity": 1}]}
 AN_ORDER = {"channel": "dine_in", "table": "12", "guests": 2, **LINES}
@@ -149,10 +158,97 @@ async def test_every_command_over_nats_says_who_sent_it(store: InMemoryStore, na
     assert (store.events[-1].actor, store.events[-1].by) == ("Gina", LUIGI)
 
 
-async def test_a_command_that_an_operator_replays_has_no_sender() -> None:
-    sent = CommandMessage(RESTAURANT, "place-order", {}, "Gina", None)
+PLACED_BY_GINA = CommandMessage(
+    RESTAURANT,
+    "place-order",
+    {},
+    "Gina",
+    None,
+    KeyedRequest(RESTAURANT, "request 1", "fingerprint"),
+)
 
-    assert (await identified(sent, None)).by is None
+
+def replayed(headers: dict[str, str]) -> Received[CommandMessage]:
+    return Received(PLACED_BY_GINA, Msg(cast("Client", None), headers=headers))
+
+
+def by_its_letter(actor: str | None = None, *, withdrawn_at_s: float = 0.0) -> Identify:
+    """As an operator replays, who names an actor or none; Luigi's tokens were withdrawn then."""
+
+    async def is_withdrawn(restaurant: str, subject: str, issued_at_s: float) -> bool:
+        assert (restaurant, subject) == (RESTAURANT, "luigi")
+        return issued_at_s <= withdrawn_at_s
+
+    return by_letter(
+        actor, is_withdrawn=is_withdrawn, clock=lambda: NOON, token_life_max_s=31 * 86_400
+    )
+
+
+async def a_letter_of(issued_at: float) -> dict[str, str]:
+    """What a dead letter says of the command that Luigi sent for Gina by a token of then."""
+    token = signed(
+        claims(
+            device="till-3",
+            comanda={RESTAURANT: ["till", "act-as"]},
+            iat=issued_at,
+            exp=issued_at + 60,
+        )
+    )
+    sent = replace(PLACED_BY_GINA, authorization=f"Bearer {token}", stored_at_s=issued_at)
+    received = Received(sent, Msg(cast("Client", None)))
+    await by_token(Admission(a_verifier()))(received)
+    assert token not in str(received.about)
+    return received.about
+
+
+async def test_a_replayed_command_is_its_senders_with_its_key_among_his() -> None:
+    """So that it has no second effect if he has sent it again meanwhile."""
+    letter = await a_letter_of(NOON_S - 3600)
+    token = signed(claims(sub="luigi", comanda={RESTAURANT: ["till"]}))
+    again = replace(
+        PLACED_BY_GINA, actor=None, authorization=f"Bearer {token}", stored_at_s=time.time()
+    )
+    own = await identified(again, Admission(a_verifier()))
+
+    command = await by_its_letter(actor="operator")(replayed(letter))
+
+    assert (command.actor, command.by, command.request) == ("Gina", LUIGI, own.request)
+
+
+@pytest.mark.parametrize("headers", [{}, {SENDER: "?"}, {SENDER: '{"subject": "luigi"}'}])
+async def test_a_command_of_nobody_is_replayed_for_whom_the_operator_names_alone(
+    headers: dict[str, str],
+) -> None:
+    """Whatever the command says, which nobody has checked."""
+    with pytest.raises(NotReplayable, match="--actor"):
+        await by_its_letter()(replayed(headers))
+
+    command = await by_its_letter(actor="luigi")(replayed(headers))
+
+    known = sent_by(
+        KnownSender(subject="luigi", role="till", device=None, actor="", issued_at=0),
+        PLACED_BY_GINA,
+    )
+    assert (command.actor, command.by, command.request) == ("luigi", None, known.request)
+
+
+@pytest.mark.parametrize("actor", [None, "luigi"])
+async def test_a_command_of_somebody_who_was_withdrawn_since_is_not_replayed(
+    actor: str | None,
+) -> None:
+    letter = await a_letter_of(NOON_S - 3600)
+
+    with pytest.raises(NotReplayable, match="withdrawn"):
+        await by_its_letter(actor, withdrawn_at_s=NOON_S - 60)(replayed(letter))
+
+    assert await by_its_letter(withdrawn_at_s=NOON_S - 3601)(replayed(letter))
+
+
+async def test_a_command_of_so_long_ago_that_no_withdrawal_is_known_is_nobodys() -> None:
+    letter = await a_letter_of(NOON_S - 32 * 86_400)
+
+    with pytest.raises(NotReplayable, match="--actor"):
+        await by_its_letter()(replayed(letter))
 
 
 @pytest.mark.parametrize(

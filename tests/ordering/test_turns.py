@@ -42,6 +42,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.ordering.builders import NOON, a_place_order, a_restaurant, an_item
 from tests.ordering.conftest import Database
 from tests.ordering.use_cases import adding, offering, open_la_piazza, placing, setting
+from tests.support.commands import anybody
 
 LINE = {"sku": "margherita", "quantity": 1}
 SOON = "2026-05-04T12:00:01Z"
@@ -359,7 +360,7 @@ def handler_of(router: Router) -> Handler:
 
 def handler_of_commands(store: GroupCommit) -> Handler:
     return handler_of(
-        command_router(store, no_client, clock=lambda: NOON, new_id=uuid.uuid4, admission=None)
+        command_router(store, no_client, clock=lambda: NOON, new_id=uuid.uuid4, identify=anybody)
     )
 
 

@@ -39,7 +39,9 @@ def main(arguments: list[str]) -> None:
 
             from ordering.bootstrap import SERVICE, replaying_broker
 
-            dead_letters = dead_letters_app(SERVICE, replaying_broker, done="carried out")
+            dead_letters = dead_letters_app(
+                SERVICE, replaying_broker, done="carried out", of_commands=True
+            )
             dead_letters(rest, prog_name="python -m ordering dead-letters")
         case ["parked", *rest]:
             from ordering.outbound.outbox.parked_commands import parked_app

@@ -16,7 +16,7 @@ from comanda_contracts.streams import (
     RESTAURANTS,
     TICKETS,
 )
-from service_kit.access.admission import Admission, admission_by
+from service_kit.access.admission import admission_by
 from service_kit.access.guests import GuestSigner
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.fast_lane import FastLane
@@ -39,11 +39,16 @@ from ordering.inbound.http.openapi import BODY_EXAMPLES, TAGS
 from ordering.inbound.http.order_placement import placement_endpoint, placement_lane
 from ordering.inbound.http.orders import order_routes
 from ordering.inbound.nats.command_subscriber import command_router
+from ordering.inbound.nats.sender import Identify, by_letter, by_token, nobody
 from ordering.inbound.nats.verdict_subscriber import verdict_router
 from ordering.outbound.database.cancellations import watch_cancellations
 from ordering.outbound.database.engine import connect
 from ordering.outbound.database.health import WriteHealth, watch
-from ordering.outbound.database.withdrawals import access_components, delete_expired_withdrawals
+from ordering.outbound.database.withdrawals import (
+    access_components,
+    delete_expired_withdrawals,
+    is_withdrawn,
+)
 from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.outbox.waiting import watch_waiting
 from ordering.outbound.relay.publisher import event_router
@@ -68,7 +73,7 @@ def bootstrap(settings: Settings) -> Application:
     withdrawals = Withdrawals(token_life_max_s=settings.token_life_max_s)
     store = GroupCommit(engine, new_id=new_id, first_events=first_events, writes=writes)
     admission = admission_by(settings, withdrawals)
-    broker = messaging(settings.nats_servers, store, admission)
+    broker = messaging(settings.nats_servers, store, by_token(admission))
     relay = Relay(engine, broker.client, first_events)
 
     async def database(ready: Ready) -> None:
@@ -126,15 +131,13 @@ def _guests(settings: Settings) -> GuestSigner | None:
     return GuestSigner.from_file(Path(settings.guest_key)) if settings.guest_key else None
 
 
-def messaging(servers: list[str], store: Store, admission: Admission | None = None) -> Broker:
+def messaging(servers: list[str], store: Store, identify: Identify = nobody) -> Broker:
     """The broker with everything that ordering consumes and publishes.
 
-    Without an `admission` commands are carried out whoever sent them: for what consumes none.
+    Without a way to `identify` their senders no command is carried out: for what consumes none.
     """
     broker = Broker(servers, SERVICE, [event_router(), verdict_router(store, utc_now)])
-    commands = command_router(
-        store, broker.client, clock=utc_now, new_id=new_id, admission=admission
-    )
+    commands = command_router(store, broker.client, clock=utc_now, new_id=new_id, identify=identify)
     broker.include_router(commands)
     return broker
 
@@ -154,13 +157,22 @@ async def set_up_messaging(settings: ServiceSettings) -> None:
 
 
 @contextlib.asynccontextmanager
-async def replaying_broker() -> AsyncIterator[Broker]:
-    """Ordering's handlers on the running system's stores, with nothing consumed."""
+async def replaying_broker(actor: str | None) -> AsyncIterator[Broker]:
+    """Ordering's handlers on the running system's stores, with nothing consumed.
+
+    Commands are whose their letters say they are, and the `actor`'s where those say nothing.
+    """
     settings = load(OperatorSettings)
     engine = connect(settings.database_url.get_secret_value(), settings.database_tls)
     store = GroupCommit(engine, new_id=new_id, first_events=FirstEvents())
+    identify = by_letter(
+        actor,
+        is_withdrawn=partial(is_withdrawn, engine),
+        clock=utc_now,
+        token_life_max_s=settings.token_life_max_s,
+    )
     try:
-        async with messaging(settings.nats_servers, store).without_consuming() as broker:
+        async with messaging(settings.nats_servers, store, identify).without_consuming() as broker:
             yield broker
     finally:
         await engine.dispose()

@@ -57,9 +57,14 @@ class Principal:
     @property
     def key_space(self) -> str:
         """A name for the subject's own idempotency keys, which are no other subject's."""
-        digest = hashlib.sha256(self.subject.encode()).digest()[:SPACE_BYTES]
-        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        return key_space_of(self.subject)
 
     def may_act_as(self, restaurant: str) -> bool:
         """Whether somebody else may be named as the actor in the restaurant."""
         return restaurant in self.acting or EVERY_RESTAURANT in self.acting
+
+
+def key_space_of(subject: str) -> str:
+    """A name for a subject's own idempotency keys, which are no other subject's."""
+    digest = hashlib.sha256(subject.encode()).digest()[:SPACE_BYTES]
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import structlog
@@ -34,8 +34,11 @@ the token of whoever sent it, which is for nobody else to read.
 REASON, SUBJECT = "Comanda-Reason", "Comanda-Subject"
 STREAM, SEQUENCE = "Comanda-Stream", "Comanda-Sequence"
 DETAIL, OMITTED, MESSAGE_ID = "Comanda-Detail", "Comanda-Omitted", "Comanda-Message-Id"
-ABOUT = frozenset({REASON, SUBJECT, STREAM, SEQUENCE, DETAIL, OMITTED, MESSAGE_ID})
+SENDER = "Comanda-Sender"
+"""Who sent a command, once a good token has said so: what a replay is to know, and no token."""
+ABOUT = frozenset({REASON, SUBJECT, STREAM, SEQUENCE, DETAIL, OMITTED, MESSAGE_ID, SENDER})
 """The headers of a dead letter that are not the message's own."""
+_ABOUT_NAMES = frozenset(name.lower() for name in ABOUT)
 
 DEAD_LETTERS_STORED = Counter(
     "comanda_dead_letters_total", "Messages that were set aside", ["service", "stream", "kind"]
@@ -61,17 +64,21 @@ class DeadLetter:
     message: Msg
     kind: Kind
     reason: str
+    about: Mapping[str, str] = field(default_factory=dict)
+    """What its handler found out about it."""
 
     @classmethod
-    def of(cls, message: Msg, error: Exception) -> "DeadLetter":
+    def of(
+        cls, message: Msg, error: Exception, about: Mapping[str, str] | None = None
+    ) -> "DeadLetter":
         """The letter of a message whose error is permanent."""
         match error:
             case UnknownType():
-                return cls(message, Kind.UNKNOWN_TYPE, str(error))
+                return cls(message, Kind.UNKNOWN_TYPE, str(error), about or {})
             case Unreadable():
-                return cls(message, Kind.UNREADABLE, str(error))
+                return cls(message, Kind.UNREADABLE, str(error), about or {})
             case _:
-                return cls(message, Kind.REJECTED, reason_of(error))
+                return cls(message, Kind.REJECTED, reason_of(error), about or {})
 
     @property
     def is_kept_elsewhere(self) -> bool:
@@ -113,6 +120,7 @@ async def _settle(service: str, letter: DeadLetter, outcome: Outcome) -> None:
 def _copy(service: str, letter: DeadLetter) -> Message:
     origin, own = letter.message.metadata, letter.message.headers or {}
     about = {
+        **letter.about,
         REASON: in_a_line(letter.reason),
         SUBJECT: in_a_line(letter.message.subject),
         STREAM: origin.stream,
@@ -150,6 +158,8 @@ def in_a_line(reason: str) -> str:
 def _own(headers: Mapping[str, str]) -> dict[str, str]:
     """What the publisher says of the message, without what it asked of the first stream.
 
+    Nor is anything his that a letter says of a message: he might name another as its sender.
+
     JetStream stores a condition such as an expected sequence with the message; it would have the
     copy refused.
     """
@@ -159,4 +169,5 @@ def _own(headers: Mapping[str, str]) -> dict[str, str]:
         if HEADER_NAME.fullmatch(name)
         and not name.lower().startswith("nats-")
         and name.lower() not in NOT_KEPT
+        and name.lower() not in _ABOUT_NAMES
     }

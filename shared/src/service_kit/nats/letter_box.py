@@ -22,6 +22,7 @@ from service_kit.nats.dead_letters import (
     MESSAGE_ID,
     OMITTED,
     REASON,
+    SENDER,
     SEQUENCE,
     STREAM,
     SUBJECT,
@@ -35,6 +36,10 @@ EVERY_SERVICE = "*"
 
 class NoSuchLetter(Exception):
     """There is no letter of this number, or it is not the service's."""
+
+
+class NotReplayable(Exception):
+    """A letter can't be replayed as it is; its text says why. It stays."""
 
 
 class NotNow(Exception):
@@ -130,7 +135,7 @@ async def replay(broker: Broker, letter: Letter) -> str | None:
     try:
         message = await _message(js, letter, await broker.client())
         await _handle(subscriber, message)
-    except _Gone as error:
+    except NotReplayable as error:
         return str(error)
     except Exception as error:  # whatever it is, it is told with the letter
         if subscriber.failures.fate_of(error) is Fate.OUTAGE:
@@ -150,7 +155,7 @@ async def _handle(subscriber: BatchSubscriber, message: Msg) -> None:
         raise failed.failures[0].error from failed
 
 
-class _Gone(Exception):
+class _Gone(NotReplayable):
     """The original of a letter that has no copy is not on its stream any more."""
 
 
@@ -180,6 +185,8 @@ async def _message(js: JetStreamContext, letter: Letter, client: Client) -> Msg:
         for name, text in headers.items()
         if name not in ABOUT and not name.startswith("Nats-")
     }
+    if sender := letter.headers.get(SENDER):
+        own[SENDER] = sender
     if message_id:
         own["Nats-Msg-Id"] = message_id
     # its place on its stream, which a reader may ask for, as a delivery says it

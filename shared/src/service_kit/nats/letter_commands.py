@@ -42,11 +42,25 @@ Reason = Annotated[
 Whose = Annotated[str, typer.Option("--service", help="Who set it aside; * for all.")]
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON object for each.")]
 
-Connected = Callable[[], AbstractAsyncContextManager[Broker]]
-"""The service's broker with its handlers, connected, and consuming nothing."""
+Actor = Annotated[
+    str | None,
+    typer.Option(
+        help="Subject of the token as whose commands those are carried out that no good token was "
+        "seen of; without it they stay.",
+        metavar="SUBJECT",
+    ),
+]
+
+Connected = Callable[..., AbstractAsyncContextManager[Broker]]
+"""The service's broker with its handlers, connected, and consuming nothing.
+
+Of a service of commands it is given whose those are that nobody is known of: a subject, or None.
+"""
 
 
-def dead_letters_app(service: str, connected_broker: Connected, *, done: str) -> typer.Typer:
+def dead_letters_app(
+    service: str, connected_broker: Connected, *, done: str, of_commands: bool = False
+) -> typer.Typer:
     """The commands of one service; `done` says what a replayed message is then.
 
     All but `replay` need NATS and nothing else of what the service needs.
@@ -68,19 +82,35 @@ def dead_letters_app(service: str, connected_broker: Connected, *, done: str) ->
         """Show one: its headers, an empty line, its body."""
         _run(service, partial(_show, number, whose))
 
-    @app.command(name="replay")
-    def replay_letters(numbers: Numbers = None, *, every: All = False, reason: Reason = "") -> None:
+    def replay_chosen(
+        connect: Connected, numbers: list[int] | None, *, every: bool, reason: str
+    ) -> None:
+        _require_choice(numbers, every=every, reason=reason)
+
+        async def command(js: JetStreamContext) -> bool:
+            async with connect() as broker:
+                return await _replay(_chosen(js, service, numbers, reason), broker, done)
+
+        _run(service, command)
+
+    def replay_events(numbers: Numbers = None, *, every: All = False, reason: Reason = "") -> None:
         """Handle them again, as if they came now; what still fails stays.
 
         Ends with 1 if something does.
         """
-        _require_choice(numbers, every=every, reason=reason)
+        replay_chosen(connected_broker, numbers, every=every, reason=reason)
 
-        async def command(js: JetStreamContext) -> bool:
-            async with connected_broker() as broker:
-                return await _replay(_chosen(js, service, numbers, reason), broker, done)
+    def replay_commands(
+        numbers: Numbers = None, *, every: All = False, reason: Reason = "", actor: Actor = None
+    ) -> None:
+        """Carry them out, as if they came now from whoever sent them; what still fails stays.
 
-        _run(service, command)
+        Ends with 1 if something does.
+        """
+        connect = partial(connected_broker, actor)
+        replay_chosen(connect, numbers, every=every, reason=reason)
+
+    app.command(name="replay")(replay_commands if of_commands else replay_events)
 
     @app.command(name="discard")
     def discard_letters(

@@ -5,7 +5,7 @@ aside, what failed and may succeed comes again. A handler settles each message t
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -64,8 +64,9 @@ class Settlement(BaseMiddleware):
             await self._settle(batch.unreadable, batch, subscriber)
             if received:
                 failures = await _handle(call_next, batch, received, subscriber)
+                about = {id(each.message): each.about for each in received}
                 subscriber.attempts.forget([each for each in batch.raw_message if each.is_acked])
-                subscriber.failing = await self._settle(failures, batch, subscriber)
+                subscriber.failing = await self._settle(failures, batch, subscriber, about)
         except asyncio.CancelledError:
             after_s = 0  # to a replica that goes on
             raise
@@ -73,20 +74,29 @@ class Settlement(BaseMiddleware):
             await redeliver(batch.raw_message, after_s=after_s)
 
     async def _settle(
-        self, failures: Sequence[Failure], batch: Batch, subscriber: BatchSubscriber
+        self,
+        failures: Sequence[Failure],
+        batch: Batch,
+        subscriber: BatchSubscriber,
+        about: Mapping[int, Mapping[str, str]] | None = None,
     ) -> str | None:
-        """Set aside what has failed for good, and have the rest come again; returns why, if any."""
+        """Set aside what has failed for good, and have the rest come again; returns why, if any.
+
+        `about` is what handlers found out, by the ids of the messages in memory.
+        """
+        found_out = about or {}
         letters: list[DeadLetter] = []
         reasons: dict[Fate, str] = {}
         for message, error in ((failure.message, failure.error) for failure in failures):
             fate = subscriber.failures.fate_of(error)
             if fate is Fate.PERMANENT:
-                letters.append(DeadLetter.of(message, error))
+                letters.append(DeadLetter.of(message, error, found_out.get(id(message))))
                 continue
             attempts = subscriber.attempts.add(message.metadata.sequence.stream, fate)
             if fate is Fate.PASSING and attempts >= ATTEMPTS_MAX:
                 reason = f"failed {attempts} times, at last with {reason_of(error)}"
-                letters.append(DeadLetter(message, Kind.GIVEN_UP, reason))
+                own = found_out.get(id(message), {})
+                letters.append(DeadLetter(message, Kind.GIVEN_UP, reason, own))
                 continue
             RETRIED.labels(batch.consumer, fate).inc()
             reasons[fate] = reason_of(error)

@@ -8,7 +8,7 @@ leaves everything else to FastStream: routers, middlewares, graceful stop, docum
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 import structlog
@@ -39,10 +39,14 @@ Content = TypeVar("Content", default=Event)
 
 @dataclass(frozen=True, slots=True)
 class Received(Generic[Content]):
-    """One message and what it says. Settle it by `message.ack()` once its effect is stored."""
+    """One message and what it says. Settle it by `message.ack()` once its effect is stored.
+
+    `about` is what its handler found out and a dead letter of it is to say, such as its `SENDER`.
+    """
 
     event: Content
     message: Msg
+    about: dict[str, str] = field(default_factory=dict)
 
 
 Reader = Callable[[Msg], Content]

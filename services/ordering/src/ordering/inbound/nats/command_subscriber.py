@@ -18,7 +18,6 @@ from comanda_contracts.streams import COMMANDS
 from nats.aio.client import Client
 from nats.errors import MaxPayloadError
 from pydantic import ValidationError
-from service_kit.access.admission import Admission
 from service_kit.access.invalid_token import InvalidToken
 from service_kit.access.principal import Forbidden
 from service_kit.http.guard import to_problem as access_problem
@@ -39,7 +38,7 @@ from ordering.inbound.bodies import party, requested_lines, rounds_to_cancel
 from ordering.inbound.change import Change, State, Store, carry_out
 from ordering.inbound.nats.command_message import CommandMessage, read_command
 from ordering.inbound.nats.failures import FAILURES
-from ordering.inbound.nats.sender import identified
+from ordering.inbound.nats.sender import Identify
 from ordering.inbound.refusals import to_problem
 
 ACCEPTED, CREATED, OK, INVALID = 202, 201, 200, 422
@@ -54,17 +53,14 @@ def command_router(
     *,
     clock: Callable[[], datetime],
     new_id: Callable[[], UUID],
-    admission: Admission | None,
+    identify: Identify,
 ) -> Router:
-    """The subscriber that carries commands out; `client` is the connection that answers go by.
-
-    Without an `admission` nobody is asked who he is: an operator replays commands.
-    """
+    """The subscriber that carries commands out; `client` is the connection that answers go by."""
     router = Router(FAILURES)
 
     async def on_command(received: Received[CommandMessage]) -> None:
         with traced(received.message.headers):
-            status, content_type, body = await _answer(received, store, clock, new_id, admission)
+            status, content_type, body = await _answer(received, store, clock, new_id, identify)
         if reply_to := received.event.reply_to:
             await _reply(await client(), reply_to, status, content_type, body)
         await received.message.ack()
@@ -87,11 +83,14 @@ async def _answer(
     store: Store,
     clock: Callable[[], datetime],
     new_id: Callable[[], UUID],
-    admission: Admission | None,
+    identify: Identify,
 ) -> tuple[int, str, str]:
-    """Status, content type and body of the answer. Raises StoreUnavailable, KeysUnavailable."""
+    """Status, content type and body of the answer.
+
+    Raises StoreUnavailable, KeysUnavailable, NotReplayable.
+    """
     try:
-        command = await identified(received.event, admission)
+        command = await identify(received)
     except (InvalidToken, Forbidden) as refusal:
         return _problem(access_problem(refusal))
     if command.faults:

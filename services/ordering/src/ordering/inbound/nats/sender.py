@@ -1,22 +1,104 @@
-"""Who sends a command over NATS: as its token says, ahead of anything else about it."""
+"""Who sends a command over NATS: as its token says, ahead of anything else about it.
 
-from dataclasses import replace
+Of one that was set aside the letter says it: the token is not kept.
+"""
 
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 from service_kit.access.admission import Admission
+from service_kit.access.principal import key_space_of
+from service_kit.nats.dead_letters import SENDER
+from service_kit.nats.letter_box import NotReplayable
+from service_kit.nats.subscriber import Received
 
+from ordering.domain.events import Sender
 from ordering.inbound import needed
 from ordering.inbound.nats.command_message import CommandMessage
 from ordering.inbound.principals import sender_of
 
+Identify = Callable[[Received[CommandMessage]], Awaitable[CommandMessage]]
+"""Says who sends a command: as its actor, and its key among that subject's own.
 
-async def identified(command: CommandMessage, admission: Admission | None) -> CommandMessage:
-    """The command with who sends it as its actor, and its key among that subject's own.
+Raises InvalidToken, Forbidden and KeysUnavailable, or NotReplayable.
+"""
 
-    Without an admission it is as it was: an operator replays it and stands for it. Raises
-    InvalidToken, Forbidden and KeysUnavailable.
+IsWithdrawn = Callable[[str, str, float], Awaitable[bool]]
+"""Whether a restaurant's tokens of this subject were withdrawn that were issued then.
+
+In seconds since the epoch. Raises StoreUnavailable.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSender:
+    """Who sent a command by a good token, as a dead letter keeps it: without the token."""
+
+    subject: str
+    role: str
+    device: str | None
+    actor: str
+    issued_at: float
+    """When the token was, in seconds since the epoch."""
+
+
+_KNOWN = TypeAdapter(KnownSender)
+
+
+def by_token(admission: Admission) -> Identify:
+    """As the token says that comes with the command."""
+
+    async def identify(received: Received[CommandMessage]) -> CommandMessage:
+        known = await known_sender(received.event, admission)
+        received.about[SENDER] = json.dumps(asdict(known))  # ASCII, as headers have to be
+        return sent_by(known, received.event)
+
+    return identify
+
+
+# decision/0055: a replayed command is its sender's
+def by_letter(
+    actor: str | None,
+    *,
+    is_withdrawn: IsWithdrawn,
+    clock: Callable[[], datetime],
+    token_life_max_s: float,
+) -> Identify:
+    """As the dead letter says, unless that sender's tokens were withdrawn since.
+
+    Where it says nothing, or withdrawals of so long ago are known no more, the command is the
+    `actor`'s, whom an operator names, and nobody's without one.
     """
-    if admission is None:
-        return command
+
+    async def identify(received: Received[CommandMessage]) -> CommandMessage:
+        command, known = received.event, _kept_sender(received)
+        oldest_s = clock().timestamp() - token_life_max_s
+        if known is None or known.issued_at < oldest_s:
+            if actor is None:
+                raise NotReplayable(
+                    "no good token of its sender was seen in the time for which withdrawals are "
+                    "known: name a subject whose command it is to be with --actor"
+                )
+            return _with_key_of(actor, replace(command, actor=actor, by=None))
+        if await is_withdrawn(command.restaurant, known.subject, known.issued_at):
+            raise NotReplayable("its sender's tokens were withdrawn since")
+        return sent_by(known, command)
+
+    return identify
+
+
+async def nobody(_: Received[CommandMessage]) -> CommandMessage:
+    """Of what consumes no commands."""
+    raise NotReplayable("nobody is asked who sends commands")
+
+
+async def known_sender(command: CommandMessage, admission: Admission) -> KnownSender:
+    """Who sends the command by its token. Raises InvalidToken, Forbidden and KeysUnavailable."""
     roles = needed.COMMANDS[command.name]
     principal = await admission.admit(
         command.authorization,
@@ -25,9 +107,32 @@ async def identified(command: CommandMessage, admission: Admission | None) -> Co
         asked=command.name,
         at_s=command.stored_at_s,
     )
+    by = sender_of(principal, command.restaurant, roles)
+    return KnownSender(
+        subject=by.subject,
+        role=by.role,
+        device=by.device,
+        actor=principal.actor(command.restaurant, command.actor),
+        issued_at=principal.issued_at,
+    )
+
+
+def sent_by(known: KnownSender, command: CommandMessage) -> CommandMessage:
+    """The command with its sender, and without the token."""
+    by = Sender(subject=known.subject, role=known.role, device=known.device)
+    return _with_key_of(known.subject, replace(command, actor=known.actor, by=by))
+
+
+def _with_key_of(subject: str, command: CommandMessage) -> CommandMessage:
     request = command.request
     if request is not None:
-        request = replace(request, key=f"{principal.key_space} {request.key}")
-    actor = principal.actor(command.restaurant, command.actor)
-    by = sender_of(principal, command.restaurant, roles)
-    return replace(command, actor=actor, by=by, request=request, authorization=None)
+        request = replace(request, key=f"{key_space_of(subject)} {request.key}")
+    return replace(command, request=request, authorization=None)
+
+
+def _kept_sender(received: Received[Any]) -> KnownSender | None:
+    text = (received.message.headers or {}).get(SENDER)
+    try:
+        return _KNOWN.validate_json(text) if text else None
+    except ValidationError:
+        return None

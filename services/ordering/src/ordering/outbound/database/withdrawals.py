@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from comanda_contracts.access import hash_of_subject
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.runtime.components import Component, Ready
 from sqlalchemy import (
@@ -19,8 +20,12 @@ from sqlalchemy import (
     literal_column,
     select,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ordering.application.transaction import StoreUnavailable
+from ordering.domain.access import EVERY_RESTAURANT
+from ordering.outbound.database.errors import failure_of, reason_of
 from ordering.outbound.database.tables import WithdrawalRow, table
 
 POLL_INTERVAL_S = 0.5
@@ -35,6 +40,10 @@ BEGINNING = 0
 WITHDRAWALS = table(WithdrawalRow)
 SELECT_SINCE = select(WITHDRAWALS).where(
     WITHDRAWALS.c.written_by >= bindparam("since", type_=BigInteger)
+)
+SELECT_NEWEST = select(func.max(WITHDRAWALS.c.withdrawn_at)).where(
+    WITHDRAWALS.c.restaurant == any_(bindparam("restaurants", type_=ARRAY(Text))),
+    WITHDRAWALS.c.subject_hash == bindparam("subject_hash"),
 )
 OLDEST_RUNNING = select(
     cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
@@ -85,6 +94,27 @@ async def follow_withdrawals(engine: AsyncEngine, withdrawals: Withdrawals, read
         withdrawals.note_read()
         ready()
         await asyncio.sleep(POLL_INTERVAL_S)
+
+
+async def is_withdrawn(
+    engine: AsyncEngine, restaurant: str, subject: str, issued_at_s: float
+) -> bool:
+    """Whether the subject's tokens of then were withdrawn, there or everywhere.
+
+    Raises StoreUnavailable.
+    """
+    which = {
+        "restaurants": [restaurant, EVERY_RESTAURANT],
+        "subject_hash": hash_of_subject(subject),
+    }
+    try:
+        async with engine.connect() as connection:
+            newest = (await connection.execute(SELECT_NEWEST, which)).scalar()
+    except Exception as error:  # it is told whose it is
+        if failure_of(error).is_passing:
+            raise StoreUnavailable(reason_of(error)) from error
+        raise
+    return newest is not None and issued_at_s <= newest.timestamp()
 
 
 async def delete_expired_withdrawals(
