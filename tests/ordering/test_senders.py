@@ -1,5 +1,6 @@
 """Who sent what led to an event: from the token, by every way in, to the published event."""
 
+import asyncio
 import json
 import time
 import uuid
@@ -11,6 +12,7 @@ import comanda_contracts as contracts
 import httpx
 import pytest
 from comanda_contracts.commands import COMMAND_BODIES
+from joserfc.jwk import ECKey
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from ordering.application.keyed_request import KeyedRequest
@@ -21,22 +23,45 @@ from ordering.inbound.http.access import access_routes
 from ordering.inbound.http.menu import menu_routes
 from ordering.inbound.http.order_placement import placement_endpoint, placement_lane
 from ordering.inbound.http.orders import order_routes
-from ordering.inbound.nats.command_message import CommandMessage
-from ordering.inbound.nats.command_subscriber import bind_use_case
-from ordering.inbound.nats.sender import Identify, KnownSender, by_letter, by_token, sent_by
+from ordering.inbound.nats.command_message import CommandMessage, read_command
+from ordering.inbound.nats.command_subscriber import bind_use_case, command_router
+from ordering.inbound.nats.failures import FAILURES
+from ordering.inbound.nats.sender import (
+    KEY_ATTEMPTS_MAX,
+    Identify,
+    KnownSender,
+    by_letter,
+    by_token,
+    sent_by,
+)
 from ordering.outbound.transaction.rows import order_of, order_row
 from service_kit.access.admission import Admission
+from service_kit.access.key_source import FETCH_TIMEOUT_S
+from service_kit.access.keys import KeySet
+from service_kit.access.tokens import TokenVerifier
 from service_kit.http.fast_lane import FastLane
 from service_kit.http.server import application
+from service_kit.nats.broker import Broker
 from service_kit.nats.dead_letters import SENDER
+from service_kit.nats.failures import JITTER, PAUSE_MIN_S, BatchFailed, Fate
 from service_kit.nats.letter_box import NotReplayable
-from service_kit.nats.subscriber import Received
+from service_kit.nats.subscriber import Handler, Received
 
-from tests.access.forge import RESTAURANT, a_verifier, claims, signed
+from tests.access.forge import (
+    EXPECTED,
+    RESTAURANT,
+    FakeSource,
+    a_set,
+    a_verifier,
+    claims,
+    ec_key,
+    signed,
+)
 from tests.ordering.builders import NOON, TABLE_12, a_place_order, an_order
 from tests.ordering.fakes import InMemoryStore
 from tests.ordering.use_cases import open_la_piazza, placing, taking_verdict
 from tests.support.commands import identified
+from tests.support.eventually import eventually
 
 LUIGI = Sender(subject="luigi", role="till", device="till-3")
 NOON_S = NOON.timestamp()
@@ -303,3 +328,109 @@ def in_database(order: Order) -> dict[str, Any]:
     """The row as it comes back: what is JSON in it went through JSON."""
     row = order_row(order)
     return row | {name: json.loads(json.dumps(row[name])) for name in ("rounds", "cancellation")}
+
+
+class SlowSource(FakeSource):
+    """A provider that answers once it is told to, but for the first time."""
+
+    def __init__(self, *keys: ECKey) -> None:
+        super().__init__(*keys)
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def read(self) -> bytes:
+        await self.answers.wait()
+        return await super().read()
+
+
+@pytest.fixture
+async def slow() -> SlowSource:
+    return SlowSource(ec_key())
+
+
+@pytest.fixture
+async def on_commands(store: InMemoryStore, slow: SlowSource) -> Handler:
+    """Ordering's handler of commands, which knows one key; the provider is slow to name another."""
+    keys = KeySet(slow)
+    await keys.refresh()
+    slow.answers.clear()
+    keys._begun_at = None  # as after half a minute
+    router = command_router(
+        store,
+        lambda: pytest.fail("nobody wants an answer"),
+        clock=lambda: NOON,
+        new_id=uuid.uuid4,
+        identify=by_token(Admission(TokenVerifier(keys, EXPECTED))),
+    )
+    broker = Broker(["nats://localhost:1"], "ordering")
+    broker.include_router(router)
+    return broker.batch_subscribers[0].handler
+
+
+class Delivered(Msg):
+    """A command as the stream delivers it; that it is settled is noted alone."""
+
+    def __init__(self, number: int, key: ECKey) -> None:
+        token = signed(claims(comanda={RESTAURANT: ["till"]}), key)
+        super().__init__(
+            cast("Client", None),
+            f"commands.v1.{RESTAURANT}.place-order",
+            f"$JS.ACK.COMMANDS.ordering.1.{number}.{number}.{time.time_ns()}.0",
+            json.dumps(AN_ORDER).encode(),
+            {"Comanda-Request-Id": f"{number}", "Authorization": f"Bearer {token}"},
+        )
+
+    async def ack(self) -> None:
+        self._ackd = True
+
+
+def received(number: int, key: ECKey) -> Received[CommandMessage]:
+    message = Delivered(number, key)
+    return Received(replace(read_command(message), expires_at=None), message)
+
+
+async def test_a_command_whose_key_is_looked_for_is_given_back_and_those_beside_it_are_answered(
+    store: InMemoryStore, on_commands: Handler, slow: SlowSource
+) -> None:
+    """The provider does not answer all the while: nobody waits for it."""
+    unknown, good = received(1, ec_key("ec-2")), received(2, ec_key())
+    slow.content = a_set(ec_key(), ec_key("ec-2"))
+
+    with pytest.raises(BatchFailed) as failed:
+        await on_commands([unknown, good])
+    settled_meanwhile = [each.message.is_acked for each in (unknown, good)]
+    slow.answers.set()
+    await eventually(lambda: is_read(slow))
+    await on_commands([unknown])
+
+    [failure] = failed.value.failures
+    assert failure.message is unknown.message
+    assert FAILURES.fate_of(failure.error) is Fate.BLOCKED
+    assert settled_meanwhile == [False, True]
+    assert unknown.message.is_acked
+    assert len(store.orders) == 2
+
+
+async def is_read(source: SlowSource) -> bool:
+    return source.reads == 2
+
+
+async def test_a_command_whose_key_is_not_found_in_the_end_is_refused(
+    store: InMemoryStore, on_commands: Handler
+) -> None:
+    """Though the provider never answers."""
+    unknown = received(1, ec_key("ec-2"))
+
+    for _ in range(KEY_ATTEMPTS_MAX):
+        with pytest.raises(BatchFailed):
+            await on_commands([unknown])
+    await on_commands([unknown])
+
+    assert unknown.message.is_acked, "answered 401, for whoever wants an answer"
+    assert not store.orders
+
+
+def test_a_key_is_looked_for_as_long_as_the_provider_may_take() -> None:
+    pauses_s = [PAUSE_MIN_S * 2**attempt * (1 - JITTER) for attempt in range(KEY_ATTEMPTS_MAX)]
+
+    assert sum(pauses_s) > FETCH_TIMEOUT_S

@@ -8,7 +8,7 @@ from service_kit.nats.subscriber import Received
 
 async def identified(command: CommandMessage, admission: Admission) -> CommandMessage:
     """The command with who sends it, as its token says."""
-    return sent_by(await known_sender(command, admission), command)
+    return sent_by(await known_sender(command, admission, key_wait_s=6.0), command)
 
 
 async def anybody(received: Received[CommandMessage]) -> CommandMessage:

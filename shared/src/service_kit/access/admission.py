@@ -8,7 +8,7 @@ from service_kit.access.feed_places import FeedPlaces, TooManyFeeds
 from service_kit.access.guests import GuestVerifier, is_guest_token
 from service_kit.access.invalid_token import InvalidToken, Reason
 from service_kit.access.key_source import source_of
-from service_kit.access.keys import KeySet
+from service_kit.access.keys import FETCH_WAIT_MAX_S, KeySet
 from service_kit.access.lease import Lease
 from service_kit.access.principal import Forbidden, Principal
 from service_kit.access.rates import Rates, TooManyRequests
@@ -70,12 +70,14 @@ class Admission:
         *,
         asked: str,
         at_s: float | None = None,
+        key_wait_s: float | None = FETCH_WAIT_MAX_S,
         admits_guests: bool = False,
     ) -> Principal:
         """Who sends this `Authorization` header; its token is judged as of `at_s`, or now.
 
-        `asked` says for the log what is asked for. With `admits_guests` a guest is let in, too.
-        Raises InvalidToken, Forbidden and KeysUnavailable.
+        `asked` says for the log what is asked for. A key that is unknown is waited for as long as
+        `key_wait_s`, and not even looked for with None. With `admits_guests` a guest is let in,
+        too. Raises InvalidToken, Forbidden, KeyBeingRead and KeysUnavailable.
         """
         try:
             if authorization is None:
@@ -85,7 +87,7 @@ class Admission:
                 return await self._guests.verify(token)
             principal = self._verifier.remembered(token, at_s=at_s)
             if principal is None:
-                principal = await self._verifier.verify(token, at_s=at_s)
+                principal = await self._verifier.verify(token, at_s=at_s, key_wait_s=key_wait_s)
             if self._is_withdrawn(restaurant, principal):
                 raise InvalidToken(Reason.WITHDRAWN)
         except InvalidToken as invalid:

@@ -31,6 +31,10 @@ class KeysUnavailable(Exception):
     """No set of keys has been read since the service began: nobody can be known yet."""
 
 
+class KeyBeingRead(KeysUnavailable):
+    """One key is unknown, and the issuer is being asked: it may be known in a few seconds."""
+
+
 class KeySet:
     """Keys by algorithm and `kid`, read again now and then and when one is asked for that is new.
 
@@ -58,17 +62,22 @@ class KeySet:
         self._begun_at: float | None = None
         self._read: asyncio.Task[None] | None = None
 
-    async def find(self, algorithm: str, key_id: str | None) -> Key | None:
+    async def find(
+        self, algorithm: str, key_id: str | None, *, wait_s: float | None = FETCH_WAIT_MAX_S
+    ) -> Key | None:
         """The key, after a look for it at the issuer if it is unknown; None if there is none.
 
-        Raises KeysUnavailable.
+        For so long that look is waited for, which goes on by itself; with None there is none.
+        Raises KeyBeingRead if it is not over by then, and KeysUnavailable.
         """
-        key = self._known(algorithm, key_id)
-        if key is None:
-            await self._read_shared(self._source.pause_min_s)
+        key, is_over = self._known(algorithm, key_id), True
+        if key is None and wait_s is not None:
+            is_over = await self._read_shared(self._source.pause_min_s, wait_s)
             key = self._known(algorithm, key_id)
         if key is None and not self._keys:
             raise KeysUnavailable(self._failing)
+        if key is None and not is_over:
+            raise KeyBeingRead
         return key
 
     async def refresh(self) -> None:
@@ -103,15 +112,19 @@ class KeySet:
         fitting = [key for (name, _), key in self._keys.items() if name == algorithm]
         return fitting[0] if len(fitting) == 1 else None
 
-    async def _read_shared(self, pause_s: float) -> None:
-        """Take part in the read that is on its way, or begin one if the last is so long ago."""
+    async def _read_shared(self, pause_s: float, wait_s: float = FETCH_WAIT_MAX_S) -> bool:
+        """Take part in the read that is on its way, or begin one if the last is so long ago.
+
+        Returns whether none is on its way any more.
+        """
         if self._read is None:
             if self._begun_at is not None and self._clock() - self._begun_at < pause_s:
-                return
+                return True
             self._begun_at = self._clock()
             self._read = asyncio.create_task(self._read_once())
             self._read.add_done_callback(self._ended)
-        await asyncio.wait([self._read], timeout=FETCH_WAIT_MAX_S)
+        _, late = await asyncio.wait([self._read], timeout=wait_s)
+        return not late
 
     def _ended(self, read: asyncio.Task[None]) -> None:
         self._read = None

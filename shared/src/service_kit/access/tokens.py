@@ -11,7 +11,7 @@ from joserfc import jws
 from service_kit.access.claims import CLOCK_SKEW_S, Expected, principal_of
 from service_kit.access.invalid_token import InvalidToken, Reason
 from service_kit.access.jwks import ALGORITHMS
-from service_kit.access.keys import KeySet
+from service_kit.access.keys import FETCH_WAIT_MAX_S, KeySet
 from service_kit.access.principal import Principal
 from service_kit.access.signed import SignedTokens
 
@@ -72,16 +72,22 @@ class TokenVerifier:
         )
         return principal if is_in_time else None
 
-    async def verify(self, token: str, *, at_s: float | None = None) -> Principal:
-        """Who sends the token, after a look for its key if that is new.
+    async def verify(
+        self,
+        token: str,
+        *,
+        at_s: float | None = None,
+        key_wait_s: float | None = FETCH_WAIT_MAX_S,
+    ) -> Principal:
+        """Who sends the token, after a look for its key if that is new, of so long at most.
 
-        It is judged as of `at_s`, seconds since the epoch, or now. Raises InvalidToken, and
-        KeysUnavailable while there are no keys at all.
+        It is judged as of `at_s`, seconds since the epoch, or now. Raises InvalidToken,
+        KeyBeingRead after that look, and KeysUnavailable while there are no keys at all.
         """
         if known := self.remembered(token, at_s=at_s):
             return known
         signed = self._signed.parts(token)
-        key = await self.keys.find(*_algorithm_and_id(signed.headers()))
+        key = await self.keys.find(*_algorithm_and_id(signed.headers()), wait_s=key_wait_s)
         if key is None:
             raise InvalidToken(Reason.UNKNOWN_KEY)
         self._signed.check(signed, key)

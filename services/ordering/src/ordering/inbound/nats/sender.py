@@ -12,8 +12,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from service_kit.access.admission import Admission
+from service_kit.access.keys import KeyBeingRead
 from service_kit.access.principal import key_space_of
 from service_kit.nats.dead_letters import SENDER
+from service_kit.nats.failures import Attempts, Fate
 from service_kit.nats.letter_box import NotReplayable
 from service_kit.nats.subscriber import Received
 
@@ -22,10 +24,15 @@ from ordering.inbound import needed
 from ordering.inbound.nats.command_message import CommandMessage
 from ordering.inbound.principals import sender_of
 
+KEY_WAIT_S = 0.01
+"""Seconds in which a set of keys is read that is a file."""
+KEY_ATTEMPTS_MAX = 3
+"""By then, after some seven seconds, the issuer has answered or will not."""
+
 Identify = Callable[[Received[CommandMessage]], Awaitable[CommandMessage]]
 """Says who sends a command: as its actor, and its key among that subject's own.
 
-Raises InvalidToken, Forbidden and KeysUnavailable, or NotReplayable.
+Raises InvalidToken, Forbidden, KeyBeingRead and KeysUnavailable, or NotReplayable.
 """
 
 IsWithdrawn = Callable[[str, str, float], Awaitable[bool]]
@@ -51,10 +58,22 @@ _KNOWN = TypeAdapter(KnownSender)
 
 
 def by_token(admission: Admission) -> Identify:
-    """As the token says that comes with the command."""
+    """As the token says that comes with the command.
+
+    One whose key is unknown keeps no other waiting while the issuer is asked for it: it is given
+    back, `KEY_ATTEMPTS_MAX` times at most, and refused then.
+    """
+    attempts = Attempts()
 
     async def identify(received: Received[CommandMessage]) -> CommandMessage:
-        known = await known_sender(received.event, admission)
+        try:
+            known = await known_sender(received.event, admission, key_wait_s=KEY_WAIT_S)
+        except KeyBeingRead:
+            sequence = received.message.metadata.sequence.stream
+            if attempts.add(sequence, Fate.BLOCKED) <= KEY_ATTEMPTS_MAX:
+                raise
+            known = await known_sender(received.event, admission, key_wait_s=None)
+        attempts.forget([received.message])
         received.about[SENDER] = json.dumps(asdict(known))  # ASCII, as headers have to be
         return sent_by(known, received.event)
 
@@ -97,8 +116,13 @@ async def nobody(_: Received[CommandMessage]) -> CommandMessage:
     raise NotReplayable("nobody is asked who sends commands")
 
 
-async def known_sender(command: CommandMessage, admission: Admission) -> KnownSender:
-    """Who sends the command by its token. Raises InvalidToken, Forbidden and KeysUnavailable."""
+async def known_sender(
+    command: CommandMessage, admission: Admission, *, key_wait_s: float | None = None
+) -> KnownSender:
+    """Who sends the command by its token, whose key is waited for as long as `key_wait_s`.
+
+    Raises InvalidToken, Forbidden, KeyBeingRead and KeysUnavailable.
+    """
     roles = needed.COMMANDS[command.name]
     principal = await admission.admit(
         command.authorization,
@@ -106,6 +130,7 @@ async def known_sender(command: CommandMessage, admission: Admission) -> KnownSe
         roles,
         asked=command.name,
         at_s=command.stored_at_s,
+        key_wait_s=key_wait_s,
     )
     by = sender_of(principal, command.restaurant, roles)
     return KnownSender(
