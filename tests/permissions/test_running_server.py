@@ -9,14 +9,17 @@ from pathlib import Path
 import nats
 import nats.errors
 import pytest
+from comanda_contracts.streams import COMMANDS, MENU
 from comanda_local.folders import temporary_folder
 from comanda_local.nats_logins import Login, new_seed, save_seed
 from comanda_local.nats_reload import NotReloaded, lacks_variable, reload_nats
 from comanda_local.servers import Nats
 from comanda_local.servers.nats import ACCOUNTS, password_variable
-from comanda_local.teams import remove_team, write_team
+from comanda_local.team_consumers import make_consumers
+from comanda_local.teams import JETSTREAM_API, remove_team, write_team
 from comanda_local.tills import remove_till, write_till
 from nats.aio.client import Client
+from nats.js import api
 
 pytestmark = pytest.mark.servers
 
@@ -39,6 +42,10 @@ class Site:
     accounts: Path
     server: Nats
 
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.server.port}"
+
     async def reload(self) -> None:
         assert await asyncio.to_thread(reload_nats, self.data)
 
@@ -54,7 +61,7 @@ class Site:
             is_out.set()
 
         client = await nats.connect(
-            f"nats://127.0.0.1:{self.server.port}",
+            self.url,
             nkeys_seed=str(self.data / key),
             inbox_prefix="replies.v1.da-mario.bar",
             allow_reconnect=False,
@@ -114,6 +121,25 @@ async def test_a_team_is_added_and_removed_while_its_neighbour_reads_on(site: Si
         assert await site.is_refused("team")
         await neighbour.flush()
         assert neighbour.stats["reconnects"] == 0
+
+
+async def test_a_team_and_a_till_that_are_new_do_their_work_at_once(site: Site) -> None:
+    async with await nats.connect(site.server.url) as operator:
+        for stream in (MENU, COMMANDS):
+            config = api.StreamConfig(stream.name, subjects=[stream.subject])
+            await operator.jetstream().add_stream(config)
+        team = write_team("loyalty", ["menu.v1.>"], site.accounts, login=site.new_key("team"))
+        write_till(*TILL, site.accounts, login=site.new_key("till"))
+        await site.reload()
+        await make_consumers(site.server.url, [team])
+
+        till = await site.enter("till")
+        stored = await till.client.request("commands.v1.da-mario.place-order", b"{}")
+        async with await nats.connect(site.url, nkeys_seed=str(site.data / "team")) as client:
+            info = await client.jetstream(prefix=JETSTREAM_API).consumer_info("MENU", "loyalty")
+
+    assert b"COMMANDS" in stored.data
+    assert info.num_pending == 0
 
 
 async def test_a_configuration_that_can_not_be_read_is_said_and_changes_nothing(site: Site) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from comanda_contracts.streams import COMMANDS, ORDERS, TICKETS
 from comanda_local.servers import Nats
-from comanda_local.team_consumers import make_consumers
-from comanda_local.teams import JETSTREAM_API, Team, written_teams
+from comanda_local.team_consumers import make_consumers, restart_consumers
+from comanda_local.teams import JETSTREAM_API, Team, covers, written_teams
 from nats.aio.msg import Msg
 from nats.js import api
 
@@ -15,6 +15,7 @@ from tests.permissions.nats_user import NatsUser
 
 PLACED = "orders.v1.*.*.placed"
 """What `notifier` was granted of the orders."""
+CLOSED = "orders.v1.*.*.closed"
 CREATE = f"{JETSTREAM_API}.CONSUMER.CREATE"
 OWN = f"{CREATE}.ORDERS.notifier"
 
@@ -40,6 +41,8 @@ async def read(team: NatsUser, consumer: str) -> list[Msg]:
     js = team.client.jetstream(prefix=JETSTREAM_API)
     subscription = await js.pull_subscribe_bind(consumer, ORDERS.name)
     pending = (await subscription.consumer_info()).num_pending or 0
+    if not pending:
+        return []
     messages = await subscription.fetch(pending, 10)
     for message in messages:
         await message.ack_sync()
@@ -73,7 +76,20 @@ async def test_a_team_of_one_restaurant_reads_that_one(
     assert [each.data for each in messages] == [b"orders.v1.la-piazza.1.placed"]
 
 
-async def test_making_a_teams_consumers_again_changes_only_what_it_may_read(
+async def test_a_consumer_that_may_read_less_goes_on_where_it_was(
+    notifier: NatsUser, operator: NatsUser, server: Nats
+) -> None:
+    await publish(operator, "orders.v1.a.1.placed", "orders.v1.b.2.placed")
+    await read(notifier, "notifier")
+
+    for _ in range(2):
+        await make_consumers(server.url, [Team.of("notifier", ["orders.v1.a.*.placed"])])
+    await publish(operator, "orders.v1.b.3.placed", "orders.v1.a.4.placed")
+
+    assert [each.subject for each in await read(notifier, "notifier")] == ["orders.v1.a.4.placed"]
+
+
+async def test_a_consumer_that_may_read_more_reads_what_was_stored_before(
     notifier: NatsUser, operator: NatsUser, server: Nats
 ) -> None:
     js = operator.client.jetstream()
@@ -82,15 +98,44 @@ async def test_making_a_teams_consumers_again_changes_only_what_it_may_read(
     await publish(operator, "orders.v1.a.1.placed", "orders.v1.a.1.closed")
     await read(notifier, "notifier")
 
-    closed = "orders.v1.*.*.closed"
-    for _ in range(2):
-        await make_consumers(server.url, [Team.of("notifier", [PLACED, closed])])
+    wider = Team.of("notifier", [PLACED, CLOSED])
+    await make_consumers(server.url, [wider])
+    messages = await read(notifier, "notifier")
+    await make_consumers(server.url, [wider])
 
-    after = await js.consumer_info(ORDERS.name, "notifier")
-    assert sorted(after.config.filter_subjects or []) == [closed, PLACED]
-    assert (after.config.ack_wait, after.config.description) == (77, "by the operator")
-    assert after.ack_floor is not None
-    assert after.ack_floor.consumer_seq == 1, "it goes on where it was"
+    after = (await js.consumer_info(ORDERS.name, "notifier")).config
+    assert [each.subject for each in messages] == ["orders.v1.a.1.placed", "orders.v1.a.1.closed"]
+    assert sorted(after.filter_subjects or []) == [CLOSED, PLACED]
+    assert (after.ack_wait, after.description) == (77, "by the operator")
+    assert await read(notifier, "notifier") == [], "repeated it changes nothing"
+
+
+async def test_a_team_starts_over(notifier: NatsUser, operator: NatsUser, server: Nats) -> None:
+    await publish(operator, "orders.v1.a.1.placed")
+    await read(notifier, "notifier")
+
+    made = await restart_consumers(server.url, Team.of("notifier", [PLACED]))
+
+    assert made == ["ORDERS/notifier"]
+    assert [each.subject for each in await read(notifier, "notifier")] == ["orders.v1.a.1.placed"]
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "covered"),
+    [
+        ("orders.v1.>", PLACED, True),
+        (PLACED, PLACED, True),
+        (PLACED, "orders.v1.a.*.placed", True),
+        (">", "orders.v1.>", True),
+        (PLACED, "orders.v1.>", False),
+        (PLACED, CLOSED, False),
+        ("orders.v1.a.>", PLACED, False),
+        ("orders.v1.*", "orders.v1.a.b", False),
+        ("orders.v1.a.b", "orders.v1.*", False),
+    ],
+)
+def test_one_filter_covers_another(wide: str, narrow: str, covered: bool) -> None:
+    assert covers(wide, narrow) is covered
 
 
 @pytest.mark.parametrize(

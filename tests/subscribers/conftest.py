@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -20,9 +20,9 @@ from comanda_local.stack import NATS_URL, Stack
 from comanda_local.teams import write_team
 
 from tests.node import installed, node
+from tests.subscribers.broker import Broker
 
-TEAMS = ("pickup-python", "pickup-javascript", "guide-python", "guide-javascript")
-GRANTS = {team: ["orders.v1.*.*.placed"] for team in ("guide-python", "guide-javascript")}
+TEAMS = ("pickup-python", "pickup-javascript")
 EXAMPLES = Path(__file__).parents[2] / "examples" / "subscribers"
 
 
@@ -84,11 +84,11 @@ def environment(name: str, nats: str, record: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
-    """The system with four teams more, let in as any team is."""
+    """The system with two teams more, let in as any team is."""
     with temporary_folder() as folder, pytest.MonkeyPatch.context() as patch:
         accounts = shutil.copytree(ACCOUNTS.parent, folder / "accounts") / ACCOUNTS.name
         for team in TEAMS:
-            write_team(team, GRANTS.get(team, [ORDERS.subject, TICKETS.subject]), accounts.parent)
+            write_team(team, [ORDERS.subject, TICKETS.subject], accounts.parent)
         patch.setattr("comanda_local.stack.ACCOUNTS", accounts)
         with Stack(folder, environment={}) as stack:
             yield stack
@@ -107,3 +107,20 @@ def subscriber(
     made: Subscriber = request.param(tmp_path, url_of(request.param.name, stack))
     yield made
     made.process.stop()
+
+
+@pytest.fixture(scope="package")
+def broker_server() -> Iterator[Nats]:
+    """Its accounts are a copy beside its folder, for teams to be let in."""
+    with temporary_folder() as folder:
+        accounts = shutil.copytree(ACCOUNTS.parent, folder / "accounts") / ACCOUNTS.name
+        server = Nats(folder / "nats", accounts=accounts)
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+async def broker(broker_server: Nats) -> AsyncIterator[Broker]:
+    async with Broker.on(broker_server, broker_server.process.log.parents[1]) as broker:
+        yield broker

@@ -150,7 +150,7 @@ async def test_the_gate_knows_who_reads_what(stack: Stack) -> None:
     durables = {
         (info.name, subject)
         for info in consumers
-        if info.config.durable_name and not info.name.startswith("guide-")
+        if info.config.durable_name
         for subject in info.config.filter_subjects or [str(info.config.filter_subject)]
     }
     assert ("query", MENU.subject) in durables

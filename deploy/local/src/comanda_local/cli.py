@@ -37,10 +37,11 @@ from comanda_local.replay import Replay, Source, place, read
 from comanda_local.servers.nats import ACCOUNTS, password_variable
 from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Ports
 from comanda_local.system_urls import DEFAULT_NATS_PORT, DEFAULT_PORTS, SystemUrls, find_nats
-from comanda_local.team_consumers import delete_consumers, make_consumers
+from comanda_local.team_consumers import delete_consumers, make_consumers, restart_consumers
 from comanda_local.teams import (
     TEAMS_FILE,
     NotGranted,
+    Team,
     check_name,
     granted,
     remove_team,
@@ -363,6 +364,9 @@ def team(
     renew: Renew = False,
     remove: Remove = False,
     by_password: ByPassword = False,
+    start_over: Annotated[
+        bool, typer.Option("--start-over", help="Its consumers begin at the beginning.")
+    ] = False,
     data: Data = DEFAULT_DATA,
     nats_url: Annotated[
         str | None, typer.Option("--nats", envvar=NATS_URL, help="The operator's URL.")
@@ -371,12 +375,16 @@ def team(
     """Let a team subscribe: write its NATS account, and make its consumers.
 
     Its key is in <data>/nats/keys. Repeated it changes nothing; with other subjects it changes what
-    the team may read. Where NATS is not known to run, only the account is written: without a name
-    all teams' consumers are made.
+    the team may read, and a consumer that is to read more begins at the beginning. Where NATS is
+    not known to run, only the account is written: without a name all teams' consumers are made.
     """
     with _in_plain_words():
         url, files = find_nats(data, nats_url)
         folder = ACCOUNTS.parent
+        if start_over:
+            restarted = restart_consumers(*_started_over(name, subjects, url, folder), files)
+            print("from the beginning: " + ", ".join(asyncio.run(restarted)))
+            return
         if name and remove:
             _remove(name, lambda: remove_team(name, folder), data)
             if url:
@@ -397,6 +405,17 @@ def team(
             print("consumers " + ", ".join(asyncio.run(make_consumers(url, teams, files))))
         else:
             print("No consumers yet: `comanda up` makes them, or this command with --nats.")
+
+
+def _started_over(
+    name: str | None, subjects: list[str] | None, url: str | None, folder: Path
+) -> tuple[str, Team]:
+    """Where, and whose consumers. Raises NotGranted if that is not said, or more is."""
+    if not name or subjects:
+        raise NotGranted("say which team starts over, and nothing else")
+    if not url:
+        raise NotGranted(f"no NATS is known to run: give the operator's URL, {NATS_URL}")
+    return url, Team.of(name, granted(name, folder))
 
 
 def _remove(user: str, remove: Callable[[], bool], data: Path) -> None:

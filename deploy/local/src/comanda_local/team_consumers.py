@@ -9,7 +9,7 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
 from comanda_local.server_files import connect_nats
-from comanda_local.teams import SUBJECTS_BY_STREAM, Team
+from comanda_local.teams import SUBJECTS_BY_STREAM, Team, covers
 
 ACK_WAIT_S = 30.0
 """Seconds after which a message that was delivered and not settled is delivered again."""
@@ -23,6 +23,7 @@ async def make_consumers(
 ) -> list[str]:
     """Make the teams' durable pull consumers, or give those that are there the teams' filters.
 
+    One that is to read more than before begins at the beginning; any other goes on where it was.
     Repeated it changes nothing; what else an operator set stays. Returns what they are called, such
     as `ORDERS/loyalty`. Raises nats.errors.Error.
     """
@@ -34,6 +35,22 @@ async def make_consumers(
                 await _make_consumer(js, stream, team.name, filters)
                 made.append(f"{stream.name}/{team.name}")
     return made
+
+
+async def restart_consumers(
+    operator_url: str, team: Team, files: Mapping[str, str] = NO_FILES
+) -> list[str]:
+    """Have the team's consumers begin at the beginning. Returns what they are called.
+
+    What was set on them stays. Raises nats.errors.Error.
+    """
+    async with await connect_nats(operator_url, files, allow_reconnect=False) as client:
+        js = client.jetstream()
+        for stream in team.filters_by_stream:
+            with contextlib.suppress(NotFoundError):
+                found = (await js.consumer_info(stream.name, team.name)).config
+                await _replace(js, stream, found)
+    return await make_consumers(operator_url, [team], files)
 
 
 async def delete_consumers(
@@ -64,8 +81,22 @@ async def _make_consumer(
         )
         await js.add_consumer(stream.name, created)
         return
-    present = found.filter_subjects or [found.filter_subject]
-    if sorted(map(str, present)) != sorted(filters):
-        await js.add_consumer(
-            stream.name, found.evolve(filter_subject=None, filter_subjects=filters)
-        )
+    present = found.filter_subjects or [found.filter_subject or ">"]
+    if sorted(present) == sorted(filters):
+        return
+    changed = found.evolve(filter_subject=None, filter_subjects=filters)
+    if all(any(covers(known, each) for known in present) for each in filters):
+        await js.add_consumer(stream.name, changed)
+    else:
+        await _replace(js, stream, changed)
+
+
+async def _replace(js: JetStreamContext, stream: Stream, config: api.ConsumerConfig) -> None:
+    """Make the consumer anew: it begins at the beginning.
+
+    One that is only updated goes on where it was: of what its new filters let through it would
+    never deliver what was stored before. If this is ended halfway there is no consumer, which
+    everybody notices, and the next attempt makes it.
+    """
+    await js.delete_consumer(stream.name, str(config.durable_name))
+    await js.add_consumer(stream.name, config)

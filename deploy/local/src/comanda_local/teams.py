@@ -175,6 +175,17 @@ def _imports(consumer: str) -> Iterator[str]:
         yield f'{{service: {{account: COMANDA, subject: "$JS.ACK.{place}.>"}}}}'
 
 
+def covers(wide: str, narrow: str) -> bool:
+    """Whether every subject that fits the narrow filter fits the wide one."""
+    wides, narrows = wide.split("."), narrow.split(".")
+    for a, b in zip(wides, narrows, strict=False):
+        if a == ">":
+            return True
+        if b == ">" or a not in ("*", b):
+            return False
+    return len(wides) == len(narrows)
+
+
 def _overlap(one: str, other: str) -> bool:
     """Whether a subject can fit both filters."""
     ones, others = one.split("."), other.split(".")

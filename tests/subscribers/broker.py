@@ -1,0 +1,94 @@
+"""A NATS with Comanda's accounts and streams and no service: for whoever only reads events."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import nats
+from comanda_contracts import Event
+from comanda_contracts.envelope import seal
+from comanda_contracts.streams import Stream
+from comanda_local.nats_logins import Login, new_seed, save_seed
+from comanda_local.nats_reload import reload_nats
+from comanda_local.processes import Child
+from comanda_local.servers import Nats
+from comanda_local.team_consumers import delete_consumers, make_consumers
+from comanda_local.teams import SUBJECTS_BY_STREAM, Team, write_team
+from nats.aio.client import Client
+from nats.js import JetStreamContext, api
+from nats.js.errors import NotFoundError
+
+POLL_INTERVAL_S = 0.05
+
+
+class Broker:
+    """The server, and its operator's connection; teams are let in while it runs, each by a key."""
+
+    def __init__(self, server: Nats, folder: Path, operator: Client) -> None:
+        self.server = server
+        self._folder = folder
+        self._operator = operator
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def on(cls, server: Nats, folder: Path) -> "AsyncIterator[Broker]":
+        """As if nothing had been published yet and no team had been let in."""
+        async with await nats.connect(server.url) as operator:
+            for stream in SUBJECTS_BY_STREAM:
+                config = api.StreamConfig(stream.name, subjects=[stream.subject])
+                with contextlib.suppress(NotFoundError):
+                    await operator.jetstream().delete_stream(stream.name)
+                await operator.jetstream().add_stream(config)
+            yield cls(server, folder, operator)
+
+    @property
+    def url(self) -> str:
+        """Where it is, without a user."""
+        return f"nats://127.0.0.1:{self.server.port}"
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """The operator's."""
+        return self._operator.jetstream()
+
+    async def team(self, name: str, filters: Sequence[str]) -> Team:
+        """Let a team in, or anew with other filters, as `comanda team` does."""
+        seed = new_seed()
+        save_seed(seed, self.key_file(name))
+        team = write_team(name, filters, self._folder / "accounts", login=Login.by_key(seed))
+        assert await asyncio.to_thread(reload_nats, self._folder)
+        await make_consumers(self.server.url, [team])
+        return team
+
+    def key_file(self, team: str) -> Path:
+        return self._folder / f"{team}.nk"
+
+    def environment(self, team: Team) -> dict[str, str]:
+        """What a team's program is told."""
+        key = str(self.key_file(team.name))
+        return {"NATS_URL": self.url, "NATS_NKEY": key, "TEAM": team.name}
+
+    async def publish(self, *events: Event) -> None:
+        """Publish them as the services do."""
+        for event in events:
+            sealed = seal(event, event_id=uuid.uuid4())
+            await self.jetstream.publish(sealed.subject, sealed.body, headers=dict(sealed.headers))
+
+    async def publish_raw(self, subject: str, body: bytes, event_type: str | None) -> int:
+        """Publish what no service would. Returns its sequence."""
+        headers = {"ce-type": event_type} if event_type else None
+        return (await self.jetstream.publish(subject, body, headers=headers)).seq
+
+    async def delete_consumers(self, team: Team) -> None:
+        await delete_consumers(self.server.url, team.name)
+
+    async def until_settled(self, stream: Stream, team: Team, program: Child) -> None:
+        """Wait until the team has settled everything, while its program runs."""
+        while True:
+            info = await self.jetstream.consumer_info(stream.name, team.name)
+            if info.num_pending == 0 and info.num_ack_pending == 0:
+                return
+            assert program.alive, program.tail()
+            await asyncio.sleep(POLL_INTERVAL_S)
