@@ -235,6 +235,20 @@ async def test_a_verified_token_is_remembered_until_it_expires() -> None:
     assert refused.value.reason is Reason.EXPIRED
 
 
+async def test_a_token_that_is_met_after_its_end_takes_no_room_any_more() -> None:
+    clock = FakeClock(NOW_S)
+    verifier = a_verifier(clock=clock)
+    over, good_still = signed(good(exp=NOW_S + 60)), signed(good())
+    for token in (over, good_still):
+        await verifier.verify(token)
+
+    clock.now_s = NOW_S + 60 + CLOCK_SKEW_S
+    assert verifier.remembered(over) is None
+
+    assert len(verifier._verified) == 1
+    assert verifier._verified_bytes == len(good_still)
+
+
 async def test_a_token_is_judged_as_of_the_time_that_is_said() -> None:
     clock = FakeClock(NOW_S + 2 * HOUR_S)
     verifier = a_verifier(clock=clock)

@@ -56,6 +56,15 @@ def test_the_key_and_its_public_set_are_their_owners_alone(tmp_path: Path) -> No
     assert '"d"' not in (folder / "jwks.json").read_text()
 
 
+def test_a_folder_that_is_there_is_as_open_as_it_was(tmp_path: Path) -> None:
+    """`comanda token --init .` is no reason why nobody else may pass through it any more."""
+    tmp_path.chmod(0o755)
+
+    Issuer.in_folder(tmp_path)
+
+    assert mode_of(tmp_path) == 0o755
+
+
 def test_the_key_stays_whoever_begins_again(tmp_path: Path) -> None:
     before = Issuer.in_folder(tmp_path).token({}, subject="ada", lifetime_s=60)
 

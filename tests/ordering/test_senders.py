@@ -36,8 +36,10 @@ from ordering.inbound.nats.sender import (
 )
 from ordering.outbound.transaction.rows import order_of, order_row
 from service_kit.access.admission import Admission
+from service_kit.access.guests import GuestSigner, GuestVerifier
 from service_kit.access.key_source import FETCH_TIMEOUT_S
 from service_kit.access.keys import KeySet
+from service_kit.access.rates import Rates
 from service_kit.access.tokens import TokenVerifier
 from service_kit.http.fast_lane import FastLane
 from service_kit.http.server import application
@@ -193,6 +195,9 @@ PLACED_BY_GINA = CommandMessage(
 )
 
 
+DELIVERED_ONCE = "$JS.ACK.COMMANDS.ordering.1.7.7.0.0"
+
+
 def replayed(headers: dict[str, str]) -> Received[CommandMessage]:
     return Received(PLACED_BY_GINA, Msg(cast("Client", None), headers=headers))
 
@@ -220,7 +225,7 @@ async def a_letter_of(issued_at: float) -> dict[str, str]:
         )
     )
     sent = replace(PLACED_BY_GINA, authorization=f"Bearer {token}", stored_at_s=issued_at)
-    received = Received(sent, Msg(cast("Client", None)))
+    received = Received(sent, Msg(cast("Client", None), reply=DELIVERED_ONCE))
     await by_token(Admission(a_verifier()))(received)
     assert token not in str(received.about)
     return received.about
@@ -348,44 +353,84 @@ async def slow() -> SlowSource:
     return SlowSource(ec_key())
 
 
+class Answers:
+    """A connection that keeps the headers of what is published over it."""
+
+    max_payload = 1024 * 1024
+
+    def __init__(self) -> None:
+        self.headers: list[dict[str, str]] = []
+
+    async def publish(self, _subject: str, _body: bytes, _reply: str, headers: Any) -> None:
+        self.headers.append(headers)
+
+
 @pytest.fixture
-async def on_commands(store: InMemoryStore, slow: SlowSource) -> Handler:
-    """Ordering's handler of commands, which knows one key; the provider is slow to name another."""
-    keys = KeySet(slow)
-    await keys.refresh()
-    slow.answers.clear()
-    keys._begun_at = None  # as after half a minute
+def answers() -> Answers:
+    return Answers()
+
+
+def a_handler(
+    store: InMemoryStore, answers: Answers, admission: Admission, guests: GuestSigner | None = None
+) -> Handler:
+    """Ordering's handler of commands."""
+
+    async def client() -> Client:
+        return cast("Client", answers)
+
     router = command_router(
         store,
-        lambda: pytest.fail("nobody wants an answer"),
+        client,
         clock=lambda: NOON,
         new_id=uuid.uuid4,
-        identify=by_token(Admission(TokenVerifier(keys, EXPECTED))),
+        identify=by_token(admission),
+        guests=guests,
     )
     broker = Broker(["nats://localhost:1"], "ordering")
     broker.include_router(router)
     return broker.batch_subscribers[0].handler
 
 
+@pytest.fixture
+async def on_commands(store: InMemoryStore, slow: SlowSource, answers: Answers) -> Handler:
+    """It knows one key; the provider is slow to name another."""
+    keys = KeySet(slow)
+    await keys.refresh()
+    slow.answers.clear()
+    keys._begun_at = None  # as after half a minute
+    return a_handler(store, answers, Admission(TokenVerifier(keys, EXPECTED)))
+
+
 class Delivered(Msg):
     """A command as the stream delivers it; that it is settled is noted alone."""
 
-    def __init__(self, number: int, key: ECKey) -> None:
+    def __init__(self, number: int, key: ECKey, at_s: float, times: int, body: Any) -> None:
         token = signed(claims(comanda={RESTAURANT: ["till"]}), key)
         super().__init__(
             cast("Client", None),
-            f"commands.v1.{RESTAURANT}.place-order",
-            f"$JS.ACK.COMMANDS.ordering.1.{number}.{number}.{time.time_ns()}.0",
-            json.dumps(AN_ORDER).encode(),
-            {"Comanda-Request-Id": f"{number}", "Authorization": f"Bearer {token}"},
+            f"commands.v1.{RESTAURANT}.{'place-order' if 'lines' in body else 'close-order'}",
+            f"$JS.ACK.COMMANDS.ordering.{times}.{number}.{number}.{int(at_s * 1e9)}.0",
+            json.dumps(body).encode(),
+            {
+                "Comanda-Request-Id": f"{number}",
+                "Authorization": f"Bearer {token}",
+                "Comanda-Reply-To": f"replies.v1.{RESTAURANT}.till-1",
+            },
         )
 
     async def ack(self) -> None:
         self._ackd = True
 
 
-def received(number: int, key: ECKey) -> Received[CommandMessage]:
-    message = Delivered(number, key)
+def received(
+    number: int,
+    key: ECKey | None = None,
+    *,
+    at_s: float | None = None,
+    times: int = 1,
+    body: Any = AN_ORDER,
+) -> Received[CommandMessage]:
+    message = Delivered(number, key or ec_key(), at_s or time.time(), times, body)
     return Received(replace(read_command(message), expires_at=None), message)
 
 
@@ -416,7 +461,7 @@ async def is_read(source: SlowSource) -> bool:
 
 
 async def test_a_command_whose_key_is_not_found_in_the_end_is_refused(
-    store: InMemoryStore, on_commands: Handler
+    store: InMemoryStore, on_commands: Handler, answers: Answers
 ) -> None:
     """Though the provider never answers."""
     unknown = received(1, ec_key("ec-2"))
@@ -426,7 +471,8 @@ async def test_a_command_whose_key_is_not_found_in_the_end_is_refused(
             await on_commands([unknown])
     await on_commands([unknown])
 
-    assert unknown.message.is_acked, "answered 401, for whoever wants an answer"
+    assert unknown.message.is_acked
+    assert [each["Comanda-Status"] for each in answers.headers] == ["401"]
     assert not store.orders
 
 
@@ -434,3 +480,36 @@ def test_a_key_is_looked_for_as_long_as_the_provider_may_take() -> None:
     pauses_s = [PAUSE_MIN_S * 2**attempt * (1 - JITTER) for attempt in range(KEY_ATTEMPTS_MAX)]
 
     assert sum(pauses_s) > FETCH_TIMEOUT_S
+
+
+async def test_a_sender_of_too_many_commands_is_told_when_to_send_again(
+    store: InMemoryStore, answers: Answers
+) -> None:
+    """They are counted by when they were stored, and one that comes again is none more."""
+    now_s = time.time() // 1
+    rates = Rates("2/second", "100/second")
+    on_commands = a_handler(store, answers, Admission(a_verifier(), command_rates=rates))
+
+    await on_commands([received(number, at_s=now_s) for number in (1, 2, 3)])
+    await on_commands([received(2, at_s=now_s, times=2)])
+    await on_commands([received(4, at_s=now_s + 2), received(5, at_s=now_s + 4)])
+
+    statuses = [each["Comanda-Status"] for each in answers.headers]
+    assert statuses == ["201", "201", "429", "201", "201", "201"]
+    assert [each.get("Retry-After") for each in answers.headers] == [None, None, "2"] + [None] * 3
+
+
+async def test_a_placed_orders_answer_carries_its_guests_capability_and_no_other_does(
+    store: InMemoryStore, answers: Answers
+) -> None:
+    key = ec_key("guests")
+    on_commands = a_handler(store, answers, Admission(a_verifier()), GuestSigner(key))
+
+    await on_commands([received(1)])
+    await on_commands([received(1), received(2, body={"order_id": str(uuid.uuid4())})])
+
+    [first, again] = [each["Comanda-Guest-Token"] for each in answers.headers[:2]]
+    keys = KeySet(FakeSource(key))
+    verified = [await GuestVerifier(keys).verify(token) for token in (first, again)]
+    assert [each.own_order for each in verified] == [(RESTAURANT, str(*store.orders))] * 2
+    assert "Comanda-Guest-Token" not in answers.headers[2]

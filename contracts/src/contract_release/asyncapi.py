@@ -179,6 +179,16 @@ def _answer() -> Json:
             "properties": {
                 "Comanda-Status": {"type": "string", "description": "As in HTTP, such as 201."},
                 "content-type": {"enum": ["application/json", "application/problem+json"]},
+                "Comanda-Guest-Token": {
+                    "type": "string",
+                    "description": "Of a placed order, where its guest may look at it: what lets "
+                    "him, for a day. For his link, and to be kept nowhere.",
+                },
+                "Retry-After": {
+                    "type": "string",
+                    "description": "Seconds after which to send the command again, with its "
+                    "Comanda-Request-Id: of 429 and 503.",
+                },
             },
         },
         "payload": {"anyOf": [_reference("schemas", "Order"), {"type": "object"}]},

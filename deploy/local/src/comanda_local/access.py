@@ -70,10 +70,10 @@ class Issuer:
     def in_folder(cls, folder: Path, *, jwks_mode: int = 0o600) -> Self:
         """The key in this folder, which is made, once, if it is not there; its owner's alone.
 
-        Raises CannotStart if what is there is no such key.
+        So is a folder that is made; one that is there stays as open as it was. Raises CannotStart
+        if what is there is no such key.
         """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
         key = _key_in(folder)
         _replace(folder / JWKS_FILE, _public_set(key), mode=jwks_mode)
         return cls(key, folder / JWKS_FILE)

@@ -73,7 +73,8 @@ def bootstrap(settings: Settings) -> Application:
     withdrawals = Withdrawals(token_life_max_s=settings.token_life_max_s)
     store = GroupCommit(engine, new_id=new_id, first_events=first_events, writes=writes)
     admission = admission_by(settings, withdrawals)
-    broker = messaging(settings.nats_servers, store, by_token(admission))
+    guests = _guests(settings)
+    broker = messaging(settings.nats_servers, store, by_token(admission), guests)
     relay = Relay(engine, broker.client, first_events)
 
     async def database(ready: Ready) -> None:
@@ -116,7 +117,7 @@ def bootstrap(settings: Settings) -> Application:
     )
     app.include_router(menu_routes(store, PostgresMenus(engine), utc_now))
     app.include_router(access_routes(store, utc_now))
-    place = placement_endpoint(store, clock=utc_now, new_id=new_id, guests=_guests(settings))
+    place = placement_endpoint(store, clock=utc_now, new_id=new_id, guests=guests)
     app.include_router(order_routes(store, place, clock=utc_now))
     app.include_router(
         asyncapi_routes(broker, title=TITLE, description=DESCRIPTION, version=app.version)
@@ -131,13 +132,20 @@ def _guests(settings: Settings) -> GuestSigner | None:
     return GuestSigner.from_file(Path(settings.guest_key)) if settings.guest_key else None
 
 
-def messaging(servers: list[str], store: Store, identify: Identify = nobody) -> Broker:
+def messaging(
+    servers: list[str],
+    store: Store,
+    identify: Identify = nobody,
+    guests: GuestSigner | None = None,
+) -> Broker:
     """The broker with everything that ordering consumes and publishes.
 
     Without a way to `identify` their senders no command is carried out: for what consumes none.
     """
     broker = Broker(servers, SERVICE, [event_router(), verdict_router(store, utc_now)])
-    commands = command_router(store, broker.client, clock=utc_now, new_id=new_id, identify=identify)
+    commands = command_router(
+        store, broker.client, clock=utc_now, new_id=new_id, identify=identify, guests=guests
+    )
     broker.include_router(commands)
     return broker
 

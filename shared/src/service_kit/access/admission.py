@@ -50,6 +50,7 @@ class Admission:
         guests: GuestVerifier | None = None,
         rates: Rates | None = None,
         feeds: FeedPlaces | None = None,
+        command_rates: Rates | None = None,
     ) -> None:
         """Without rates and places for feeds those are the settings' defaults."""
         self.keys = verifier.keys.component()
@@ -59,6 +60,7 @@ class Admission:
         self._take_lease = take_lease
         self._guests = guests
         self._rates = rates or Rates()
+        self._command_rates = command_rates or Rates()
         self._feeds = feeds or FeedPlaces()
         self._refusals = Refusals()
 
@@ -98,10 +100,19 @@ class Admission:
             raise Forbidden
         return principal
 
-    def count(self, restaurant: str, principal: Principal, *, asked: str) -> None:
-        """Count a request of somebody who was let in. Raises TooManyRequests."""
+    def count(
+        self, restaurant: str, principal: Principal, *, asked: str, stored_at_s: float | None = None
+    ) -> None:
+        """Count a request of somebody who was let in. Raises TooManyRequests.
+
+        A command is counted apart, by when its stream stored it, in seconds since the epoch: those
+        that waited for us came no faster for it.
+        """
         try:
-            self._rates.count(restaurant, principal)
+            if stored_at_s is None:
+                self._rates.count(restaurant, principal)
+            else:
+                self._command_rates.count(restaurant, principal, at_s=stored_at_s)
         except TooManyRequests:
             self._refusals.note(RATE, asked, principal.subject)
             raise
@@ -129,6 +140,16 @@ def admission_by(
     expected = Expected(settings.issuer, settings.audience, settings.claim, life_max_s)
     keys = KeySet(source_of(settings.jwks))
     verifier = TokenVerifier(keys, expected)
-    rates = Rates(settings.rate_per_subject, settings.rate_per_restaurant)
+    rates, command_rates = (
+        Rates(settings.rate_per_subject, settings.rate_per_restaurant) for _ in range(2)
+    )
     feeds = FeedPlaces(settings.feeds_per_subject)
-    return Admission(verifier, withdrawals.is_withdrawn, withdrawals.lease, guests, rates, feeds)
+    return Admission(
+        verifier,
+        withdrawals.is_withdrawn,
+        withdrawals.lease,
+        guests,
+        rates,
+        feeds,
+        command_rates,
+    )

@@ -39,7 +39,9 @@ class SlidingCounter:
         Once they are over, one is let through, unless others came first.
         """
         window, into_s = divmod(now_s, self._window_s)
-        if window != self._window:
+        if window == self._window - 1:  # it comes late
+            into_s = 0.0
+        elif window != self._window:
             self._begin(window)
         count, before = self._counts.get(key, 0), self._counts_before.get(key, 0)
         if count + before * (1 - into_s / self._window_s) < self._limit:
@@ -70,8 +72,10 @@ class Rates:
         self._of_restaurant = SlidingCounter(parse(of_restaurant))
         self._clock = clock
 
-    def count(self, restaurant: str, principal: Principal) -> None:
+    def count(self, restaurant: str, principal: Principal, *, at_s: float | None = None) -> None:
         """Count a request. Raises TooManyRequests, and then counts nothing for the restaurant.
+
+        It was made at `at_s` of the clock, or now; one that comes after later ones counts as they.
 
         A guest's are his order's; a restaurant's guests have its rate beside its staff, whom they
         can't keep from their work. It is their own restaurant's, whichever they ask for.
@@ -79,7 +83,7 @@ class Rates:
         payer: Hashable = restaurant
         if own := principal.own_order:
             payer = GUESTS, own[0]
-        now_s = self._clock()
+        now_s = self._clock() if at_s is None else at_s
         wait_s = self._of_subject.wait_s(identity_of(principal), now_s)
         if wait_s is None:
             wait_s = self._of_restaurant.wait_s(payer, now_s)

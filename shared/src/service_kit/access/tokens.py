@@ -62,15 +62,16 @@ class TokenVerifier:
         if len(token) > TOKEN_BYTES_MAX or not token.isascii():
             return None
         self._forget_others_keys()
-        verified = self._verified.get(_digest(token))
+        digest = _digest(token)
+        verified = self._verified.get(digest)
         if verified is None:
             return None
         principal, _ = verified
         now_s = self._clock() if at_s is None else at_s
-        is_in_time = (
-            principal.begins_at - CLOCK_SKEW_S <= now_s < principal.expires_at + CLOCK_SKEW_S
-        )
-        return principal if is_in_time else None
+        if now_s >= principal.expires_at + CLOCK_SKEW_S:
+            self._forget(digest)
+            return None
+        return principal if now_s >= principal.begins_at - CLOCK_SKEW_S else None
 
     async def verify(
         self,

@@ -7,9 +7,9 @@ details; its header `Comanda-Status` holds the status.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from comanda_contracts import Message
@@ -18,8 +18,10 @@ from comanda_contracts.streams import COMMANDS
 from nats.aio.client import Client
 from nats.errors import MaxPayloadError
 from pydantic import ValidationError
+from service_kit.access.guests import GUEST_TOKEN_HEADER, GuestSigner
 from service_kit.access.invalid_token import InvalidToken
 from service_kit.access.principal import Forbidden
+from service_kit.access.rates import TooManyRequests
 from service_kit.http.guard import to_problem as access_problem
 from service_kit.http.problems import ProblemError, invalid_header, invalid_request
 from service_kit.nats.batches import each_by_itself
@@ -31,6 +33,7 @@ from service_kit.runtime.tracing import traced
 from ordering.application.add_items import AddItems, add_items
 from ordering.application.cancel_order import CancelOrder, cancel_order
 from ordering.application.close_order import CloseOrder, close_order
+from ordering.application.keyed_request import Answer
 from ordering.application.place_order import PlaceOrder, place_order
 from ordering.application.transaction import Transaction
 from ordering.domain.refusals import CommandExpired, Refusal
@@ -43,8 +46,21 @@ from ordering.inbound.refusals import to_problem
 
 ACCEPTED, CREATED, OK, INVALID = 202, 201, 200, 422
 
+RETRY_AFTER = "Retry-After"
+"""The header of an answer that says after how many seconds to ask again."""
+
 FAULTS_MAX = 50
 """Faults of a body that are listed: an answer has to fit into a message."""
+
+
+# decision/0056: a command over NATS is answered as a request over HTTP
+class Reply(NamedTuple):
+    """What a command is answered with: as over HTTP."""
+
+    status: int
+    content_type: str
+    body: str
+    headers: Mapping[str, str] = {}
 
 
 def command_router(
@@ -54,15 +70,19 @@ def command_router(
     clock: Callable[[], datetime],
     new_id: Callable[[], UUID],
     identify: Identify,
+    guests: GuestSigner | None = None,
 ) -> Router:
-    """The subscriber that carries commands out; `client` is the connection that answers go by."""
+    """The subscriber that carries commands out; `client` is the connection that answers go by.
+
+    With `guests` the answer to a placed order carries its guest's capability, as over HTTP.
+    """
     router = Router(FAILURES)
 
     async def on_command(received: Received[CommandMessage]) -> None:
         with traced(received.message.headers):
-            status, content_type, body = await _answer(received, store, clock, new_id, identify)
+            reply = await _answer(received, store, clock, new_id, identify, guests)
         if reply_to := received.event.reply_to:
-            await _reply(await client(), reply_to, status, content_type, body)
+            await _send(await client(), reply_to, reply)
         await received.message.ack()
 
     @router.batch_subscriber(
@@ -84,14 +104,12 @@ async def _answer(
     clock: Callable[[], datetime],
     new_id: Callable[[], UUID],
     identify: Identify,
-) -> tuple[int, str, str]:
-    """Status, content type and body of the answer.
-
-    Raises StoreUnavailable, KeysUnavailable, NotReplayable.
-    """
+    guests: GuestSigner | None,
+) -> Reply:
+    """The answer. Raises StoreUnavailable, KeysUnavailable, NotReplayable."""
     try:
         command = await identify(received)
-    except (InvalidToken, Forbidden) as refusal:
+    except (InvalidToken, Forbidden, TooManyRequests) as refusal:
         return _problem(access_problem(refusal))
     if command.faults:
         return _problem(invalid_header(command.faults))
@@ -108,21 +126,35 @@ async def _answer(
         return _problem(invalid_request(problems, command.body))
     except Refusal as refusal:
         return _problem(to_problem(refusal, key="Comanda-Request-Id"))
-    return answer.status, "application/json", answer.body
+    return Reply(
+        answer.status, "application/json", answer.body, _for_guest(command, answer, guests)
+    )
 
 
-async def _reply(client: Client, reply_to: str, status: int, content_type: str, body: str) -> None:
+# decision/0051: a guest holds a capability for his order
+def _for_guest(
+    command: CommandMessage, answer: Answer, guests: GuestSigner | None
+) -> Mapping[str, str]:
+    """The header with the capability of the guest whose order was placed, which is kept nowhere."""
+    if guests is None or command.name != "place-order" or answer.location is None:
+        return {}
+    order_id = answer.location.rpartition("/")[2]
+    return {GUEST_TOKEN_HEADER: guests.token(command.restaurant, order_id)}
+
+
+async def _send(client: Client, reply_to: str, reply: Reply) -> None:
     """Send the answer; one that no message could hold, such as a list of faults, in short."""
-    headers = {"Comanda-Status": str(status), "content-type": content_type}
     try:
-        await publish(client, Message(reply_to, headers, body.encode()))
+        await publish(client, _message(reply_to, reply))
     except MaxPayloadError:
-        code = "invalid-request" if status == INVALID else "answer-too-large"
-        status, content_type, body = _problem(
-            ProblemError(status, code, "The answer is too large for a message.")
-        )
-        headers = {"Comanda-Status": str(status), "content-type": content_type}
-        await publish(client, Message(reply_to, headers, body.encode()))
+        code = "invalid-request" if reply.status == INVALID else "answer-too-large"
+        short = ProblemError(reply.status, code, "The answer is too large for a message.")
+        await publish(client, _message(reply_to, _problem(short)))
+
+
+def _message(reply_to: str, reply: Reply) -> Message:
+    about = {"Comanda-Status": str(reply.status), "content-type": reply.content_type}
+    return Message(reply_to, {**about, **reply.headers}, reply.body.encode())
 
 
 # decision/0039: a command says who it is and how long it is meant
@@ -142,8 +174,10 @@ def _unless_expired(
     return in_time
 
 
-def _problem(problem: ProblemError) -> tuple[int, str, str]:
-    return problem.status, "application/problem+json", json.dumps(problem.details())
+def _problem(problem: ProblemError) -> Reply:
+    headers = problem.headers or {}
+    when = {name: headers[name] for name in (RETRY_AFTER,) if name in headers}
+    return Reply(problem.status, "application/problem+json", json.dumps(problem.details()), when)
 
 
 def bind_use_case(

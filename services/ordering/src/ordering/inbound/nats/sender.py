@@ -32,7 +32,7 @@ KEY_ATTEMPTS_MAX = 3
 Identify = Callable[[Received[CommandMessage]], Awaitable[CommandMessage]]
 """Says who sends a command: as its actor, and its key among that subject's own.
 
-Raises InvalidToken, Forbidden, KeyBeingRead and KeysUnavailable, or NotReplayable.
+Raises InvalidToken, Forbidden, TooManyRequests, KeyBeingRead and KeysUnavailable, or NotReplayable.
 """
 
 IsWithdrawn = Callable[[str, str, float], Awaitable[bool]]
@@ -61,13 +61,17 @@ def by_token(admission: Admission) -> Identify:
     """As the token says that comes with the command.
 
     One whose key is unknown keeps no other waiting while the issuer is asked for it: it is given
-    back, `KEY_ATTEMPTS_MAX` times at most, and refused then.
+    back, `KEY_ATTEMPTS_MAX` times at most, and refused then. A command is counted among its
+    sender's, by when it was stored, and once however often it comes.
     """
     attempts = Attempts()
 
     async def identify(received: Received[CommandMessage]) -> CommandMessage:
+        is_first = received.message.metadata.num_delivered == 1
         try:
-            known = await known_sender(received.event, admission, key_wait_s=KEY_WAIT_S)
+            known = await known_sender(
+                received.event, admission, key_wait_s=KEY_WAIT_S, is_counted=is_first
+            )
         except KeyBeingRead:
             sequence = received.message.metadata.sequence.stream
             if attempts.add(sequence, Fate.BLOCKED) <= KEY_ATTEMPTS_MAX:
@@ -117,11 +121,16 @@ async def nobody(_: Received[CommandMessage]) -> CommandMessage:
 
 
 async def known_sender(
-    command: CommandMessage, admission: Admission, *, key_wait_s: float | None = None
+    command: CommandMessage,
+    admission: Admission,
+    *,
+    key_wait_s: float | None = None,
+    is_counted: bool = False,
 ) -> KnownSender:
     """Who sends the command by its token, whose key is waited for as long as `key_wait_s`.
 
-    Raises InvalidToken, Forbidden, KeyBeingRead and KeysUnavailable.
+    Raises InvalidToken, Forbidden, KeyBeingRead and KeysUnavailable, and TooManyRequests of one
+    that is counted.
     """
     roles = needed.COMMANDS[command.name]
     principal = await admission.admit(
@@ -132,6 +141,10 @@ async def known_sender(
         at_s=command.stored_at_s,
         key_wait_s=key_wait_s,
     )
+    if is_counted:
+        admission.count(
+            command.restaurant, principal, asked=command.name, stored_at_s=command.stored_at_s
+        )
     by = sender_of(principal, command.restaurant, roles)
     return KnownSender(
         subject=by.subject,
