@@ -37,7 +37,7 @@ NewNatsServer = Callable[[], Nats]
 SERVERS: tuple[type, ...] = (Nats, Postgres, MongoDB, Service)
 LONGEST_FIRST = (
     *("stack", "faults", "real-orders", "benchmark", "read-side"),
-    *("rolling", "pickup", "poison", "replicas", "abandoned"),
+    *("rolling", "pickup", "poison", "replicas", "abandoned", "traces"),
 )
 """Groups of tests that take a minute or so, and more, in the order in which workers get them.
 

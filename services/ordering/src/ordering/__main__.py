@@ -7,7 +7,7 @@ shows and releases the events that can't be published.
 import sys
 from typing import TYPE_CHECKING
 
-from service_kit.runtime import logs
+from service_kit.runtime import telemetry
 from service_kit.runtime.imports import uncollected
 from service_kit.runtime.settings import ServiceSettings, load
 
@@ -58,7 +58,7 @@ def _serve() -> None:
         from ordering.bootstrap import bootstrap
 
     settings = load(Settings)
-    logs.configure("ordering", settings.log_level)
+    telemetry.start("ordering", settings)
     serve(bootstrap(settings), settings)
 
 

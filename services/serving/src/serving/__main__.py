@@ -5,7 +5,7 @@
 
 import sys
 
-from service_kit.runtime import logs
+from service_kit.runtime import logs, telemetry
 from service_kit.runtime.imports import uncollected
 from service_kit.runtime.settings import ServiceSettings, load
 
@@ -42,7 +42,7 @@ def _serve() -> None:
         from serving.bootstrap import bootstrap
 
     settings = load(Settings)
-    logs.configure("serving", settings.log_level)
+    telemetry.start("serving", settings)
     http.serve(bootstrap(settings), settings)
 
 

@@ -5,13 +5,12 @@ It is ahead of the lanes and the framework, so that it holds for what either of 
 
 import asyncio
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service_kit.http.cors import EVERY_ORIGIN
 from service_kit.http.problems import ProblemError
 from service_kit.runtime.cancellation import cancel_until_ended
 
@@ -30,9 +29,7 @@ MALFORMED_PATH = ProblemError(
     400, "malformed-path", "The path has an escaped separator, which no name here has."
 )
 CROSS_ORIGIN = ProblemError(
-    403,
-    "cross-origin",
-    "A page of another origin may change nothing here (COMANDA_ALLOWED_ORIGINS).",
+    403, "cross-origin", "A page of another origin may change nothing here."
 )
 MISDIRECTED = ProblemError(
     421,
@@ -47,20 +44,19 @@ class Edge:
     """ASGI middleware that refuses what no client of ours sends, and completes the answers.
 
     A separator that is hidden in a path is refused, since a gateway may read that path otherwise;
-    so is a change that a browser sends from an origin that is not allowed. HEAD is answered as GET,
-    without a body.
+    so is a change that a browser sends from another origin. HEAD is answered as GET, without a
+    body.
     """
 
-    def __init__(self, app: ASGIApp, allowed_origins: Collection[str] = ()) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._allowed_origins = allowed_origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         send = _completing(scope, send)
-        if refusal := _refusal(scope, self._allowed_origins):
+        if refusal := _refusal(scope):
             await refusal.response()(scope, receive, send)
         elif scope["method"] == "HEAD":
             await self._head(scope, receive, send)
@@ -127,19 +123,12 @@ def _name_of(host: str) -> str:
     return re.sub(r":\d*$", "", host.strip()).rstrip(".").lower()
 
 
-def _refusal(scope: Scope, allowed_origins: Collection[str]) -> ProblemError | None:
+def _refusal(scope: Scope) -> ProblemError | None:
     if HIDDEN_SEPARATOR.search(scope.get("raw_path") or b""):
         return MALFORMED_PATH
-    if scope["method"] in SAFE_METHODS:
-        return None
-    headers = Headers(scope=scope)
-    if _is_cross_origin(headers) and not _is_allowed(headers.get("origin"), allowed_origins):
+    if scope["method"] not in SAFE_METHODS and _is_cross_origin(Headers(scope=scope)):
         return CROSS_ORIGIN
     return None
-
-
-def _is_allowed(origin: str | None, allowed_origins: Collection[str]) -> bool:
-    return origin is not None and (origin in allowed_origins or EVERY_ORIGIN in allowed_origins)
 
 
 def _is_cross_origin(headers: Headers) -> bool:

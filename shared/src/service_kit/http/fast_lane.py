@@ -5,14 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi.params import Depends as Dependency
-from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service_kit.access.needs import PRINCIPAL
 from service_kit.access.principal import Principal
 from service_kit.http.problems import MAX_BODY_BYTES, ProblemError
-from service_kit.runtime.tracing import traced
 
 LANE = "comanda.lane"
 """Where the guard leaves in a request's scope which lane it found, or that it found none."""
@@ -81,7 +79,7 @@ class FastLane:
         if answer is None:
             await self.app(scope, replay, send)
         else:
-            response = await _answered(answer, scope)
+            response = await _answered(answer)
             await response(scope, receive, send)
 
     async def _lane_answer(
@@ -117,10 +115,8 @@ async def _body(receive: Receive, read: list[Message]) -> bytes:
     return b"".join(message.get("body", b"") for message in read)
 
 
-async def _answered(answer: Awaitable[Response], scope: Scope) -> Response:
-    """The answer or refusal, made within the request's trace."""
-    with traced(Headers(scope=scope)):
-        try:
-            return await answer
-        except ProblemError as refused:
-            return refused.response()
+async def _answered(answer: Awaitable[Response]) -> Response:
+    try:
+        return await answer
+    except ProblemError as refused:
+        return refused.response()

@@ -21,6 +21,7 @@ from service_kit.access.principal import Forbidden
 from service_kit.access.rates import TooManyRequests
 from service_kit.http.fast_lane import LANE, FastLane, Lane, lane_of
 from service_kit.http.feed_budget import too_many_feeds
+from service_kit.http.observed import SEEN, UNMATCHED, Seen
 from service_kit.http.problems import ProblemError
 
 KEYS_RETRY_AFTER_S = 1
@@ -38,6 +39,7 @@ class GuardedRoute(NamedTuple):
     methods: frozenset[str]
     path: re.Pattern[str]
     needs: Needs | Public
+    template: str
 
 
 # decision/0047: a token is verified where it is used
@@ -54,12 +56,14 @@ class Guard:
         self._admission = admission
         self._lanes = lanes_of(framework)
         self._routes = list(guarded_routes(framework))
+        self._templates: dict[int, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        needed, restaurant = self._needed(scope)
+        seen = scope.get(SEEN) or Seen()
+        needed, restaurant = self._needed(scope, seen)
         if isinstance(needed, Needs):
             try:
                 principal = await self._admission.admit(
@@ -73,6 +77,7 @@ class Guard:
             except (InvalidToken, Forbidden, KeysUnavailable, TooManyRequests) as refusal:
                 await to_problem(refusal).response()(scope, receive, send)
                 return
+            seen.subject = principal.subject
             state = scope.setdefault("state", {})
             state[PRINCIPAL] = principal
             state[ROLES] = needed.roles
@@ -81,17 +86,31 @@ class Guard:
             )
         await self.app(scope, receive, send)
 
-    def _needed(self, scope: Scope) -> tuple[Needs | Public | None, str]:
+    def _needed(self, scope: Scope, seen: Seen) -> tuple[Needs | Public | None, str]:
         """What the request's lane or route needs, and the restaurant; None if it has neither."""
         scope[LANE] = found = lane_of(scope, self._lanes)
         if found:
             lane, parts = found
+            seen.route, seen.restaurant = self._template_of(lane, scope["path"]), parts[1]
             return declared_by(lane.needs), parts[1]
         path = get_route_path(scope)
-        for methods, pattern, needed in self._routes:
+        for methods, pattern, needed, template in self._routes:
             if scope["method"] in methods and (match := pattern.match(path)):
-                return needed, match.groupdict().get(RESTAURANT, "")
+                seen.route, seen.restaurant = template, match.groupdict().get(RESTAURANT, "")
+                return needed, seen.restaurant
         return None, ""
+
+    def _template_of(self, lane: Lane, path: str) -> str:
+        """That of the route behind the lane."""
+        found = self._templates.get(id(lane))
+        if found is None:
+            behind = (
+                each.template
+                for each in self._routes
+                if lane.method in each.methods and each.path.match(path)
+            )
+            found = self._templates[id(lane)] = next(behind, UNMATCHED)
+        return found
 
 
 def lanes_of(framework: FastAPI) -> Sequence[Lane]:
@@ -120,7 +139,9 @@ def guarded_routes(framework: FastAPI) -> Iterator[GuardedRoute]:
             raise Undeclared(f"{route.path}: only routes with methods can be guarded")
         is_document = route.path in documents and not hasattr(route, "dependencies")
         needed = Public() if is_document else _needs_of(route)
-        yield GuardedRoute(frozenset(route.methods), route.path_regex, needed)
+        yield GuardedRoute(
+            frozenset(route.methods), route.path_regex, needed, route.path or UNMATCHED
+        )
 
 
 def _needs_of(route: RouteContext) -> Needs | Public:

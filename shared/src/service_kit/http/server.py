@@ -5,23 +5,24 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp
 
 from service_kit.access.admission import Admission
 from service_kit.http.admin_port import AdminPort, bound
-from service_kit.http.cors import Cors
 from service_kit.http.draining import Draining, DrainingServer, ShutdownHook
 from service_kit.http.edge import EDGE_REFUSALS, Edge, KnownHosts
 from service_kit.http.guard import Guard, answer_forbidden, answer_too_many_feeds, refusals
 from service_kit.http.health import health_routes
 from service_kit.http.home_page import home_routes
+from service_kit.http.observed import Observed
 from service_kit.http.openapi import SERVERS, ApiDescription, Json, completed, operation_id
 from service_kit.http.problems import (
     MAX_BODY_BYTES,
@@ -34,13 +35,16 @@ from service_kit.http.protocol import BoundedHttpProtocol
 from service_kit.http.request_ids import RequestIds
 from service_kit.runtime.components import Component, running
 from service_kit.runtime.settings import ServiceSettings
-from service_kit.runtime.tracing import TraceContext
 
 SHUTDOWN_GRACE_S = 10
 """Seconds that requests in flight have to end when the service stops."""
 
 GC_THRESHOLDS = (20_000, 20, 50)
 """Thresholds of the garbage collector's three generations; Python's own are 700, 10 and 10."""
+
+# decision/0057: a request is observed ahead of the framework
+UNTOLD = TelemetryConfig(auto_configure=False, tracing=False, metrics=False, logs=False)
+"""The framework's own telemetry, which knows no lanes, and exports queries with names in them."""
 
 EXIT_CANNOT_START = 3
 """The exit code when the port is taken or the application fails at its start."""
@@ -50,7 +54,6 @@ class Application(FastAPI):
     """A FastAPI application behind the edge that every service has."""
 
     admission: Admission | None = None
-    allowed_origins: Collection[str] = ()
     gates: Sequence[Callable[[ASGIApp], ASGIApp]] = ()
     """What a request goes through ahead of the edge, the innermost first."""
     described = ApiDescription()
@@ -58,13 +61,10 @@ class Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """The edge is ahead of whatever is added; behind it the guard. Raises Undeclared."""
         inner = super().build_middleware_stack()
-        guarded = Guard(inner, self, self.admission) if self.admission else inner
-        app: ASGIApp = Edge(guarded, self.allowed_origins)
+        app: ASGIApp = Edge(Guard(inner, self, self.admission) if self.admission else inner)
         for gate in self.gates:
             app = gate(app)
-        if self.allowed_origins:
-            app = Cors(app, self.allowed_origins)
-        return RequestIds(app)
+        return RequestIds(Observed(app))
 
     def openapi(self) -> Json:
         """The OpenAPI document, made when it is first asked for."""
@@ -109,9 +109,9 @@ def application(
         servers=SERVERS,
         generate_unique_id_function=lambda route: operation_id(route.name),
         redirect_slashes=False,  # to whatever host and scheme the request names
+        telemetry=UNTOLD,
     )
     app.admission = admission
-    app.add_middleware(TraceContext)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(DeclaredBodyLimit)
     app.include_router(health_routes(running_parts, draining))
@@ -128,7 +128,6 @@ def serve(app: Application, settings: ServiceSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises it again after a clean end
     draining: Draining = app.state.draining
-    app.allowed_origins = settings.origins
     app.gates = _gates(settings)
     app.middleware_stack = app.build_middleware_stack()  # before anything can be asked
     config = uvicorn.Config(

@@ -14,8 +14,7 @@ from faststream.nats.prometheus.provider import BaseNatsMetricsSettingsProvider
 from faststream.prometheus import ConsumeAttrs
 from faststream.prometheus.middleware import PrometheusMiddleware
 from nats.aio.msg import Msg
-from opentelemetry import propagate, trace
-from opentelemetry.trace import Link, SpanKind
+from opentelemetry.trace import Link, SpanKind, StatusCode
 from prometheus_client import REGISTRY, Counter
 
 from service_kit.nats.batches import in_halves
@@ -32,6 +31,7 @@ from service_kit.nats.failures import (
 )
 from service_kit.nats.jetstream import ACK_WAIT
 from service_kit.nats.subscriber import Batch, BatchSubscriber, Received, redeliver
+from service_kit.runtime.tracing import continued, is_recording, span
 
 log = structlog.get_logger()
 
@@ -140,22 +140,33 @@ async def _handle(
 
 
 class Spans(BaseMiddleware):
-    """A span for each batch, linked to the trace of each message; nothing without a tracer."""
+    """A span for each message, of its own trace, and one for its batch, to which it has a link.
+
+    What is done for a message goes by its headers, which carry its span from here on. Only what is
+    sampled has one; nothing has where no spans are recorded.
+    """
 
     async def consume_scope(self, call_next: CallNext, msg: Any) -> Any:
-        if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        if not is_recording():
             return await call_next(msg)
-        links = [
-            Link(span.get_span_context())
-            for message in msg.raw_message
-            if "traceparent" in (headers := message.headers or {})
-            for span in [trace.get_current_span(propagate.extract(headers))]
-        ]
-        tracer = trace.get_tracer(__name__)
-        with tracer.start_as_current_span(
-            f"process {msg.consumer}", kind=SpanKind.CONSUMER, links=links
-        ):
-            return await call_next(msg)
+        batch: Batch = msg
+        name = f"process {batch.consumer}"
+        size = {"messaging.batch.message_count": len(batch.raw_message)}
+        with span(f"{name} batch", SpanKind.CONSUMER, parent={}, attributes=size) as together:
+            links = [Link(together.get_span_context())]
+            spans = [
+                (message, began)
+                for message in batch.raw_message
+                if message.headers
+                and (began := continued(name, SpanKind.CONSUMER, message.headers, links=links))
+            ]
+            try:
+                return await call_next(msg)
+            finally:
+                for message, began in spans:
+                    if not message.is_acked:
+                        began.set_status(StatusCode.ERROR, "not settled")
+                    began.end()
 
 
 class _ByConsumer(BaseNatsMetricsSettingsProvider[list[Msg]]):

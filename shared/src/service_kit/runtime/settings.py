@@ -1,6 +1,5 @@
 """Settings of a service: from the environment and nowhere else."""
 
-import re
 import sys
 from typing import Annotated, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service_kit.runtime.logs import Form
 from service_kit.runtime.nats_servers import NatsServers
 
 PREFIX = "COMANDA_"
@@ -112,25 +112,6 @@ Rate = Annotated[str, AfterValidator(_one_rate)]
 """A number of requests in a time, in the notation of `limits`: `1000/second`, `90/5 minutes`."""
 
 
-ORIGIN_PATTERN = r"\*|https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?"
-
-
-def _listed(names: str) -> list[str]:
-    return [name.strip() for name in names.split(",") if name.strip()]
-
-
-def _as_browsers_write_them(origins: str) -> str:
-    listed = [each.lower() for each in _listed(origins)]
-    for each in listed:
-        if not re.fullmatch(ORIGIN_PATTERN, each):
-            raise ValueError("is no list of origins, such as https://till.example")
-    return ",".join(listed)
-
-
-AllowedOrigins = Annotated[str, AfterValidator(_as_browsers_write_them)]
-"""Origins between commas: scheme, host and, if it is not the scheme's own, port."""
-
-
 class ServiceSettings(BaseSettings):
     """Settings of every service. Each name is prefixed with `COMANDA_` in the environment."""
 
@@ -157,17 +138,14 @@ class ServiceSettings(BaseSettings):
         default=False, description="whether the API's documents are at the clients' port, too"
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_form: Form = Field(default=Form.JSON, description="how the log is written: json or console")
+    log_requests: bool = Field(default=True, description="whether the log has a line a request")
     drain_seconds: float = Field(
         default=0.5, ge=0, le=60, description="seconds to serve on after SIGTERM, though not ready"
     )
     hosts: str = Field(
         default="localhost",
         description="names that clients call the service by, comma-separated",
-    )
-    allowed_origins: AllowedOrigins = Field(
-        default="",
-        description="origins whose pages may call the service, comma-separated, such as "
-        "https://till.example; `*`: any",
     )
     stream_replicas: int = Field(
         default=1, ge=1, le=5, description="copies of each stream: 3 in production"
@@ -202,12 +180,7 @@ class ServiceSettings(BaseSettings):
     @property
     def known_hosts(self) -> list[str]:
         """The names by which clients may call the service."""
-        return _listed(self.hosts)
-
-    @property
-    def origins(self) -> frozenset[str]:
-        """The origins whose pages may call the service."""
-        return frozenset(_listed(self.allowed_origins))
+        return [name.strip() for name in self.hosts.split(",") if name.strip()]
 
     @property
     def nats_servers(self) -> NatsServers:

@@ -1,42 +1,152 @@
-"""W3C trace context: taken from a request or message, handed on with every event it causes.
+"""Traces: the W3C context handed on with every event, and spans where OTLP is spoken.
 
-Only `traceparent` is: what else clients send (`tracestate`, `baggage`) would be stored for ever.
+Whether spans are exported, where to, and how many are sampled say OpenTelemetry's own variables
+(`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER` and so on). Without an endpoint nothing is
+recorded and the caller's context is handed on as it is.
+
+Only `traceparent` is handed on: what else clients send (`tracestate`, `baggage`) would be stored
+for ever.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 
-from opentelemetry import context
+from opentelemetry import context, trace
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanKind, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 PROPAGATOR = TraceContextTextMapPropagator()
+TRACEPARENT = "traceparent"
+SAMPLED = "01"
+"""How the `traceparent` of a trace ends whose spans are recorded."""
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+FORMAT = "http/protobuf"
+"""The form of OTLP that is spoken, the one that OpenTelemetry wants by default."""
 
 
-class TraceContext:
-    """ASGI middleware that makes the caller's trace context the current one."""
+class CannotExport(Exception):
+    """The environment asks for an export of spans that we can't make."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with traced(Headers(scope=scope) if scope["type"] == "http" else {}):
-            await self.app(scope, receive, send)
+class _Recording:
+    """The tracer of this process; None while no spans are recorded."""
+
+    tracer: Tracer | None = None
+
+
+def export_spans(service: str) -> None:
+    """Record spans from now on, and export them, if the environment names an endpoint.
+
+    The SDK is loaded only then. What is not exported yet is when the process ends in order.
+    Raises CannotExport.
+    """
+    if not is_export_wanted(os.environ):
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    resource = (
+        Resource.create()
+        if "OTEL_SERVICE_NAME" in os.environ
+        else Resource.create({SERVICE_NAME: service})
+    )
+    provider = TracerProvider(resource=resource)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+    _Recording.tracer = provider.get_tracer("comanda")
+
+
+def is_export_wanted(environment: Mapping[str, str]) -> bool:
+    """Whether OpenTelemetry's variables ask for spans. Raises CannotExport."""
+    if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return False
+    exporter = environment.get("OTEL_TRACES_EXPORTER", "")
+    if exporter == "none" or not (exporter or any(environment.get(each) for each in ENDPOINTS)):
+        return False
+    if exporter not in ("", "otlp"):
+        raise CannotExport(f"OTEL_TRACES_EXPORTER: {exporter} is not otlp")
+    for name in ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"):
+        if environment.get(name, FORMAT) != FORMAT:
+            raise CannotExport(f"{name}: {environment[name]} is not {FORMAT}")
+    return True
+
+
+def is_recording() -> bool:
+    """Whether this process records spans."""
+    return _Recording.tracer is not None
 
 
 @contextlib.contextmanager
 def traced(headers: Mapping[str, str] | None) -> Iterator[None]:
     """Work within the trace context that the headers carry, if they carry one."""
-    if not headers or "traceparent" not in headers:
+    if not headers or TRACEPARENT not in headers:
         yield
         return
-    carrier = {"traceparent": headers["traceparent"]}
-    token = context.attach(PROPAGATOR.extract(carrier))
+    token = context.attach(_context_of(headers))
     try:
         yield
     finally:
         context.detach(token)
+
+
+@contextlib.contextmanager
+def span(
+    name: str,
+    kind: SpanKind = SpanKind.INTERNAL,
+    *,
+    parent: Mapping[str, str] | None = None,
+    links: Sequence[Link] = (),
+    attributes: Mapping[str, str | int] | None = None,
+) -> Iterator[Span]:
+    """Work within a span: of the trace in `parent`'s headers, if given, or else of the current one.
+
+    It says that it failed, and why, if it ends with an error. Where nothing is recorded it only
+    stands for one.
+    """
+    tracer = _Recording.tracer
+    if tracer is None:
+        with traced(parent):
+            yield INVALID_SPAN
+        return
+    within = None if parent is None else _context_of(parent)
+    with tracer.start_as_current_span(
+        name, within, kind=kind, links=links, attributes=attributes
+    ) as current:
+        yield current
+
+
+def continued(
+    name: str,
+    kind: SpanKind,
+    headers: MutableMapping[str, str],
+    *,
+    links: Sequence[Link] = (),
+    attributes: Mapping[str, str | int] | None = None,
+) -> Span | None:
+    """Begin a span of the trace that a message's headers carry, and have them carry the span.
+
+    None if nothing is recorded of that trace. Whoever begins it ends it.
+    """
+    tracer = _Recording.tracer
+    if tracer is None or not headers.get(TRACEPARENT, "").endswith(SAMPLED):
+        return None
+    began = tracer.start_span(
+        name, _context_of(headers), kind=kind, links=links, attributes=attributes
+    )
+    PROPAGATOR.inject(headers, trace.set_span_in_context(began, Context()))
+    headers.pop("tracestate", None)
+    return began
+
+
+def link_to(headers: Mapping[str, str] | None) -> list[Link]:
+    """A link to the span in a message's headers, if that is recorded."""
+    if not headers or not headers.get(TRACEPARENT, "").endswith(SAMPLED):
+        return []
+    return [Link(trace.get_current_span(_context_of(headers)).get_span_context())]
 
 
 def current_trace() -> dict[str, str]:
@@ -45,3 +155,7 @@ def current_trace() -> dict[str, str]:
     PROPAGATOR.inject(carrier)
     carrier.pop("tracestate", None)
     return carrier
+
+
+def _context_of(headers: Mapping[str, str]) -> Context:
+    return PROPAGATOR.extract({TRACEPARENT: headers.get(TRACEPARENT, "")}, Context())

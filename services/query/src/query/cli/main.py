@@ -4,7 +4,7 @@ import typer
 from service_kit.http import server as http
 from service_kit.nats.letter_commands import dead_letters_app
 from service_kit.nats.set_up import run_set_up
-from service_kit.runtime import logs
+from service_kit.runtime import telemetry
 from service_kit.runtime.settings import ServiceSettings, load
 
 from query.bootstrap import Role, bootstrap, replaying_broker, set_up_durables
@@ -57,5 +57,5 @@ app.add_typer(dead_letters_app(SERVICE, replaying_broker, done="projected"), nam
 
 def _serve(role: Role) -> None:
     settings = load(Settings)
-    logs.configure("query", settings.log_level)
+    telemetry.start("query", settings)
     http.serve(bootstrap(settings, role), settings)

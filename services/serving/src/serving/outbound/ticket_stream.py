@@ -14,10 +14,11 @@ from nats.errors import BadSubjectError, MaxPayloadError
 from nats.errors import Error as NatsError
 from nats.js import api
 from nats.js.errors import APIError
+from opentelemetry.trace import SpanKind
 from prometheus_client import Counter
 from service_kit.nats.failures import MESSAGE_TOO_LARGE
 from service_kit.nats.jetstream import Outcome, jetstream, publish_all, require_sendable
-from service_kit.runtime.tracing import current_trace
+from service_kit.runtime.tracing import continued, current_trace, span
 
 from serving.application.keyed_request import KeyedRequest
 from serving.application.tickets import (
@@ -77,9 +78,13 @@ class TicketStream:
         self, event: TicketEvent, *, event_id: UUID, after: int, request: KeyedRequest | None = None
     ) -> None:
         published = event_to_contract(event)
-        message = _sealed(
-            published, event_id, after, {**current_trace(), **_request_header(request)}
-        )
+        with span(f"publish {TICKETS.name}", SpanKind.PRODUCER):
+            further = {**current_trace(), **_request_header(request)}
+            await self._append(event, _sealed(published, event_id, after, further), event_id)
+        CHANGES.labels(published.name).inc()
+
+    async def _append(self, event: TicketEvent, message: Message, event_id: UUID) -> None:
+        """Raises Overtaken, StoreUnavailable."""
         try:
             js = jetstream(self._client())
             require_sendable(self._client(), message)
@@ -89,13 +94,19 @@ class TicketStream:
                 raise _unavailable(error) from error
             if not await self._is_last(event.ticket.id, event_id):
                 raise Overtaken from error
-        CHANGES.labels(published.name).inc()
 
     async def add(self, new: Sequence[NewTicket]) -> list[StoreUnavailable | TicketTooLarge | None]:
+        traces = [dict(each.trace) for each in new]
+        spans = [continued(f"publish {TICKETS.name}", SpanKind.PRODUCER, of) for of in traces]
         messages = [
-            _sealed(event_to_contract(each.event), each.event_id, 0, each.trace) for each in new
+            _sealed(event_to_contract(each.event), each.event_id, 0, trace)
+            for each, trace in zip(new, traces, strict=True)
         ]
-        outcomes = await publish_all(self._client(), messages)
+        try:
+            outcomes = await publish_all(self._client(), messages)
+        finally:
+            for began in filter(None, spans):
+                began.end()
         stored = sum(isinstance(outcome, api.PubAck) for outcome in outcomes)
         CHANGES.labels("queued").inc(stored)
         return [_failure(outcome) for outcome in outcomes]

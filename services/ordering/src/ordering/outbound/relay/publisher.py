@@ -1,8 +1,9 @@
 """Publishing rows of the outbox, so that no event of an aggregate overtakes another."""
 
 import asyncio
+import contextlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -17,8 +18,10 @@ from nats.js.errors import (
     NoStreamResponseError,
     ServiceUnavailableError,
 )
+from opentelemetry.trace import Span, SpanKind, StatusCode
 from service_kit.nats.jetstream import publish_all, require_sendable
 from service_kit.nats.router import Router
+from service_kit.runtime.tracing import continued
 
 from ordering.contract import EVENT_MODELS
 
@@ -65,9 +68,27 @@ async def publish_in_order(client: Client, rows: Sequence[Any]) -> Published:
     """
     published = Published({}, {})
     by_stream = (_publish_kind(client, batch) for batch in by_kind(rows).values())
-    for each in await asyncio.gather(*by_stream):
-        published.update(each)
+    with _spans_of(rows) as spans:
+        for each in await asyncio.gather(*by_stream):
+            published.update(each)
+        for id_ in spans.keys() - published.stored.keys():
+            spans[id_].set_status(StatusCode.ERROR, "not stored")
     return published
+
+
+@contextlib.contextmanager
+def _spans_of(rows: Sequence[Any]) -> Iterator[Mapping[int, Span]]:
+    """A span for each event whose trace is recorded, which its message carries on; by their ids."""
+    spans = {
+        row.id: began
+        for row in rows
+        if (began := continued(f"publish {kind_of(row)}", SpanKind.PRODUCER, row.headers))
+    }
+    try:
+        yield spans
+    finally:
+        for each in spans.values():
+            each.end()
 
 
 async def _publish_kind(client: Client, rows: Sequence[Any]) -> Published:

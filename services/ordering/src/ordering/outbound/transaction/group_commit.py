@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import contextvars
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 import structlog
 from prometheus_client import Histogram
+from service_kit.runtime.tracing import current_trace, is_recording, link_to, span
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ordering.application.keyed_request import Answer, AnsweredRequest, KeyedRequest
@@ -131,13 +132,13 @@ class GroupCommit:
             raise StoreUnavailable(f"{MAX_QUEUE_COMMANDS} commands wait already")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-        context, give_up_at = contextvars.copy_context(), loop.time() + MAX_WAIT_S
-        self._queue.put(
-            PendingCommand(command, answer, context, restaurant, request, give_up_at, comes_again)
-        )
-        if self._draining is None or self._draining.done():
-            self._draining = loop.create_task(self._drain())
-        return await answer
+        with span("transaction"):
+            context, give_up_at = contextvars.copy_context(), loop.time() + MAX_WAIT_S
+            waiting = (answer, context, restaurant, request, give_up_at, comes_again)
+            self._queue.put(PendingCommand(command, *waiting))
+            if self._draining is None or self._draining.done():
+                self._draining = loop.create_task(self._drain())
+            return await answer
 
     async def _drain(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -244,6 +245,10 @@ class GroupCommit:
         return None
 
     async def _commit(self, group: list[PendingCommand]) -> None:
+        with _span_of(group):
+            await self._commit_together(group)
+
+    async def _commit_together(self, group: list[PendingCommand]) -> None:
         async with self._engine.connect() as connection:
             try:
                 outcomes, for_relay = await self._carry_out(group, connection)
@@ -274,6 +279,17 @@ class GroupCommit:
         _raise_failure(outcomes)
         await transaction.save()
         return outcomes, transaction.for_relay
+
+
+@contextlib.contextmanager
+def _span_of(group: Sequence[PendingCommand]) -> Iterator[None]:
+    """A span of a trace of its own, with a link to that of each command."""
+    if not is_recording():
+        yield
+        return
+    links = [link for each in group for link in link_to(each.context.run(current_trace))]
+    with span("commit", parent={}, links=links, attributes={"comanda.commands": len(group)}):
+        yield
 
 
 def _decide(

@@ -1,0 +1,127 @@
+"""What is said of every request over HTTP: a metric, a line in the log and a span.
+
+It is ahead of all that refuses requests, so that it sees what the edge, the guard and the lanes
+answer, too. A route is named by its template, never by the path, so that no label is without a
+bound.
+"""
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from opentelemetry.trace import Span, SpanKind, StatusCode
+from prometheus_client import Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service_kit.runtime import request_log
+from service_kit.runtime.request_id import REQUEST_ID
+from service_kit.runtime.tracing import TRACEPARENT, is_recording, span, traced
+
+SECONDS = Histogram(
+    "comanda_http_request_seconds",
+    "From a request's head until that of its answer",
+    ["method", "route", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER = "other"
+"""Stands for methods that nothing here knows: a client may send any word."""
+UNMATCHED = "unmatched"
+"""Stands for the route of a request that matches none."""
+UNLOGGED = re.compile(r"/health/.*|/metrics")
+SEEN = "comanda.seen"
+"""Where a request's scope has what is known of it."""
+SERVER_ERROR = 500
+BROKEN_OFF = 499
+"""Stands for the status of a request that was not answered, as nginx has it."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the guard finds out of a request, and how it was answered."""
+
+    route: str = UNMATCHED
+    restaurant: str = ""
+    subject: str = ""
+    status: int = BROKEN_OFF
+
+
+class Observed:
+    """ASGI middleware that measures, logs and traces requests.
+
+    The caller's trace context is the current one for whatever is done for the request; where spans
+    are recorded the request's span is, whose parent is the caller's.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        seen = scope[SEEN] = Seen()
+        began = time.perf_counter()
+
+        async def send_noting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen.status = message["status"]
+                _note(scope, seen, time.perf_counter() - began)
+            await send(message)
+
+        with _traced(scope, seen):
+            try:
+                await self.app(scope, receive, send_noting)
+            finally:
+                if seen.status == BROKEN_OFF:
+                    _note(scope, seen, time.perf_counter() - began)
+
+
+def _note(scope: Scope, seen: Seen, seconds: float) -> None:
+    method = scope["method"] if scope["method"] in METHODS else OTHER
+    SECONDS.labels(method, seen.route, seen.status).observe(seconds)
+    if request_log.is_on() and not UNLOGGED.fullmatch(scope["path"]):
+        request_log.write(
+            method=method,
+            route=seen.route,
+            status=seen.status,
+            ms=round(seconds * 1000, 2),
+            restaurant=seen.restaurant,
+            subject=seen.subject,
+            request_id=REQUEST_ID.get(),
+        )
+
+
+@contextmanager
+def _traced(scope: Scope, seen: Seen) -> Iterator[None]:
+    parent = _parent(scope)
+    if not is_recording() or UNLOGGED.fullmatch(scope["path"]):
+        with traced(parent):
+            yield
+        return
+    with span(scope["method"], SpanKind.SERVER, parent=parent) as current:
+        try:
+            yield
+        finally:
+            _describe(current, scope["method"], seen)
+
+
+def _describe(current: Span, method: str, seen: Seen) -> None:
+    """Name the span by what is known at the end, in OpenTelemetry's words."""
+    if not current.is_recording():
+        return
+    current.update_name(f"{method} {seen.route}")
+    current.set_attribute("http.request.method", method)
+    current.set_attribute("http.route", seen.route)
+    current.set_attribute("http.response.status_code", seen.status)
+    current.set_attribute("comanda.restaurant", seen.restaurant)
+    if seen.status >= SERVER_ERROR:
+        current.set_status(StatusCode.ERROR)
+
+
+def _parent(scope: Scope) -> Mapping[str, str]:
+    """The header that has the caller's trace context, if there is one, once."""
+    found = [value for name, value in scope["headers"] if name == b"traceparent"]
+    return {TRACEPARENT: str(found[0], "latin-1")} if len(found) == 1 else {}
