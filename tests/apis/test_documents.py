@@ -78,3 +78,40 @@ def test_every_operation_has_a_tag_that_is_explained_and_a_sentence(document: Js
 
 def test_a_document_says_where_it_is_answered(document: Json) -> None:
     assert [each["url"] for each in document["servers"]] == ["/"]
+
+
+def test_a_problem_has_every_field_that_some_refusal_has(document: Json) -> None:
+    fields = document["components"]["schemas"]["Problem"]["properties"]
+    shown = [
+        each["value"]
+        for answer in document["components"]["responses"].values()
+        for each in answer["content"]["application/problem+json"]["examples"].values()
+    ]
+
+    assert {name for each in shown for name in each} <= fields.keys()
+    assert {"instance", "request_id"} <= fields.keys()
+    assert not {"default", "anyOf"} & {keyword for each in fields.values() for keyword in each}
+
+
+def test_a_reader_is_told_that_there_may_be_codes_that_it_does_not_know(document: Json) -> None:
+    problem = document["components"]["schemas"]["Problem"]
+    code = problem["properties"]["code"]
+    listed = {
+        each
+        for answer in document["components"]["responses"].values()
+        for each in answer["content"]["application/problem+json"]["examples"]
+    }
+
+    assert code["type"] == "string"
+    assert "enum" not in code
+    assert set(code["x-extensible-enum"]) == listed
+
+
+def test_every_answer_says_which_headers_it_has(document: Json) -> None:
+    for where, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            assert "Request-Id" in answer["headers"], (where, status)
+            if status in {"429", "503"}:
+                assert "Retry-After" in answer["headers"], (where, status)
+    described = document["components"]["headers"]
+    assert all(each["description"].endswith(".") for each in described.values())

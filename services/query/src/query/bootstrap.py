@@ -25,6 +25,7 @@ from service_kit.runtime.components import Component
 from service_kit.runtime.settings import ServiceSettings, load
 
 from query.api.board_routes import board_cache, board_lane, board_routes
+from query.api.http import schema
 from query.api.http.age import AgeOfViews
 from query.api.http.openapi import ANSWERS, TAGS
 from query.api.http.read_your_writes import ReadYourWrites
@@ -137,7 +138,7 @@ class Answers(NamedTuple):
             app.include_router(each)
         app.add_middleware(FastLane, lanes=self.lanes)
         app.add_middleware(AgeOfViews, as_of=self.members.as_of)
-        app.described = ApiDescription(TAGS, ANSWERS)
+        app.described = ApiDescription(TAGS, ANSWERS, schema.Problem)
 
 
 def answers_from(generations: Generations, *, min_version_wait: float) -> Answers:

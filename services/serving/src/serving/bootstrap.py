@@ -23,6 +23,7 @@ from service_kit.runtime.settings import ServiceSettings, load
 from uuid_utils.compat import uuid7
 
 from serving.inbound.http.openapi import RESPONSE_EXAMPLES, TAGS
+from serving.inbound.http.problems import Problem
 from serving.inbound.http.tickets import routes
 from serving.inbound.nats.orders import SERVICE, order_router
 from serving.outbound.bookmarks import keep_bookmark, set_up_bookmarks
@@ -73,7 +74,7 @@ def bootstrap(settings: Settings) -> Application:
     app.include_router(
         asyncapi_routes(broker, title=TITLE, description=DESCRIPTION, version=app.version)
     )
-    app.described = ApiDescription(TAGS, RESPONSE_EXAMPLES)
+    app.described = ApiDescription(TAGS, RESPONSE_EXAMPLES, Problem)
     return app
 
 

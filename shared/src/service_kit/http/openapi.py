@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from service_kit.http.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemError, problem_responses
+from service_kit.http.response_headers import HEADERS, OF_ANY, referred
 
 Json = dict[str, Any]
 
@@ -59,6 +60,8 @@ def completed(
     for operation in operations(document):
         refusals = [*of_any, *(of_guarded if "security" in operation else ())]
         _add_refusals(operation["responses"], refusals)
+        for answer in operation["responses"].values():
+            answer["headers"] = referred([OF_ANY]) | answer.get("headers", {})
         operation["responses"] = {
             status: _shared(answer, status, answers)
             for status, answer in sorted(operation["responses"].items())
@@ -66,6 +69,7 @@ def completed(
         if "description" in operation:
             operation["summary"] = _first_sentence(operation["description"])
     components["responses"] = dict(sorted(answers.items()))
+    components["headers"] = _headers_of(document)
     codes = {code for each in answers.values() for code in _codes_of(each)}
     components["schemas"]["Problem"]["properties"]["code"]["x-extensible-enum"] = sorted(codes)
     _add_examples(document, described.examples)
@@ -82,16 +86,27 @@ def operations(document: Json) -> Iterator[Json]:
 def _add_problem(components: Json, problem: type[Problem]) -> None:
     template = COMPONENTS.format(kind="schemas", name="{model}")
     schema = problem.model_json_schema(ref_template=template)
+    schema["title"] = "Problem"
+    schema["properties"] = {name: _never_null(each) for name, each in schema["properties"].items()}
     schemas = components.setdefault("schemas", {})
     schemas |= {name: each for name, each in schema.pop("$defs").items() if name not in schemas}
     schemas["Problem"] = schema
     components["schemas"] = dict(sorted(schemas.items()))
 
 
+def _never_null(field: Json) -> Json:
+    """The schema of a field that is left out rather than null."""
+    field = {keyword: each for keyword, each in field.items() if keyword != "default"}
+    choices = [each for each in field.pop("anyOf", ()) if each != {"type": "null"}]
+    return choices[0] | field if len(choices) == 1 else field
+
+
 def _add_refusals(responses: Json, refusals: Sequence[ProblemError]) -> None:
     """Add refusals to the responses of an operation, which may have others of the same status."""
     for status, answer in problem_responses(*refusals).items():
         own = responses.setdefault(str(status), answer)
+        if "headers" in answer:
+            own["headers"] = own.get("headers", {}) | answer["headers"]
         for media_type, content in answer["content"].items():
             examples = own["content"].setdefault(media_type, content)["examples"]
             examples |= {
@@ -115,6 +130,14 @@ def _shared(answer: Json, status: str, answers: Json) -> Json:
 
 def _codes_of(answer: Json) -> Iterator[str]:
     yield from answer.get("content", {}).get(PROBLEM_MEDIA_TYPE, {}).get("examples", ())
+
+
+def _headers_of(document: Json) -> Json:
+    """The headers that some answer has."""
+    own = (each for one in operations(document) for each in one["responses"].values())
+    shared = document["components"]["responses"].values()
+    used = {name for each in (*own, *shared) for name in each.get("headers", ())}
+    return {name: header for name, header in HEADERS.items() if name in used}
 
 
 def _pascal_case(name: str) -> str:

@@ -3,16 +3,18 @@
 import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service_kit.http.response_headers import referred
 from service_kit.runtime.request_id import REQUEST_ID
 
 log = structlog.get_logger()
@@ -25,6 +27,8 @@ MAX_BODY_BYTES = 256 * 1024
 ERRORS_MAX = 20
 FIELD_LENGTH_MAX, DETAIL_LENGTH_MAX = 100, 200
 """What an answer tells of an invalid request, however much is wrong with it."""
+INSTANCE_LENGTH_MAX = 500
+"""Of a path that is repeated."""
 
 FRAMEWORK_CODES = {404: "not-found", 405: "method-not-allowed", 413: "content-too-large"}
 """Codes of the refusals that the framework raises, by status."""
@@ -37,16 +41,40 @@ class FieldError(BaseModel):
     detail: str = Field(examples=["Input should be greater than or equal to 1"])
 
 
+UriReference = Annotated[str, WithJsonSchema({"type": "string", "format": "uri-reference"})]
+
+
 class Problem(BaseModel):
     """RFC 9457 problem details; `code` is for programs, `detail` for people."""
 
-    type: str = "about:blank"
-    title: str = Field(examples=["Unprocessable Content"])
+    type: UriReference = Field(
+        description="names the page of docs/problems about the code",
+        examples=["urn:comanda:problem:unknown-item"],
+    )
+    title: str = Field(description="of the status", examples=["Unprocessable Content"])
     status: int = Field(examples=[422])
-    code: str = Field(examples=["unknown-item"])
-    detail: str
-    errors: list[FieldError] = []
+    code: str = Field(
+        description="each answer lists its own; one that is not known yet may come with any "
+        "release, and is treated by the status",
+        examples=["unknown-item"],
+    )
+    detail: str = Field(description="for people: its words may change")
+    errors: list[FieldError] = Field(description="the fields that are wrong, where any are")
+    instance: UriReference = Field("", description="the path that was asked for")
     request_id: str = Field("", description="the answer's `Request-Id`, as logs have it")
+
+
+# decision/0058: a problem's type names its page
+class _ProblemTypes:
+    """Where the pages about problems are: URNs until an operator says where he publishes them."""
+
+    base = "urn:comanda:problem:"
+
+
+def name_types_below(url: str) -> None:
+    """Have the type of every problem of this process be a page below this URL; not if empty."""
+    if url:
+        _ProblemTypes.base = f"{url.rstrip('/')}/"
 
 
 class ProblemError(Exception):
@@ -74,7 +102,7 @@ class ProblemError(Exception):
     def details(self) -> dict[str, Any]:
         """The problem details as JSON values."""
         return {
-            "type": "about:blank",
+            "type": f"{_ProblemTypes.base}{self.code}",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "code": self.code,
@@ -88,12 +116,29 @@ class ProblemError(Exception):
         details = self.details()
         if request_id := REQUEST_ID.get():
             details["request_id"] = request_id
-        return Response(
-            json.dumps(details),  # in ASCII, whatever a client put into a name it repeats
-            self.status,
-            headers=dict(self.headers or {}),
-            media_type=PROBLEM_MEDIA_TYPE,
-        )
+        return ProblemResponse(details, self.status, headers=dict(self.headers or {}))
+
+
+class ProblemResponse(Response):
+    """A problem as a response; as `instance` it has the path of the request that it answers."""
+
+    media_type = PROBLEM_MEDIA_TYPE
+
+    def __init__(self, details: dict[str, Any], status: int, *, headers: dict[str, str]) -> None:
+        self._details = details
+        super().__init__(_in_ascii(details), status, headers=headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = quote(scope.get("path", ""))
+        if 0 < len(path) <= INSTANCE_LENGTH_MAX:
+            self.body = _in_ascii(self._details | {"instance": path}).encode()
+            self.headers["content-length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
+
+
+def _in_ascii(details: dict[str, Any]) -> str:
+    """As JSON, whatever a client put into a name that it repeats."""
+    return json.dumps(details)
 
 
 def problem_responses(*refused: ProblemError) -> dict[int | str, dict[str, Any]]:
@@ -107,6 +152,8 @@ def problem_responses(*refused: ProblemError) -> dict[int | str, dict[str, Any]]
         content = {PROBLEM_MEDIA_TYPE: {"schema": schema, "examples": {}}}
         phrase = HTTPStatus(each.status).phrase
         response = responses.setdefault(each.status, {"description": phrase, "content": content})
+        if each.headers:
+            response["headers"] = response.get("headers", {}) | referred(each.headers)
         examples = response["content"][PROBLEM_MEDIA_TYPE]["examples"]
         examples[each.code] = {"value": each.details()}
     return responses

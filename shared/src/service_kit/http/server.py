@@ -29,6 +29,7 @@ from service_kit.http.problems import (
     DeclaredBodyLimit,
     answer_with_problems,
     internal_error,
+    name_types_below,
     too_large,
 )
 from service_kit.http.protocol import BoundedHttpProtocol
@@ -128,6 +129,7 @@ def serve(app: Application, settings: ServiceSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises it again after a clean end
     draining: Draining = app.state.draining
+    name_types_below(settings.problems_url)
     app.gates = _gates(settings)
     app.middleware_stack = app.build_middleware_stack()  # before anything can be asked
     config = uvicorn.Config(

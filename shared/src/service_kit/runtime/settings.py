@@ -75,6 +75,7 @@ def _with_what_it_needs(file: str, known: ValidationInfo) -> str:
 
 TlsFile = Annotated[str, AfterValidator(_with_what_it_needs)]
 """A file of `<server>_cert`, which needs `<server>_ca`, or of `<server>_key`, which needs that."""
+ProblemsUrl = Annotated[str, Field(pattern=r"^$|^https?://[^\s?#]+$")]
 
 STREAM_LIMITS_PATTERN = r"^$|^[A-Z_]+=[1-9][0-9]*(,[A-Z_]+=[1-9][0-9]*)*$"
 
@@ -136,6 +137,11 @@ class ServiceSettings(BaseSettings):
     )
     public_documents: bool = Field(
         default=False, description="whether the API's documents are at the clients' port, too"
+    )
+    problems_url: ProblemsUrl = Field(
+        default="",
+        description="where docs/problems is published, to be the type of problems; else it is "
+        "`urn:comanda:problem:…`",
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_form: Form = Field(default=Form.JSON, description="how the log is written: json or console")

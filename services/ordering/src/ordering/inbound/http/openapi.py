@@ -19,6 +19,7 @@ from service_kit.http.problems import (
     malformed_json,
     problem_responses,
 )
+from service_kit.http.response_headers import sent_with
 
 from ordering.application.keyed_request import KeyReused
 from ordering.domain import refusals
@@ -76,6 +77,18 @@ _QUANTITY_ZERO = {
 }
 _UNAVAILABLE_LINE = refusals.BadLine(0, "Item 'margherita' is not available now.")
 
+_CHANGED = sent_with("ETag", "Idempotent-Replayed")
+
+CHANGED_RESPONSES: dict[int | str, dict[str, Any]] = {200: _CHANGED}
+ACCEPTED_RESPONSES: dict[int | str, dict[str, Any]] = {202: _CHANGED}
+ADDED_RESPONSES: dict[int | str, dict[str, Any]] = {
+    201: sent_with("ETag", "Idempotent-Replayed", "Location")
+}
+PLACED_RESPONSES: dict[int | str, dict[str, Any]] = {
+    201: sent_with("ETag", "Idempotent-Replayed", "Location", GUEST_TOKEN_HEADER)
+}
+"""The headers of the answers to changes."""
+
 _READ = (invalid_request([_QUANTITY_ZERO], {"lines": [{"quantity": 0}]}), store_unavailable())
 _CHANGE = (*_READ, malformed_json(), to_problem(KeyReused()))
 _LINES_REFUSED = (
@@ -84,33 +97,37 @@ _LINES_REFUSED = (
 )
 _NOT_OPEN = to_problem(refusals.OrderNotOpen(ORDER.number, "closed"))
 
-RESTAURANT_RESPONSES = problem_responses(
+RESTAURANT_RESPONSES = CHANGED_RESPONSES | problem_responses(
     *_CHANGE, to_problem(refusals.CurrencyIsFixed("EUR")), _VERSION_MISMATCH
 )
 MENU_RESPONSES = problem_responses(*_READ, _UNKNOWN_RESTAURANT)
-MENU_ITEM_RESPONSES = problem_responses(
+MENU_ITEM_RESPONSES = CHANGED_RESPONSES | problem_responses(
     *_CHANGE, _UNKNOWN_RESTAURANT, _WITHDRAWN, _VERSION_MISMATCH
 )
-AVAILABILITY_RESPONSES = problem_responses(*_CHANGE, _UNKNOWN_ITEM, _WITHDRAWN, _VERSION_MISMATCH)
-WITHDRAWAL_RESPONSES = problem_responses(*_CHANGE, _UNKNOWN_ITEM, _VERSION_MISMATCH)
-ACCESS_RESPONSES = problem_responses(
+AVAILABILITY_RESPONSES = CHANGED_RESPONSES | problem_responses(
+    *_CHANGE, _UNKNOWN_ITEM, _WITHDRAWN, _VERSION_MISMATCH
+)
+WITHDRAWAL_RESPONSES = CHANGED_RESPONSES | problem_responses(
+    *_CHANGE, _UNKNOWN_ITEM, _VERSION_MISMATCH
+)
+ACCESS_RESPONSES = CHANGED_RESPONSES | problem_responses(
     *_CHANGE,
     _UNKNOWN_RESTAURANT,
     to_problem(refusals.TooManyWithdrawals(WITHDRAWN_SUBJECTS_MAX)),
     _VERSION_MISMATCH,
 )
 PLACEMENT_RESPONSES = problem_responses(*_CHANGE, _UNKNOWN_RESTAURANT, *_LINES_REFUSED)
-ROUND_RESPONSES = problem_responses(
+ROUND_RESPONSES = ADDED_RESPONSES | problem_responses(
     *_CHANGE, _UNKNOWN_ORDER, _NOT_OPEN, *_LINES_REFUSED, _VERSION_MISMATCH
 )
-CLOSING_RESPONSES = problem_responses(
+CLOSING_RESPONSES = CHANGED_RESPONSES | problem_responses(
     *_CHANGE,
     _UNKNOWN_ORDER,
     _NOT_OPEN,
     to_problem(refusals.StillInTheKitchen(ORDER.number, [1])),
     _VERSION_MISMATCH,
 )
-CANCELLATION_RESPONSES = problem_responses(
+CANCELLATION_RESPONSES = ACCEPTED_RESPONSES | problem_responses(
     *_CHANGE,
     _UNKNOWN_ORDER,
     _NOT_OPEN,
@@ -124,16 +141,4 @@ TAGS = {
     "Restaurants": "The restaurants, and who has no access to them any more.",
     "Menu": "What a restaurant offers, as the write side knows it.",
     "Orders": "Placing orders, and every change to them.",
-}
-
-PLACED_RESPONSES: dict[int | str, dict[str, Any]] = {
-    201: {
-        "headers": {
-            GUEST_TOKEN_HEADER: {
-                "description": "the capability of the order's guest, for a day: the bearer's "
-                "token with which query shows him this order, and no other",
-                "schema": {"type": "string"},
-            }
-        }
-    }
 }

@@ -6,6 +6,7 @@ from uuid import UUID
 from comanda_contracts import subjects
 from comanda_contracts.subjects import SLUG_PATTERN
 from fastapi import Header, Path, Query
+from service_kit.http.response_headers import sent_with
 
 from query.api.http.openapi import ORDER_ID, RESTAURANT, TAG
 
@@ -29,5 +30,8 @@ IfNoneMatch = Annotated[
     str | None, Header(description="ETags of what the client has", examples=[TAG])
 ]
 
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The client has it already"}}
-"""The OpenAPI response of a route that takes `If-None-Match`."""
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    200: sent_with("ETag"),
+    304: {"description": "The client has it already"} | sent_with("ETag"),
+}
+"""The OpenAPI responses of a route that takes `If-None-Match`."""

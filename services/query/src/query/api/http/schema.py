@@ -1,12 +1,30 @@
 """The JSON of the answers, for the API's documentation: answers are not validated again."""
 
 from datetime import date
+from uuid import UUID
 
 from comanda_contracts import Channel, Line, MenuItem, Restaurant, TicketStatus
 from pydantic import AwareDatetime, BaseModel, Field
+from service_kit.http import problems
 
 from query.views.orders.status import ViewStatus
 from query.views.sales.report import By
+
+
+class OrderBehind(BaseModel):
+    """An order whose view is behind the version that was asked for."""
+
+    order_id: UUID
+    version: int = Field(description="that the view has; 0: it has none")
+    wanted: int = Field(description="that was asked for")
+
+
+class Problem(problems.Problem):
+    """RFC 9457 problem details; `code` is for programs, `detail` for people."""
+
+    version: int | None = Field(None, description="that the view of the order has")
+    min_version: int | None = Field(None, description="that was asked for")
+    behind: list[OrderBehind] | None = Field(None, description="where several orders are behind")
 
 
 class TicketView(BaseModel):

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from service_kit.http.fast_lane import Lane, RawRequest
+from service_kit.http.response_headers import sent_with
 
 from query.api.http import needed, schema
 from query.api.http.cursors import decode_cursor, encode_cursor, expired
@@ -34,9 +35,7 @@ from query.views.ports import Lists, Menus, PageExpired
 
 LIST_PATH = re.compile(f"{RESTAURANT_PATTERN}/orders")
 
-PAGE_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"headers": {"Link": {"description": "the next page", "schema": {"type": "string"}}}}
-}
+PAGE_RESPONSES: dict[int | str, dict[str, Any]] = {200: sent_with("Link")}
 
 
 class OrderListReader:

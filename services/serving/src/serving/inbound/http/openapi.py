@@ -1,10 +1,13 @@
 """The responses and refusals in the API's documentation, with the contracts' examples."""
 
+from typing import Any
+
 import comanda_contracts as contracts
 from comanda_contracts import examples
 from service_kit.http.feed_budget import too_many_feeds
 from service_kit.http.openapi import Examples
 from service_kit.http.problems import invalid_request, problem_responses
+from service_kit.http.response_headers import sent_with
 from service_kit.http.sse import event, events
 
 from serving.application.keyed_request import KeyReused
@@ -37,21 +40,23 @@ _INVALID_ROUND = {
     "msg": "Input should be greater than or equal to 1",
 }
 
+TAGGED: dict[int | str, dict[str, Any]] = {200: sent_with("ETag")}
+
 _INVALID = invalid_request([_INVALID_ROUND], None)
 _READ = (_INVALID, to_problem(StoreUnavailable("the stream does not answer")))
 _UNKNOWN = to_problem(UnknownTicket(TicketId(RESTAURANT, examples.ORDER_ID, ROUND)))
 
 QUEUE_REFUSALS = problem_responses(*_READ)
 QUEUE_FEED_REFUSALS = problem_responses(_INVALID, too_many_feeds(429), too_many_feeds(503))
-TICKET_REFUSALS = problem_responses(*_READ, _UNKNOWN)
-CHANGE_REFUSALS = problem_responses(
+TICKET_RESPONSES = TAGGED | problem_responses(*_READ, _UNKNOWN)
+CHANGE_RESPONSES = TAGGED | problem_responses(
     *_READ,
     _UNKNOWN,
     to_problem(KeyReused()),
     to_problem(WrongStatus(_PREPARING, "start")),
     to_problem(VersionMismatch(_PREPARING, (1,))),
 )
-"""The refusals of the queue, its feed, a ticket, and of routes that change a ticket."""
+"""Headers and refusals of the queue, its feed, a ticket, and of routes that change a ticket."""
 
 TAGS = {
     "Queue": "What a kitchen has to work on.",

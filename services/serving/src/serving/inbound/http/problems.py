@@ -4,6 +4,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import comanda_contracts as contracts
+from pydantic import Field
+from service_kit.http import problems
 from service_kit.http.problems import ProblemError
 
 from serving.application.keyed_request import KeyReused
@@ -12,6 +15,14 @@ from serving.contract import ticket_to_contract
 from serving.domain.ticket import Refusal, Ticket, UnknownTicket, VersionMismatch, WrongStatus
 
 RETRY_AFTER_S = 1
+
+
+class Problem(problems.Problem):
+    """RFC 9457 problem details; `code` is for programs, `detail` for people."""
+
+    ticket: contracts.Ticket | None = Field(
+        None, description="as it is, where its status or version is why"
+    )
 
 
 @contextlib.contextmanager

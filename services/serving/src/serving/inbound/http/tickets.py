@@ -22,11 +22,11 @@ from serving.domain.ticket import Sender, Ticket, TicketId, UnknownTicket
 from serving.inbound.http import needed
 from serving.inbound.http.openapi import (
     ACTOR,
-    CHANGE_REFUSALS,
+    CHANGE_RESPONSES,
     KEY,
     ORDER_ID,
     ROUND,
-    TICKET_REFUSALS,
+    TICKET_RESPONSES,
 )
 from serving.inbound.http.problems import refusals_as_problems
 from serving.inbound.http.queue import OpenFeed, ReadQueue, Slug, queue_routes
@@ -120,7 +120,7 @@ def routes(
     ticket = "/orders/{order_id}/rounds/{round}"
     change: dict[str, Any] = {
         "response_model": contracts.Ticket,
-        "responses": CHANGE_REFUSALS,
+        "responses": CHANGE_RESPONSES,
         "tags": ["Tickets"],
     }
 
@@ -129,7 +129,7 @@ def routes(
         operation_id="getTicket",
         tags=["Tickets"],
         response_model=contracts.Ticket,
-        responses=TICKET_REFUSALS,
+        responses=TICKET_RESPONSES,
     )
     async def get_ticket(ticket_id: Id) -> Response:
         """The ticket as it is."""
