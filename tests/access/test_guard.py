@@ -293,7 +293,9 @@ async def test_a_feed_behind_the_guard_ends_when_its_token_is_withdrawn() -> Non
         withdrawals.note(RESTAURANT, hash_of_subject("luigi"), now_s + 0.5)
         answer = await asking
 
-    assert answer.text == 'event: end\ndata: {"reason":"withdrawn"}\n\n'
+    retry, _, rest = answer.text.partition("\n")
+    assert retry.startswith("retry: ")
+    assert rest == 'event: end\ndata: {"reason":"withdrawn"}\n\n'
 
 
 async def test_a_refusal_is_counted_and_logged_without_the_token() -> None:

@@ -41,7 +41,7 @@ from tests.access.forge import (
     signed_with_the_public_key,
     unsigned,
 )
-from tests.access.who_may import COMMANDS, HERE, PUBLIC, WHO_MAY, Row
+from tests.access.who_may import COMMANDS, HERE, OF_ANY, PUBLIC, WHO_MAY, Row
 from tests.support.commands import identified
 
 NATS = "nats://nats:4222"
@@ -154,7 +154,8 @@ def test_every_route_has_its_row_and_says_what_stands_there(service: str) -> Non
         for row, operation in operations(service)
     }
 
-    assert documented == {row: roles for row, roles in WHO_MAY.items() if row[0] == service}
+    written_down = WHO_MAY | OF_ANY
+    assert documented == {row: roles for row, roles in written_down.items() if row[0] == service}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -167,9 +168,11 @@ def test_every_route_says_how_it_refuses(service: str) -> None:
 def test_what_is_public_is_what_is_known_to_be(service: str) -> None:
     documented = set(app_of(service).openapi()["paths"])
     routes = {route.path.pattern for route in guarded_routes(app_of(service))}
-    others = {pattern for pattern in routes if "restaurant" not in pattern}
+    others = {pattern for pattern in routes if "(?P<restaurant>" not in pattern}
+    of_any = {path for of, _, path in OF_ANY if of == service}
 
-    assert others == {f"^{path}$".replace(".", r"\.").replace("-", r"\-") for path in PUBLIC}
+    known = PUBLIC | of_any
+    assert others == {f"^{path}$".replace(".", r"\.").replace("-", r"\-") for path in known}
     assert not documented & PUBLIC
 
 
@@ -210,6 +213,34 @@ async def test_each_role_may_what_stands_in_its_cell(row: Row, has_lanes: bool) 
             assert await service.verdict(row[1], path_of(row), token) == 403, role
     for token in (token_of(), token_of("act-as"), signed(claims(comanda=None))):
         assert await service.verdict(row[1], path_of(row), token) == 403
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=" ".join(row)) for row in OF_ANY])
+async def test_who_holds_a_role_in_any_restaurant_is_answered_for_those(row: Row) -> None:
+    service, (_, method, path) = Service(row[0]), row
+
+    for role in Role:
+        expected = LET_THROUGH if role in OF_ANY[row] else 403
+        for restaurant in (RESTAURANT, OTHER, "*"):
+            for _ in ("cold", "warm"):
+                token = token_of(role, restaurant=restaurant)
+                assert await service.verdict(method, path, token) == expected, role
+    for token in (token_of(), token_of("act-as"), signed(claims(comanda=None))):
+        assert await service.verdict(method, path, token) == 403
+    for kind, bad in BAD_TOKENS.items():
+        assert await service.verdict(method, path, bad()) == 401, kind
+    assert await service.verdict("HEAD", path, None) == 401
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=" ".join(row)) for row in OF_ANY])
+async def test_whose_token_is_withdrawn_everywhere_is_answered_for_no_restaurant(row: Row) -> None:
+    service, (_, method, path) = Service(row[0]), row
+    token = token_of(*OF_ANY[row])
+
+    service.admission._is_withdrawn = lambda restaurant, _: restaurant == RESTAURANT
+    assert await service.verdict(method, path, token) == 403
+    service.admission._is_withdrawn = lambda *_: True
+    assert await service.verdict(method, path, token) == 401
 
 
 @pytest.mark.parametrize("has_lanes", [True, False], ids=["lanes", "framework"])

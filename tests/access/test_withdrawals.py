@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -148,9 +149,10 @@ class Feed:
     async def bodies(self, count: int) -> list[bytes]:
         async with asyncio.timeout(30):
             messages = [await self.sent.get() for _ in range(count)]
-        return [each["body"] for each in messages if "body" in each]
+        return [RETRY.sub(b"", each["body"]) for each in messages if "body" in each]
 
 
+RETRY = re.compile(rb"^retry: \d+\n")
 SNAPSHOT = event("snapshot", "{}", "1")
 
 

@@ -55,6 +55,13 @@ WHO_MAY: dict[Row, set[Role]] = {
     ("query", "GET", "/sales/top"): {MANAGER, READER},
 }
 
+OF_ANY: dict[Row, set[Role]] = {
+    ("query", "GET", "/v1/restaurants"): set(Role),
+    ("query", "GET", "/v1/sales"): {MANAGER, READER},
+}
+"""Routes that name no restaurant, with their whole paths: who holds one of the roles anywhere is
+answered, for the restaurants in which he does."""
+
 COMMANDS: dict[str, set[Role]] = {
     "place-order": ORDER_TAKERS,
     "add-items": ORDER_TAKERS,

@@ -135,7 +135,7 @@ async def test_an_event_is_sent_in_parts(process: UnsentBytes) -> None:
 
     await EventStream(events()).stream_response(send)
 
-    assert b"".join(sent) == b"".join(pieces)
+    assert b"".join(sent).endswith(b"".join(pieces))
     assert max(map(len, sent)) <= 2 * PART_BYTES
 
 

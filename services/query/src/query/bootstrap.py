@@ -34,6 +34,8 @@ from query.api.live_routes import CachedFeeds, live_routes
 from query.api.menu_routes import menu_cache, menu_routes
 from query.api.orders.list_routes import OrderListReader, list_lane, list_routes, table_cache
 from query.api.orders.routes import OrderReader, order_lane, order_routes
+from query.api.restaurant_routes import restaurant_routes
+from query.api.sales.chain_routes import chain_routes
 from query.api.sales.routes import sales_routes, top_items_cache, top_lane
 from query.live.change_stream import ChangeStream
 from query.live.feeds import MongoLiveOrders
@@ -165,6 +167,8 @@ def answers_from(generations: Generations, *, min_version_wait: float) -> Answer
             board_routes(boards, read_your_writes),
             menu_routes(stores.menus),
             sales_routes(stores.sales, stores.menus, tops),
+            restaurant_routes(stores.menus),
+            chain_routes(stores.sales, stores.menus),
         ],
         [board_lane(boards), order_lane(order), list_lane(listed), top_lane(tops)],
         changes,

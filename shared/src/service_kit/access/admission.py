@@ -10,10 +10,10 @@ from service_kit.access.invalid_token import InvalidToken, Reason
 from service_kit.access.key_source import source_of
 from service_kit.access.keys import FETCH_WAIT_MAX_S, KeySet
 from service_kit.access.lease import Lease
-from service_kit.access.principal import Forbidden, Principal
+from service_kit.access.principal import Forbidden, Principal, Reach
 from service_kit.access.rates import Rates, TooManyRequests
 from service_kit.access.refusals import Refusals
-from service_kit.access.roles import Role
+from service_kit.access.roles import EVERY_RESTAURANT, Role
 from service_kit.access.tokens import TokenVerifier, bearer_token
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.runtime.settings import AccessSettings
@@ -100,8 +100,36 @@ class Admission:
             raise Forbidden
         return principal
 
+    async def admit_somewhere(
+        self, authorization: str | None, roles: Set[Role], *, asked: str
+    ) -> Reach:
+        """Where the sender of this header holds one of the roles: in one restaurant at least.
+
+        Raises as `admit` does.
+        """
+        try:
+            if authorization is None:
+                raise InvalidToken(Reason.MISSING)
+            token = bearer_token(authorization)
+            principal = self._verifier.remembered(token) or await self._verifier.verify(token)
+            reach = Reach(principal, roles, lambda each: self._is_withdrawn(each, principal))
+            if self._is_withdrawn(EVERY_RESTAURANT, principal):
+                raise InvalidToken(Reason.WITHDRAWN)
+        except InvalidToken as invalid:
+            self._refusals.note(invalid.reason.value, asked)
+            raise
+        if not reach.is_everywhere and not reach.named:
+            self._refusals.note(FORBIDDEN, asked, principal.subject)
+            raise Forbidden
+        return reach
+
     def count(
-        self, restaurant: str, principal: Principal, *, asked: str, stored_at_s: float | None = None
+        self,
+        restaurant: str | None,
+        principal: Principal,
+        *,
+        asked: str,
+        stored_at_s: float | None = None,
     ) -> None:
         """Count a request of somebody who was let in. Raises TooManyRequests.
 

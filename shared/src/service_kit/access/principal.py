@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
 from service_kit.access.roles import EVERY_RESTAURANT, Role
@@ -68,3 +68,29 @@ def key_space_of(subject: str) -> str:
     """A name for a subject's own idempotency keys, which are no other subject's."""
     digest = hashlib.sha256(subject.encode()).digest()[:SPACE_BYTES]
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The restaurants in which somebody may do something, of a question that names none."""
+
+    principal: Principal
+    roles: Set[Role]
+    """One of them is needed."""
+    is_withdrawn: Callable[[str], bool]
+    """Whether his token was withdrawn in this restaurant."""
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it is every restaurant, but for those that `has` excepts."""
+        return not self.roles.isdisjoint(self.principal.grants.get(EVERY_RESTAURANT, NO_ROLES))
+
+    @property
+    def named(self) -> list[str]:
+        """Those that the token names, whether or not there are such restaurants; sorted."""
+        named = self.principal.grants.keys() - {EVERY_RESTAURANT}
+        return sorted(each for each in named if self.has(each))
+
+    def has(self, restaurant: str) -> bool:
+        """Whether it may be done there."""
+        return self.principal.may(restaurant, self.roles) and not self.is_withdrawn(restaurant)

@@ -72,20 +72,24 @@ class Rates:
         self._of_restaurant = SlidingCounter(parse(of_restaurant))
         self._clock = clock
 
-    def count(self, restaurant: str, principal: Principal, *, at_s: float | None = None) -> None:
-        """Count a request. Raises TooManyRequests, and then counts nothing for the restaurant.
+    def count(
+        self, restaurant: str | None, principal: Principal, *, at_s: float | None = None
+    ) -> None:
+        """Count a request, for its subject alone if it is about no one restaurant.
+
+        Raises TooManyRequests, and then counts nothing for the restaurant.
 
         It was made at `at_s` of the clock, or now; one that comes after later ones counts as they.
 
         A guest's are his order's; a restaurant's guests have its rate beside its staff, whom they
         can't keep from their work. It is their own restaurant's, whichever they ask for.
         """
-        payer: Hashable = restaurant
+        payer: Hashable | None = restaurant
         if own := principal.own_order:
             payer = GUESTS, own[0]
         now_s = self._clock() if at_s is None else at_s
         wait_s = self._of_subject.wait_s(identity_of(principal), now_s)
-        if wait_s is None:
+        if wait_s is None and payer is not None:
             wait_s = self._of_restaurant.wait_s(payer, now_s)
         if wait_s is not None:
             raise TooManyRequests(wait_s)

@@ -16,7 +16,7 @@ from service_kit.access.feed_places import TooManyFeeds
 from service_kit.access.invalid_token import InvalidToken, Reason
 from service_kit.access.keys import KeysUnavailable
 from service_kit.access.lease import LEASE
-from service_kit.access.needs import PRINCIPAL, RESTAURANT, ROLES, Needs, Public, declared_by
+from service_kit.access.needs import PRINCIPAL, REACH, RESTAURANT, ROLES, Needs, Public, declared_by
 from service_kit.access.principal import Forbidden
 from service_kit.access.rates import TooManyRequests
 from service_kit.http.fast_lane import LANE, FastLane, Lane, lane_of
@@ -65,20 +65,27 @@ class Guard:
         seen = scope.get(SEEN) or Seen()
         needed, restaurant = self._needed(scope, seen)
         if isinstance(needed, Needs):
+            state = scope.setdefault("state", {})
             try:
-                principal = await self._admission.admit(
-                    _authorization(scope),
-                    restaurant,
-                    needed.roles,
-                    asked=scope["path"],
-                    admits_guests=needed.admits_guests,
-                )
-                self._admission.count(restaurant, principal, asked=scope["path"])
+                if needed.is_of_any:
+                    reach = await self._admission.admit_somewhere(
+                        _authorization(scope), needed.roles, asked=scope["path"]
+                    )
+                    principal, state[REACH] = reach.principal, reach
+                else:
+                    principal = await self._admission.admit(
+                        _authorization(scope),
+                        restaurant,
+                        needed.roles,
+                        asked=scope["path"],
+                        admits_guests=needed.admits_guests,
+                    )
+                counted = None if needed.is_of_any else restaurant
+                self._admission.count(counted, principal, asked=scope["path"])
             except (InvalidToken, Forbidden, KeysUnavailable, TooManyRequests) as refusal:
                 await to_problem(refusal).response()(scope, receive, send)
                 return
             seen.subject = principal.subject
-            state = scope.setdefault("state", {})
             state[PRINCIPAL] = principal
             state[ROLES] = needed.roles
             state[LEASE] = partial(
@@ -121,7 +128,8 @@ def lanes_of(framework: FastAPI) -> Sequence[Lane]:
         if added.cls is FastLane:
             lanes += added.kwargs["lanes"]
     for lane in lanes:
-        if not isinstance(declared_by(lane.needs), Needs) or not lane.path.groups:
+        needed = declared_by(lane.needs)
+        if not isinstance(needed, Needs) or needed.is_of_any or not lane.path.groups:
             raise Undeclared(f"lane {lane.method} {lane.path.pattern}")
     return lanes
 
@@ -150,8 +158,9 @@ def _needs_of(route: RouteContext) -> Needs | Public:
     ]
     if len(declared) != 1:
         raise Undeclared(f"{route.path} says {len(declared)} times what it needs")
-    if isinstance(declared[0], Needs) and RESTAURANT not in route.path_regex.groupindex:
-        raise Undeclared(f"{route.path} needs a role, and names no restaurant")
+    names_one = RESTAURANT in route.path_regex.groupindex
+    if isinstance(declared[0], Needs) and declared[0].is_of_any is names_one:
+        raise Undeclared(f"{route.path} needs a role, in another restaurant than the path says")
     return declared[0]
 
 

@@ -119,19 +119,23 @@ class EventStream(StreamingResponse):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_events(self, send: Send) -> None:
-        await _send_in_time(send, reconnect_field())
+        head = reconnect_field()
         while self._first:
-            await _send_in_time(send, self._first.pop(0))
+            await _send_in_time(send, self._first.pop(0), head)
+            head = b""
         try:
             while (each := await self._lease.next_of(self._events, NO_MORE)) is not NO_MORE:
-                await _send_in_time(send, each)
+                await _send_in_time(send, each, head)
+                head = b""
                 del each  # a feed may be quiet for long
         except LeaseOver as over:
-            await _send_in_time(send, end_event(over.ending))
+            await _send_in_time(send, end_event(over.ending), head)
 
 
-async def _send_in_time(send: Send, event: Event | None) -> None:
-    """Send an event part by part. Raises _ReaderStalled if the reader takes no part in time.
+async def _send_in_time(send: Send, event: Event | None, head: bytes) -> None:
+    """Send an event part by part, `head` before it.
+
+    Raises _ReaderStalled if the reader takes no part in time.
 
     So it does if all feeds hold too much, and this one is closed for it.
     """
@@ -148,7 +152,9 @@ async def _send_in_time(send: Send, event: Event | None) -> None:
             try:
                 held.hold(pieces)
                 for part in _parts(pieces):
-                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                    body = head + part
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
+                    head = b""
                     if not held.is_closed and not sending.expired():
                         sending.reschedule(loop.time() + SEND_TIMEOUT_S)
             finally:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pymongo import ASCENDING, UpdateOne
 
-from query.storage.client import store_call
+from query.storage.client import KEY_READ_TIME_MS_MAX, store_call
 from query.storage.generations import Generation, Generations
 from query.views.menu import MenuView
 from query.views.merge import Document
@@ -44,6 +44,24 @@ class MongoMenus:
 
         found = await self._generations.answer(question, only_current=only_current)
         return found["state"] if found else None
+
+    async def restaurants(
+        self, named: Sequence[str] | None, after: str, limit: int
+    ) -> list[Document]:
+        among = {} if named is None else {"$in": list(named)}
+
+        async def question(live: Generation) -> list[Document]:
+            found = live.restaurants.find(
+                {"_id": {"$gt": after, **among}},
+                {"state": 1},
+                sort=[("_id", ASCENDING)],
+                limit=limit,
+                max_time_ms=KEY_READ_TIME_MS_MAX,
+            )
+            async with store_call():
+                return await found.to_list()
+
+        return [each["state"] for each in await self._generations.answer(question)]
 
     async def categories(self, slug: str) -> dict[str, str]:
         async def question(live: Generation) -> list[Document]:

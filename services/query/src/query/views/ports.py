@@ -15,6 +15,7 @@ from query.views.menu import MenuView
 from query.views.merge import Document
 from query.views.orders.list_query import ListQuery, PagePosition
 from query.views.orders.view import OrderView
+from query.views.sales.chain import ChainSales
 from query.views.sales.view import SalesSummary, Span
 
 
@@ -133,6 +134,14 @@ class Menus(Protocol):
     async def restaurant(self, slug: str, *, only_current: bool = False) -> Document | None:
         """The restaurant's state; None if it is not known."""
 
+    async def restaurants(
+        self, named: Sequence[str] | None, after: str, limit: int
+    ) -> list[Document]:
+        """The states of the first restaurants whose slugs come after `after`, by slug.
+
+        Of those that are named, unless that is None.
+        """
+
     async def categories(self, slug: str) -> dict[str, str]:
         """The category of each sku that is or was on the menu."""
 
@@ -151,6 +160,12 @@ class Sales(Protocol):
 
     async def hours(self, span: Span, *, items: bool) -> SalesSummary:
         """The sales of each hour of the span; of each item too if `items`."""
+
+    async def chain(self, restaurants: Sequence[str], first_day: str, last_day: str) -> ChainSales:
+        """The sums of each of these restaurants over business days, both of which are part of it.
+
+        Raises TooSlow if they are too many.
+        """
 
     async def top(self, restaurant: str, day: str, limit: int) -> Document | None:
         """The best items of one day, with `as_of`; None if nothing is summed up yet."""

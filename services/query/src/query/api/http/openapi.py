@@ -32,6 +32,7 @@ from query.api.http.responses import (
     behind,
     body_of,
     damaged_view,
+    forbidden_restaurant,
     order_as_json,
     store_unavailable,
     too_slow,
@@ -45,6 +46,7 @@ from query.views.orders import view as order
 from query.views.orders.list_query import ListQuery, PagePosition, milliseconds
 from query.views.orders.presentation import present_listed_order, present_order, present_timeline
 from query.views.orders.tables import occupied_tables
+from query.views.sales.chain import RestaurantSales, chain_report
 from query.views.sales.report import By, sales_report
 from query.views.sales.view import Period, Sales, SalesSummary
 
@@ -108,6 +110,18 @@ ANSWERS: Examples = {
     schema.TableList: _as_sent(occupied={"tables": occupied_tables([_COOKED])}),
     schema.Board: _as_sent(busy=BOARD),
     schema.Menu: _as_sent(offered=_menu()),
+    schema.RestaurantList: _as_sent(one={"restaurants": [_menu()["restaurant"]], "next": None}),
+    schema.ChainSales: _as_sent(
+        day={
+            "from": DAY,
+            "to": DAY,
+            **_AS_OF,
+            "currencies": chain_report(
+                [RestaurantSales(RESTAURANT, "EUR", _SALES.total.revenue, _SALES.total.orders)],
+                {RESTAURANT: _menu()["restaurant"]},
+            ),
+        }
+    ),
     schema.SalesReport: _as_sent(total=_sales(None), **{f"by {by}": _sales(by) for by in By}),
     schema.TopItems: _as_sent(
         best={**_DAY_FIELDS, "day": DAY, **_AS_OF, "items": _SALES.document()["items"]}
@@ -137,6 +151,10 @@ PAGE_REFUSALS = problem_responses(
     *_READ, _NO_RESTAURANT, all_behind([_BEHIND]), expired(), too_slow()
 )
 RESTAURANT_REFUSALS = problem_responses(*_READ, _NO_RESTAURANT)
+RESTAURANT_LIST_REFUSALS = problem_responses(*_READ)
+CHAIN_REFUSALS = problem_responses(
+    *_READ, _NO_RESTAURANT, too_slow(), forbidden_restaurant(RESTAURANT)
+)
 SALES_REFUSALS = problem_responses(*_READ, _NO_RESTAURANT, too_slow())
 _FEED = (_INVALID, too_many_feeds(429), too_many_feeds(503))
 LIVE_REFUSALS = problem_responses(*_FEED, _NO_RESTAURANT, damaged_view(ORDER_ID))

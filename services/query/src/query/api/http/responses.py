@@ -131,10 +131,22 @@ def order_response(
     return tagged_response(body_of_json(json), if_none_match, caching=NOT_KEPT)
 
 
-def tagged_response(body: Body, if_none_match: str | None, *, caching: str = ASK_AGAIN) -> Response:
+def as_of_response(content: Mapping[str, Any], if_none_match: str | None) -> Response:
+    """The content with a weak ETag of all but its `as_of`; 304 if the client has the rest already.
+
+    How fresh it is changes with each answer, and nothing else of it as long as nothing is sold.
+    """
+    lasting = {name: each for name, each in content.items() if name != "as_of"}
+    body = Body(as_json(content), body_of(lasting).tag)
+    return tagged_response(body, if_none_match, is_weak=True)
+
+
+def tagged_response(
+    body: Body, if_none_match: str | None, *, caching: str = ASK_AGAIN, is_weak: bool = False
+) -> Response:
     """The body with its ETag; 304 without a body if the client has it already."""
     tag = f'"{body.tag}"'
-    headers = {"ETag": tag, "Cache-Control": caching}
+    headers = {"ETag": f"W/{tag}" if is_weak else tag, "Cache-Control": caching}
     if if_none_match and _names(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     return Response(body.json, media_type="application/json", headers=headers)
@@ -149,6 +161,12 @@ def _names(if_none_match: str, tag: str) -> bool:
 def unknown_restaurant(restaurant: str) -> ProblemError:
     """There is no such restaurant, or no news of it came yet."""
     return ProblemError(404, "unknown-restaurant", f"There is no restaurant {restaurant!r}.")
+
+
+def forbidden_restaurant(restaurant: str) -> ProblemError:
+    """The token grants nothing that is needed there."""
+    detail = f"The token grants no role in restaurant {restaurant!r} that may do this."
+    return ProblemError(403, "forbidden", detail, field="restaurant")
 
 
 def unknown_order(restaurant: str, name: str) -> ProblemError:

@@ -290,3 +290,43 @@ class Menu(BaseModel):
 
     restaurant: Restaurant
     items: list[MenuItem]
+
+
+class RestaurantList(BaseModel):
+    """A page of restaurants, by slug."""
+
+    restaurants: list[Restaurant]
+    next: str | None = Field(description="the cursor of the next page; null on the last")
+
+
+class ChainFigures(BaseModel):
+    """What was sold."""
+
+    revenue: int = Field(description="minor units of the currency", examples=[482_350])
+    orders: int = Field(examples=[412])
+    average_basket: int | None = Field(
+        description="minor units of the currency; null without orders", examples=[1_171]
+    )
+
+
+class RestaurantFigures(ChainFigures):
+    """What one restaurant sold."""
+
+    restaurant: str = Field(examples=["la-piazza"])
+    name: str = Field(examples=["La Piazza"])
+
+
+class CurrencyFigures(ChainFigures):
+    """What was sold in one currency."""
+
+    currency: str = Field(examples=["EUR"])
+    restaurants: list[RestaurantFigures] = Field(description="by revenue, the best first")
+
+
+class ChainSales(BaseModel):
+    """What several restaurants sold from business day `from` to `to`, summed by currency."""
+
+    begin: date = Field(alias="from")
+    to: date
+    as_of: AwareDatetime = Field(description="what was projected before this moment is counted")
+    currencies: list[CurrencyFigures]

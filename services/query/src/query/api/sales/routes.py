@@ -14,7 +14,7 @@ from query.api.http.known_restaurant import known_restaurant
 from query.api.http.openapi import SALES_REFUSALS
 from query.api.http.parameters import NOT_MODIFIED, PREFIX, RESTAURANT_PATTERN, IfNoneMatch, Slug
 from query.api.http.response_cache import ResponseCache, cached_response
-from query.api.http.responses import Body, body_of, from_store, json_response, tagged_response
+from query.api.http.responses import Body, as_of_response, body_of, from_store, tagged_response
 from query.api.sales.span import DayOrHour, span_of
 from query.views.ports import Menus, Sales
 from query.views.sales.report import By, sales_report
@@ -65,8 +65,19 @@ def sales_routes(sales: Sales, menus: Menus, tops: ResponseCache) -> APIRouter:
         prefix=PREFIX, tags=["Sales"], responses=SALES_REFUSALS, dependencies=[needed.SALES]
     )
 
-    @router.get("/sales", operation_id="getSales", response_model=schema.SalesReport)
-    async def report(restaurant: Slug, begin: From, to: To, by: Grouping = None) -> Response:
+    @router.get(
+        "/sales",
+        operation_id="getSales",
+        response_model=schema.SalesReport,
+        responses=NOT_MODIFIED,
+    )
+    async def report(
+        restaurant: Slug,
+        begin: From,
+        to: To,
+        by: Grouping = None,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response:
         """Revenue, orders, average basket and waiting times of business days or hours."""
         span = span_of(restaurant, begin, to, by_hours=by is By.HOUR)
         venue = await known_restaurant(menus, restaurant)
@@ -78,7 +89,7 @@ def sales_routes(sales: Sales, menus: Menus, tops: ResponseCache) -> APIRouter:
         shown = await asyncio.to_thread(sales_report, kept, by, categories)
         currency = shown.pop("currency") or venue["currency"]
         requested = {"restaurant": restaurant, "from": begin, "to": to, "by": by}
-        return json_response({**requested, "currency": currency, **shown})
+        return as_of_response({**requested, "currency": currency, **shown}, if_none_match)
 
     @router.get(
         "/sales/top",

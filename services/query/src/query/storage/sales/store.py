@@ -13,10 +13,11 @@ from typing import Any
 from pymongo import ASCENDING, UpdateOne
 from service_kit.runtime.clock import utc_now
 
-from query.storage.client import store_call, write
+from query.storage.client import SEARCH_TIME_MS_MAX, store_call, write
 from query.storage.generations import Generation, Generations
 from query.views.merge import Document
 from query.views.orders.view import OrderView
+from query.views.sales.chain import ChainSales, RestaurantSales
 from query.views.sales.view import Hour, Period, Sales, SalesSummary, Span
 
 DIRTY = {"dirty": True}
@@ -24,6 +25,25 @@ EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as the store has times: UTC, with
 FIGURE_FIELDS = {"summary.currency": 1, "summary.channels": 1}
 ITEM_FIELDS = {"summary.items": 1}
 FRESHNESS_FIELDS = {"day": 1, "hour": 1, "since": 1}
+CHAIN_STAGES: list[dict[str, Any]] = [
+    {
+        "$project": {
+            "restaurant": 1,
+            "since": 1,
+            "currency": "$summary.currency",
+            "channels": {"$objectToArray": {"$ifNull": ["$summary.channels", {}]}},
+        }
+    },
+    {
+        "$group": {
+            "_id": {"restaurant": "$restaurant", "currency": "$currency"},
+            "revenue": {"$sum": {"$sum": "$channels.v.revenue"}},
+            "orders": {"$sum": {"$sum": "$channels.v.orders"}},
+            "since": {"$min": "$since"},
+        }
+    },
+]
+"""Sums days up by restaurant and currency; a day that was not summed up yet has no currency."""
 
 
 class MongoSales:
@@ -61,6 +81,27 @@ class MongoSales:
                 days = await live.sales_days.find(_days(span), FRESHNESS_FIELDS).to_list()
                 found = await hours.to_list()
             return SalesSummary(_periods(found), _as_of(days, now))
+
+        return await self._generations.answer(question)
+
+    async def chain(self, restaurants: Sequence[str], first_day: str, last_day: str) -> ChainSales:
+        if not restaurants:
+            return ChainSales([], _now())
+        spans = [_days(Span(each, first_day, last_day)) for each in restaurants]
+
+        async def question(live: Generation) -> ChainSales:
+            now = self._read_at(live)
+            async with store_call():
+                summing = await live.sales_days.aggregate(
+                    [{"$match": {"$or": spans}}, *CHAIN_STAGES], maxTimeMS=SEARCH_TIME_MS_MAX
+                )
+                found = await summing.to_list()
+            sold = [
+                RestaurantSales(**each["_id"], revenue=each["revenue"], orders=each["orders"])
+                for each in found
+                if each["_id"].get("currency")
+            ]
+            return ChainSales(sold, min([now, *(each["since"] for each in found if each["since"])]))
 
         return await self._generations.answer(question)
 
