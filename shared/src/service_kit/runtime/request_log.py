@@ -55,9 +55,14 @@ def write(**fields: str | int | float) -> None:
     if _log.service is None:
         log.info("request", **fields)
         return
-    said = {"service": _log.service, "event": "request", "level": "info", **fields}
-    at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    _log.waiting.append(orjson.dumps({**said, "timestamp": at}))
+    said: dict[str, object] = {
+        "service": _log.service,
+        "event": "request",
+        "level": "info",
+        **fields,
+    }
+    said["timestamp"] = datetime.now(UTC)
+    _log.waiting.append(orjson.dumps(said, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
     if len(_log.waiting) >= LINES_MAX:
         flush()
     elif len(_log.waiting) == 1:
@@ -68,5 +73,5 @@ def flush() -> None:
     """Write what waits."""
     lines, _log.waiting = _log.waiting, []
     if lines:
-        sys.stdout.write(b"\n".join([*lines, b""]).decode())
+        sys.stdout.buffer.write(b"".join(lines))
         sys.stdout.flush()

@@ -21,6 +21,8 @@ PROPAGATOR = TraceContextTextMapPropagator()
 TRACEPARENT = "traceparent"
 SAMPLED = "01"
 """How the `traceparent` of a trace ends whose spans are recorded."""
+ROOT = Context()
+"""What a trace begins in."""
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 FORMAT = "http/protobuf"
 """The form of OTLP that is spoken, the one that OpenTelemetry wants by default."""
@@ -102,21 +104,32 @@ def span(
     links: Sequence[Link] = (),
     attributes: Mapping[str, str | int] | None = None,
 ) -> Iterator[Span]:
-    """Work within a span: of the trace in `parent`'s headers, if given, or else of the current one.
+    """Work within a span that says that it failed, and why, if it ends with an error.
 
-    It says that it failed, and why, if it ends with an error. Where nothing is recorded it only
-    stands for one.
+    With a `parent`, headers that may carry a trace, it belongs to that, or else begins one of its
+    own; without it belongs to the current trace, if that is recorded. Where nothing is, what is
+    given only stands for a span.
     """
     tracer = _Recording.tracer
-    if tracer is None:
+    began: Span = INVALID_SPAN
+    if tracer is not None and _may_be_sampled(parent):
+        within = None if parent is None else _context_of(parent)
+        began = tracer.start_span(name, within, kind=kind, links=links, attributes=attributes)
+    if began.is_recording():
+        with trace.use_span(began, end_on_exit=True):
+            yield began
+    elif parent:
         with traced(parent):
-            yield INVALID_SPAN
-        return
-    within = None if parent is None else _context_of(parent)
-    with tracer.start_as_current_span(
-        name, within, kind=kind, links=links, attributes=attributes
-    ) as current:
-        yield current
+            yield began
+    else:
+        yield began
+
+
+def _may_be_sampled(parent: Mapping[str, str] | None) -> bool:
+    """Whether the trace is recorded that a span would belong to, or none is there yet."""
+    if parent is None:
+        return trace.get_current_span().get_span_context().trace_flags.sampled
+    return TRACEPARENT not in parent or parent[TRACEPARENT].endswith(SAMPLED)
 
 
 def continued(
@@ -158,4 +171,6 @@ def current_trace() -> dict[str, str]:
 
 
 def _context_of(headers: Mapping[str, str]) -> Context:
-    return PROPAGATOR.extract({TRACEPARENT: headers.get(TRACEPARENT, "")}, Context())
+    if TRACEPARENT not in headers:
+        return ROOT
+    return PROPAGATOR.extract({TRACEPARENT: headers[TRACEPARENT]}, ROOT)
