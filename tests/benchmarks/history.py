@@ -230,7 +230,7 @@ def _row(order: contracts.Order, status: str) -> tuple[Any, ...]:
     begun, over = status != "placed", status == "closed"
     return (
         *(order.order_id, order.restaurant, order.number, order.business_day),
-        *(order.channel.value, order.table, order.guests, None, None, order.currency),
+        *(order.channel, order.table, order.guests, None, None, order.currency),
         *(status, order.total, order.placed_at),
         *(order.placed_at if begun else None, order.placed_at + COOKING if over else None),
     )

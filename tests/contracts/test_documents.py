@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import uuid
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ import pytest
 import yaml
 from comanda_contracts import Message, read, seal
 from comanda_contracts.commands import COMMAND_BODIES
+from comanda_contracts.envelope import Published
 from comanda_contracts.examples import EXAMPLES, PLACE_ORDER
+from comanda_contracts.known_values import KnownValues
 from comanda_contracts.reading import EVENTS
 from contract_release.__main__ import check
-from contract_release.contract import current
+from contract_release.contract import KNOWN_VALUES, current
 from contract_release.generated import FOLDER, generated, stale
 from contract_release.releases import contract_of, messages_of, releases
 
+from tests.contracts.test_package import models
 from tests.docs.documents import ROOT
 from tests.node import installed, node
 
@@ -85,6 +89,35 @@ def test_a_schema_is_valid_names_itself_and_needs_no_network(path: Path) -> None
     jsonschema_rs.meta.validate(found)
     assert found["$id"] == f"urn:comanda:schema:{path.stem}"
     assert "http" not in path.read_text().replace(found["$schema"], "")
+
+
+def closed_sets(schema: Any, path: str = "") -> list[str]:
+    if isinstance(schema, list):
+        return [each for part in schema for each in closed_sets(part, path)]
+    if not isinstance(schema, dict):
+        return []
+    inside = [each for key in schema for each in closed_sets(schema[key], f"{path}/{key}")]
+    return [*inside, path] if "enum" in schema or "const" in schema else inside
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_a_reader_of_events_meets_no_closed_set_of_values(name: str) -> None:
+    assert closed_sets(schema(name)) == []
+
+
+@pytest.mark.parametrize("known", KNOWN_VALUES, ids=lambda known: known.__name__)
+def test_each_known_value_is_told_where_the_field_is_explained(known: type[StrEnum]) -> None:
+    fields = [
+        field
+        for model in models(Published)
+        for field in model.model_fields.values()
+        if KnownValues(known) in field.metadata
+    ]
+
+    assert fields
+    for field in fields:
+        assert all(f"`{each}`" in (field.description or "") for each in known)
+        assert "what a later version adds" in " ".join((field.description or "").split())
 
 
 def test_there_is_an_example_of_every_event() -> None:

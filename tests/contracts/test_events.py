@@ -70,6 +70,27 @@ def test_a_field_that_a_later_version_adds_does_not_disturb(event: Event) -> Non
     assert read(message.headers, json.dumps(body).encode()) == event
 
 
+@every_event
+def test_a_value_that_a_later_version_adds_is_read_and_written_as_it_is(event: Event) -> None:
+    message = seal(event, event_id=uuid.uuid4())
+    body = re.sub(rb'"(channel|status)":"\w+"', rb'"\1":"delivery"', message.body)
+
+    later = read(message.headers, body)
+
+    assert json.loads(seal(later, event_id=uuid.uuid4()).body) == json.loads(body)
+
+
+@pytest.mark.parametrize("value", [1, None, [], {"status": "open"}])
+def test_a_status_that_is_no_text_is_unreadable(value: object) -> None:
+    (placed,) = (each for each in EXAMPLES if isinstance(each, OrderPlaced))
+    message = seal(placed, event_id=uuid.uuid4())
+    body = json.loads(message.body)
+    body["order"]["status"] = value
+
+    with pytest.raises(Unreadable, match=r"order\.status"):
+        read(message.headers, json.dumps(body).encode())
+
+
 @pytest.mark.parametrize(
     ("headers", "body", "reason"),
     [

@@ -1,16 +1,23 @@
 """The compatibility gate: a table of changes that break somebody, and of changes that do not."""
 
 import copy
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from comanda_contracts.streams import HOT_WINDOW_S
 from contract_release.contract import current
 from contract_release.gate import breaking_changes
-from contract_release.releases import contract_of, releases
+from contract_release.releases import PUBLISHED, contract_of, releases
 
 Json = dict[str, Any]
 Change = Callable[[Json], object]
+
+FROZEN = {
+    "1.0.0": "7b065ba6ab688022ac2cae3aa81076f2e71648bc81ed3bd5cb67af5dbea34239",
+}
+"""The SHA-256 of the contract of each release."""
 
 PLACED = "comanda.order.placed.v1"
 READY = "comanda.ticket.ready.v1"
@@ -127,13 +134,13 @@ BAD: dict[str, tuple[Change, str]] = {
         lambda c: field(c, "voided", of="Round").update(default=True),
         "order.rounds[].voided has another default: True, not False",
     ),
-    "a value of an enumeration is removed": (
-        lambda c: model(c, "OrderStatus")["enum"].remove("cancelling"),
-        "order.status can no longer be 'cancelling'",
+    "a known value is removed": (
+        lambda c: c["known_values"]["OrderStatus"].remove("cancelling"),
+        "known values of OrderStatus: 'cancelling' was removed; this breaks everybody",
     ),
-    "a value is added to an enumeration that readers take for complete": (
-        lambda c: model(c, "TicketStatus", of=READY)["enum"].append("cooling"),
-        f"event {READY}: ticket.status can now be 'cooling'",
+    "a text that could be any is closed": (
+        lambda c: field(c, "status").update(enum=["open", "closed"]),
+        f"event {PLACED}: order.status may only be one of ['closed', 'open']",
     ),
     "a new field is required, though older messages lack it": (
         lambda c: add(model(c, "Order"), "tip", NUMBER, required=True),
@@ -173,6 +180,18 @@ BAD: dict[str, tuple[Change, str]] = {
     "a stream forgets": (
         lambda c: c["streams"]["ORDERS"].update(max_age=86_400),
         "stream ORDERS: keeps its messages for 86400 s, no longer; this breaks everybody",
+    ),
+    "a stream forgets what it promised to keep": (
+        lambda c: c["streams"]["TICKETS"].update(max_age=HOT_WINDOW_S - 1),
+        "stream TICKETS: keeps its messages for 2591999 s, no longer",
+    ),
+    "a stream promises less": (
+        lambda c: c["streams"]["TICKETS"].update(kept_at_least=86_400),
+        "stream TICKETS: keeps its messages for 86400 s, no longer",
+    ),
+    "a stream without another promise forgets": (
+        lambda c: c["streams"]["MENU"].update(max_age=10 * HOT_WINDOW_S),
+        "stream MENU: keeps its messages for 25920000 s, no longer",
     ),
     "a stream of events becomes a queue": (
         lambda c: c["streams"]["TICKETS"].update(work_queue=True),
@@ -228,6 +247,13 @@ GOOD: dict[str, Change] = {
     "a further event": lambda c: c["events"].update({"comanda.order.paid.v1": c["events"][PLACED]}),
     "a further stream": lambda c: c["streams"].update(PAYMENTS=c["streams"]["ORDERS"]),
     "a further header": lambda c: add(c["headers"], "ce-dataschema", TEXT),
+    "a further value where any text is to be expected": lambda c: c["known_values"][
+        "TicketStatus"
+    ].append("cooling"),
+    "a stream keeps its messages for the hot window, with an archive beside it": lambda c: (
+        c["streams"]["ORDERS"].update(max_age=HOT_WINDOW_S),
+        c["streams"].update(ORDERS_ARCHIVE=c["streams"]["ORDERS"]),
+    ),
     "other words": lambda c: field(c, "total").update(description="What it costs.", title="Sum"),
     "another example": lambda c: field(c, "total").update(examples=[1]),
     "fields in another order": lambda c: model(c, "Order").update(
@@ -281,3 +307,16 @@ def test_an_addition_passes(change: Change) -> None:
 @pytest.mark.parametrize("release", releases(), ids=lambda release: release.name)
 def test_these_sources_break_no_release(release: Any) -> None:
     assert [str(each) for each in breaking_changes(contract_of(release), current())] == []
+
+
+# decision/0059: enumerations of events are open
+@pytest.mark.parametrize(("release", "digest"), FROZEN.items())
+def test_what_a_release_promised_is_never_written_anew(release: str, digest: str) -> None:
+    """It was once, on the day of decision 0059; a further release is added here, none changes."""
+    content = (PUBLISHED / release / "contract.json").read_bytes()
+
+    assert hashlib.sha256(content).hexdigest() == digest
+
+
+def test_every_release_is_frozen() -> None:
+    assert [release.name for release in releases()] == [*FROZEN]

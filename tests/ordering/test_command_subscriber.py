@@ -111,9 +111,14 @@ class Till:
         return outcome
 
     async def answer(self) -> tuple[int, dict[str, Any]]:
+        headers, body = await self.message()
+        return int(headers["Comanda-Status"]), json.loads(body)
+
+    async def message(self) -> tuple[dict[str, str], bytes]:
+        """The next answer as it is."""
         message: Msg = await self._answers.next_msg(timeout=60)
         assert message.headers is not None
-        return int(message.headers["Comanda-Status"]), json.loads(message.data)
+        return dict(message.headers), message.data
 
     async def ask(
         self, command: str, body: Any, **headers: str | None
@@ -146,6 +151,38 @@ async def test_a_refusal_is_an_answer_with_the_field_at_fault(client: Client) ->
 
     assert (wrong[0], [each["field"] for each in wrong[1]["errors"]]) == (422, ["table"])
     assert (unknown[0], unknown[1]["code"]) == (404, "unknown-order")
+
+
+@pytest.mark.parametrize("body", [TAKEAWAY, {}], ids=["carried out", "refused"])
+async def test_an_answer_repeats_the_id_of_its_very_message_which_is_kept_nowhere(
+    client: Client, database: Database, body: dict[str, Any]
+) -> None:
+    request = {"Comanda-Request-Id": "till-1/17"}
+    async with Till(client) as till:
+        answers = []
+        for name in ("attempt-1", "attempt-2", None, "two words"):
+            await till.send("place-order", body, **request, **{"Request-Id": name})
+            answers.append(await till.message())
+
+    assert [headers.get("Request-Id") for headers, _ in answers] == [
+        "attempt-1",
+        "attempt-2",
+        None,
+        None,
+    ]
+    assert len({content for _, content in answers}) == 1
+    kept = [
+        *await database.rows("SELECT headers::text || convert_from(body, 'UTF8') FROM outbox"),
+        *await database.rows("SELECT answers::text FROM answers"),
+    ]
+    assert "attempt" not in str(kept)
+
+
+async def test_a_channel_that_is_not_known_is_refused_by_its_name(client: Client) -> None:
+    async with Till(client) as till:
+        status, problem = await till.ask("place-order", TAKEAWAY | {"channel": "delivery"})
+
+    assert (status, [each["field"] for each in problem["errors"]]) == (422, ["channel"])
 
 
 async def test_a_command_sent_again_has_one_effect_and_the_same_answer_wherever_it_is_heard(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import comanda_contracts as contracts
-from comanda_contracts import AccessEvent, Order, OrderStatus, Ticket, TicketStatus
+from comanda_contracts import AccessEvent, AnyTicketStatus, Order, OrderStatus, Ticket, TicketStatus
 from comanda_contracts.examples import EXAMPLES
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -82,13 +82,14 @@ def closed(order: Order, at: datetime = NOON) -> contracts.OrderClosed:
 
 def news_of(ticket: Ticket, at: datetime = NOON) -> contracts.TicketEvent:
     """The event that a ticket of this status comes from."""
-    return {
+    events: dict[AnyTicketStatus, type[contracts.TicketEvent]] = {
         TicketStatus.QUEUED: contracts.TicketQueued,
         TicketStatus.PREPARING: contracts.TicketStarted,
         TicketStatus.READY: contracts.TicketReady,
         TicketStatus.SERVED: contracts.TicketServed,
         TicketStatus.VOIDED: contracts.TicketVoided,
-    }[ticket.status](ticket=ticket, at=at)
+    }
+    return events.get(ticket.status, contracts.TicketStarted)(ticket=ticket, at=at)
 
 
 def opened(restaurant: str, **fields: Any) -> contracts.RestaurantSet:

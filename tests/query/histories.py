@@ -7,14 +7,25 @@ from datetime import datetime
 from typing import Any
 
 import comanda_contracts as contracts
-from comanda_contracts import Order, OrderEvent, OrderStatus, Ticket, TicketEvent, TicketStatus
+from comanda_contracts import (
+    AnyTicketStatus,
+    Order,
+    OrderEvent,
+    OrderStatus,
+    Ticket,
+    TicketEvent,
+    TicketStatus,
+)
 from hypothesis import strategies as st
 
 from tests.query.builders import a_round, after, an_order, its_ticket
 
 History = list[OrderEvent | TicketEvent]
 
-STEPS: dict[TicketStatus, list[tuple[type[TicketEvent], TicketStatus]]] = {
+COOLING, PAUSED = "cooling", "paused"
+"""Statuses of a ticket and of an order that a later release may add."""
+
+STEPS: dict[AnyTicketStatus, list[tuple[type[TicketEvent], AnyTicketStatus]]] = {
     TicketStatus.QUEUED: [
         (contracts.TicketStarted, TicketStatus.PREPARING),
         (contracts.TicketVoided, TicketStatus.VOIDED),
@@ -22,7 +33,9 @@ STEPS: dict[TicketStatus, list[tuple[type[TicketEvent], TicketStatus]]] = {
     TicketStatus.PREPARING: [
         (contracts.TicketReady, TicketStatus.READY),
         (contracts.TicketVoidRefused, TicketStatus.PREPARING),
+        (contracts.TicketStarted, COOLING),
     ],
+    COOLING: [(contracts.TicketReady, TicketStatus.READY)],
     TicketStatus.READY: [
         (contracts.TicketServed, TicketStatus.SERVED),
         (contracts.TicketRecalled, TicketStatus.PREPARING),
@@ -106,7 +119,7 @@ def histories(draw: st.DrawFn) -> History:
     order = an_order(
         order_id=uuid.uuid4(),
         customer=draw(TEXTS),
-        channel=draw(st.sampled_from(contracts.Channel)),
+        channel=draw(st.sampled_from([*contracts.Channel, "delivery"])),
         placed_at=at,
         business_day=at.date(),
     )
@@ -121,9 +134,11 @@ def histories(draw: st.DrawFn) -> History:
             telling.add_round()
         else:
             telling.void_what_the_kitchen_voided()
-    end = draw(st.sampled_from([None, "closed", "cancelling", "cancelled"]))
+    end = draw(st.sampled_from([None, "closed", "cancelling", "cancelled", "paused"]))
     if end == "closed":
         telling.change_order(contracts.OrderClosed, {"status": OrderStatus.CLOSED})
+    if end == "paused":
+        telling.change_order(contracts.ItemsCancelled, {"status": PAUSED}, rounds=(), reason="")
     if end in ("cancelling", "cancelled"):
         telling.change_order(contracts.CancellationRequested, {"status": OrderStatus.CANCELLING})
     if end == "cancelled":

@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 from comanda_contracts import (
+    AnyTicketStatus,
     CancellationRequested,
     ItemsAdded,
     MenuEvent,
@@ -136,10 +137,12 @@ def test_a_view_tells_of_every_event_once(history: History) -> None:
         ([SERVED, QUEUED, VOIDED], "placed"),
         ([SERVED, PREPARING], "preparing"),
         ([SERVED, SERVED], "served"),
+        (["cooling"], "preparing"),
+        (["cooling", READY], "preparing"),
     ],
 )
 def test_an_open_order_is_as_far_as_its_rounds(
-    tickets: list[TicketStatus | None], status: str
+    tickets: list[AnyTicketStatus | None], status: str
 ) -> None:
     order = an_order(rounds=tuple(a_round(number + 1) for number in range(len(tickets))))
     news = [
@@ -169,6 +172,19 @@ def test_what_ordering_decided_wins(status: OrderStatus, kitchen: TicketStatus) 
     view = fold(placed(order), news_of(its_ticket(order, status=kitchen)))
 
     assert document(view)["status"] == status
+
+
+@pytest.mark.parametrize("kitchen", TicketStatus)
+def test_an_order_with_a_status_of_a_later_release_is_as_far_as_its_rounds(
+    kitchen: TicketStatus,
+) -> None:
+    paused, order = an_order(status="paused"), an_order()
+    ready = its_ticket(order, status=kitchen)
+
+    status = document(fold(placed(paused), news_of(ready)))["status"]
+
+    assert status == document(fold(placed(order), news_of(ready)))["status"]
+    assert is_active(paused)
 
 
 @pytest.mark.parametrize("status", OrderStatus)

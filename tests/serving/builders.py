@@ -7,7 +7,7 @@ from uuid import UUID
 
 import comanda_contracts as contracts
 from comanda_contracts.envelope import Message
-from serving.domain.ticket import Channel, Ticket, TicketLine, TicketQueued
+from serving.domain.ticket import Ticket, TicketLine, TicketQueued
 from uuid_utils.compat import uuid7
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -25,7 +25,7 @@ def a_ticket(**fields: Any) -> Ticket:
         "order_id": uuid7(),
         "round": 1,
         "number": "A-001",
-        "channel": Channel.DINE_IN,
+        "channel": "dine_in",
         "table": "12",
         "lines": (TicketLine(sku="margherita", name="Margherita", quantity=2, note="no basil"),),
         "ordered_at": NOON,

@@ -10,7 +10,6 @@ from serving.application.keyed_request import KeyReused
 from serving.application.tickets import StoreUnavailable
 from serving.contract import event_to_contract, ticket_from_contract, ticket_to_contract
 from serving.domain.ticket import (
-    Channel,
     Refusal,
     TicketEvent,
     TicketStatus,
@@ -58,9 +57,32 @@ def test_the_kitchens_answer_to_a_cancellation_says_who_sent_the_request() -> No
 def test_a_ticket_comes_back_from_its_published_model_with_every_status_and_channel(
     status: contracts.TicketStatus, channel: contracts.Channel
 ) -> None:
-    ticket = a_ticket(status=TicketStatus(status), channel=Channel(channel))
+    ticket = a_ticket(status=TicketStatus(status), channel=channel)
 
     assert ticket_from_contract(ticket_to_contract(ticket)) == ticket
+
+
+def test_a_ticket_with_a_status_and_channel_of_a_later_release_comes_back_as_it_was() -> None:
+    ticket = a_ticket(status="cooling", channel="delivery")
+
+    assert ticket_from_contract(ticket_to_contract(ticket)) == ticket
+
+
+def test_a_round_of_a_channel_of_a_later_release_is_queued() -> None:
+    (placed,) = (each for each in EXAMPLES if isinstance(each, contracts.OrderPlaced))
+    delivered = placed.model_copy(
+        update={"order": placed.order.model_copy(update={"channel": "delivery"})}
+    )
+    message = contracts.seal(delivered, event_id=uuid7())
+    received = Msg(None, message.subject, data=message.body, headers=dict(message.headers))  # type: ignore[arg-type]
+
+    (queued,) = read_kitchen_request(received).to_queue
+
+    assert queued.ticket.channel == "delivery"
+
+
+def test_a_ticket_with_a_status_of_a_later_release_is_in_the_queue() -> None:
+    assert is_open("cooling")
 
 
 def test_the_tickets_of_a_queue_are_those_whose_status_is_open() -> None:

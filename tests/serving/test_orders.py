@@ -19,7 +19,7 @@ from service_kit.nats.set_up import set_up, set_up_stream
 from service_kit.runtime.components import Component, running
 from serving.application.change_ticket import ChangeTicket
 from serving.application.start_ticket import start_ticket
-from serving.domain.ticket import Channel, Ticket, TicketId, TicketLine, TicketStatus
+from serving.domain.ticket import Ticket, TicketId, TicketLine, TicketStatus
 from serving.inbound.nats.orders import SERVICE, order_router
 from serving.outbound.connection import connected_client
 from serving.outbound.ticket_stream import TicketStream
@@ -104,7 +104,7 @@ async def test_a_placed_order_makes_a_ticket_of_its_first_round(
     assert await load(client, order) == a_ticket(
         order_id=order.order_id,
         number="A-017",
-        channel=Channel.TAKEAWAY,
+        channel="takeaway",
         table=None,
         customer="Ada",
         lines=(TicketLine(sku="margherita", name="Margherita", quantity=2),),
@@ -124,7 +124,7 @@ async def test_added_items_make_a_ticket_of_their_round_alone(
 
     ticket = await load(client, order, 2)
     assert ticket is not None
-    assert (ticket.channel, ticket.table, len(ticket.lines)) == (Channel.DINE_IN, "12", 2)
+    assert (ticket.channel, ticket.table, len(ticket.lines)) == ("dine_in", "12", 2)
     assert await count(js, TICKETS) == 1
 
 

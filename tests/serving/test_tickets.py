@@ -4,7 +4,6 @@ from uuid import uuid4
 
 import pytest
 from serving.application.tickets import NewTicket, Overtaken, Tickets
-from serving.domain.ticket import Channel
 from uuid_utils.compat import uuid7
 
 from tests.serving.builders import LATER, a_ticket, queued
@@ -18,7 +17,7 @@ async def test_an_unknown_ticket_is_none(store: Tickets, restaurant: str) -> Non
     "fields",
     [
         {"table": "12", "round": 3},
-        {"channel": Channel.TAKEAWAY, "table": None, "customer": "Ada"},
+        {"channel": "takeaway", "table": None, "customer": "Ada"},
         {"version": 4, "started_at": LATER, "ready_at": LATER, "served_at": LATER},
     ],
 )

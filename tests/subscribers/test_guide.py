@@ -31,7 +31,7 @@ GO_MODULE = "github.com/nats-io/nats.go@v1.53.1"
 WITHIN_S = 60.0
 
 ORDERS_SAID = [
-    f"{event.order.number} {event.order.status.value} {event.order.version}"
+    f"{event.order.number} {event.order.status} {event.order.version}"
     for event in EVENTS
     if isinstance(event, OrderEvent)
 ]

@@ -178,7 +178,7 @@ class OneOrder(RuleBasedStateMachine):
         self._loop.run_until_complete(doing)
 
 
-def _is_voided(status: TicketStatus) -> bool:
+def _is_voided(status: TicketStatus | str) -> bool:
     return status is TicketStatus.VOIDED
 
 

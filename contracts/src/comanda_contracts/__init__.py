@@ -12,6 +12,8 @@ from comanda_contracts.envelope import (
 )
 from comanda_contracts.menu import MenuEvent, MenuItem, MenuItemSet, MenuItemWithdrawn
 from comanda_contracts.orders import (
+    AnyChannel,
+    AnyOrderStatus,
     Cancellation,
     CancellationRefused,
     CancellationRequested,
@@ -30,6 +32,7 @@ from comanda_contracts.orders import (
 from comanda_contracts.reading import read
 from comanda_contracts.restaurants import Restaurant, RestaurantEvent, RestaurantSet
 from comanda_contracts.tickets import (
+    AnyTicketStatus,
     Ticket,
     TicketEvent,
     TicketLine,
@@ -46,6 +49,9 @@ from comanda_contracts.tickets import (
 __all__ = [
     "AccessEvent",
     "AccessWithdrawn",
+    "AnyChannel",
+    "AnyOrderStatus",
+    "AnyTicketStatus",
     "Cancellation",
     "CancellationRefused",
     "CancellationRequested",

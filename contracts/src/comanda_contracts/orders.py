@@ -9,22 +9,27 @@ from pydantic import AwareDatetime, Field
 
 from comanda_contracts import subjects
 from comanda_contracts.envelope import Count, Event, Money, Published, State
+from comanda_contracts.known_values import KnownValues
 
 
 class Channel(StrEnum):
-    """How the order reaches the guest."""
+    """The known ways in which an order reaches the guest."""
 
     DINE_IN = "dine_in"
     TAKEAWAY = "takeaway"
 
 
 class OrderStatus(StrEnum):
-    """The order as ordering sees it; the kitchen's part is in the tickets."""
+    """The known statuses of an order as ordering sees it; the kitchen's part is in the tickets."""
 
     OPEN = "open"
     CANCELLING = "cancelling"
     CANCELLED = "cancelled"
     CLOSED = "closed"
+
+
+AnyChannel = Annotated[Channel | str, KnownValues(Channel)]
+AnyOrderStatus = Annotated[OrderStatus | str, KnownValues(OrderStatus)]
 
 
 class Line(Published):
@@ -77,8 +82,8 @@ class Order(State):
     """What people call it, such as `A-017`: unique per restaurant and business day."""
     business_day: date
     """The local date at the restaurant when the order was placed."""
-    channel: Channel
-    """How it reaches the guest."""
+    channel: AnyChannel
+    """How it reaches the guest: `dine_in`, `takeaway`, or what a later version adds."""
     table: str | None = None
     """What the restaurant calls the table, if dine-in."""
     guests: Annotated[int, Field(ge=1)] | None = None
@@ -89,8 +94,9 @@ class Order(State):
     """Where to reach the customer, if takeaway and known."""
     currency: str
     """ISO 4217 code, such as `EUR`; every amount of the order is in its minor units."""
-    status: OrderStatus
-    """As ordering sees it."""
+    status: AnyOrderStatus
+    """As ordering sees it: `open`, `cancelling`, `cancelled`, `closed`, or what a later version
+    adds: then the order is not over."""
     rounds: tuple[Round, ...]
     """In the order of their numbers, voided ones too."""
     total: Money

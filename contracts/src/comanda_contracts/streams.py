@@ -11,29 +11,34 @@ So the whole of it, with what a dead letter says beside, is within the server's 
 """
 
 
+HOT_WINDOW_S = 30 * 86_400
+"""How long the events of an order are on its stream at the least; older ones in an archive."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """One stream. Its owner sets it up; everybody else only reads.
 
-    Durations are in seconds; a `max_age` of 0 keeps messages for ever, so that any subscriber can
-    catch up from the beginning and every view can be rebuilt. A work queue is the exception: there
-    a message goes once it is done. With `newest_only` a message replaces the one before it on its
-    subject.
+    Durations are in seconds; a `max_age` of 0 keeps messages until somebody says otherwise, and
+    `kept_at_least` is how long a reader may rely on them, if that is less than `max_age`. In a work
+    queue a message goes once it is done. With `newest_only` a message replaces the one before it on
+    its subject.
     """
 
     name: str
     owner: str
     subject: str
     max_age: float = 0
+    kept_at_least: float | None = None
     duplicate_window: float = 120
     work_queue: bool = False
     newest_only: bool = False
 
 
-ORDERS = Stream("ORDERS", "ordering", subjects.ALL_ORDERS)
+ORDERS = Stream("ORDERS", "ordering", subjects.ALL_ORDERS, kept_at_least=HOT_WINDOW_S)
 RESTAURANTS = Stream("RESTAURANTS", "ordering", subjects.ALL_RESTAURANTS)
 MENU = Stream("MENU", "ordering", subjects.ALL_MENUS)
-TICKETS = Stream("TICKETS", "serving", subjects.ALL_TICKETS)
+TICKETS = Stream("TICKETS", "serving", subjects.ALL_TICKETS, kept_at_least=HOT_WINDOW_S)
 ACCESS = Stream(
     "ACCESS",
     "ordering",

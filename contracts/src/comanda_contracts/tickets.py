@@ -1,24 +1,28 @@
 """Tickets: the kitchen's work for one round of an order. Owned by serving."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import AwareDatetime
 
 from comanda_contracts import subjects
 from comanda_contracts.envelope import Count, Event, Published, State
-from comanda_contracts.orders import Channel
+from comanda_contracts.known_values import KnownValues
+from comanda_contracts.orders import AnyChannel
 
 
 class TicketStatus(StrEnum):
-    """Where the round is on its way from the till to the guest."""
+    """The known places of a round on its way from the till to the guest."""
 
     QUEUED = "queued"
     PREPARING = "preparing"
     READY = "ready"
     SERVED = "served"
     VOIDED = "voided"
+
+
+AnyTicketStatus = Annotated[TicketStatus | str, KnownValues(TicketStatus)]
 
 
 class TicketLine(Published):
@@ -43,16 +47,17 @@ class Ticket(State):
     """The round of the order: the ticket is known by both."""
     number: str
     """The order's human number, such as `A-017`."""
-    channel: Channel
-    """How the order reaches the guest."""
+    channel: AnyChannel
+    """How the order reaches the guest: `dine_in`, `takeaway`, or what a later version adds."""
     table: str | None = None
     """Where to carry it, if dine-in."""
     customer: str | None = None
     """Who comes to fetch it, if takeaway."""
     lines: tuple[TicketLine, ...]
     """What to make."""
-    status: TicketStatus
-    """Where the round is on its way."""
+    status: AnyTicketStatus
+    """Where the round is on its way: `queued`, `preparing`, `ready`, `served`, `voided`, or what a
+    later version adds: then the kitchen is still at it."""
     ordered_at: AwareDatetime
     """When the guest ordered the round, which decides its place in the queue: UTC."""
     started_at: AwareDatetime | None = None

@@ -64,6 +64,7 @@ def _channel(stream: Stream, messages: dict[str, str]) -> Json:
             "subjects": [stream.subject],
             "retention": "workqueue" if stream.work_queue else "limits",
             "max_age_seconds": stream.max_age,
+            **({"kept_at_least_seconds": kept} if (kept := stream.kept_at_least) else {}),
             "duplicate_window_seconds": stream.duplicate_window,
             **({"max_msgs_per_subject": 1} if stream.newest_only else {}),
         },
@@ -178,7 +179,14 @@ def _answer() -> Json:
             "required": ["Comanda-Status", "content-type"],
             "properties": {
                 "Comanda-Status": {"type": "string", "description": "As in HTTP, such as 201."},
-                "content-type": {"enum": ["application/json", "application/problem+json"]},
+                "content-type": {
+                    "type": "string",
+                    "description": "`application/json`, or `application/problem+json`.",
+                },
+                "Request-Id": {
+                    "type": "string",
+                    "description": "The command's, if it has one.",
+                },
                 "Comanda-Guest-Token": {
                     "type": "string",
                     "description": "Of a placed order, where its guest may look at it: what lets "

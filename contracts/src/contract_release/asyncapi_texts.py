@@ -28,7 +28,8 @@ you have had before by `ce-id`; of one aggregate apply the highest `version` onl
 not matter what comes twice, late or out of order.
 
 **What stays:** fields are only ever added, and what is added may be missing from older messages.
-Ignore fields and event types that you do not know. Anything else would be a `v2` beside this `v1`.
+Ignore fields and event types that you do not know, and expect values of `channel` and of statuses
+that you do not know. Anything else would be a `v2` beside this `v1`.
 
 Money is in minor units of the restaurant's currency, times are RFC 3339 in UTC. `send` is what a
 service or a till publishes, `receive` what a subscriber or ordering does.

@@ -1,10 +1,11 @@
 """The whole contract as plain data: what the gate compares, and what a release writes down."""
 
 from dataclasses import asdict
+from enum import StrEnum
 from importlib.metadata import version
 from typing import Any
 
-from comanda_contracts import Event, streams, subjects
+from comanda_contracts import Channel, Event, OrderStatus, TicketStatus, streams, subjects
 from comanda_contracts.commands import COMMAND_BODIES
 from comanda_contracts.examples import EXAMPLES
 from comanda_contracts.streams import Stream
@@ -32,6 +33,10 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
 """The parts of each stream's subjects."""
 
 
+KNOWN_VALUES: tuple[type[StrEnum], ...] = (Channel, OrderStatus, TicketStatus)
+"""Enumerations of events: later versions add to them, and take nothing away."""
+
+
 def current() -> Json:
     """What these sources would publish."""
     return {
@@ -39,6 +44,7 @@ def current() -> Json:
         "headers": HEADERS,
         "command_headers": COMMAND_HEADERS,
         "streams": {stream.name: asdict(stream) for stream in STREAMS},
+        "known_values": {each.__name__: [str(value) for value in each] for each in KNOWN_VALUES},
         "events": {event.TYPE: _event(event) for event in EXAMPLES},
         "commands": {name: _command(name, model) for name, model in COMMAND_BODIES.items()},
     }

@@ -1,12 +1,13 @@
 """The compatibility gate: what breaks readers, if the contract changes from one to another.
 
-An event is kept for ever, so it must suit in both directions: who knows the old schema reads what
+An event is kept for long, so it must suit in both directions: who knows the old schema reads what
 is published from now on, and who knows the new one reads what was published before. That leaves
-one kind of change, a further field that may be missing. A command is read once, by us: we may take
-more than before, never less.
+two kinds of change: a further field that may be missing, and a further value where any text is to
+be expected. A command is read once, by us: we may take more than before, never less.
 """
 
 # decision/0012: a published event is frozen in both directions
+# decision/0059: enumerations of events are open
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ def breaking_changes(old: Json, new: Json) -> list[BreakingChange]:
         *_streams(old, new),
         *_schema("headers", old["headers"], new["headers"], EVERYBODY),
         *_command_headers(old, new),
+        *_known_values(old, new),
         *(each for name in old["events"] for each in _event(name, old, new)),
         *(each for name in old["commands"] for each in _command(name, old, new)),
     ]
@@ -54,15 +56,30 @@ def _streams(old: Json, new: Json) -> Iterator[BreakingChange]:
             if before[field] != after[field]:
                 change = f"{field} is {after[field]!r}, not {before[field]!r}"
                 yield BreakingChange(f"stream {name}", change, readers)
-        if _retention_s(after) < _retention_s(before):
-            change = f"keeps its messages for {after['max_age']} s, no longer"
+        if min(_age_s_max(after), _promise_s(after)) < _promise_s(before):
+            kept_s = min(_age_s_max(after), _promise_s(after))
+            change = f"keeps its messages for {kept_s:.0f} s, no longer"
             yield BreakingChange(
                 f"stream {name}", change, f"{readers} and catches up from its beginning"
             )
 
 
-def _retention_s(stream: Json) -> float:
+def _age_s_max(stream: Json) -> float:
     return float(stream["max_age"] or "inf")
+
+
+def _promise_s(stream: Json) -> float:
+    """How long readers may rely on a message: by default for as long as it is kept."""
+    promise = stream["kept_at_least"]
+    return _age_s_max(stream) if promise is None else float(promise)
+
+
+def _known_values(old: Json, new: Json) -> Iterator[BreakingChange]:
+    """Older messages hold them, and readers wait for them."""
+    for name, before in old["known_values"].items():
+        for value in before:
+            if value not in new["known_values"].get(name, ()):
+                yield BreakingChange(f"known values of {name}", f"{value!r} was removed", EVERYBODY)
 
 
 def _event(name: str, old: Json, new: Json) -> Iterator[BreakingChange]:

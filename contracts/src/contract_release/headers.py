@@ -79,6 +79,12 @@ COMMAND_HEADERS: Schema = {
             "description": "Names another actor than the token's subject, which needs the grant "
             "`act-as`.",
         },
+        "Request-Id": {
+            "type": "string",
+            "pattern": REQUEST_ID_PATTERN,
+            "description": "Names this one message for the sender, and is repeated in its answer. "
+            "It is not kept, and decides nothing: a command that is sent again may have another.",
+        },
         "traceparent": {"type": "string", "description": "W3C trace context, if there is one."},
     },
 }

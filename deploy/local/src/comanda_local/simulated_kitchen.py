@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID
 
 import httpx
-from comanda_contracts import Ticket, TicketStatus
+from comanda_contracts import AnyTicketStatus, Ticket, TicketStatus
 
 from comanda_local.api import Api, Move, RefusedRequest
 from comanda_local.estimates import EstimateProbe
@@ -13,7 +13,7 @@ POLL_INTERVAL_S = 0.03
 """Seconds between two requests for the queue."""
 COOKS = 16
 
-REMAINING_MOVES: dict[TicketStatus, tuple[Move, ...]] = {
+REMAINING_MOVES: dict[AnyTicketStatus, tuple[Move, ...]] = {
     TicketStatus.QUEUED: ("start", "ready", "serve"),
     TicketStatus.PREPARING: ("ready", "serve"),
     TicketStatus.READY: ("serve",),
@@ -73,7 +73,7 @@ class SimulatedKitchen:
         """Carry a ticket through; what failed is still in the queue, and is taken up again."""
         try:
             async with self._cooks:
-                for move in REMAINING_MOVES[ticket.status]:
+                for move in REMAINING_MOVES.get(ticket.status, ()):
                     await self._api.move(ticket, move)
                     self._judge(ticket, move)
         except (RefusedRequest, httpx.TransportError) as error:

@@ -50,7 +50,7 @@ def ticket_from_contract(published: contracts.Ticket) -> domain.Ticket:
         order_id=published.order_id,
         round=published.round,
         number=published.number,
-        channel=domain.Channel(published.channel),
+        channel=str(published.channel),
         table=published.table,
         customer=published.customer,
         lines=tuple(
@@ -59,8 +59,16 @@ def ticket_from_contract(published: contracts.Ticket) -> domain.Ticket:
         ),
         ordered_at=published.ordered_at,
         version=published.version,
-        status=domain.TicketStatus(published.status),
+        status=_status(published.status),
         started_at=published.started_at,
         ready_at=published.ready_at,
         served_at=published.served_at,
     )
+
+
+def _status(published: contracts.AnyTicketStatus) -> domain.TicketStatus | str:
+    """The domain's own status; the text of one that a later release has added."""
+    try:
+        return domain.TicketStatus(published)
+    except ValueError:
+        return published

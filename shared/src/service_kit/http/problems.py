@@ -30,6 +30,9 @@ FIELD_LENGTH_MAX, DETAIL_LENGTH_MAX = 100, 200
 INSTANCE_LENGTH_MAX = 500
 """Of a path that is repeated."""
 
+UNION_TAG_ERRORS = frozenset({"union_tag_invalid", "union_tag_not_found"})
+"""pydantic's errors of the field that says which of several bodies it is; they are about that."""
+
 FRAMEWORK_CODES = {404: "not-found", 405: "method-not-allowed", 413: "content-too-large"}
 """Codes of the refusals that the framework raises, by status."""
 
@@ -268,6 +271,8 @@ def _field(problem: Mapping[str, Any], body: Any) -> str:
         if not is_tag or (is_missing and part == location[-1]):
             path.append(str(part))
             inside = _inside(inside, part)
+    if problem["type"] in UNION_TAG_ERRORS:
+        path.append(problem["ctx"]["discriminator"].strip("'"))
     return ".".join(path) or str(location[0])
 
 

@@ -25,10 +25,10 @@ def _wrong_ticket(
 ) -> Iterator[Disagreement]:
     about = f"kitchen.{number}"
     if ordered is None or ticket is None:
-        yield about, ordered and "a round", ticket and ticket.status.value
+        yield about, ordered and "a round", ticket and str(ticket.status)
         return
     if ordered.voided != (ticket.status is TicketStatus.VOIDED):
-        yield f"{about}.voided", ordered.voided, ticket.status.value
+        yield f"{about}.voided", ordered.voided, str(ticket.status)
     wanted = [(line.sku, line.name, line.quantity, line.note) for line in ordered.lines]
     made = [(line.sku, line.name, line.quantity, line.note) for line in ticket.lines]
     if wanted != made:

@@ -14,13 +14,6 @@ ExpectedVersion = int | Collection[int] | None
 """The version that a change is meant for, or one of several; None stands for any."""
 
 
-class Channel(StrEnum):
-    """How the round reaches the guest."""
-
-    DINE_IN = "dine_in"
-    TAKEAWAY = "takeaway"
-
-
 class TicketStatus(StrEnum):
     """Where the round is on its way from the till to the guest."""
 
@@ -67,20 +60,22 @@ class Ticket:
     """The whole ticket; a new one is queued. `version` counts its events.
 
     `started_at`, `ready_at` and `served_at` are the times of the latest such change: a recall
-    leaves them as they are.
+    leaves them as they are. A status of a later release is a text: the kitchen is at it, nothing
+    else is known, so nothing may happen to it here.
     """
 
     restaurant: str
     order_id: UUID
     round: int
     number: str
-    channel: Channel
+    channel: str
+    """How the round reaches the guest, such as `takeaway`; the kitchen only repeats it."""
     table: str | None = None
     customer: str | None = None
     lines: tuple[TicketLine, ...]
     ordered_at: datetime
     version: int = 1
-    status: TicketStatus = TicketStatus.QUEUED
+    status: TicketStatus | str = TicketStatus.QUEUED
     started_at: datetime | None = None
     ready_at: datetime | None = None
     served_at: datetime | None = None

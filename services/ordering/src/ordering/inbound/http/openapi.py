@@ -36,7 +36,7 @@ KEY = "till-3/2026-05-04/117"
 REASON = "sold out"
 
 _LINES = examples.PLACE_ORDER["lines"]
-_AT_A_TABLE = {"channel": ORDER.channel.value, "table": ORDER.table, "guests": ORDER.guests}
+_AT_A_TABLE = {"channel": str(ORDER.channel), "table": ORDER.table, "guests": ORDER.guests}
 
 
 def _fields(body: type[BaseModel], of: BaseModel) -> Any:

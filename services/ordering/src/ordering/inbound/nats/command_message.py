@@ -4,7 +4,8 @@
 command. `Comanda-Request-Id` names the request among the sender's in its restaurant: sent again, it
 has no second effect and is answered again. `Comanda-Expires` says until when it may take effect.
 `Comanda-Reply-To` names the subject of the answer, below `replies.v1.<restaurant>.` or an inbox.
-`Comanda-Actor` names another actor than the token's subject, if the token may.
+`Comanda-Actor` names another actor than the token's subject, if the token may. `Request-Id` names
+this one message for its sender: the answer repeats it.
 """
 
 import hashlib
@@ -55,6 +56,7 @@ class CommandMessage:
     faults: tuple[FieldError, ...] = ()
     authorization: str | None = field(default=None, repr=False)
     stored_at_s: float = 0.0
+    correlation_id: str | None = None
     by: Sender | None = None
 
 
@@ -98,7 +100,13 @@ def read_command(message: Msg) -> CommandMessage:
         faults,
         authorization=authorization,
         stored_at_s=message.metadata.timestamp.timestamp() if authorization else 0.0,
+        correlation_id=_correlation_id(headers.get("Request-Id")),
     )
+
+
+def _correlation_id(text: str | None) -> str | None:
+    """What the answer repeats: no command is refused for it."""
+    return text if text is not None and re.fullmatch(REQUEST_ID_PATTERN, text) else None
 
 
 # decision/0045: a command is answered in its own restaurant

@@ -3,7 +3,7 @@
 A command is a message on `commands.v1.<restaurant>.<command>` whose body is that of the HTTP route,
 with `order_id` and `expected_version` in it where the route has them in its path and `If-Match`;
 its headers are those of `command_message.py`. The answer is that of HTTP: the order, or problem
-details; its header `Comanda-Status` holds the status.
+details; its header `Comanda-Status` holds the status, and `Request-Id` is repeated.
 """
 
 import json
@@ -82,7 +82,7 @@ def command_router(
         with traced(received.message.headers):
             reply = await _answer(received, store, clock, new_id, identify, guests)
         if reply_to := received.event.reply_to:
-            await _send(await client(), reply_to, reply)
+            await _send(await client(), reply_to, received.event, reply)
         await received.message.ack()
 
     @router.batch_subscriber(
@@ -142,19 +142,20 @@ def _for_guest(
     return {GUEST_TOKEN_HEADER: guests.token(command.restaurant, order_id)}
 
 
-async def _send(client: Client, reply_to: str, reply: Reply) -> None:
+async def _send(client: Client, reply_to: str, command: CommandMessage, reply: Reply) -> None:
     """Send the answer; one that no message could hold, such as a list of faults, in short."""
     try:
-        await publish(client, _message(reply_to, reply))
+        await publish(client, _message(reply_to, command, reply))
     except MaxPayloadError:
         code = "invalid-request" if reply.status == INVALID else "answer-too-large"
         short = ProblemError(reply.status, code, "The answer is too large for a message.")
-        await publish(client, _message(reply_to, _problem(short)))
+        await publish(client, _message(reply_to, command, _problem(short)))
 
 
-def _message(reply_to: str, reply: Reply) -> Message:
+def _message(reply_to: str, command: CommandMessage, reply: Reply) -> Message:
+    repeated = {"Request-Id": command.correlation_id} if command.correlation_id else {}
     about = {"Comanda-Status": str(reply.status), "content-type": reply.content_type}
-    return Message(reply_to, {**about, **reply.headers}, reply.body.encode())
+    return Message(reply_to, {**repeated, **about, **reply.headers}, reply.body.encode())
 
 
 # decision/0039: a command says who it is and how long it is meant

@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from comanda_contracts import Channel, Line, MenuItem, Restaurant, TicketStatus
+from comanda_contracts import AnyChannel, AnyTicketStatus, Line, MenuItem, Restaurant
 from pydantic import AwareDatetime, BaseModel, Field
 from service_kit.http import problems
 
@@ -30,7 +30,7 @@ class Problem(problems.Problem):
 class TicketView(BaseModel):
     """How far the kitchen is with one round."""
 
-    status: TicketStatus
+    status: AnyTicketStatus
     version: int
     started_at: AwareDatetime | None
     ready_at: AwareDatetime | None
@@ -74,7 +74,7 @@ class ListedOrder(BaseModel):
     restaurant: str
     number: str = Field(examples=["A-017"])
     business_day: date
-    channel: Channel
+    channel: AnyChannel
     table: str | None
     guests: int | None
     customer: str | None
@@ -142,7 +142,7 @@ class BoardOrder(BaseModel):
 
     order_id: str
     number: str = Field(description="to be called out", examples=["A-017"])
-    channel: Channel
+    channel: AnyChannel
     table: str | None = Field(examples=["7"])
     placed_at: AwareDatetime
     left_out: list[str] = Field(
@@ -222,7 +222,7 @@ class HourSales(SalesFigures):
 class ChannelSales(SalesFigures):
     """One channel."""
 
-    channel: Channel
+    channel: AnyChannel
 
 
 class CategorySales(BaseModel):

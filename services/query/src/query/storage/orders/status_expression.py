@@ -11,9 +11,9 @@ from typing import Any
 
 import bson
 from bson.raw_bson import RawBSONDocument
-from comanda_contracts import OrderStatus, TicketStatus
+from comanda_contracts import TicketStatus
 
-from query.views.orders.status import ALL_READY, ALL_SERVED, NONE_BEGUN, ViewStatus
+from query.views.orders.status import ALL_READY, ALL_SERVED, DECIDED, NONE_BEGUN, ViewStatus
 
 Expression = dict[str, Any]
 
@@ -44,12 +44,17 @@ _PROGRESS: Expression = {
     }
 }
 
+_IS_UNKNOWN: Expression = {"$lt": ["$order.status", ""]}
+"""What is not there, and null, are less than any text."""
+
 _STATUS: Expression = {
-    "$cond": [
-        {"$eq": ["$order.status", OrderStatus.OPEN]},
-        _PROGRESS,
-        {"$ifNull": ["$order.status", None]},
-    ]
+    "$switch": {
+        "branches": [
+            {"case": {"$in": ["$order.status", sorted(DECIDED)]}, "then": "$order.status"},
+            {"case": _IS_UNKNOWN, "then": None},
+        ],
+        "default": _PROGRESS,
+    }
 }
 
 SET_STATUS_STAGE = RawBSONDocument(bson.encode({"$set": {"status": _STATUS}}))

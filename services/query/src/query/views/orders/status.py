@@ -27,12 +27,14 @@ ACTIVE = frozenset(ViewStatus) - OVER
 
 ALL_SERVED = frozenset({TicketStatus.SERVED})
 ALL_READY = ALL_SERVED | {TicketStatus.READY}
+DECIDED = frozenset(OrderStatus) - {OrderStatus.OPEN}
+"""Statuses of an order that are those of its view, whatever its tickets say."""
 NONE_BEGUN = ALL_SERVED | {TicketStatus.QUEUED, TicketStatus.VOIDED}
 
 
 def is_active(order: Order) -> bool:
     """True if anything may still happen to the order."""
-    return order.status in (OrderStatus.OPEN, OrderStatus.CANCELLING)
+    return order.status not in (OrderStatus.CLOSED, OrderStatus.CANCELLED)
 
 
 def rounds_as(status: TicketStatus, order: Order, *, voided: bool) -> dict[str, Any]:
@@ -45,13 +47,14 @@ def rounds_as(status: TicketStatus, order: Order, *, voided: bool) -> dict[str, 
 def status_of(order: AggregateState | None, tickets: Mapping[str, AggregateState]) -> str | None:
     """The derived status; None while the order is not known.
 
-    What ordering decided wins. An open order is as far as its rounds: one without a ticket is
-    queued, a voided one holds nothing up. A ticket may run ahead of the order that has its round,
+    What ordering decided wins. An order that is open, or has a status of a later release, is as far
+    as its rounds: one without a ticket is queued, a voided one holds nothing up, one with a status
+    of a later release is being prepared. A ticket may run ahead of the order that has its round,
     and counts. The store derives the same in `storage/orders/status_expression.py`.
     """
     if order is None:
         return None
-    if order["status"] != OrderStatus.OPEN:
+    if order["status"] in DECIDED:
         return str(order["status"])
     rounds = {**order["assumed"], **tickets, **order["overruled"]}
     reached = {each["status"] for each in rounds.values()}

@@ -25,7 +25,7 @@ from serving.application.queue_ticket import QueueTicket, queue_tickets
 from serving.application.tickets import StoreUnavailable, Tickets, TicketTooLarge
 from serving.application.void_ticket import void_ticket
 from serving.contract import EVENT_MODELS, sender_from_contract
-from serving.domain.ticket import Channel, Ticket, TicketLine
+from serving.domain.ticket import Ticket, TicketLine
 
 SERVICE = "serving"
 """The name of the durable, of the connection and of the service's dead letters."""
@@ -137,7 +137,7 @@ def _ticket(order: Order, number: int) -> Ticket:
         order_id=order.order_id,
         round=number,
         number=order.number,
-        channel=Channel(order.channel),
+        channel=str(order.channel),
         table=order.table,
         customer=order.customer,
         lines=tuple(
