@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from copy import deepcopy
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -45,13 +46,18 @@ def folders() -> list[Path]:
 
 
 def render(folder: Path) -> list[Manifest]:
-    """What `kubectl apply -k folder` would send."""
+    """What `kubectl apply -k folder` would send: objects of the caller's own."""
+    return deepcopy(_rendered(folder))
+
+
+@cache  # in a test run no manifest changes
+def _rendered(folder: Path) -> list[Manifest]:
     kubectl = Path(sys.executable).with_name("kubectl")
     done = subprocess.run(
         [kubectl, "kustomize", folder], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return [each for each in yaml.safe_load_all(done.stdout) if each]
+    return [each for each in yaml.load_all(done.stdout, yaml.CSafeLoader) if each]
 
 
 def named(manifest: Manifest) -> str:
