@@ -19,8 +19,8 @@ demo: $(INSTALLED)  ## an evening at the restaurant, on a stack of its own
 test: $(INSTALLED)  ## every test, on real servers
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
-test-fast: $(INSTALLED)  ## every test that starts no server and no service
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not servers"
+test-fast: $(INSTALLED)  ## every test that starts no server and installs nothing
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not servers and not packages"
 
 check: lint  ## lint, types, import rules, images and manifests
 	$(BIN)/pytest tests/deploy

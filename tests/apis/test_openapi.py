@@ -1,5 +1,6 @@
 """The services hold to their own OpenAPI, whatever they are asked."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -57,15 +58,17 @@ ENDLESS = {
 }
 """Answers that do not end by themselves: they have tests of their own."""
 
+EXAMPLES_OF_EACH = int(os.environ.get("COMANDA_API_EXAMPLES", "10"))
+"""Valid and invalid requests of each operation, the same at every run: more look further."""
 EXAMPLES = settings(
-    max_examples=25,
+    max_examples=EXAMPLES_OF_EACH,
     derandomize=True,
     deadline=None,
     database=None,
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )
-FEWER_EXAMPLES = settings(EXAMPLES, max_examples=10)
+FEWER_EXAMPLES = settings(EXAMPLES, max_examples=max(EXAMPLES_OF_EACH // 2, 1))
 """Each is sent for every one of the orders that exist."""
 
 

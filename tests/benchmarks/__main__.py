@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.benchmarks import (
 )
 from tests.benchmarks.figures import Figures, spreads
 from tests.benchmarks.wrk import NoWrk, is_quick, require_wrk
+from tests.support.forked import ForkingPopen
 
 console = Console()
 
@@ -53,6 +55,7 @@ def main(
     if quick:
         orders, seconds, rounds = 1000, 1, 1
         is_quick.set(True)
+        subprocess.Popen = ForkingPopen  # type: ignore[misc]
     try:
         require_wrk()
     except NoWrk as error:

@@ -166,6 +166,7 @@ def test_the_asyncapi_document_has_every_event_with_its_subject_headers_and_exam
         assert read(example["headers"], json.dumps(example["payload"]).encode()) == event
 
 
+@pytest.mark.packages
 @pytest.mark.timeout(300)  # the first one installs the packages
 def test_the_official_parser_finds_nothing_wrong_with_the_asyncapi_document(tmp_path: Path) -> None:
     validate = [Path(node()), installed(DOCS) / "validate.mjs"]
@@ -183,6 +184,7 @@ def test_the_official_parser_finds_nothing_wrong_with_the_asyncapi_document(tmp_
     assert "action" in wrong.stderr
 
 
+@pytest.mark.packages
 @pytest.mark.timeout(300)
 def test_the_page_is_one_file_with_everything_in_it(tmp_path: Path) -> None:
     page = tmp_path / "index.html"

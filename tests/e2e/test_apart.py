@@ -77,13 +77,6 @@ def test_questions_are_answered_with_everybody_else_away(
     restaurant.shows(order | {"version": 2}, "closed")
 
 
-def test_every_service_ends_cleanly_when_it_is_asked_to(stack: Stack) -> None:
-    codes = {name: service.stop() for name, service in stack.services.items()}
-    start(stack, *codes)
-
-    assert codes == {"ordering": 0, "serving": 0, "query": 0}
-
-
 def test_a_cancellation_is_settled_once_the_kitchen_is_back(
     stack: Stack, restaurant: Restaurant
 ) -> None:

@@ -24,7 +24,7 @@ from tests.faults.load import Load, under_load
 
 pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(1500)]
 
-ORDERS = int(os.environ.get("COMANDA_FAULT_ORDERS", "600"))
+ORDERS = int(os.environ.get("COMANDA_FAULT_ORDERS", "150"))
 STOPPED = 10.0
 """Seconds for which the broker hangs."""
 
