@@ -25,6 +25,7 @@ from service_kit.access.admission import Admission
 from service_kit.access.invalid_token import InvalidToken
 from service_kit.access.principal import Forbidden
 from service_kit.access.roles import Role
+from service_kit.http.allowed_methods import AllowedMethods
 from service_kit.http.edge import Edge
 from service_kit.http.fast_lane import Lane
 from service_kit.http.guard import Guard, guarded_routes, lanes_of
@@ -80,7 +81,7 @@ class Service:
         guard = Guard(_let_through, app_of(name), self.admission)
         if not has_lanes:
             guard._lanes = ()
-        self._guard = Edge(guard)
+        self._guard = Edge(guard, AllowedMethods(app_of(name)))
 
     async def status(self, method: str, path: str, *headers: tuple[str, str]) -> int:
         """The path as it stands in the request line."""

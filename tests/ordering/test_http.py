@@ -581,6 +581,8 @@ async def test_an_order_is_answered_in_the_lane_as_the_framework_answers_it(
     body: str | bytes,
     headers: Any,
 ) -> None:
+    for client in (http, framework):
+        client.headers["Request-Id"] = "one"
     in_the_lane = await http.post(f"{path}/orders", content=body, headers=headers)
     by_the_framework = await framework.post(f"{path}/orders", content=body, headers=headers)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -54,6 +55,10 @@ def service() -> FastAPI:
     @app.post("/v1/things")
     async def post(body: Body | None = None) -> dict[str, str]:
         return current_trace()
+
+    @app.put("/v1/things")
+    async def put(body: Body) -> dict[str, str]:
+        return {"name": body.name}
 
     return app
 
@@ -120,7 +125,97 @@ async def test_head_of_a_feed_ends_and_leaves_no_reader() -> None:
 async def test_a_refused_method_is_told_the_others(http: httpx.AsyncClient) -> None:
     answer = await http.delete("/v1/menu")
 
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PURGE"])
+async def test_a_refused_method_is_told_those_of_every_route_of_the_path(
+    http: httpx.AsyncClient, method: str
+) -> None:
+    answer = await http.request(method, "/v1/things")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST, PUT, OPTIONS")
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/things/a", "GET, HEAD, OPTIONS"),
+        ("/v1/things", "POST, PUT, OPTIONS"),
+        ("/v1/live", "GET, HEAD, OPTIONS"),
+        ("/health/live", "GET, HEAD, OPTIONS"),
+        ("/openapi.json", "GET, HEAD, OPTIONS"),
+    ],
+)
+async def test_a_path_says_which_methods_it_takes(
+    http: httpx.AsyncClient, path: str, allowed: str
+) -> None:
+    answer = await http.options(path)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer.headers["allow"] == allowed
+
+
+async def test_what_is_not_there_takes_no_method(http: httpx.AsyncClient) -> None:
+    assert (await http.options("/nowhere")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+        "json",
+        "multipart/form-data; boundary=x",
+    ],
+)
+@pytest.mark.parametrize("body", [b'{"name":"a"}', b"{", b"\xff"])
+async def test_a_body_that_is_not_said_to_be_json_is_refused_by_that_header(
+    http: httpx.AsyncClient, content_type: str | None, body: bytes
+) -> None:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    answer = await http.post("/v1/things", content=body, headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported-media-type")
+    assert [each["field"] for each in answer.json()["errors"]] == ["Content-Type"]
+    assert answer.headers["accept"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        "Application/JSON",
+        "application/x+json",
+    ],
+)
+async def test_a_body_that_is_said_to_be_json_is_read(
+    http: httpx.AsyncClient, content_type: str
+) -> None:
+    headers = {"Content-Type": content_type}
+
+    assert (await http.post("/v1/things", content=b'{"name":"a"}', headers=headers)).is_success
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/json", ""])
+async def test_a_request_without_a_body_needs_no_content_type(
+    http: httpx.AsyncClient, content_type: str
+) -> None:
+    answer = await http.post("/v1/things", headers={"Content-Type": content_type})
+
+    assert answer.status_code == 200
+
+
+async def test_a_body_that_is_compressed_is_refused_by_that_header(http: httpx.AsyncClient) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    answer = await http.post("/v1/things", content=gzip.compress(b"{}"), headers=headers)
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (415, "Content-Encoding")
+    assert answer.headers["accept-encoding"] == "identity"
 
 
 async def test_head_of_what_is_not_there_is_refused(http: httpx.AsyncClient) -> None:

@@ -5,12 +5,15 @@ It is ahead of the lanes and the framework, so that it holds for what either of 
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service_kit.http.allowed_methods import AllowedMethods
+from service_kit.http.cors import EVERY_ORIGIN
 from service_kit.http.problems import ProblemError
 from service_kit.runtime.cancellation import cancel_until_ended
 
@@ -23,13 +26,15 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 OWN_SITES = frozenset({"same-origin", "none"})
 """Of `Sec-Fetch-Site`: a page of this host sends the request, or somebody by hand."""
 LOOPBACK = re.compile(r"localhost|[\w.-]+\.localhost|127(\.\d{1,3}){3}|\[::1\]")
-INTERNAL_ERROR = 500
+METHOD_NOT_ALLOWED, INTERNAL_ERROR = 405, 500
 
 MALFORMED_PATH = ProblemError(
     400, "malformed-path", "The path has an escaped separator, which no name here has."
 )
 CROSS_ORIGIN = ProblemError(
-    403, "cross-origin", "A page of another origin may change nothing here."
+    403,
+    "cross-origin",
+    "A page of another origin may change nothing here (COMANDA_ALLOWED_ORIGINS).",
 )
 MISDIRECTED = ProblemError(
     421,
@@ -44,22 +49,28 @@ class Edge:
     """ASGI middleware that refuses what no client of ours sends, and completes the answers.
 
     A separator that is hidden in a path is refused, since a gateway may read that path otherwise;
-    so is a change that a browser sends from another origin. HEAD is answered as GET, without a
-    body.
+    so is a change that a browser sends from an origin that is not allowed. HEAD is answered as GET,
+    without a body, and OPTIONS with the methods that the path takes.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(
+        self, app: ASGIApp, methods: AllowedMethods, allowed_origins: Collection[str] = ()
+    ) -> None:
         self.app = app
+        self._methods = methods
+        self._allowed_origins = allowed_origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        send = _completing(scope, send)
-        if refusal := _refusal(scope):
+        send = _completing(scope, send, self._methods)
+        if refusal := _refusal(scope, self._allowed_origins):
             await refusal.response()(scope, receive, send)
         elif scope["method"] == "HEAD":
             await self._head(scope, receive, send)
+        elif scope["method"] == "OPTIONS" and (allowed := self._methods.of(scope)):
+            await Response(status_code=204, headers={"Allow": allowed})(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -123,12 +134,19 @@ def _name_of(host: str) -> str:
     return re.sub(r":\d*$", "", host.strip()).rstrip(".").lower()
 
 
-def _refusal(scope: Scope) -> ProblemError | None:
+def _refusal(scope: Scope, allowed_origins: Collection[str]) -> ProblemError | None:
     if HIDDEN_SEPARATOR.search(scope.get("raw_path") or b""):
         return MALFORMED_PATH
-    if scope["method"] not in SAFE_METHODS and _is_cross_origin(Headers(scope=scope)):
+    if scope["method"] in SAFE_METHODS:
+        return None
+    headers = Headers(scope=scope)
+    if _is_cross_origin(headers) and not _is_allowed(headers.get("origin"), allowed_origins):
         return CROSS_ORIGIN
     return None
+
+
+def _is_allowed(origin: str | None, allowed_origins: Collection[str]) -> bool:
+    return origin is not None and (origin in allowed_origins or EVERY_ORIGIN in allowed_origins)
 
 
 def _is_cross_origin(headers: Headers) -> bool:
@@ -139,7 +157,7 @@ def _is_cross_origin(headers: Headers) -> bool:
     return origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
 
 
-def _completing(scope: Scope, send: Send) -> Send:
+def _completing(scope: Scope, send: Send, methods: AllowedMethods) -> Send:
     """Send answers with the headers that any has: who may keep them, and how they end."""
     is_private = scope["path"].startswith(PRIVATE_PREFIX)
 
@@ -148,6 +166,8 @@ def _completing(scope: Scope, send: Send) -> Send:
             headers = MutableHeaders(scope=message)
             if is_private and "cache-control" not in headers:
                 headers["cache-control"] = "no-store"
+            if message["status"] == METHOD_NOT_ALLOWED and (allowed := methods.of(scope)):
+                headers["allow"] = allowed  # the framework names those of one route
             if message["status"] == INTERNAL_ERROR:  # the server closes the connection behind it
                 headers["connection"] = "close"
         await send(message)

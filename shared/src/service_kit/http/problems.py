@@ -19,7 +19,7 @@ from service_kit.runtime.request_id import REQUEST_ID
 
 log = structlog.get_logger()
 
-PROBLEM_MEDIA_TYPE = "application/problem+json"
+JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE = "application/json", "application/problem+json"
 
 MAX_BODY_BYTES = 256 * 1024
 """A longer request is refused with 413 before it is read."""
@@ -167,6 +167,33 @@ def malformed_json() -> ProblemError:
     return ProblemError(400, "malformed-json", "The body is not valid JSON.")
 
 
+def unsupported_media_type() -> ProblemError:
+    """The body is not said to be JSON."""
+    return ProblemError(
+        415,
+        "unsupported-media-type",
+        f"The body is read as {JSON_MEDIA_TYPE} alone, which Content-Type has to say.",
+        field="Content-Type",
+        headers={"Accept": JSON_MEDIA_TYPE},
+    )
+
+
+def unsupported_coding() -> ProblemError:
+    """The body is compressed, or coded otherwise."""
+    return ProblemError(
+        415,
+        "unsupported-media-type",
+        "The body is read as it is: without a Content-Encoding.",
+        field="Content-Encoding",
+        headers={"Accept-Encoding": "identity"},
+    )
+
+
+def _unreadable(request: Request) -> ProblemError:
+    is_coded = request.headers.get("content-encoding", "identity") != "identity"
+    return unsupported_coding() if is_coded else malformed_json()
+
+
 def too_large() -> ProblemError:
     """The body is longer than `MAX_BODY_BYTES`."""
     return ProblemError(
@@ -205,21 +232,21 @@ def answer_with_problems(app: FastAPI) -> None:
         return error.response()
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
         problems = error.errors()
+        if isinstance(error.body, bytes):  # the framework reads no other type
+            return unsupported_media_type().response()
         if any(problem["type"] == "json_invalid" for problem in problems):
-            return malformed_json().response()
+            return _unreadable(request).response()
         return invalid_request(problems, error.body).response()
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> Response:
+    async def http(request: Request, error: HTTPException) -> Response:
         if error.status_code == malformed_json().status:  # bytes that are no text, or too deep
-            return malformed_json().response()
+            return _unreadable(request).response()
         code = FRAMEWORK_CODES.get(error.status_code, "refused")
-        detail, headers = str(error.detail), dict(error.headers or {})
-        if "GET" in headers.get("Allow", ""):
-            headers["Allow"] += ", HEAD"  # the edge answers it
-        return ProblemError(error.status_code, code, detail, headers=headers).response()
+        detail = str(error.detail)
+        return ProblemError(error.status_code, code, detail, headers=error.headers).response()
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:

@@ -5,7 +5,7 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
@@ -17,6 +17,8 @@ from starlette.types import ASGIApp
 
 from service_kit.access.admission import Admission
 from service_kit.http.admin_port import AdminPort, bound
+from service_kit.http.allowed_methods import AllowedMethods
+from service_kit.http.cors import Cors
 from service_kit.http.draining import Draining, DrainingServer, ShutdownHook
 from service_kit.http.edge import EDGE_REFUSALS, Edge, KnownHosts
 from service_kit.http.guard import Guard, answer_forbidden, answer_too_many_feeds, refusals
@@ -55,6 +57,7 @@ class Application(FastAPI):
     """A FastAPI application behind the edge that every service has."""
 
     admission: Admission | None = None
+    allowed_origins: Collection[str] = ()
     gates: Sequence[Callable[[ASGIApp], ASGIApp]] = ()
     """What a request goes through ahead of the edge, the innermost first."""
     described = ApiDescription()
@@ -62,9 +65,12 @@ class Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """The edge is ahead of whatever is added; behind it the guard. Raises Undeclared."""
         inner = super().build_middleware_stack()
-        app: ASGIApp = Edge(Guard(inner, self, self.admission) if self.admission else inner)
+        guarded = Guard(inner, self, self.admission) if self.admission else inner
+        app: ASGIApp = Edge(guarded, AllowedMethods(self), self.allowed_origins)
         for gate in self.gates:
             app = gate(app)
+        if self.allowed_origins:
+            app = Cors(app, self.allowed_origins)
         return RequestIds(Observed(app))
 
     def openapi(self) -> Json:
@@ -130,6 +136,7 @@ def serve(app: Application, settings: ServiceSettings) -> None:
         signal.signal(number, lambda *_: None)  # uvicorn raises it again after a clean end
     draining: Draining = app.state.draining
     name_types_below(settings.problems_url)
+    app.allowed_origins = settings.origins
     app.gates = _gates(settings)
     app.middleware_stack = app.build_middleware_stack()  # before anything can be asked
     config = uvicorn.Config(

@@ -1,5 +1,6 @@
 """Settings of a service: from the environment and nowhere else."""
 
+import re
 import sys
 from typing import Annotated, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -113,6 +114,25 @@ Rate = Annotated[str, AfterValidator(_one_rate)]
 """A number of requests in a time, in the notation of `limits`: `1000/second`, `90/5 minutes`."""
 
 
+ORIGIN_PATTERN = r"\*|https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?"
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _as_browsers_write_them(origins: str) -> str:
+    listed = [each.lower() for each in _listed(origins)]
+    for each in listed:
+        if not re.fullmatch(ORIGIN_PATTERN, each):
+            raise ValueError("is no list of origins, such as https://till.example")
+    return ",".join(listed)
+
+
+AllowedOrigins = Annotated[str, AfterValidator(_as_browsers_write_them)]
+"""Origins between commas: scheme, host and, if it is not the scheme's own, port."""
+
+
 class ServiceSettings(BaseSettings):
     """Settings of every service. Each name is prefixed with `COMANDA_` in the environment."""
 
@@ -153,6 +173,11 @@ class ServiceSettings(BaseSettings):
         default="localhost",
         description="names that clients call the service by, comma-separated",
     )
+    allowed_origins: AllowedOrigins = Field(
+        default="",
+        description="origins whose pages may call the service, comma-separated, such as "
+        "https://till.example; `*`: any",
+    )
     stream_replicas: int = Field(
         default=1, ge=1, le=5, description="copies of each stream: 3 in production"
     )
@@ -186,7 +211,12 @@ class ServiceSettings(BaseSettings):
     @property
     def known_hosts(self) -> list[str]:
         """The names by which clients may call the service."""
-        return [name.strip() for name in self.hosts.split(",") if name.strip()]
+        return _listed(self.hosts)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The origins whose pages may call the service."""
+        return frozenset(_listed(self.allowed_origins))
 
     @property
     def nats_servers(self) -> NatsServers:

@@ -18,6 +18,7 @@ from service_kit.http.problems import (
     invalid_request,
     malformed_json,
     problem_responses,
+    unsupported_media_type,
 )
 from service_kit.http.response_headers import sent_with
 
@@ -90,7 +91,7 @@ PLACED_RESPONSES: dict[int | str, dict[str, Any]] = {
 """The headers of the answers to changes."""
 
 _READ = (invalid_request([_QUANTITY_ZERO], {"lines": [{"quantity": 0}]}), store_unavailable())
-_CHANGE = (*_READ, malformed_json(), to_problem(KeyReused()))
+_CHANGE = (*_READ, malformed_json(), unsupported_media_type(), to_problem(KeyReused()))
 _LINES_REFUSED = (
     to_problem(refusals.CannotOrder([_UNAVAILABLE_LINE])),
     to_problem(refusals.OrderTooLarge(MAX_LINES)),
