@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ class Comanda:
             raise NotReloaded("NATS goes on as it was: variable reference not found")
         return True
 
-    async def delete_consumers(self, _url: str, team: str) -> None:
+    async def delete_consumers(self, _url: str, team: str, _files: Mapping[str, str]) -> None:
         self.deleted.append(team)
 
     def files(self) -> dict[str, bytes]:

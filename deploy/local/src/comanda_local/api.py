@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Literal
+from urllib.parse import quote
 
 import httpx
 from comanda_contracts import MenuItem, Order, Ticket, TicketStatus
@@ -102,6 +103,20 @@ class Api:
     async def close(self, order: Order) -> Order:
         return await self._order(f"{order.restaurant}/orders/{order.order_id}/close")
 
+    async def cancel(self, order: Order, *, reason: str, rounds: Sequence[int] = ()) -> Order:
+        """Ask for the order to be cancelled, or some rounds of it; the kitchen decides."""
+        body = {"reason": reason} | ({"rounds": list(rounds)} if rounds else {})
+        return await self._order(f"{order.restaurant}/orders/{order.order_id}/cancel", body)
+
+    async def withdraw_item(self, restaurant: str, sku: str, *, reason: str) -> None:
+        url = f"{self._to.ordering}/v1/restaurants/{restaurant}/menu/{sku}"
+        await self._idempotent("DELETE", url, params={"reason": reason})
+
+    async def withdraw_access(self, restaurant: str, subject: str) -> None:
+        """Let nobody in any more by the tokens that the subject has in this restaurant."""
+        at = f"{restaurant}/access/{quote(subject, safe='')}/withdraw"
+        await self._idempotent("POST", f"{self._to.ordering}/v1/restaurants/{at}")
+
     async def queue(self, restaurant: str) -> list[Ticket]:
         answer = await self._idempotent(
             "GET", f"{self._to.serving}/v1/restaurants/{restaurant}/queue"
@@ -116,6 +131,13 @@ class Api:
         except RefusedRequest as refusal:
             if not _is_past(refusal.problem, STATUS_AFTER[move]):
                 raise
+
+    async def recall(self, ticket: Ticket) -> None:
+        """Take a ticket that is ready back from the pass; it is never sent twice."""
+        at = f"{ticket.restaurant}/orders/{ticket.order_id}/rounds/{ticket.round}/recall"
+        answer = await self._client.post(f"{self._to.serving}/v1/restaurants/{at}")
+        if answer.is_error:
+            raise RefusedRequest(answer)
 
     async def order_view(
         self, restaurant: str, order_id: object, *, min_version: int | None = None

@@ -1,19 +1,13 @@
 """The command line: `comanda up`, `demo`, `audit`, `token` and more, and what operates services."""
 
 import asyncio
-import contextlib
 import os
 import re
 import secrets as secrets_of_python
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
-import asyncpg
-import httpx
-import nats.errors
 import typer
 from comanda_contracts.subjects import SLUG_PATTERN
 from rich.console import Console
@@ -21,21 +15,30 @@ from rich.console import Console
 from comanda_local import access
 from comanda_local.access import GuestKeys, Issuer
 from comanda_local.account_changes import changing
-from comanda_local.api import RefusedRequest
 from comanda_local.audit import CONVERGENCE_TIMEOUT_S
 from comanda_local.audit.command import print_audit
 from comanda_local.cluster_secrets import Size, new_secrets, write_secrets
 from comanda_local.demo import demo as hold_demo
+from comanda_local.events.commands import app as events
 from comanda_local.nats_logins import Login, new_seed, save_seed
 from comanda_local.nats_reload import NotReloaded, lacks_variable, reload_nats
 from comanda_local.operators_commands import HELP_OPTION, SUMMARIES, run_command, show_help
+from comanda_local.options import (
+    DEFAULT_DATA,
+    Data,
+    DatabaseUrl,
+    MongoUrl,
+    NatsUrl,
+    OrderingUrl,
+    QueryUrl,
+    ServingUrl,
+)
+from comanda_local.plain_words import in_plain_words
 from comanda_local.pos_export.file_format import Numbers, parse_format
-from comanda_local.pos_export.findings import NotAnExport
 from comanda_local.pos_export.money import DEFAULT_ZONE, check_zone
-from comanda_local.processes import CannotStart
 from comanda_local.replay import Replay, Source, place, read
 from comanda_local.servers.nats import ACCOUNTS, password_variable
-from comanda_local.stack import DATABASE_URL, MONGODB_URL, NATS_URL, Ports
+from comanda_local.stack import NATS_URL, Ports
 from comanda_local.system_urls import DEFAULT_NATS_PORT, DEFAULT_PORTS, SystemUrls, find_nats
 from comanda_local.team_consumers import delete_consumers, make_consumers, restart_consumers
 from comanda_local.teams import (
@@ -59,10 +62,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Comanda on one machine: the services on real, embedded servers.",
 )
+app.add_typer(events, name="events")
 console = Console()
-
-Data = Annotated[Path, typer.Option("--data", envvar="COMANDA_DATA", help="Folder of the data.")]
-DEFAULT_DATA = Path(".data")
 
 HOUR_S = 3600.0
 DEVICES_TOKEN_S = 30 * 24 * HOUR_S
@@ -75,19 +76,6 @@ Key = Annotated[
 ]
 Restaurant = Annotated[str | None, typer.Argument(help="Its slug; * stands for every one.")]
 TOKEN_FILE = "COMANDA_TOKEN_FILE"  # noqa: S105 - a variable's name
-
-FAILURES = (
-    *(CannotStart, NotAnExport, NotGranted, NotReloaded, RefusedRequest, OSError),
-    *(asyncpg.PostgresError, nats.errors.Error),
-)
-"""What a user can do something about, and so needs no traceback."""
-
-OrderingUrl = Annotated[str | None, typer.Option("--ordering", envvar="COMANDA_ORDERING_URL")]
-ServingUrl = Annotated[str | None, typer.Option("--serving", envvar="COMANDA_SERVING_URL")]
-QueryUrl = Annotated[str | None, typer.Option("--query", envvar="COMANDA_QUERY_URL")]
-NatsUrl = Annotated[str | None, typer.Option("--nats", envvar=NATS_URL)]
-MongoUrl = Annotated[str | None, typer.Option("--mongodb", envvar=MONGODB_URL)]
-DatabaseUrl = Annotated[str | None, typer.Option("--database", envvar=DATABASE_URL)]
 
 SKIP_HELP = "Place the orders though some rows have to be left out."
 ONLY_READ_HELP = "Show how the files are read; place nothing."
@@ -131,7 +119,7 @@ def up(
 ) -> None:
     """Start everything and stay up until Ctrl-C."""
     ports = Ports(ordering_port, serving_port, query_port, nats_port)
-    with _in_plain_words():
+    with in_plain_words():
         raise typer.Exit(stay_up(data, ports, console))
 
 
@@ -142,7 +130,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another one makes another evening.")] = 1,
 ) -> None:
     """An evening at the restaurant, on a system of its own that is gone afterwards."""
-    with _in_plain_words():
+    with in_plain_words():
         _exit(hold_demo(orders, at_once=guests, seed=seed, console=console))
 
 
@@ -171,7 +159,7 @@ def audit(
     query answers over HTTP. `comanda query audit` compares the streams with the store of the views,
     and knows what to repair.
     """
-    with _in_plain_words():
+    with in_plain_words():
         system = _find(data, ordering, serving, query, nats_url, database, mongodb)
         if repair and run_command("query", system, ["audit", "--repair"]) != 0:
             _exit(went_well=False)
@@ -195,7 +183,7 @@ def _pass_on_to(service: str, summary: str) -> None:
         database: DatabaseUrl = None,
         mongodb: MongoUrl = None,
     ) -> None:
-        with _in_plain_words():
+        with in_plain_words():
             if HELP_OPTION in context.args:
                 raise typer.Exit(show_help(service, context.args))
             system = _find(data, None, None, None, nats_url, database, mongodb)
@@ -237,7 +225,7 @@ def replay(
     How the files are written is guessed and shown. Where two readings are possible, an option has
     to say which.
     """
-    with _in_plain_words():
+    with in_plain_words():
         parsed = (columns, date_format, decimal, encoding, delimiter, currency, numbers)
         source = Source(orders, prices, parse_format(*parsed), skip_bad_rows)
         check_zone(zone)
@@ -272,7 +260,7 @@ def token(
     `guests` beside it is the key of guests' capabilities: ordering is given that, query its
     jwks.json.
     """
-    with _in_plain_words():
+    with in_plain_words():
         if init:
             print(Issuer.in_folder(init, jwks_mode=PUBLIC).jwks)
             print(GuestKeys(init / access.GUESTS_FOLDER, jwks_mode=PUBLIC).jwks)
@@ -299,7 +287,7 @@ def pair(
 
     Its subject, by which it is withdrawn, is named beside it.
     """
-    with _in_plain_words():
+    with in_plain_words():
         if not restaurant:
             raise NotGranted("say in which restaurant")
         device = name or f"{role}-{secrets_of_python.token_hex(3)}"
@@ -338,7 +326,7 @@ def till(
 
     Its key is in <data>/nats/keys. Repeated it changes nothing.
     """
-    with _in_plain_words():
+    with in_plain_words():
         folder, user = ACCOUNTS.parent, user_of(restaurant, device)
         file, key = till_file(restaurant, device, folder), _key_file(data, user)
         if remove:
@@ -378,7 +366,7 @@ def team(
     the team may read, and a consumer that is to read more begins at the beginning. Where NATS is
     not known to run, only the account is written: without a name all teams' consumers are made.
     """
-    with _in_plain_words():
+    with in_plain_words():
         url, files = find_nats(data, nats_url)
         folder = ACCOUNTS.parent
         if start_over:
@@ -476,7 +464,7 @@ def secrets(
 
     Each is made once, and is in each Secret that needs it. A file that is there is left as it is.
     """
-    with _in_plain_words():
+    with in_plain_words():
         made = new_secrets(size)
         write_secrets(made, file)
         print(f"{file}: {', '.join(made)}")
@@ -500,26 +488,3 @@ def _issuer(data: Path, key: Path | None) -> Issuer:
 
 def _exit(went_well: bool) -> None:
     raise typer.Exit(0 if went_well else 1)
-
-
-@contextlib.contextmanager
-def _in_plain_words() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end us as Ctrl-C does; say what is wrong in a line."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    try:
-        yield
-    except FAILURES as error:
-        typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(1) from error
-    except httpx.TransportError as error:
-        address = error.request.url.copy_with(path="/")
-        typer.secho(f"{address} can't be reached ({error}). Is it up?", fg="red", err=True)
-        raise typer.Exit(1) from error
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """End in order, once: what comes while everything is being stopped is ignored."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt

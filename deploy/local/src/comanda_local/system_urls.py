@@ -58,11 +58,13 @@ class SystemUrls:
         )
 
     @classmethod
-    def find(cls, folder: Path, given: Mapping[str, str | None]) -> Self:
+    def find(
+        cls, folder: Path, given: Mapping[str, str | None], *, with_database: bool = True
+    ) -> Self:
         """What is given, else what was written down in the folder, else the usual ports.
 
         Beside a server's URL that is given, its files are those of our environment.
-        Raises CannotStart if the database is not known by either.
+        Raises CannotStart if the database is needed and not known by either.
         """
         usual = {name: f"http://{LOOPBACK}:{port}" for name, port in DEFAULT_PORTS.items()}
         usual["nats"] = f"nats://{LOOPBACK}:{DEFAULT_NATS_PORT}"
@@ -70,13 +72,13 @@ class SystemUrls:
         file = folder / SYSTEM_FILE
         written = json.loads(file.read_text()) if file.exists() else {}
         urls = usual | written | {name: url for name, url in given.items() if url}
-        if "database" not in urls:
+        if with_database and "database" not in urls:
             raise CannotStart(
                 f"There is no running Comanda on {folder}: start it with `comanda up`, "
                 f"give its folder with --data, or set {DATABASE_URL} and the other URLs."
             )
         files = written_files(written, given)
-        return cls(**urls | {"files": files})
+        return cls(**{**urls, "database": urls.get("database", ""), "files": files})
 
     @property
     def services(self) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""`comanda events`: what passes on the streams, and every event once, for whoever subscribes."""

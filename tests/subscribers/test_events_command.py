@@ -1,0 +1,84 @@
+"""`comanda events`: what passes is shown and given back, and every event happens once."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from comanda_contracts.examples import EXAMPLES as EVENTS
+from comanda_contracts.orders import OrderEvent
+from comanda_contracts.reading import EVENTS as EVENT_TYPES
+from comanda_contracts.streams import ORDERS
+from comanda_local import cli
+from comanda_local.events.trigger import RESTAURANT
+from comanda_local.stack import Stack
+from comanda_local.system_urls import SystemUrls
+from typer.testing import CliRunner
+
+from tests.subscribers.broker import Broker
+
+COMANDA = str(Path(sys.executable).with_name("comanda"))
+ORDER_EVENTS = [event for event in EVENTS if isinstance(event, OrderEvent)]
+
+
+async def tail(broker: Broker, *arguments: str) -> list[str]:
+    """What it prints of the orders that are stored."""
+    command = [COMANDA, "events", "tail", "--history", "--stop", *arguments]
+    ran = await asyncio.to_thread(
+        subprocess.run,
+        [*command, "--nats", broker.server.url],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.splitlines()
+
+
+async def test_an_operator_sees_what_fits_and_leaves_no_trace(broker: Broker) -> None:
+    await broker.publish(*EVENTS)
+    await broker.publish_raw("orders.v1.a.b.placed", b"\x1b[2Jnot json", "comanda.order.placed.v1")
+
+    shown = await tail(broker, "orders.v1.>")
+    whole = [json.loads(line) for line in await tail(broker, "orders.v1.*.*.placed", "--json")]
+
+    assert len(shown) == len(ORDER_EVENTS) + 1
+    assert "order.placed" in shown[0]
+    assert "A-017 open 2300 EUR v1  by Luigi" in shown[0]
+    assert "can't be read" in shown[-1]
+    assert [each["sequence"] for each in whole] == [1, len(ORDER_EVENTS) + 1]
+    assert whole[0]["body"]["order"]["number"] == "A-017"
+    assert whole[0]["headers"]["ce-type"] == "comanda.order.placed.v1"
+    assert whole[1]["body"] == "\x1b[2Jnot json"
+    assert await broker.jetstream.consumers_info(ORDERS.name) == []
+
+
+async def test_a_team_sees_what_it_has_not_settled_and_has_it_still(broker: Broker) -> None:
+    team = await broker.team("curious", ["orders.v1.>"])
+    await broker.publish(*EVENTS)
+    as_team = ("--team", team.name, "--key", str(broker.key_file(team.name)))
+
+    shown = await tail(broker, "orders.v1.*.*.closed", *as_team)
+    again = await tail(broker, "orders.v1.>", *as_team)
+
+    assert ["order.closed" in line for line in shown] == [True]
+    assert len(again) == len(ORDER_EVENTS)
+
+
+@pytest.mark.xdist_group("pickup")
+@pytest.mark.timeout(300)
+def test_every_event_happens_again_whenever_it_is_triggered(stack: Stack) -> None:
+    SystemUrls.of(stack).save(stack.folder)
+
+    for _ in range(2):
+        ran = CliRunner().invoke(cli.app, ["events", "trigger", "--data", str(stack.folder)])
+
+        assert ran.exit_code == 0, ran.output
+        did, came = ran.output.split("On the streams:")
+        for event_type in EVENT_TYPES:
+            name = event_type.removeprefix("comanda.").removesuffix(".v1")
+            assert name in did, "it says what it does"
+            assert f"{name} " in came
+        assert all(f" {RESTAURANT} " in line for line in came.strip().splitlines())
