@@ -28,6 +28,7 @@ WHO_MAY: dict[Row, set[Role]] = {
     ("ordering", "POST", f"{AN_ITEM}/available"): COOKS,
     ("ordering", "POST", f"{AN_ITEM}/unavailable"): COOKS,
     ("ordering", "POST", "/orders"): ORDER_TAKERS,
+    ("ordering", "GET", AN_ORDER): ORDER_READERS,
     ("ordering", "POST", f"{AN_ORDER}/rounds"): ORDER_TAKERS,
     ("ordering", "POST", f"{AN_ORDER}/close"): ORDER_TAKERS,
     ("ordering", "POST", f"{AN_ORDER}/cancel"): ORDER_TAKERS,

@@ -12,9 +12,11 @@ from ordering.domain.order import KitchenVerdict
 from ordering.inbound import bodies
 from ordering.inbound.http.menu import menu_routes
 from ordering.inbound.http.order_placement import placement_endpoint, placement_lane
+from ordering.inbound.http.order_reading import order_reading_routes
 from ordering.inbound.http.orders import order_routes
 from ordering.outbound.transaction.group_commit import GroupCommit
 from ordering.outbound.transaction.menus import PostgresMenus
+from ordering.outbound.transaction.orders import PostgresOrders
 from service_kit.access.guests import GUEST_TOKEN_HEADER, GuestSigner, GuestVerifier
 from service_kit.access.keys import KeySet
 from service_kit.http.fast_lane import FastLane
@@ -47,6 +49,7 @@ def ordering(
     place = placement_endpoint(store, clock=lambda: NOON, new_id=uuid.uuid4, guests=guests)
     app.include_router(menu_routes(store, PostgresMenus(engine), lambda: NOON))
     app.include_router(order_routes(store, place, clock=lambda: NOON))
+    app.include_router(order_reading_routes(PostgresOrders(engine)))
     if has_lane:
         app.add_middleware(FastLane, lanes=[placement_lane(place)])
     return httpx.AsyncClient(
@@ -93,6 +96,33 @@ async def test_a_placed_order_is_answered_whole_with_its_place_and_version(
     assert (order["number"], order["total"], order["status"]) == ("A-001", 850, "open")
     assert (order["table"], order["guests"], order["customer"]) == ("12", 2, None)
     assert order["rounds"][0]["lines"][0]["name"] == "Margherita"
+
+
+async def test_an_order_is_where_its_answer_says_as_it_was_answered(
+    http: httpx.AsyncClient,
+) -> None:
+    placed = await http.post(f"{HERE}/orders", json=DINE_IN)
+    where = placed.headers["Location"]
+    then = await http.get(where)
+    added = await http.post(f"{where}/rounds", json={"lines": [A_LINE]})
+    now = await http.get(where)
+
+    assert (then.status_code, then.json()) == (200, placed.json())
+    assert then.headers["ETag"] == placed.headers["ETag"] == '"1"'
+    assert now.json() == added.json()
+    assert now.headers["ETag"] == '"2"'
+
+
+async def test_an_order_of_another_restaurant_is_unknown(http: httpx.AsyncClient) -> None:
+    placed = (await http.post(f"{HERE}/orders", json=DINE_IN)).json()
+
+    for path in (
+        f"/v1/restaurants/il-porto/orders/{placed['order_id']}",
+        f"{HERE}/orders/{uuid.uuid4()}",
+    ):
+        answer = await http.get(path)
+        assert fields(answer) == ["order_id"]
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown-order")
 
 
 async def test_a_round_is_added_and_the_order_closed_once_served(

@@ -37,6 +37,7 @@ from ordering.inbound.http.access import access_routes
 from ordering.inbound.http.menu import menu_routes
 from ordering.inbound.http.openapi import BODY_EXAMPLES, TAGS
 from ordering.inbound.http.order_placement import placement_endpoint, placement_lane
+from ordering.inbound.http.order_reading import order_reading_routes
 from ordering.inbound.http.orders import order_routes
 from ordering.inbound.nats.command_subscriber import command_router
 from ordering.inbound.nats.sender import Identify, by_letter, by_token, nobody
@@ -56,6 +57,7 @@ from ordering.outbound.relay.relay import Relay
 from ordering.outbound.transaction.group_commit import GroupCommit
 from ordering.outbound.transaction.idempotency import delete_expired_answers
 from ordering.outbound.transaction.menus import PostgresMenus
+from ordering.outbound.transaction.orders import PostgresOrders
 from ordering.settings import OperatorSettings, Settings
 
 SERVICE = "ordering"
@@ -119,6 +121,7 @@ def bootstrap(settings: Settings) -> Application:
     app.include_router(access_routes(store, utc_now))
     place = placement_endpoint(store, clock=utc_now, new_id=new_id, guests=guests)
     app.include_router(order_routes(store, place, clock=utc_now))
+    app.include_router(order_reading_routes(PostgresOrders(engine)))
     app.include_router(
         asyncapi_routes(broker, title=TITLE, description=DESCRIPTION, version=app.version)
     )

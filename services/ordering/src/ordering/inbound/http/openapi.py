@@ -98,6 +98,8 @@ _LINES_REFUSED = (
 )
 _NOT_OPEN = to_problem(refusals.OrderNotOpen(ORDER.number, "closed"))
 
+TAGGED: dict[int | str, dict[str, Any]] = {200: sent_with("ETag")}
+ORDER_RESPONSES = TAGGED | problem_responses(*_READ, _UNKNOWN_ORDER)
 RESTAURANT_RESPONSES = CHANGED_RESPONSES | problem_responses(
     *_CHANGE, to_problem(refusals.CurrencyIsFixed("EUR")), _VERSION_MISMATCH
 )
