@@ -115,3 +115,23 @@ def test_every_answer_says_which_headers_it_has(document: Json) -> None:
                 assert "Retry-After" in answer["headers"], (where, status)
     described = document["components"]["headers"]
     assert all(each["description"].endswith(".") for each in described.values())
+
+
+def test_enumerations_are_open_where_clients_read_and_strict_where_they_write() -> None:
+    document = document_of("query")
+    listed = dict(operations(document))["GET /v1/restaurants/{restaurant}/orders"]
+    schemas = document["components"]["schemas"]
+    filters = {each["name"]: each["schema"] for each in listed["parameters"]}
+
+    assert "ready" in schemas["ViewStatus"]["x-extensible-enum"]
+    assert "ready" in filters["status"]["items"]["enum"]
+    assert [name for name, each in schemas.items() if "enum" in each] == []
+
+
+def test_no_answer_has_a_field_with_values_that_can_not_become_more(document: Json) -> None:
+    answered = {**document["components"], "schemas": {}}
+    for name, each in document["components"]["schemas"].items():
+        if not name.endswith(("Body", "Request")):
+            answered["schemas"][name] = each
+
+    assert [each for each in parts(answered["schemas"]) if "enum" in each] == []

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from service_kit.http.open_enumerations import open_enumerations, operations
 from service_kit.http.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemError, problem_responses
 from service_kit.http.response_headers import HEADERS, OF_ANY, referred
 
@@ -72,15 +73,10 @@ def completed(
     components["headers"] = _headers_of(document)
     codes = {code for each in answers.values() for code in _codes_of(each)}
     components["schemas"]["Problem"]["properties"]["code"]["x-extensible-enum"] = sorted(codes)
+    open_enumerations(document)
     _add_examples(document, described.examples)
     _add_tags(document, described.tags)
     return document
-
-
-def operations(document: Json) -> Iterator[Json]:
-    """Every operation of the document."""
-    for path in document.get("paths", {}).values():
-        yield from path.values()
 
 
 def _add_problem(components: Json, problem: type[Problem]) -> None:
