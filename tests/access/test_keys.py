@@ -81,8 +81,12 @@ def test_what_is_no_set_of_keys_is_unreadable(content: bytes) -> None:
 
 
 async def a_good_token_is_accepted(verifier: TokenVerifier, key: ECKey) -> bool:
+    return await is_accepted(verifier, signed(claims(), key))
+
+
+async def is_accepted(verifier: TokenVerifier, token: str) -> bool:
     try:
-        return bool(await verifier.verify(signed(claims(), key)))
+        return bool(await verifier.verify(token))
     except InvalidToken:
         return False
 
@@ -180,6 +184,41 @@ async def test_a_flood_of_unknown_keys_costs_two_fetches_a_minute_and_refuses_no
 
     assert all(accepted)
     assert source.reads - reads_before <= 20
+
+
+class LoadedSource(FakeSource):
+    """A provider that takes its time, so that others ask meanwhile."""
+
+    async def read(self) -> bytes:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return await super().read()
+
+
+@pytest.mark.parametrize("unknown_keys", [0, 5], ids=["alone", "in a flood"])
+async def test_a_key_that_is_rotated_under_load_refuses_no_good_token(unknown_keys: int) -> None:
+    """It is published half a minute before it signs, and the one before stays for a while."""
+    clock, source = FakeClock(0), LoadedSource(ec_key())
+    keys = KeySet(source, clock)
+    verifier = TokenVerifier(keys, EXPECTED)
+    await keys.refresh()
+    refused, reads_before = 0, source.reads
+
+    for second in range(0, 10 * MINUTE_S, 5):
+        clock.now_s += 5
+        if second == 4 * MINUTE_S:
+            source.content = a_set(ec_key(), ec_key("ec-2"))
+        if second == 8 * MINUTE_S:
+            source.content = a_set(ec_key("ec-2"))
+        signing = ec_key() if second <= 4.5 * MINUTE_S else ec_key("ec-2")
+        good = (a_good_token_is_accepted(verifier, signing) for _ in range(5))
+        flood = signed(claims(), ec_key("unknown"), kid=f"unknown-{second}")
+        unknown = (is_accepted(verifier, flood) for _ in range(unknown_keys))
+        accepted = await asyncio.gather(keys.refresh(), *good, *unknown)
+        refused += accepted[1:].count(False) - unknown_keys
+
+    assert refused == 0
+    assert source.reads - reads_before <= 2 * 10
 
 
 async def test_a_key_that_is_published_before_it_signs_is_known_in_a_flood_too() -> None:

@@ -1,10 +1,10 @@
-"""What is secret stays so: after an evening no log, metric or list of processes has any of it."""
+"""What is secret stays so: after an evening no log, metric, dead letter or process has it."""
 
 import base64
 import contextlib
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -12,8 +12,10 @@ import nats
 import psutil
 import pytest
 from comanda_contracts import subjects
-from comanda_local.access import Issuer
+from comanda_contracts.streams import DEAD_LETTERS
+from comanda_local.access import GUESTS_FOLDER, KEY_FILE, Issuer
 from comanda_local.stack import MONGODB_URL, NATS_URL, Stack
+from nats.js.errors import NotFoundError
 from pymongo import MongoClient
 
 from tests.e2e.restaurant import Restaurant, lines
@@ -26,8 +28,9 @@ GUESTS = 10
 
 
 def secrets_of(issuer: Issuer) -> Iterator[str]:
-    """Each part of what must be nowhere: the key, the tokens that are used here, and a phone."""
-    yield json.loads((issuer.jwks.parent / "key.json").read_text())["d"]
+    """Each part of what must be nowhere: the keys, the tokens that are used here, and a phone."""
+    for folder in (issuer.jwks.parent, issuer.jwks.parent / GUESTS_FOLDER):
+        yield json.loads((folder / KEY_FILE).read_text())["d"]
     yield from parts_of(token(issuer=issuer))
     yield from parts_of(forged(issuer))
     yield PHONE.removeprefix("+")
@@ -45,7 +48,7 @@ def forged(issuer: Issuer) -> str:
     return f"{head}.{claims}.{base64.urlsafe_b64encode(PHONE.encode() * 4).decode().rstrip('=')}"
 
 
-async def test_no_token_key_or_phone_is_in_a_log_a_metric_or_a_list_of_processes(
+async def test_no_token_key_or_phone_is_in_a_log_metric_dead_letter_or_list_of_processes(
     stack: Stack,
 ) -> None:
     restaurant = Restaurant(stack)
@@ -54,9 +57,11 @@ async def test_no_token_key_or_phone_is_in_a_log_a_metric_or_a_list_of_processes
         what_is_refused(restaurant, stack)
         await by_a_till(restaurant, stack)
 
+    letters = [letter async for letter in dead_letters(stack)]
+    assert letters, "the command that can't be read was set aside"
     found = [
         f"{where}: {secret[:6]}…"
-        for where, text in places(stack)
+        for where, text in [*places(stack), *letters]
         for secret in secrets_of(stack.issuer)
         if secret in text
     ]
@@ -109,6 +114,18 @@ async def by_a_till(restaurant: Restaurant, stack: Stack) -> None:
                 headers={**headers, "Comanda-Request-Id": uuid.uuid4().hex},
             )
     restaurant.until(lambda: len(restaurant.read("/orders")["orders"]) == GUESTS + 1)
+
+
+async def dead_letters(stack: Stack) -> AsyncIterator[tuple[str, str]]:
+    """Every dead letter: its headers, and its body."""
+    async with await nats.connect(stack.urls[NATS_URL]) as client:
+        js = client.jetstream()
+        end = (await js.stream_info(DEAD_LETTERS.name)).state.last_seq
+        for number in range(1, end + 1):
+            with contextlib.suppress(NotFoundError):
+                found = await js.get_msg(DEAD_LETTERS.name, number)
+                text = f"{found.headers} {(found.data or b'').decode(errors='replace')}"
+                yield f"dead letter {number}", text
 
 
 def places(stack: Stack) -> Iterator[tuple[str, str]]:
