@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from comanda_local.access import JWKS_FILE, KEY_FILE, new_key_pair
+from comanda_local.folders import make_file
 from comanda_local.servers.nats import (
     ACCOUNTS,
     ENVIRONMENT,
@@ -95,10 +96,8 @@ def write_secrets(secrets: Secrets, file: Path) -> None:
 
     Raises FileExistsError: passwords that were made once may be in use.
     """
-    file.touch(mode=0o600, exist_ok=False)
-    file.write_text(
-        json.dumps({"apiVersion": "v1", "kind": "List", "items": _manifests(secrets)}, indent=2)
-    )
+    whole = {"apiVersion": "v1", "kind": "List", "items": _manifests(secrets)}
+    make_file(file, json.dumps(whole, indent=2).encode(), mode=0o600)
 
 
 def _manifests(secrets: Secrets) -> list[dict[str, Any]]:

@@ -43,13 +43,26 @@ def replace_file(file: Path, content: bytes, *, mode: int = 0o666) -> None:
     """
     if file.exists():
         mode &= file.stat().st_mode
+    with _written_beside(file, content, mode) as beside:
+        beside.replace(file)
+
+
+def make_file(file: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Write a new file, whole or not at all. Raises FileExistsError if there is one."""
+    with _written_beside(file, content, mode) as beside:
+        os.link(beside, file)
+
+
+@contextlib.contextmanager
+def _written_beside(file: Path, content: bytes, mode: int) -> Iterator[Path]:
+    """A file beside it that has the content, and that mode from its first byte on."""
     beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
             out.write(content)
             out.flush()
             os.fsync(out.fileno())
-        beside.replace(file)
+        yield beside
     finally:
         beside.unlink(missing_ok=True)
 

@@ -12,6 +12,7 @@ import httpx
 from comanda_local import access
 from comanda_local.access import EVERYWHERE, Bearer, Issuer, TokenFile
 from comanda_local.api import Addresses
+from comanda_local.folders import replace_file
 from comanda_local.ports import LOOPBACK
 from comanda_local.processes import CannotStart
 from comanda_local.server_files import files_beside
@@ -98,8 +99,7 @@ class SystemUrls:
     def save(self, folder: Path) -> Path:
         """Write it to the folder, for its owner only: a URL may hold a password."""
         file = folder / SYSTEM_FILE
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(asdict(self), indent=2))
+        replace_file(file, json.dumps(asdict(self), indent=2).encode(), mode=0o600)
         return file
 
 

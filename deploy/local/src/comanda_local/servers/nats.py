@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from comanda_local.folders import replace_file
 from comanda_local.ports import LOOPBACK, free_port, require_free
 from comanda_local.processes import CannotStart, Child
 
@@ -61,7 +62,7 @@ class Nats:
 
     def start(self) -> None:
         """Start it and wait until it takes connections."""
-        self._config.write_text(self._configuration())
+        replace_file(self._config, self._configuration().encode(), mode=0o600)
         require_free(self.port, "NATS", f"Stop it, or give another port. {ADVICE}")
         self.process.start()
         self.process.wait_until(
@@ -102,10 +103,9 @@ class Nats:
 def _passwords(folder: Path, accounts: Path) -> dict[str, str]:
     """Each user's password, kept in the folder for its owner only; a new user gets a new one."""
     file = folder / "passwords.json"
-    file.touch(mode=0o600)
-    kept: dict[str, str] = json.loads(file.read_text() or "{}")
+    kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
     passwords = {user: kept.get(user) or new_password() for user in users_of(accounts)}
-    file.write_text(json.dumps(passwords, indent=2))
+    replace_file(file, json.dumps(passwords, indent=2).encode(), mode=0o600)
     return passwords
 
 
