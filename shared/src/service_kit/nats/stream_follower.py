@@ -118,7 +118,7 @@ class _Follower(Generic[StoredMessage]):
 
         async def put(message: Msg) -> None:
             if self._heard_bytes < HEARD_BYTES_MAX:
-                self._heard_bytes += len(message.data)
+                self._heard_bytes += weight_of(message)
                 self._heard.put_nowait(message)
 
         subscription = await self._client.subscribe(stored_subjects(self._stream), cb=put)
@@ -141,7 +141,7 @@ class _Follower(Generic[StoredMessage]):
                 message = await self._heard.get()
         except TimeoutError:
             return None
-        self._heard_bytes -= len(message.data)
+        self._heard_bytes -= weight_of(message)
         return self._stored(message)
 
     async def end(self) -> StreamEnd:
@@ -205,6 +205,13 @@ class _Follower(Generic[StoredMessage]):
         """What came after a break may be another stream of the same name and length."""
         if self._client.stats["reconnects"] != self._connections:
             raise MessagesMissed("the connection was lost meanwhile")
+
+
+def weight_of(message: Msg) -> int:
+    """The bytes of its body, its subject and its headers, of which a message may consist alone."""
+    headers = message.headers or {}
+    in_headers = sum(len(name) + len(str(text)) for name, text in headers.items())
+    return len(message.data) + len(message.subject) + in_headers
 
 
 async def leader_says(js: JetStreamContext, stream: Stream) -> api.StreamInfo:
