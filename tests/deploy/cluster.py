@@ -147,7 +147,11 @@ SecretKey = tuple[str, str]
 
 
 def secret_keys(manifests: Sequence[Manifest]) -> set[SecretKey]:
-    """All that pods, ingresses and the stores' operators are to find in secrets."""
+    """All that pods, ingresses and the stores' operators are to find in secrets.
+
+    What cert-manager signs is not among it: it makes those secrets by itself.
+    """
+    signed = {each["spec"]["secretName"] for each in of_kind(manifests, "Certificate")}
     found = set(_referred_keys([pod.spec for pod in pods(manifests)]))
     for each in of_kind(manifests, "Ingress"):
         for tls in each["spec"].get("tls", []):
@@ -159,7 +163,7 @@ def secret_keys(manifests: Sequence[Manifest]) -> set[SecretKey]:
         for role in each["spec"]["managed"]["roles"]:
             name = role["passwordSecret"]["name"]
             found |= {(name, "username"), (name, "password")}
-    return found
+    return {(name, key) for name, key in found if name not in signed}
 
 
 def _referred_keys(part: Any) -> Iterator[SecretKey]:

@@ -20,6 +20,8 @@ VERSIONS = ("1.33", "1.37")
 """The oldest and the newest Kubernetes that the manifests are for."""
 
 CUSTOM = {
+    ("cert-manager.io/v1", "Certificate"),
+    ("cert-manager.io/v1", "Issuer"),
     ("keda.sh/v1alpha1", "ScaledObject"),
     ("monitoring.coreos.com/v1", "PodMonitor"),
     ("monitoring.coreos.com/v1", "PrometheusRule"),

@@ -55,7 +55,7 @@ def test_the_values_of_the_chart_fit_the_production_overlay() -> None:
     manifests = {each["metadata"]["name"] for each in render(PRODUCTION)}
 
     assert set(values["container"]["env"]) - {"GOMEMLIMIT"} == passwords()
-    assert values["config"]["cluster"] == {"enabled": True, "replicas": 3}
+    assert values["config"]["cluster"].items() >= {"enabled": True, "replicas": 3}.items()
     assert values["config"]["jetstream"]["fileStore"]["enabled"]
     assert values["podTemplate"]["merge"]["metadata"]["labels"] == {"comanda/store": "nats"}
     assert values["podTemplate"]["patch"][0]["value"]["configMap"]["name"] in manifests

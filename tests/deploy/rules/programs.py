@@ -99,7 +99,11 @@ def secrets_go_to_their_service_alone(manifests: Sequence[Manifest]) -> Iterator
     """A service's secret bears its name, or with it that of the part that may do more."""
     for pod, container in _ours(manifests):
         part = pod.labels.get("app.kubernetes.io/component", "")
-        allowed = {pod.service, *SECRETS_OF_PARTS.get((str(pod.service), part), set())}
+        allowed = {
+            pod.service,
+            f"{pod.service}-tls",
+            *SECRETS_OF_PARTS.get((str(pod.service), part), set()),
+        }
         for each in container.get("env", []):
             secret = each.get("valueFrom", {}).get("secretKeyRef", {}).get("name")
             if secret and secret not in allowed:

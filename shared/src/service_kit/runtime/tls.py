@@ -1,3 +1,4 @@
+# decision/0060: tls says who the store is
 """TLS as a client: whom we trust, and who we are."""
 
 import os
