@@ -1,5 +1,6 @@
 """The files of TLS and of keys go with the URL of their server, and with no other."""
 
+import stat
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,17 @@ def test_a_service_has_the_files_of_its_own_servers(
     assert {name for name in told if name.startswith("COMANDA_")} >= {NATS_URL, *NATS_FILES}
     assert not DATABASE_FILES.keys() & told.keys(), "its server is embedded"
     assert stack.files == NATS_FILES
+
+
+def test_what_is_shown_of_nats_has_no_password_and_what_is_written_is_its_owners(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "stack.json").touch(mode=0o644)
+    nats = "nats://operator:hunt@er2@one:4222,nats://operator:hunter2@two:4222"
+    system = SystemUrls("http://o", "http://s", "http://q", nats=nats, database="")
+
+    assert system.nats_address == "nats://one:4222,nats://two:4222"
+    assert stat.S_IMODE(system.save(tmp_path).stat().st_mode) == 0o600
 
 
 def test_files_are_those_beside_the_url_that_is_used(

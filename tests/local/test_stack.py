@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -219,6 +220,7 @@ def test_what_up_prints_works_when_pasted(up: Up) -> None:
     )
 
     assert commands in printed
+    assert str(urlsplit(system.nats).password) not in printed
     assert stat.S_IMODE((up.folder / "data" / "curl").stat().st_mode) == 0o600
     assert outcome.returncode == 0, outcome.stderr
     answers = [json.loads(line) for line in outcome.stdout.splitlines() if line]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -85,6 +86,12 @@ class SystemUrls:
     def services(self) -> dict[str, str]:
         """The services' URLs by their names."""
         return {"ordering": self.ordering, "serving": self.serving, "query": self.query}
+
+    @property
+    def nats_address(self) -> str:
+        """The URLs of the NATS servers, without user and password: what may be shown."""
+        urls = map(urlsplit, self.nats.split(","))
+        return ",".join(f"{url.scheme}://{url.netloc.rpartition('@')[2]}" for url in urls)
 
     @property
     def addresses(self) -> Addresses:

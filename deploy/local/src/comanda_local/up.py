@@ -14,7 +14,7 @@ from comanda_local.examples import examples
 from comanda_local.menus import la_piazza, set_menu
 from comanda_local.processes import Child
 from comanda_local.stack import Ports, Stack
-from comanda_local.system_urls import SystemUrls
+from comanda_local.system_urls import SYSTEM_FILE, SystemUrls
 
 POLL_INTERVAL_S = 0.5
 """Seconds between two checks that all processes are alive."""
@@ -81,7 +81,9 @@ def _print_addresses(system: SystemUrls, stack: Stack, console: Console) -> None
     console.print("[bold green]Comanda is up.[/bold green] Ctrl-C stops it.\n")
     for name, url in system.services.items():
         console.print(f"  {name:<9} {url}/docs", highlight=False)
-    console.print(f"  {'nats':<9} {system.nats}", highlight=False)
+    console.print(f"  {'nats':<9} {system.nats_address}", highlight=False)
+    secrets = f"its operator's URL, with the password, is in {stack.folder / SYSTEM_FILE}"
+    console.print(f"  {'':<9} {secrets}", highlight=False, soft_wrap=True)
     console.print(f"  {'data':<9} {stack.folder}\n", highlight=False)
 
 
