@@ -203,8 +203,19 @@ async def test_a_day_without_sales_has_no_top_items(query: httpx.AsyncClient, ve
 
 async def test_sales_are_as_documented(query: httpx.AsyncClient, venue: str) -> None:
     documented(schema.TopItems, await query.get(f"{venue}/sales/top?day=2026-11-23"))
-    for by in ("", "&by=day", "&by=hour", "&by=item", "&by=category", "&by=channel"):
-        documented(schema.SalesReport, await query.get(f"{venue}/sales?{SPAN}{by}"))
+    for by, model in schema.REPORTS.items():
+        question = f"{venue}/sales?{SPAN}" + (f"&by={by}" if by else "")
+        documented(model, await query.get(question))
+
+
+async def test_a_report_says_whether_it_is_of_days_or_of_hours(
+    query: httpx.AsyncClient, venue: str
+) -> None:
+    days = await query.get(f"{venue}/sales?{SPAN}&by=hour")
+    hours = await query.get(f"{venue}/sales?from=2026-11-23T18:00Z&to=2026-11-23T20:00Z&by=day")
+
+    assert (days.json()["bounds"], days.json()["from"]) == ("days", "2026-11-23")
+    assert (hours.json()["bounds"], hours.json()["from"]) == ("hours", "2026-11-23T18:00:00Z")
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def _fingerprint(list_query: ListQuery) -> str:
 
 
 def _refused(detail: str) -> ProblemError:
-    return ProblemError(422, "invalid-request", f"cursor: {detail}", field="cursor")
+    return ProblemError(422, "invalid-request", detail, field="cursor")
 
 
 def expired() -> ProblemError:

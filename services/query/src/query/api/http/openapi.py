@@ -83,7 +83,14 @@ TAG = f'"{body_of(present_order(_COOKED)).tag}"'
 def _sales(by: By | None) -> Any:
     start = _COOKED["order"]["placed_at"].replace(minute=0, second=0, microsecond=0)
     shown = sales_report(SalesSummary([Period(DAY, start, _SALES)], NOW), by, CATEGORIES)
-    return {"restaurant": RESTAURANT, "from": DAY, "to": DAY, "by": by, **shown}
+    return {
+        "restaurant": RESTAURANT,
+        "bounds": "days",
+        "from": DAY,
+        "to": DAY,
+        "by": by,
+        **shown,
+    }
 
 
 def _menu() -> Any:
@@ -99,7 +106,7 @@ def _as_sent(**shown: Any) -> dict[str, Any]:
 ANSWERS: Examples = {
     schema.OrderView: _as_sent(ready=present_order(_COOKED)),
     schema.Timeline: _as_sent(
-        ready={"order_id": ORDER_ID, "timeline": present_timeline(_COOKED)},
+        ready={"order_id": ORDER_ID, "entries": present_timeline(_COOKED)},
     ),
     schema.OrderList: _as_sent(
         newest={

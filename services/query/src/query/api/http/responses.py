@@ -77,7 +77,7 @@ def timeline_as_json(document: Document) -> bytes:
     """What happened to the order, as JSON. Raises DamagedView."""
     return _shown(
         document,
-        lambda each: {"order_id": each["_id"], "timeline": present_timeline(each)},
+        lambda each: {"order_id": each["_id"], "entries": present_timeline(each)},
     )
 
 

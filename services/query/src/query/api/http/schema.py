@@ -1,10 +1,12 @@
 """The JSON of the answers, for the API's documentation: answers are not validated again."""
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Literal
 from uuid import UUID
 
 from comanda_contracts import AnyChannel, AnyTicketStatus, Line, MenuItem, Restaurant
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, RootModel
 from service_kit.http import problems
 
 from query.views.orders.status import ViewStatus
@@ -63,14 +65,14 @@ class TimelineEntry(BaseModel):
 class Timeline(BaseModel):
     """Who did what to an order, when and why."""
 
-    order_id: str
-    timeline: list[TimelineEntry] = Field(description="oldest first")
+    order_id: UUID
+    entries: list[TimelineEntry] = Field(description="oldest first")
 
 
 class ListedOrder(BaseModel):
     """An order and its tickets."""
 
-    order_id: str
+    order_id: UUID
     restaurant: str
     number: str = Field(examples=["A-017"])
     business_day: date
@@ -98,7 +100,7 @@ class OrderList(BaseModel):
 
     orders: list[ListedOrder]
     next: str | None = Field(description="cursor of the page after this one; null at the end")
-    left_out: list[str] = Field(
+    left_out: list[UUID] = Field(
         default=[],
         description="ids of orders that can't be shown until their views are repaired; only then",
     )
@@ -107,7 +109,7 @@ class OrderList(BaseModel):
 class TableOrder(BaseModel):
     """An active order of guests at a table."""
 
-    order_id: str
+    order_id: UUID
     number: str = Field(examples=["A-017"])
     version: int
     placed_at: AwareDatetime
@@ -131,7 +133,7 @@ class TableList(BaseModel):
     """The occupied tables, table 2 before table 10."""
 
     tables: list[Table]
-    left_out: list[str] = Field(
+    left_out: list[UUID] = Field(
         default=[],
         description="ids of orders that can't be shown until their views are repaired; only then",
     )
@@ -140,12 +142,12 @@ class TableList(BaseModel):
 class BoardOrder(BaseModel):
     """An order on the board."""
 
-    order_id: str
+    order_id: UUID
     number: str = Field(description="to be called out", examples=["A-017"])
     channel: AnyChannel
     table: str | None = Field(examples=["7"])
     placed_at: AwareDatetime
-    left_out: list[str] = Field(
+    left_out: list[UUID] = Field(
         default=[],
         description="ids of orders that can't be shown until their views are repaired; only then",
     )
@@ -254,23 +256,79 @@ class ItemSales(TopItem):
     )
 
 
-class SalesReport(BaseModel):
+class SalesTotals(BaseModel):
     """What was sold from business day `from` to `to`; or between two hours, without the last."""
 
     restaurant: str
-    begin: date | AwareDatetime = Field(alias="from")
-    to: date | AwareDatetime
-    by: By | None
+    bounds: str = Field(
+        description="what `from` and `to` are: business days (`2026-11-23`), or hours of UTC "
+        "(`2026-11-23T18:00:00Z`)",
+        examples=["days"],
+        json_schema_extra={"x-extensible-enum": ["days", "hours"]},
+    )
+    begin: str = Field(alias="from", examples=["2026-11-23"])
+    to: str = Field(examples=["2026-11-23"])
     currency: str
     as_of: AwareDatetime = Field(description="what was projected before this moment is counted")
     totals: SalesFigures
-    groups: (
-        list[DaySales]
-        | list[HourSales]
-        | list[ChannelSales]
-        | list[ItemSales]
-        | list[CategorySales]
-    ) = Field(description="days and hours by time; items and categories by revenue, best first")
+
+
+class TotalReport(SalesTotals):
+    """Sales that are not grouped."""
+
+    by: None
+    groups: list[SalesFigures] = Field(description="there is none", max_length=0)
+
+
+class DayReport(SalesTotals):
+    """Sales by business day, in their order."""
+
+    by: Literal["day"]
+    groups: list[DaySales]
+
+
+class HourReport(SalesTotals):
+    """Sales by hour, in their order."""
+
+    by: Literal["hour"]
+    groups: list[HourSales]
+
+
+class ChannelReport(SalesTotals):
+    """Sales by channel."""
+
+    by: Literal["channel"]
+    groups: list[ChannelSales]
+
+
+class ItemReport(SalesTotals):
+    """Sales by item, the one with the highest revenue first."""
+
+    by: Literal["item"]
+    groups: list[ItemSales]
+
+
+class CategoryReport(SalesTotals):
+    """Sales by category of the menu, the one with the highest revenue first."""
+
+    by: Literal["category"]
+    groups: list[CategorySales]
+
+
+REPORTS: Mapping[By | None, type[SalesTotals]] = {
+    None: TotalReport,
+    By.DAY: DayReport,
+    By.HOUR: HourReport,
+    By.CHANNEL: ChannelReport,
+    By.ITEM: ItemReport,
+    By.CATEGORY: CategoryReport,
+}
+
+
+class SalesReport(
+    RootModel[TotalReport | DayReport | HourReport | ChannelReport | ItemReport | CategoryReport]
+):
+    """What was sold in a span of time; `by` tells the groups apart."""
 
 
 class TopItems(BaseModel):

@@ -88,7 +88,14 @@ def sales_routes(sales: Sales, menus: Menus, tops: ResponseCache) -> APIRouter:
         # a thread, because three years of items are tens of milliseconds of work
         shown = await asyncio.to_thread(sales_report, kept, by, categories)
         currency = shown.pop("currency") or venue["currency"]
-        requested = {"restaurant": restaurant, "from": begin, "to": to, "by": by}
+        bounds = "hours" if span.start else "days"
+        requested = {
+            "restaurant": restaurant,
+            "bounds": bounds,
+            "from": begin,
+            "to": to,
+            "by": by,
+        }
         return as_of_response({**requested, "currency": currency, **shown}, if_none_match)
 
     @router.get(
