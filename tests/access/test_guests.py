@@ -26,6 +26,7 @@ from service_kit.access.guests import (
 from service_kit.access.invalid_token import InvalidToken, Reason
 from service_kit.access.keys import KeySet
 from service_kit.access.roles import Role
+from service_kit.access.signed import SignedTokens
 from service_kit.access.tokens import TokenVerifier
 
 from tests.access.forge import EXPECTED, RESTAURANT, FakeClock, FakeSource, ec_key, rsa_key
@@ -63,6 +64,33 @@ async def test_it_is_for_one_order_of_one_restaurant() -> None:
     assert not guest.may(RESTAURANT, set(Role))
     assert not guest.may_act_as(RESTAURANT)
     assert guest.expires_at == NOW_S + GUEST_TOKEN_LIFE_S
+
+
+async def test_it_is_verified_once_for_as_long_as_it_is_good_and_its_key_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checks: list[object] = []
+    check = SignedTokens.check
+
+    def counted(self: SignedTokens, *asked: Any) -> None:
+        checks.append(asked)
+        check(self, *asked)
+
+    monkeypatch.setattr(SignedTokens, "check", counted)
+    source, clock = FakeSource(ec_key(KEY)), FakeClock(NOW_S)
+    keys = KeySet(source, clock)
+    guests, token = GuestVerifier(keys, clock), signed()
+
+    assert {(await guests.verify(token)).own_order for _ in range(3)} == {(RESTAURANT, ORDER)}
+    assert len(checks) == 1
+    clock.now_s = NOW_S + 60
+    with pytest.raises(InvalidToken, match="expired"):
+        await guests.verify(token)
+    clock.now_s = NOW_S
+    await guests.verify(token)
+    assert guests.remembered(token)
+    keys.revision += 1  # as when another set was read
+    assert guests.remembered(token) is None
 
 
 async def test_it_is_over_after_a_day() -> None:

@@ -22,7 +22,9 @@ from ordering.application.keyed_request import KeyedRequest
 from ordering.inbound import needed
 from ordering.inbound.nats.command_message import CommandMessage
 from service_kit.access.admission import Admission
+from service_kit.access.guests import GuestSigner, GuestVerifier
 from service_kit.access.invalid_token import InvalidToken
+from service_kit.access.keys import KeySet
 from service_kit.access.principal import Forbidden
 from service_kit.access.roles import Role
 from service_kit.http.allowed_methods import AllowedMethods
@@ -34,6 +36,7 @@ from starlette.types import Message, Receive, Scope, Send
 from tests.access.forge import (
     OTHER,
     RESTAURANT,
+    FakeSource,
     a_verifier,
     claims,
     ec_key,
@@ -42,7 +45,7 @@ from tests.access.forge import (
     signed_with_the_public_key,
     unsigned,
 )
-from tests.access.who_may import COMMANDS, HERE, OF_ANY, PUBLIC, WHO_MAY, Row
+from tests.access.who_may import COMMANDS, GUESTS_MAY, HERE, OF_ANY, PUBLIC, WHO_MAY, Row
 from tests.support.commands import identified
 
 NATS = "nats://nats:4222"
@@ -257,6 +260,17 @@ async def test_nobody_may_anything_with_a_bad_token(row: Row, has_lanes: bool) -
     for kind in BAD_TOKENS:
         for _ in ("cold", "warm"):
             assert await service.verdict(row[1], path_of(row), bad_token(kind)) == 401, kind
+
+
+@pytest.mark.parametrize("row", ROWS)
+async def test_a_guest_may_what_stands_among_the_guests_and_nothing_else(row: Row) -> None:
+    service = Service(row[0])
+    service.admission._guests = GuestVerifier(KeySet(FakeSource(ec_key("guests"))))
+    guest = GuestSigner(ec_key("guests")).token(RESTAURANT, GIVEN["order_id"])
+
+    for _ in ("cold", "warm"):
+        verdict = await service.verdict(row[1], path_of(row), guest)
+        assert verdict == (LET_THROUGH if row in GUESTS_MAY else 401)
 
 
 @pytest.mark.parametrize("row", ROWS)

@@ -245,8 +245,8 @@ async def test_a_token_that_is_met_after_its_end_takes_no_room_any_more() -> Non
     clock.now_s = NOW_S + 60 + CLOCK_SKEW_S
     assert verifier.remembered(over) is None
 
-    assert len(verifier._verified) == 1
-    assert verifier._verified_bytes == len(good_still)
+    assert verifier._verified.count == 1
+    assert verifier._verified.size_bytes == len(good_still)
 
 
 async def test_a_token_is_judged_as_of_the_time_that_is_said() -> None:
@@ -276,7 +276,8 @@ async def test_a_remembered_token_is_refused_before_its_time_too() -> None:
 async def test_what_can_be_no_token_is_not_looked_for(
     token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service_kit.access.tokens._digest", lambda _: pytest.fail("was hashed"))
+    hashing = "service_kit.access.verified_tokens._digest"
+    monkeypatch.setattr(hashing, lambda _: pytest.fail("was hashed"))
     verifier = a_verifier(clock=FakeClock(NOW_S))
 
     assert verifier.remembered(token) is None
@@ -285,7 +286,7 @@ async def test_what_can_be_no_token_is_not_looked_for(
 
 
 async def test_only_so_many_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service_kit.access.tokens.VERIFIED_TOKENS_MAX", 2)
+    monkeypatch.setattr("service_kit.access.verified_tokens.VERIFIED_TOKENS_MAX", 2)
     verifier = a_verifier(clock=FakeClock(NOW_S))
     tokens = [signed(good(jti=str(number))) for number in range(3)]
 
@@ -300,7 +301,7 @@ async def test_only_so_many_bytes_of_tokens_are_remembered(
 ) -> None:
     tokens = [signed(good(jti=str(number))) for number in range(3)]
     monkeypatch.setattr(
-        "service_kit.access.tokens.VERIFIED_BYTES_MAX",
+        "service_kit.access.verified_tokens.VERIFIED_BYTES_MAX",
         len(tokens[1]) + len(tokens[2]),
         raising=False,
     )

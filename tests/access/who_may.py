@@ -63,6 +63,12 @@ OF_ANY: dict[Row, set[Role]] = {
 """Routes that name no restaurant, with their whole paths: who holds one of the roles anywhere is
 answered, for the restaurants in which he does."""
 
+GUESTS_MAY: set[Row] = {
+    ("query", "GET", AN_ORDER),
+    ("query", "GET", f"{AN_ORDER}/live"),
+}
+"""What a guest may, besides: of his own order, to which the routes see."""
+
 COMMANDS: dict[str, set[Role]] = {
     "place-order": ORDER_TAKERS,
     "add-items": ORDER_TAKERS,

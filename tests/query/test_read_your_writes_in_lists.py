@@ -14,6 +14,7 @@ from query.storage.client import Client, Database
 from query.storage.generations import Generations
 from query.storage.orders.lists import MongoLists
 from query.storage.orders.store import MongoOrders
+from query.views.ports import guests_of
 from service_kit.runtime.components import Component, running
 
 from tests.query.builders import an_order, at_table, closed, placed
@@ -138,10 +139,12 @@ async def test_a_restaurant_that_waits_for_much_takes_nobody_elses_place(
     waiting = [wait("noisy", str(number)) for number in range(3)]
     await asyncio.sleep(0)
     refused, other = wait("noisy", "too many"), wait("quiet", "other")
+    guest = wait(guests_of("noisy"), "guest's")
 
     assert await refused is False
-    found["other"] = True
+    found["other"] = found["guest's"] = True
     assert await other is True
+    assert await guest is True
     for each in waiting:
         each.cancel()
     await asyncio.wait(waiting)

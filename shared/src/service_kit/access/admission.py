@@ -85,10 +85,10 @@ class Admission:
             if authorization is None:
                 raise InvalidToken(Reason.MISSING)
             token = bearer_token(authorization)
-            if admits_guests and self._guests and is_guest_token(token):
-                return await self._guests.verify(token)
             principal = self._verifier.remembered(token, at_s=at_s)
             if principal is None:
+                if admits_guests and self._guests and is_guest_token(token):
+                    return await self._guests.verify(token)
                 principal = await self._verifier.verify(token, at_s=at_s, key_wait_s=key_wait_s)
             if self._is_withdrawn(restaurant, principal):
                 raise InvalidToken(Reason.WITHDRAWN)

@@ -23,6 +23,7 @@ from service_kit.access.jwks import ES256
 from service_kit.access.keys import KeySet
 from service_kit.access.principal import Principal
 from service_kit.access.signed import SignedTokens
+from service_kit.access.verified_tokens import VerifiedTokens
 
 GUEST = "guest"
 """The subject of all of them."""
@@ -76,19 +77,32 @@ class GuestSigner:
 
 
 class GuestVerifier:
-    """Says whose order a capability is for, if it is good."""
+    """Says whose order a capability is for, if it is good; it remembers those that are."""
 
     def __init__(self, keys: KeySet, clock: Clock = time.time) -> None:
         self._keys = keys
         self._clock = clock
         registry = jws.JWSRegistry(algorithms=[ES256])
         self._signed = SignedTokens(registry, COMPACT, bytes_max=GUEST_TOKEN_BYTES_MAX)
+        self._verified = VerifiedTokens(keys)
+
+    def remembered(self, token: str) -> Principal | None:
+        """The guest, if his token was verified and is still good; None if that is not known."""
+        if len(token) > GUEST_TOKEN_BYTES_MAX or not token.isascii():
+            return None
+        guest = self._verified.sender(token)
+        if guest and self._clock() >= guest.expires_at:
+            self._verified.forget(token)
+            return None
+        return guest
 
     async def verify(self, token: str) -> Principal:
         """The guest who holds it, and whose `own_order` it names.
 
         Raises InvalidToken, and KeysUnavailable without any keys.
         """
+        if known := self.remembered(token):
+            return known
         signed = self._signed.parts(token)
         header = signed.headers()
         if header.get("typ") != GUEST_TYPE:
@@ -100,7 +114,9 @@ class GuestVerifier:
         if key is None:
             raise InvalidToken(Reason.UNKNOWN_KEY)
         self._signed.check(signed, key)
-        return _guest(signed.payload, now_s=self._clock())
+        guest = _guest(signed.payload, now_s=self._clock())
+        self._verified.remember(token, guest)
+        return guest
 
 
 def is_guest_token(token: str) -> bool:

@@ -1,6 +1,5 @@
 """Verifies access tokens (RFC 9068), and remembers those that it has verified."""
 
-import hashlib
 import re
 import time
 from collections.abc import Callable
@@ -14,12 +13,10 @@ from service_kit.access.jwks import ALGORITHMS
 from service_kit.access.keys import FETCH_WAIT_MAX_S, KeySet
 from service_kit.access.principal import Principal
 from service_kit.access.signed import SignedTokens
+from service_kit.access.verified_tokens import VerifiedTokens
 
 TOKEN_BYTES_MAX = 8 * 1024
 HEADER_BYTES_MAX = 2 * 1024
-VERIFIED_TOKENS_MAX = 10_000
-VERIFIED_BYTES_MAX = 8 * 1024 * 1024
-"""Of the tokens themselves: what is remembered of one is some times as long at most."""
 COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 TYPES = frozenset({"at+jwt", "application/at+jwt"})
 
@@ -52,24 +49,18 @@ class TokenVerifier:
         registry = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
         registry.max_header_length = HEADER_BYTES_MAX
         self._signed = SignedTokens(registry, COMPACT, bytes_max=TOKEN_BYTES_MAX)
-        self._verified: dict[bytes, tuple[Principal, int]] = {}
-        """Who sends a token, and its length, by its hash; the oldest first."""
-        self._verified_bytes = 0
-        self._revision = keys.revision
+        self._verified = VerifiedTokens(keys)
 
     def remembered(self, token: str, *, at_s: float | None = None) -> Principal | None:
         """Who sends a token that was verified and is still good; None if that is not known."""
         if len(token) > TOKEN_BYTES_MAX or not token.isascii():
             return None
-        self._forget_others_keys()
-        digest = _digest(token)
-        verified = self._verified.get(digest)
-        if verified is None:
+        principal = self._verified.sender(token)
+        if principal is None:
             return None
-        principal, _ = verified
         now_s = self._clock() if at_s is None else at_s
         if now_s >= principal.expires_at + CLOCK_SKEW_S:
-            self._forget(digest)
+            self._verified.forget(token)
             return None
         return principal if now_s >= principal.begins_at - CLOCK_SKEW_S else None
 
@@ -94,30 +85,8 @@ class TokenVerifier:
         self._signed.check(signed, key)
         now_s = self._clock() if at_s is None else at_s
         principal = principal_of(signed.payload, self._expected, now_s=now_s)
-        self._remember(token, principal)
+        self._verified.remember(token, principal)
         return principal
-
-    def _forget_others_keys(self) -> None:
-        """Forget what was verified by another set of keys than the one that there is."""
-        if self._revision != self.keys.revision:
-            self._verified.clear()
-            self._verified_bytes = 0
-            self._revision = self.keys.revision
-
-    def _remember(self, token: str, principal: Principal) -> None:
-        self._forget_others_keys()
-        digest = _digest(token)
-        self._forget(digest)
-        self._verified[digest] = principal, len(token)
-        self._verified_bytes += len(token)
-        while (
-            len(self._verified) > VERIFIED_TOKENS_MAX or self._verified_bytes > VERIFIED_BYTES_MAX
-        ):
-            self._forget(next(iter(self._verified)))
-
-    def _forget(self, digest: bytes) -> None:
-        _, length = self._verified.pop(digest, (None, 0))
-        self._verified_bytes -= length
 
 
 def _algorithm_and_id(header: Any) -> tuple[str, str | None]:
@@ -135,7 +104,3 @@ def _algorithm_and_id(header: Any) -> tuple[str, str | None]:
     if key_id is not None and not isinstance(key_id, str):
         raise InvalidToken(Reason.MALFORMED)
     return algorithm, key_id
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

@@ -16,7 +16,8 @@ OPEN_POLL_INTERVAL_S = 2.0
 WAITS_MAX = 4000
 """Waits in this process; a request waits once for each order that it names."""
 WAITS_OF_ONE_RESTAURANT_MAX = 400
-"""Of them for one restaurant: whoever waits for what never comes takes nobody else's place."""
+"""Of them for one restaurant, and as many for its guests: whoever waits for what never comes takes
+nobody else's place."""
 
 Result = TypeVar("Result")
 
@@ -36,7 +37,7 @@ class ChangeStreamVersionWaiter(ChangeListener):
 
     async def read_until(
         self,
-        restaurant: str,
+        payer: str,
         order_id: str,
         read: Callable[[], Awaitable[Result]],
         is_enough: Callable[[Result], bool],
@@ -44,7 +45,7 @@ class ChangeStreamVersionWaiter(ChangeListener):
     ) -> Result:
         clock = asyncio.get_running_loop().time
         end = clock() + timeout_s
-        with self._changes_of(restaurant, order_id) as changed:
+        with self._changes_of(payer, order_id) as changed:
             while True:
                 result = await read()
                 left = end - clock()
@@ -68,21 +69,21 @@ class ChangeStreamVersionWaiter(ChangeListener):
             changed.set()
 
     @contextlib.contextmanager
-    def _changes_of(self, restaurant: str, order_id: str) -> Iterator[asyncio.Event | None]:
+    def _changes_of(self, payer: str, order_id: str) -> Iterator[asyncio.Event | None]:
         """Set whenever the order changes; None if there are too many waits already."""
-        of_restaurant = self._waits[restaurant]
-        if of_restaurant >= WAITS_OF_ONE_RESTAURANT_MAX or self._waits.total() >= WAITS_MAX:
+        of_payer = self._waits[payer]
+        if of_payer >= WAITS_OF_ONE_RESTAURANT_MAX or self._waits.total() >= WAITS_MAX:
             yield None
             return
-        self._waits[restaurant] += 1
+        self._waits[payer] += 1
         changed = asyncio.Event()
         self._waiting.setdefault(order_id, set()).add(changed)
         try:
             yield changed
         finally:
-            self._waits[restaurant] -= 1
-            if not self._waits[restaurant]:
-                del self._waits[restaurant]
+            self._waits[payer] -= 1
+            if not self._waits[payer]:
+                del self._waits[payer]
             self._waiting[order_id].discard(changed)
             if not self._waiting[order_id]:
                 del self._waiting[order_id]

@@ -212,12 +212,17 @@ class Stores:
 Result = TypeVar("Result")
 
 
+def guests_of(restaurant: str) -> str:
+    """The name of a restaurant's guests, which no restaurant has: their waits are not its own."""
+    return f"{restaurant}/guests"
+
+
 class VersionWaiter(Protocol):
     """Lets a reader wait until the view of an order has changed."""
 
     async def read_until(
         self,
-        restaurant: str,
+        payer: str,
         order_id: str,
         read: Callable[[], Awaitable[Result]],
         is_enough: Callable[[Result], bool],
@@ -226,7 +231,7 @@ class VersionWaiter(Protocol):
         """Read, and again whenever the order changes, until it `is_enough` or time has run out.
 
         Returns the last result. What `read` raises ends the wait. Where too many wait already, of
-        the restaurant or of all, the first result is the last.
+        the `payer`, which is a restaurant or its guests, or of all, the first result is the last.
         """
 
 

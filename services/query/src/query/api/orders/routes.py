@@ -34,7 +34,7 @@ from query.api.http.responses import (
 )
 from query.views.merge import Document
 from query.views.orders.presentation import is_known, version_of
-from query.views.ports import Lists, Orders, VersionWaiter
+from query.views.ports import Lists, Orders, VersionWaiter, guests_of
 
 Read = Callable[[], Awaitable[Document | None]]
 
@@ -57,23 +57,25 @@ class OrderReader:
         self._timeout_s = timeout_s
 
     async def read_in_time(
-        self, read: Read, restaurant: str, order_id: str, min_version: int | None
+        self, read: Read, payer: str, order_id: str, min_version: int | None
     ) -> Document | None:
-        """The order as it was read last: it may be behind, or None."""
+        """The order as it was read last: it may be behind, or None. `payer` as of the waiter."""
         if min_version is None:
             return await from_store(read())
         is_enough = partial(_has, version=min_version)
-        wait = self._waiter.read_until(restaurant, order_id, read, is_enough, self._timeout_s)
+        wait = self._waiter.read_until(payer, order_id, read, is_enough, self._timeout_s)
         return await from_store(wait)
 
-    async def by_id(self, restaurant: str, order_id: str, min_version: int | None) -> Document:
+    async def by_id(
+        self, restaurant: str, order_id: str, min_version: int | None, *, is_guest: bool = False
+    ) -> Document:
         """The order. Raises ProblemError: 404 if it is unknown, 503 if it is behind `min_version`.
 
         Whoever asks for a version knows that the order exists: an unknown one is then behind.
         """
-        document = await self.read_in_time(
-            partial(self._orders.one, order_id), restaurant, order_id, min_version
-        )
+        payer = guests_of(restaurant) if is_guest else restaurant
+        read = partial(self._orders.one, order_id)
+        document = await self.read_in_time(read, payer, order_id, min_version)
         if document and document.get("restaurant") != restaurant:
             raise unknown_order(restaurant, order_id)
         _require(document, min_version)
@@ -91,7 +93,7 @@ class OrderReader:
     ) -> Response:
         """The response with the order view, or with what a guest sees of it."""
         is_guest = is_guest_of(principal, restaurant, order_id)
-        document = await self.by_id(restaurant, order_id, min_version)
+        document = await self.by_id(restaurant, order_id, min_version, is_guest=is_guest)
         render = order_for_guest_as_json if is_guest else order_as_json
         return order_response(document, if_none_match, render)
 
