@@ -231,9 +231,14 @@ def outbox_row(event: Event, *, event_id: UUID, trace: dict[str, str]) -> NewRow
     message = seal(event, event_id=event_id, trace=trace)
     aggregate = subjects.aggregate(message.subject)
     return {
-        "partition": zlib.crc32(aggregate.encode()) % PARTITIONS,
+        "partition": partition_of(aggregate),
         "aggregate": aggregate,
         "subject": message.subject,
         "headers": dict(message.headers),
         "body": message.body,
     }
+
+
+def partition_of(aggregate: str) -> int:
+    """The partition of all events of an aggregate, for good."""
+    return zlib.crc32(aggregate.encode()) % PARTITIONS

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from comanda_contracts import AccessWithdrawn as PublishedWithdrawal
+from comanda_contracts import subjects
 from comanda_contracts.streams import ACCESS
 from nats.aio.client import Client
 from pydantic import ValidationError
@@ -17,13 +18,15 @@ from uuid_utils.compat import uuid7
 
 from ordering.contract import event_to_contract
 from ordering.domain.access import AccessWithdrawn, Withdrawal
-from ordering.outbound.outbox.outbox import NewRow, outbox_row
+from ordering.outbound.outbox.outbox import NewRow, outbox_row, partition_of
 from ordering.outbound.relay.stored_messages import StoredMessage, newest_messages
 
-COMPARED_WITHDRAWALS = 500
+COMPARED_WITHDRAWALS = 100
 """Withdrawals that are read and compared at a time."""
 
 BEFORE_ALL = ("", "")
+EVENT = PublishedWithdrawal.TYPE.split(".")[-2]
+"""The last part of the subject of all of them."""
 
 SELECT_PAGE = text("""
     SELECT restaurant, subject_hash, withdrawn_at, version FROM withdrawals
@@ -82,13 +85,29 @@ class LostWithdrawals(NamedTuple):
 
 
 class _Own(NamedTuple):
-    """A withdrawal as the table has it, and its event if it is published again."""
+    """A withdrawal as the table has it, and where its events go."""
 
     restaurant: str
     subject_hash: str
     withdrawn_at: datetime
     version: int
-    row: NewRow
+    subject: str
+
+    @property
+    def partition(self) -> int:
+        return partition_of(subjects.aggregate(self.subject))
+
+    @property
+    def event_row(self) -> NewRow:
+        """Its event, published again. It says not who withdrew it: the table does not know."""
+        withdrawal = Withdrawal(
+            restaurant=self.restaurant,
+            subject_hash=self.subject_hash,
+            withdrawn_at=self.withdrawn_at,
+            version=self.version,
+        )
+        event = AccessWithdrawn(withdrawal=withdrawal, at=self.withdrawn_at, actor=None)
+        return outbox_row(event_to_contract(event), event_id=uuid7(), trace={})
 
 
 # decision/0054: withdrawals are published again from their table
@@ -105,9 +124,8 @@ async def publish_lost_withdrawals(
     """
     found = LostWithdrawals(0, set(), [])
     async for page in _pages(connection, statement):
-        own = [each for each in page if each.row["partition"] in partitions]
-        subjects = [each.row["subject"] for each in own]
-        stored = await newest_messages(client, ACCESS.name, subjects)
+        own = [each for each in page if each.partition in partitions]
+        stored = await newest_messages(client, ACCESS.name, [each.subject for each in own])
         found.stored.extend(
             (each.sequence, each.message_id) for each in stored if each and each.message_id
         )
@@ -140,16 +158,8 @@ async def _pages(
 
 
 def _own(row: Any) -> _Own:
-    """Its event says not who withdrew it: the table does not know."""
-    withdrawal = Withdrawal(
-        restaurant=row.restaurant,
-        subject_hash=row.subject_hash,
-        withdrawn_at=row.withdrawn_at,
-        version=row.version,
-    )
-    event = AccessWithdrawn(withdrawal=withdrawal, at=row.withdrawn_at, actor=None)
-    outbox = outbox_row(event_to_contract(event), event_id=uuid7(), trace={})
-    return _Own(row.restaurant, row.subject_hash, row.withdrawn_at, row.version, outbox)
+    subject = subjects.access(row.restaurant, row.subject_hash, EVENT)
+    return _Own(row.restaurant, row.subject_hash, row.withdrawn_at, row.version, subject)
 
 
 def _is_in(message: StoredMessage | None, own: _Own) -> bool:
@@ -164,7 +174,7 @@ def _is_in(message: StoredMessage | None, own: _Own) -> bool:
 
 
 def _parameters(lost: Sequence[_Own]) -> Mapping[str, list[Any]]:
-    rows = [each.row for each in lost]
+    rows = [each.event_row for each in lost]
     return {
         "restaurants": [each.restaurant for each in lost],
         "subject_hashes": [each.subject_hash for each in lost],
