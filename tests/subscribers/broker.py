@@ -18,7 +18,7 @@ from comanda_local.team_consumers import delete_consumers, make_consumers
 from comanda_local.teams import SUBJECTS_BY_STREAM, Team, write_team
 from nats.aio.client import Client
 from nats.js import JetStreamContext, api
-from nats.js.errors import NotFoundError
+from nats.js.errors import NoStreamResponseError, NotFoundError
 
 POLL_INTERVAL_S = 0.05
 
@@ -57,10 +57,16 @@ class Broker:
         """Let a team in, or anew with other filters, as `comanda team` does."""
         seed = new_seed()
         save_seed(seed, self.key_file(name))
-        team = write_team(name, filters, self._folder / "accounts", login=Login.by_key(seed))
-        assert await asyncio.to_thread(reload_nats, self._folder)
+        team = Team.of(name, filters)
+        await self.let_in(team, Login.by_key(seed))
         await make_consumers(self.server.url, [team])
         return team
+
+    async def let_in(self, team: Team, login: Login) -> None:
+        """From now on by this login and no other."""
+        filters = [grant.subject for grant in team.grants]
+        write_team(team.name, filters, self._folder / "accounts", login=login)
+        assert await asyncio.to_thread(reload_nats, self._folder)
 
     def key_file(self, team: str) -> Path:
         return self._folder / f"{team}.nk"
@@ -71,10 +77,14 @@ class Broker:
         return {"NATS_URL": self.url, "NATS_NKEY": key, "TEAM": team.name}
 
     async def publish(self, *events: Event) -> None:
-        """Publish them as the services do."""
+        """Publish them as the services do: again, by the same id, until they are stored."""
         for event in events:
             sealed = seal(event, event_id=uuid.uuid4())
-            await self.jetstream.publish(sealed.subject, sealed.body, headers=dict(sealed.headers))
+            headers, is_stored = dict(sealed.headers), False
+            while not is_stored:
+                with contextlib.suppress(TimeoutError, NoStreamResponseError):
+                    await self.jetstream.publish(sealed.subject, sealed.body, headers=headers)
+                    is_stored = True
 
     async def publish_raw(self, subject: str, body: bytes, event_type: str | None) -> int:
         """Publish what no service would. Returns its sequence."""

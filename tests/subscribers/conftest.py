@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from comanda_contracts.streams import ORDERS, TICKETS
@@ -36,6 +36,10 @@ class Subscriber(Protocol):
         """How often the record says that an order's customer was told, by the order's id."""
         ...
 
+    def aside(self) -> set[tuple[str, int]]:
+        """Stream and sequence of each message that the record says can't be read."""
+        ...
+
 
 class Python:
     """The one with FastStream."""
@@ -58,6 +62,10 @@ class Python:
             return Counter(order_id for (order_id,) in db.execute(told))
         return Counter()
 
+    def aside(self) -> set[tuple[str, int]]:
+        with contextlib.closing(sqlite3.connect(f"file:{self._record}?mode=ro", uri=True)) as db:
+            return set(db.execute("SELECT stream, sequence FROM aside"))
+
 
 class JavaScript:
     """The one that knows nothing of ours but the JSON Schemas."""
@@ -72,10 +80,16 @@ class JavaScript:
         )
 
     def told(self) -> Counter[str]:
+        notices = self._entries("notice")
+        return Counter(each["order_id"] for each in notices if each["outcome"] == "told")
+
+    def aside(self) -> set[tuple[str, int]]:
+        return {(each["stream"], each["sequence"]) for each in self._entries("aside")}
+
+    def _entries(self, kind: str) -> list[dict[str, Any]]:
         text = self._record.read_text() if self._record.exists() else ""
         entries = [json.loads(line) for line in text.splitlines(keepends=True) if "\n" in line]
-        notices = [entry["notice"] for entry in entries if "notice" in entry]
-        return Counter(each["order_id"] for each in notices if each["outcome"] == "told")
+        return [entry[kind] for entry in entries if kind in entry]
 
 
 def environment(name: str, nats: str, record: Path) -> dict[str, str]:

@@ -101,21 +101,25 @@ async def test_a_round_that_was_cancelled_is_not_waited_for(
     assert subscriber.told()[order["order_id"]] == 1
 
 
-async def test_what_cannot_be_read_stands_in_nobodys_way(
+async def test_what_cannot_be_read_is_put_aside_and_what_is_not_known_skipped(
     stack: Stack, subscriber: Subscriber
 ) -> None:
     restaurant = Restaurant(stack)
     subject = f"orders.v1.{restaurant.slug}.no-order.placed"
     async with await nats.connect(stack.urls[NATS_URL]) as client:
+        stored = {}
         for event_type in ("", "../headers", "comanda.order.placed.v1", "comanda.order.new.v9"):
             headers = {"ce-type": event_type} if event_type else None
-            await client.jetstream().publish(subject, b"{}", headers=headers)
+            told = await client.jetstream().publish(subject, b"{}", headers=headers)
+            stored[event_type] = (told.stream, told.seq)
     subscriber.process.start()
     order_ids = ready(restaurant, 1)
 
     restaurant.until(lambda: order_ids <= subscriber.told().keys(), PATIENCE)
 
     assert subscriber.process.alive
+    unreadable = {stored[""], stored["comanda.order.placed.v1"]}
+    assert subscriber.aside() & set(stored.values()) == unreadable
 
 
 async def test_one_whose_consumer_is_deleted_fails_and_begins_anew_once_it_is_made_again(

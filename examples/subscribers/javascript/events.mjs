@@ -6,6 +6,9 @@ import formats from 'ajv-formats';
 /** A message that can't be read; its text says why. */
 export class Unreadable extends Error {}
 
+/** A message of a type that is not known here: newer than we are, and to be skipped. */
+export class UnknownType extends Unreadable {}
+
 export class Events {
   #ajv = formats.default(new Ajv.default({ strict: true }));
   #validators = new Map();
@@ -15,7 +18,7 @@ export class Events {
     this.folder = folder;
   }
 
-  /** The event in a message: `{ type, body }`. Throws Unreadable. */
+  /** The event in a message: `{ type, body }`. Throws Unreadable, or UnknownType. */
   async read(message) {
     const type = message.headers?.get('ce-type') ?? '';
     const validate = await this.#validator(type);
@@ -32,11 +35,12 @@ export class Events {
   }
 
   async #schema(type) {
-    if (!/^[a-z0-9.-]+$/.test(type)) throw new Unreadable(`ce-type ${JSON.stringify(type)} is none`);
+    if (!type) throw new Unreadable('header ce-type is missing');
+    if (!/^[a-z0-9.-]+$/.test(type)) throw new UnknownType(`ce-type ${type} is not known`);
     try {
       return JSON.parse(await readFile(new URL(`${type}.json`, this.folder), 'utf8'));
     } catch (error) {
-      if (error.code === 'ENOENT') throw new Unreadable(`ce-type ${type} is not known`);
+      if (error.code === 'ENOENT') throw new UnknownType(`ce-type ${type} is not known`);
       throw error;
     }
   }

@@ -45,6 +45,11 @@ export class Notices {
     this.#write({ notice: { order_id: order.order_id, outcome } });
   }
 
+  /** Remember where a message is that can't be read. */
+  putAside(stream, sequence, why) {
+    this.#write({ aside: { stream, sequence, why } });
+  }
+
   close() {
     closeSync(this.#file);
   }

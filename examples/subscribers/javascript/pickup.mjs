@@ -1,13 +1,15 @@
 // Tells takeaway customers that their order is ready. Run: `node pickup.mjs`, settings below.
+import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { jetstream } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
-import { Events, Unreadable } from './events.mjs';
+import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
+import { Events, UnknownType, Unreadable } from './events.mjs';
 import { isTooLate, Notices } from './notices.mjs';
 
 const {
-  NATS_URL, // nats://team:password@host:port
+  NATS_URL, // nats://host:port, or nats://team:password@host:port with both percent-encoded
+  NATS_NKEY, // file with the seed of our key
   TEAM = 'pickup', // name of the durable consumers, which the operator makes; two processes share them
   RECORD = 'pickup.jsonl',
   SCHEMAS, // folder of Comanda's JSON Schemas; by default that of this repository
@@ -22,8 +24,12 @@ let caughtUp = false; // until everything that was there when we began is known,
 const server = new URL(NATS_URL);
 const client = await connect({
   servers: server.host,
-  user: decodeURIComponent(server.username) || undefined,
-  pass: decodeURIComponent(server.password) || undefined,
+  ...(NATS_NKEY
+    ? { authenticator: nkeyAuthenticator(readFileSync(NATS_NKEY)) }
+    : {
+        user: decodeURIComponent(server.username) || undefined,
+        pass: decodeURIComponent(server.password) || undefined,
+      }),
   maxReconnectAttempts: -1, // for as long as it takes
   waitOnFirstConnect: true,
   reconnectTimeWait: 1000,
@@ -50,9 +56,12 @@ async function hear(message) {
     if (caughtUp) tell([id]);
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error; // not acknowledged: it comes again
-    console.error(`${message.subject} can't be read: ${error.message}`);
-    message.term(error.message);
-    return;
+    if (!(error instanceof UnknownType)) {
+      console.error(`${message.subject} can't be read: ${error.message}`);
+      notices.putAside(message.info.stream, message.seq, error.message);
+      message.term(error.message);
+      return;
+    }
   }
   message.ack();
 }

@@ -28,6 +28,9 @@ CREATE TABLE IF NOT EXISTS notices (
     ready_at TEXT NOT NULL,
     outcome TEXT -- 'told' or 'too late'; NULL until one of them is so
 );
+CREATE TABLE IF NOT EXISTS aside (
+    stream TEXT, sequence INTEGER, why TEXT NOT NULL, PRIMARY KEY (stream, sequence)
+);
 """
 ORDER = """
 INSERT INTO orders VALUES (?, ?, ?) ON CONFLICT (order_id)
@@ -78,6 +81,12 @@ class Notices:
             if ready_at is not None:
                 noted = (of, ready_at.isoformat())
                 self._db.execute("INSERT OR IGNORE INTO notices VALUES (?, ?, NULL)", noted)
+
+    def put_aside(self, stream: str, sequence: int, why: str) -> None:
+        """Remember where a message is that can't be read."""
+        with self._db:
+            row = (stream, sequence, why)
+            self._db.execute("INSERT OR IGNORE INTO aside VALUES (?, ?, ?)", row)
 
     def unsettled(self) -> list[Notice]:
         """Whom to tell."""

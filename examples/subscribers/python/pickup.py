@@ -9,15 +9,14 @@ from pathlib import Path
 
 import nats
 import nats.errors
-from comanda_contracts import Unreadable, read
+from comanda_contracts import UnknownType, Unreadable, read
 from comanda_contracts.streams import ORDERS, TICKETS
 from faststream import AckPolicy, FastStream
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from login import SERVER, login, security
 from nats.js import JetStreamContext, api
 from notices import Notices
 
-URL = os.environ["NATS_URL"]
-"""nats://team:password@host:port."""
 NAME = os.environ.get("TEAM", "pickup")
 """Name of the durable consumers, which the operator makes: our team's. Two processes share them."""
 FILE = Path(os.environ.get("RECORD", "pickup.sqlite"))
@@ -33,12 +32,17 @@ notices = Notices(FILE)
 caught_up = asyncio.Event()
 """Set once everything that was there when we began is known: before that, what we know is old."""
 broker = NatsBroker(
-    URL,
+    SERVER,
+    security=security(),
     js_options={"prefix": API},
     max_reconnect_attempts=-1,  # for as long as it takes
     reconnect_time_wait=1,
     log_level=logging.DEBUG,  # of what it says of every message
 )
+
+
+class ConsumerReplaced(Exception):
+    """Our consumer on this stream is another one than when we began."""
 
 
 async def hear(message: NatsMessage) -> None:
@@ -49,8 +53,12 @@ async def hear(message: NatsMessage) -> None:
     raw = message.raw_message
     try:
         notices.apply(read(raw.headers, raw.data))
-    except Unreadable as reason:  # of a type that is not known yet, or broken: it never will be
+    except UnknownType as reason:  # newer than we are
+        log.info("%s is skipped: %s", raw.subject, reason)
+    except Unreadable as reason:  # it never will be
         log.warning("%s can't be read: %s", raw.subject, reason)
+        at = raw.metadata
+        notices.put_aside(at.stream, at.sequence.stream, str(reason))
         await raw.term()
         return
     if caught_up.is_set():
@@ -82,11 +90,16 @@ for stream in STREAMS:
 async def watch(js: JetStreamContext) -> None:
     """Tell whom we may once we have caught up.
 
-    Raises if a consumer of ours was deleted, which FastStream would never notice.
+    Raises if a consumer of ours was deleted, which FastStream would never notice, or made anew, as
+    when we may read more: it begins at the beginning, and what we know is old again.
     """
+    made: dict[str, datetime | None] = {}
     while True:
         with contextlib.suppress(nats.errors.TimeoutError, nats.errors.NoRespondersError):
             ours = [await js.consumer_info(stream.name, NAME) for stream in STREAMS]
+            for consumer in ours:
+                if made.setdefault(consumer.stream_name, consumer.created) != consumer.created:
+                    raise ConsumerReplaced(consumer.stream_name)
             if not (caught_up.is_set() or any(map(is_behind, ours))):
                 caught_up.set()
                 tell()
@@ -101,7 +114,7 @@ def is_behind(consumer: api.ConsumerInfo) -> bool:
 async def main() -> None:
     """Run until SIGINT or SIGTERM; fail if a consumer is gone: whoever runs us starts us again."""
     async with (
-        await nats.connect(URL, max_reconnect_attempts=-1) as client,
+        await nats.connect(SERVER, max_reconnect_attempts=-1, **login()) as client,
         asyncio.TaskGroup() as tasks,
     ):
         js = client.jetstream(prefix=API)
