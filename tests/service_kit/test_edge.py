@@ -391,6 +391,13 @@ def test_a_header_that_is_no_utf8_is_read_as_latin1(text: str) -> None:
         ('W/"3"', set(), [3]),
         ('W/"3", "4"', 4, []),
         ("*", {1, 7}, [0]),
+        (" * ", {1, 7}, [0]),
+        ('"cd5f", "3"', 3, []),
+        ('"3"4"', set(), [3, 4]),
+        ('"9,3"', set(), [3, 9]),
+        ("3", set(), [3]),
+        ('"' + "9" * 9_000 + '"', set(), [9]),
+        ("", set(), [0, 1]),
     ],
 )
 def test_a_condition_allows_the_versions_that_it_names(

@@ -5,11 +5,10 @@ from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
+from starlette.datastructures import Headers
 
-VERSION_TAG = r'(?:W/)?"[1-9][0-9]{0,8}"'
-IF_MATCH_PATTERN = rf"^(?:\*|{VERSION_TAG}(?:[ \t]*,[ \t]*{VERSION_TAG}){{0,19}})$"
-"""RFC 9110, section 13.1.1: `*`, or the tags of some versions."""
-STRONG_TAG = re.compile(r'(?<!W/)"([0-9]+)"')
+VERSION_TAG = re.compile(r'(?:^|[,\s])"([1-9][0-9]{0,8})"(?=$|[,\s])')
+"""A strong tag (RFC 9110, section 8.8.3) that is a version, in a list of tags."""
 EXISTING = range(1, 10**9)
 """Whatever version there is."""
 
@@ -31,11 +30,20 @@ HeaderText = Annotated[str, BeforeValidator(as_text)]
 """A header's value as somebody wrote it."""
 
 
+def whole_header(headers: Headers, name: str) -> str | None:
+    """A list header, of which there may be several lines; None if there is none."""
+    return ", ".join(headers.getlist(name)) if name in headers else None
+
+
 def versions_in(if_match: str | None) -> int | Collection[int] | None:
-    """The version, or versions, that `If-Match` allows; None without it. Weak tags never match."""
+    """The version, or versions, that `If-Match` allows; None without it.
+
+    By strong comparison (RFC 9110, section 13.1.1): a weak tag, another service's, and what is no
+    tag at all are versions of nothing here, and allow none.
+    """
     if if_match is None:
         return None
-    if if_match == "*":
+    if if_match.strip() == "*":
         return EXISTING
-    versions = frozenset(map(int, STRONG_TAG.findall(if_match)))
+    versions = frozenset(map(int, VERSION_TAG.findall(if_match)))
     return next(iter(versions)) if len(versions) == 1 else versions

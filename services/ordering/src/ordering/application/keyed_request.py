@@ -1,6 +1,6 @@
 """Requests that name themselves by a key, so that one sent again has no second effect."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ordering.domain.refusals import Refusal
 
@@ -25,6 +25,8 @@ class Answer:
     version: int
     location: str | None = None
     body: str
+    is_repeated: bool = field(default=False, compare=False)
+    """Whether it was given before, and is given again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class AnsweredRequest:
         """The answer to a request with the same key. Raises KeyReused if it is another request."""
         if request != self.request:
             raise KeyReused
-        return self.answer
+        return replace(self.answer, is_repeated=True)
 
 
 class KeyReused(Refusal):

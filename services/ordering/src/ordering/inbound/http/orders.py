@@ -22,7 +22,7 @@ from ordering.inbound.http.openapi import (
 )
 from ordering.inbound.http.order_placement import Endpoint
 from ordering.inbound.http.parameters import PREFIX, OrderId
-from ordering.inbound.http.request_context import Context
+from ordering.inbound.http.request_context import Context, PlacementContext
 from ordering.inbound.http.responses import respond
 
 
@@ -39,7 +39,7 @@ def order_routes(
         response_model=contracts.Order,
         responses=PLACEMENT_RESPONSES | PLACED_RESPONSES,
     )
-    async def post_order(context: Context, body: PlaceOrderRequest) -> Response:
+    async def post_order(context: PlacementContext, body: PlaceOrderRequest) -> Response:
         """Place an order."""
         return await place_order(context, body)
 

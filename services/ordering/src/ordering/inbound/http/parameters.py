@@ -8,7 +8,7 @@ from comanda_contracts.access import hash_of_subject
 from comanda_contracts.subjects import SKU_PATTERN, SLUG_PATTERN
 from fastapi import Header, Path
 from pydantic import AfterValidator, StringConstraints
-from service_kit.http.header_values import IF_MATCH_PATTERN, HeaderText
+from service_kit.http.header_values import HeaderText
 
 from ordering.domain.access import EVERY_RESTAURANT
 from ordering.inbound.bodies import ACTOR_PATTERN
@@ -64,7 +64,7 @@ Actor = Annotated[
     ),
 ]
 IfMatch = Annotated[
-    Annotated[str, StringConstraints(pattern=IF_MATCH_PATTERN)] | None,
+    str | None,
     Header(
         description="the version that the change is meant for: an answer's ETag, or several; `*` "
         "stands for whatever there is",

@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 from service_kit.access.needs import Unguarded, needed_roles, principal_of
 from service_kit.access.roles import Role
 from service_kit.http.fast_lane import RawRequest
-from service_kit.http.header_values import versions_in
+from service_kit.http.header_values import versions_in, whole_header
 
 from ordering.application.keyed_request import KeyedRequest
 from ordering.domain.events import Sender
@@ -64,9 +64,18 @@ async def _context(
         principal.actor(restaurant, actor),
         principal.key_space,
         idempotency_key,
-        if_match,
+        if_match and whole_header(request.headers, "if-match"),
         sender_of(principal, restaurant, needed_roles(request)),
     )
+
+
+async def _placement_context(
+    restaurant: Slug,
+    request: Request,
+    actor: Actor = None,
+    idempotency_key: IdempotencyKey = None,
+) -> RequestContext:
+    return await _context(restaurant, request, actor, idempotency_key)
 
 
 async def _access_context(
@@ -80,7 +89,7 @@ async def _access_context(
 
 
 def context_of(restaurant: str, request: RawRequest, roles: Set[Role]) -> RequestContext:
-    """The context of a request that no framework has looked at, by a lane that needs these roles.
+    """The context of a placement that no framework has looked at, by a lane that needs these roles.
 
     Raises ValidationError, Forbidden, Unguarded.
     """
@@ -93,17 +102,18 @@ def context_of(restaurant: str, request: RawRequest, roles: Set[Role]) -> Reques
         principal.actor(restaurant, _ACTOR.validate_python(header("comanda-actor"))),
         principal.key_space,
         _IDEMPOTENCY_KEY.validate_python(header("idempotency-key")),
-        _IF_MATCH.validate_python(header("if-match")),
-        sender_of(principal, restaurant, roles),
+        if_match=None,
+        by=sender_of(principal, restaurant, roles),
     )
 
 
 _ACTOR: TypeAdapter[str | None] = TypeAdapter(Actor)
 _IDEMPOTENCY_KEY: TypeAdapter[str | None] = TypeAdapter(IdempotencyKey)
-_IF_MATCH: TypeAdapter[str | None] = TypeAdapter(IfMatch)
 
 Context = Annotated[
     RequestContext, Depends(_context)
 ]  # async: FastAPI gives plain functions to a thread
+PlacementContext = Annotated[RequestContext, Depends(_placement_context)]
+"""Of an order that is not there yet: there is no version that it could be meant for."""
 AccessContext = Annotated[RequestContext, Depends(_access_context)]
 """Of a request that may be about all restaurants."""

@@ -26,6 +26,8 @@ async def respond(
         request = context.keyed_request(body)
         answer = await carry_out(store, context.restaurant, request, status, change)
     headers = {"ETag": f'"{answer.version}"'}
+    if answer.is_repeated:
+        headers["Idempotent-Replayed"] = "true"
     if answer.location:
         headers["Location"] = answer.location
     return Response(answer.body, answer.status, headers=headers, media_type="application/json")

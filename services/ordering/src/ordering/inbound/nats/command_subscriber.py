@@ -126,9 +126,9 @@ async def _answer(
         return _problem(invalid_request(problems, command.body))
     except Refusal as refusal:
         return _problem(to_problem(refusal, key="Comanda-Request-Id"))
-    return Reply(
-        answer.status, "application/json", answer.body, _for_guest(command, answer, guests)
-    )
+    repeated = {"Idempotent-Replayed": "true"} if answer.is_repeated else {}
+    headers = {**repeated, **_for_guest(command, answer, guests)}
+    return Reply(answer.status, "application/json", answer.body, headers)
 
 
 # decision/0051: a guest holds a capability for his order

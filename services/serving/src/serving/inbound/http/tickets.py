@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from pydantic import StringConstraints
 from service_kit.access.needs import needed_roles, principal_of
 from service_kit.access.principal import Forbidden
-from service_kit.http.header_values import IF_MATCH_PATTERN, HeaderText, versions_in
+from service_kit.http.header_values import HeaderText, versions_in, whole_header
 
 from serving.application.change_ticket import ChangeTicket, Clock, NewId
 from serving.application.mark_ready import mark_ready
@@ -48,7 +48,7 @@ Actor = Annotated[
     ),
 ]
 IfMatch = Annotated[
-    Annotated[str, StringConstraints(pattern=IF_MATCH_PATTERN)] | None,
+    str | None,
     Header(
         description="the version that the change is meant for: an answer's ETag, or several; `*` "
         "stands for whatever there is",
@@ -86,7 +86,7 @@ async def _command(
         ticket_id=ticket_id,
         actor=principal.actor(ticket_id.restaurant, actor),
         by=_sender(request, ticket_id.restaurant),
-        expected_version=versions_in(if_match),
+        expected_version=versions_in(if_match and whole_header(request.headers, "if-match")),
         request_key=f"{space}/{request_key}" if request_key else None,
     )
 
