@@ -250,8 +250,9 @@ async def test_a_command_of_nobody_is_replayed_for_whom_the_operator_names_alone
     headers: dict[str, str],
 ) -> None:
     """Whatever the command says, which nobody has checked."""
-    with pytest.raises(NotReplayable, match="--actor"):
-        await by_its_letter()(replayed(headers))
+    for nobody in (None, ""):
+        with pytest.raises(NotReplayable, match="--actor"):
+            await by_its_letter(nobody)(replayed(headers))
 
     command = await by_its_letter(actor="luigi")(replayed(headers))
 

@@ -353,6 +353,7 @@ async def test_one_that_is_withdrawn_again_just_now_is_not_overtaken_by_what_was
         await store.run(withdrawing_access("gina"))
         await database.administer("DELETE FROM outbox")
         async with database.engine.begin() as connection:
+            await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             again = text("UPDATE withdrawals SET version = 2 WHERE subject_hash = :subject_hash")
             await connection.execute(again, {"subject_hash": LUIGI})
             stream = await compare(database, nats_server)

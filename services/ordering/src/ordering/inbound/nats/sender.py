@@ -102,7 +102,7 @@ def by_letter(
         command, known = received.event, _kept_sender(received)
         oldest_s = clock().timestamp() - token_life_max_s
         if known is None or known.issued_at < oldest_s:
-            if actor is None:
+            if not actor:
                 raise NotReplayable(
                     "no good token of its sender was seen in the time for which withdrawals are "
                     "known: name a subject whose command it is to be with --actor"
