@@ -1,11 +1,13 @@
 """The OpenAPI documents are such that a generator makes a good client of them."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.support.openapi import APPS, Json, document_of, operations
 
@@ -135,3 +137,31 @@ def test_no_answer_has_a_field_with_values_that_can_not_become_more(document: Js
             answered["schemas"][name] = each
 
     assert [each for each in parts(answered["schemas"]) if "enum" in each] == []
+
+
+@pytest.mark.parametrize("service", ["serving", "query"])
+def test_every_event_that_a_feed_shows_is_one_of_its_schema(service: str) -> None:
+    document = document_of(service)
+    for where, operation in operations(document):
+        content = operation["responses"]["200"].get("content", {}).get("text/event-stream")
+        if content:
+            assert content["schema"] == {"$ref": "#/components/schemas/EventStream"}
+            schema = {**content["x-itemSchema"], "components": document["components"]}
+            for event in events_of(content["example"]):
+                Draft202012Validator(schema).validate(event)
+        assert bool(content) == where.endswith("/live")
+
+
+def test_an_event_that_is_of_no_feed_is_noticed() -> None:
+    document = document_of("serving")
+    schema = {"$ref": "#/components/schemas/QueueEvent", "components": document["components"]}
+
+    assert not Draft202012Validator(schema).is_valid({"event": "tickets", "data": {}, "id": "1"})
+
+
+def events_of(stream: str) -> Iterator[Json]:
+    """The events of a stream, as a client reads them."""
+    for block in stream.strip().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.split("\n"))
+        fields.pop("retry", None)
+        yield fields | {"data": json.loads(fields["data"])}

@@ -27,7 +27,7 @@ from service_kit.runtime.settings import ServiceSettings, load
 from query.api.board_routes import board_cache, board_lane, board_routes
 from query.api.http import schema
 from query.api.http.age import AgeOfViews
-from query.api.http.openapi import ANSWERS, TAGS
+from query.api.http.openapi import ANSWERS, FEEDS, TAGS
 from query.api.http.read_your_writes import ReadYourWrites
 from query.api.http.responses import listed_order_as_json, order_as_json
 from query.api.live_routes import CachedFeeds, live_routes
@@ -140,7 +140,7 @@ class Answers(NamedTuple):
             app.include_router(each)
         app.add_middleware(FastLane, lanes=self.lanes)
         app.add_middleware(AgeOfViews, as_of=self.members.as_of)
-        app.described = ApiDescription(TAGS, ANSWERS, schema.Problem)
+        app.described = ApiDescription(TAGS, ANSWERS, schema.Problem, FEEDS)
 
 
 def answers_from(generations: Generations, *, min_version_wait: float) -> Answers:

@@ -22,7 +22,7 @@ from service_kit.runtime.components import Component, Ready
 from service_kit.runtime.settings import ServiceSettings, load
 from uuid_utils.compat import uuid7
 
-from serving.inbound.http.openapi import RESPONSE_EXAMPLES, TAGS
+from serving.inbound.http.openapi import FEEDS, RESPONSE_EXAMPLES, TAGS
 from serving.inbound.http.problems import Problem
 from serving.inbound.http.tickets import routes
 from serving.inbound.nats.orders import SERVICE, order_router
@@ -74,7 +74,7 @@ def bootstrap(settings: Settings) -> Application:
     app.include_router(
         asyncapi_routes(broker, title=TITLE, description=DESCRIPTION, version=app.version)
     )
-    app.described = ApiDescription(TAGS, RESPONSE_EXAMPLES, Problem)
+    app.described = ApiDescription(TAGS, RESPONSE_EXAMPLES, Problem, FEEDS)
     return app
 
 

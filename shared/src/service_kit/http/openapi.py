@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from service_kit.http.feed_documents import Feeds, feed_schemas
 from service_kit.http.open_enumerations import open_enumerations, operations
 from service_kit.http.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemError, problem_responses
 from service_kit.http.response_headers import HEADERS, OF_ANY, referred
@@ -33,6 +34,8 @@ class ApiDescription:
     examples: Examples = field(default_factory=dict)
     problem: type[Problem] = Problem
     """The problem details of the service, with the extensions that it adds."""
+    feeds: Feeds = field(default_factory=dict)
+    """The events of its live feeds."""
 
 
 def operation_id(name: str) -> str:
@@ -57,6 +60,7 @@ def completed(
     """
     components = document.setdefault("components", {})
     _add_problem(components, described.problem)
+    components["schemas"] = feed_schemas(described.feeds) | components["schemas"]
     answers: Json = {}
     for operation in operations(document):
         refusals = [*of_any, *(of_guarded if "security" in operation else ())]
@@ -74,6 +78,7 @@ def completed(
     codes = {code for each in answers.values() for code in _codes_of(each)}
     components["schemas"]["Problem"]["properties"]["code"]["x-extensible-enum"] = sorted(codes)
     open_enumerations(document)
+    components["schemas"] = dict(sorted(components["schemas"].items()))
     _add_examples(document, described.examples)
     _add_tags(document, described.tags)
     return document
@@ -87,7 +92,7 @@ def _add_problem(components: Json, problem: type[Problem]) -> None:
     schemas = components.setdefault("schemas", {})
     schemas |= {name: each for name, each in schema.pop("$defs").items() if name not in schemas}
     schemas["Problem"] = schema
-    components["schemas"] = dict(sorted(schemas.items()))
+    components["schemas"] = schemas
 
 
 def _never_null(field: Json) -> Json:

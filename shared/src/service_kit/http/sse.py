@@ -15,6 +15,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from service_kit.access.lease import LEASE, Ending, Lease, LeaseOver
+from service_kit.http.feed_documents import STREAM, reference
 from service_kit.http.unsent import PROCESS
 
 log = structlog.get_logger()
@@ -69,11 +70,12 @@ def event_of_pieces(name: str, data: Sequence[bytes], position: str) -> list[byt
     return [head, *data, tail]
 
 
-def events(*example: bytes) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI responses of a live route, which may send such events."""
+def events(feed: str, *example: bytes) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI responses of a live route; `feed` is the schema of its events."""
     reconnect = b"retry: %d\n" % RECONNECT_MS_MIN
     sent = b"".join([reconnect, *example, end_event(Ending.EXPIRED)]).decode()
-    content = {MEDIA_TYPE: {"schema": {"type": "string"}, "example": sent}}
+    schemas = {"schema": reference(STREAM), "x-itemSchema": reference(feed)}
+    content = {MEDIA_TYPE: {**schemas, "example": sent}}
     return {200: {"description": "Server-Sent Events", "content": content}}
 
 

@@ -20,6 +20,7 @@ from comanda_contracts import (
     examples,
 )
 from service_kit.http.feed_budget import too_many_feeds
+from service_kit.http.feed_documents import Feeds
 from service_kit.http.openapi import Examples
 from service_kit.http.problems import invalid_request, problem_responses
 from service_kit.http.sse import event, events
@@ -176,13 +177,25 @@ TAGS = {
 }
 
 LIVE_ORDER_RESPONSES = events(
-    event("snapshot", order_as_json(_COOKED), body_of(present_order(_COOKED)).tag)
+    "OrderEvent", event("snapshot", order_as_json(_COOKED), body_of(present_order(_COOKED)).tag)
 )
-LIVE_BOARD_RESPONSES = events(event("snapshot", as_json(BOARD), body_of(BOARD).tag))
+LIVE_BOARD_RESPONSES = events("BoardEvent", event("snapshot", as_json(BOARD), body_of(BOARD).tag))
 TABLES, MENU = {"tables": occupied_tables([_COOKED])}, _menu()
-LIVE_TABLES_RESPONSES = events(event("snapshot", as_json(TABLES), body_of(TABLES).tag))
-LIVE_MENU_RESPONSES = events(event("snapshot", as_json(MENU), body_of(MENU).tag))
+LIVE_TABLES_RESPONSES = events(
+    "TablesEvent", event("snapshot", as_json(TABLES), body_of(TABLES).tag)
+)
+LIVE_MENU_RESPONSES = events("MenuEvent", event("snapshot", as_json(MENU), body_of(MENU).tag))
 LIVE_ORDERS_RESPONSES = events(
+    "OrdersEvent",
     event("snapshot", as_json({"orders": [present_order(_COOKED)]}), "1.1795491006.11.0"),
     event("order", order_as_json(_TAKEAWAY), "1.1795491009.2.0"),
 )
+
+FEEDS: Feeds = {
+    "OrdersEvent": {"snapshot": schema.ActiveOrders, "order": schema.OrderView},
+    "OrderEvent": {"snapshot": schema.OrderView, "order": schema.OrderView},
+    "BoardEvent": {"snapshot": schema.Board, "board": schema.Board},
+    "TablesEvent": {"snapshot": schema.TableList, "tables": schema.TableList},
+    "MenuEvent": {"snapshot": schema.Menu, "menu": schema.Menu},
+}
+"""The data of each feed's events."""

@@ -95,6 +95,12 @@ class OrderView(ListedOrder):
     timeline: list[TimelineEntry] = Field(description="oldest first")
 
 
+class ActiveOrders(BaseModel):
+    """The orders to which something may still happen."""
+
+    orders: list[OrderView]
+
+
 class OrderList(BaseModel):
     """A page of a restaurant's orders."""
 

@@ -5,6 +5,7 @@ from typing import Any
 import comanda_contracts as contracts
 from comanda_contracts import examples
 from service_kit.http.feed_budget import too_many_feeds
+from service_kit.http.feed_documents import Feeds
 from service_kit.http.openapi import Examples
 from service_kit.http.problems import invalid_request, problem_responses
 from service_kit.http.response_headers import sent_with
@@ -64,6 +65,10 @@ TAGS = {
 }
 
 QUEUE_FEED_RESPONSES = events(
+    "QueueEvent",
     event("snapshot", _QUEUE.model_dump_json(), str(SEQUENCE)),
     event("ticket", examples.READY.model_dump_json(), str(SEQUENCE + 1)),
 )
+
+FEEDS: Feeds = {"QueueEvent": {"snapshot": QueueView, "ticket": contracts.Ticket}}
+"""The data of the feed's events."""
