@@ -48,7 +48,6 @@ from query.settings import OperatorSettings, Settings
 from query.storage.checkpoints import MongoCheckpoints
 from query.storage.client import connect, monitor_server
 from query.storage.generations import Generations
-from query.storage.members import Members
 from query.storage.orders.lists import MongoLists
 from query.storage.orphaned_transactions import keep_ending_orphaned_transactions
 from query.storage.sales.roll_up import RollUp
@@ -130,7 +129,6 @@ class Answers(NamedTuple):
     routes: list[APIRouter]
     lanes: list[Lane]
     changes: ChangeStream
-    members: Members
     beside: list[Component]
     on_shutdown: list[ShutdownHook]
 
@@ -139,7 +137,7 @@ class Answers(NamedTuple):
         for each in self.routes:
             app.include_router(each)
         app.add_middleware(FastLane, lanes=self.lanes)
-        app.add_middleware(AgeOfViews, as_of=self.members.as_of)
+        app.add_middleware(AgeOfViews)
         app.described = ApiDescription(TAGS, ANSWERS, schema.Problem, FEEDS)
 
 
@@ -172,7 +170,6 @@ def answers_from(generations: Generations, *, min_version_wait: float) -> Answer
         ],
         [board_lane(boards), order_lane(order), list_lane(listed), top_lane(tops)],
         changes,
-        generations.members,
         beside=[
             Component("changes", changes.run, required=False),
             Component("menu-changes", menu_changes.run, required=False),

@@ -8,9 +8,12 @@ cache it fetches a key as often as it is wanted.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import accumulate, islice
 from typing import Generic, TypeVar
 
+from query.views.freshness import begin_noting, note_as_of
 from query.views.ports import StoreUnavailable
 
 Key = TypeVar("Key")
@@ -22,6 +25,15 @@ CONCURRENT_FETCHES_MAX = 2
 """While the store looks for one, the answer of the other is read."""
 BATCH_KEYS_MAX = 100
 """Keys in one fetch: no more than the store answers in one go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[Value]):
+    """A value as it was loaded."""
+
+    value: Value | None
+    as_of: datetime | None
+    """As in `Freshness`."""
 
 
 def _one(_: object) -> int:
@@ -53,7 +65,7 @@ class BatchLoader(Generic[Key, Value]):
         self._batch_keys_max = batch_keys_max
         self._weigh = weigh
         self._batch_weight_max = batch_weight_max
-        self._waiting: dict[Key, asyncio.Future[Value | None]] = {}
+        self._waiting: dict[Key, asyncio.Future[Loaded[Value]]] = {}
         self._workers: list[asyncio.Task[None]] = []
 
     async def load(self, key: Key) -> Value | None:
@@ -66,7 +78,9 @@ class BatchLoader(Generic[Key, Value]):
         self._workers = [worker for worker in self._workers if not worker.done()]
         if len(self._workers) < CONCURRENT_FETCHES_MAX:
             self._workers.append(asyncio.create_task(self._load_waiting()))
-        return await asyncio.shield(value)  # others may wait for it, too
+        loaded = await asyncio.shield(value)  # others may wait for it, too
+        note_as_of(loaded.as_of)
+        return loaded.value
 
     async def _load_waiting(self) -> None:
         while self._waiting:
@@ -82,7 +96,8 @@ class BatchLoader(Generic[Key, Value]):
         fitting = sum(weight <= self._batch_weight_max for weight in weights)
         return keys[: max(1, fitting)]
 
-    async def _load_batch(self, batch: Mapping[Key, "asyncio.Future[Value | None]"]) -> None:
+    async def _load_batch(self, batch: Mapping[Key, "asyncio.Future[Loaded[Value]]"]) -> None:
+        used = begin_noting()  # in the worker's own context: each who asked notes it for himself
         try:
             found = await self._fetch(list(batch))
         except Exception as error:  # raised to those who asked
@@ -95,4 +110,4 @@ class BatchLoader(Generic[Key, Value]):
                 value.exception()  # nobody may want to know any more
         else:
             for key, value in batch.items():
-                value.set_result(found.get(key))
+                value.set_result(Loaded(found.get(key), used.as_of))

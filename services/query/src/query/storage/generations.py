@@ -12,6 +12,7 @@ from service_kit.runtime.components import Ready
 
 from query.storage.client import WRITE_TIMEOUT_S, Collection, Database, store_call, write_to_all
 from query.storage.members import SNAPSHOT, Members
+from query.views.freshness import note_as_of
 from query.views.ports import StoreUnavailable
 
 Answer = TypeVar("Answer")
@@ -75,7 +76,8 @@ class Generations:
         """The answer to a question about the live generation: of the primary or, while there is
         none, of any member, which may be behind; of no other than a primary if `only_current`.
 
-        Raises what `question` raises.
+        If it was not a primary's, whoever asks has that noted (`views/freshness.py`). Raises what
+        `question` raises.
         """
         if only_current:
             return await question(self.live)
@@ -85,7 +87,10 @@ class Generations:
             except StoreUnavailable:
                 if not self.members.are_without_primary:
                     raise
-        return await question(Generation(self._anywhere, self.live.number, is_current=False))
+        as_of = self.members.as_of()
+        answer = await question(Generation(self._anywhere, self.live.number, is_current=False))
+        note_as_of(as_of)
+        return answer
 
     def snapshot_of(self, generation: Generation) -> ReadConcern:
         """A read concern: one state of the store, of a primary no older than clients were told."""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import Response
@@ -12,6 +12,7 @@ from prometheus_client import Counter
 from service_kit.http.fast_lane import RawRequest
 
 from query.api.http.responses import Body, tagged_response
+from query.views.freshness import begin_noting, note_as_of
 
 MIN_REFRESH_INTERVAL_S = 0.1
 """From the start of one response to the start of the next at least, whatever changes."""
@@ -124,7 +125,7 @@ class ResponseCache:
         response = self._fresh(key, not_before)
         if not response.task.done():
             await asyncio.wait([response.task])  # others wait for it, too: it is not ours to end
-        response.task.result()
+        note_as_of(response.task.result().as_of)
         return response
 
     def get_nowait(self, key: str) -> Body | None:
@@ -141,6 +142,7 @@ class ResponseCache:
         if made is None or now >= made.usable_until:
             return None
         self._hits.inc()
+        note_as_of(made.body.as_of)
         return made.body
 
     def invalidate(self, key: str) -> None:
@@ -180,7 +182,7 @@ class ResponseCache:
         elif previous:
             previous = previous.previous
         max_age_s = MAX_AGE_S if self._max_age_s is None else self._max_age_s
-        making = asyncio.create_task(self._make(key))
+        making = asyncio.create_task(self._made(key))
         response = CachedResponse(now, making, previous, max_age_s=max_age_s)
         if keep:
             self._entries[key] = response
@@ -191,6 +193,11 @@ class ResponseCache:
             response.task.add_done_callback(lambda _: self._forget(key, response))
             response.invalidate()
         return response
+
+    async def _made(self, key: str) -> Body:
+        """The body, which says how old it is to all who are answered with it."""
+        used = begin_noting()
+        return replace(await self._make(key), as_of=used.as_of)
 
     def _forget(self, key: str, response: CachedResponse) -> None:
         if self._under_way.get(key) is response:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
@@ -41,6 +42,8 @@ class Body:
     tag: str
     is_current: bool = True
     """Whether it is no older than what was answered before."""
+    as_of: datetime | None = None
+    """As in `Freshness`, of a body that several are answered with."""
 
 
 def body_of(content: Any, *, is_current: bool = True) -> Body:

@@ -1,7 +1,8 @@
 """Lists of orders in MongoDB: every page is read from an index and from one state of the store."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import bson
 
@@ -21,7 +22,7 @@ from query.views.merge import Document
 from query.views.orders import search_terms
 from query.views.orders.list_query import ListQuery, PagePosition, SnapshotTime, milliseconds
 from query.views.orders.status import ACTIVE
-from query.views.ports import Page
+from query.views.ports import Page, StoreUnavailable
 
 PAGES_PER_FETCH_MAX = 16
 """Pages that are read by one query, so that none waits long for others."""
@@ -45,6 +46,13 @@ SEARCHES_MAX, SEARCHES_OF_ONE_RESTAURANT_MAX = 8, 2
 """Searches that are under way at once: each may look at every order of its restaurant."""
 
 
+class AnsweredPage(NamedTuple):
+    """A page, and whether a primary has answered."""
+
+    rows: PageRows
+    is_current: bool
+
+
 class MongoLists:
     """The port `Lists`, from the collection `orders` of the live generation."""
 
@@ -54,8 +62,12 @@ class MongoLists:
         self._pages = Pages(render)
         self._versions = BatchLoader(self._known_versions, batch_keys_max=VERSIONS_PER_FETCH_MAX)
         self._search_slots = FairSlots(total=SEARCHES_MAX, each=SEARCHES_OF_ONE_RESTAURANT_MAX)
-        self._pages_now = _page_loader(self._now)
-        self._pages_of_primary = _page_loader(self._now_of_primary)
+        self._pages_now: BatchLoader[PageRequest, AnsweredPage] = BatchLoader(
+            self._now,
+            batch_keys_max=PAGES_PER_FETCH_MAX,
+            weigh=_orders_of,
+            batch_weight_max=ORDERS_PER_FETCH_MAX,
+        )
 
     async def version(self, restaurant: str, order_id: str) -> int:
         return await self._versions.load((restaurant, order_id)) or 0
@@ -87,8 +99,10 @@ class MongoLists:
             async with self._search_slots.slot(list_query.restaurant):
                 found, snapshot = await answer(partial(self._page_of_search, request)), None
         else:
-            pages = self._pages_of_primary if only_current else self._pages_now
-            found, snapshot = await pages.load(request) or NO_ROWS, None
+            page = await self._pages_now.load(request)
+            if only_current and page and not page.is_current:
+                raise StoreUnavailable("there is no primary")
+            found, snapshot = page.rows if page else NO_ROWS, None
         return Page(
             [each.json for each in found.rows if each.json is not None],
             None if found.is_last else _position_of(list_query, found.rows, snapshot),
@@ -127,13 +141,14 @@ class MongoLists:
         found = [bson.decode(each.raw, DOCUMENT) for each in answer.documents]
         return {(each["restaurant"], each["_id"]): int(each["order"]["version"]) for each in found}
 
-    async def _now(self, requests: Sequence[PageRequest]) -> Mapping[PageRequest, PageRows]:
-        return await self._generations.answer(partial(self._pages_of, requests, LIST_TIME_MS_MAX))
+    async def _now(self, requests: Sequence[PageRequest]) -> Mapping[PageRequest, AnsweredPage]:
+        """The pages, whoever answers: those who want a primary's ask together with all others."""
 
-    async def _now_of_primary(
-        self, requests: Sequence[PageRequest]
-    ) -> Mapping[PageRequest, PageRows]:
-        return await self._pages_of(requests, LIST_TIME_MS_MAX, self._generations.live)
+        async def question(live: Generation) -> Mapping[PageRequest, AnsweredPage]:
+            pages = await self._pages_of(requests, LIST_TIME_MS_MAX, live)
+            return {each: AnsweredPage(rows, live.is_current) for each, rows in pages.items()}
+
+        return await self._generations.answer(question)
 
     async def _page_of_search(self, request: PageRequest, live: Generation) -> PageRows:
         return (await self._pages_of([request], SEARCH_TIME_MS_MAX, live))[request]
@@ -153,20 +168,6 @@ class MongoLists:
         async with store_call():
             snapshot = snapshot or await _current_snapshot(live)
             return await self._pages.at(live, snapshot, request, SEARCH_TIME_MS_MAX), snapshot
-
-
-PageLoader = BatchLoader[PageRequest, PageRows]
-
-
-def _page_loader(
-    fetch: Callable[[Sequence[PageRequest]], Awaitable[Mapping[PageRequest, PageRows]]],
-) -> PageLoader:
-    return BatchLoader(
-        fetch,
-        batch_keys_max=PAGES_PER_FETCH_MAX,
-        weigh=_orders_of,
-        batch_weight_max=ORDERS_PER_FETCH_MAX,
-    )
 
 
 def _orders_of(request: PageRequest) -> int:

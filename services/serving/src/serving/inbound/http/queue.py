@@ -96,7 +96,10 @@ def queue_routes(read_queue: ReadQueue, open_feed: OpenFeed) -> APIRouter:
         "/queue", operation_id="getQueue", response_model=QueueView, responses=QUEUE_REFUSALS
     )
     async def get_queue(restaurant: Slug, statuses: StatusFilter = []) -> Response:  # noqa: B006 - FastAPI copies it
-        """The tickets that are neither served nor voided."""
+        """The tickets that are neither served nor voided.
+
+        Serving knows tickets and no restaurants: of one that does not exist the queue is empty.
+        """
         with refusals_as_problems():
             tickets = read_queue(restaurant)
         shown = [each for each in tickets if not statuses or each.status in statuses]
