@@ -1,5 +1,6 @@
 """The whole system on this machine: it starts, survives what is done to its parts, and ends."""
 
+import contextlib
 import json
 import os
 import signal
@@ -8,7 +9,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -118,8 +119,11 @@ class Up:
             )
 
     def wait_until_up(self) -> None:
+        self.wait_until(lambda: "The bill" in self.out.read_text())
+
+    def wait_until(self, so_it_is: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 100
-        while "The bill" not in self.out.read_text():
+        while not so_it_is():
             assert self.process.poll() is None, self.out.read_text()
             assert time.monotonic() < deadline, self.out.read_text()
             time.sleep(0.05)
@@ -205,9 +209,12 @@ def test_a_service_is_told_of_no_other_server_than_its_own(up: Up) -> None:
     }
 
 
-def process_id(up: Up, service: str) -> int:
-    record = json.loads((up.folder / "data" / service / "process").read_text())
-    return int(record["pid"])
+def process_id(up: Up, service: str) -> int | None:
+    """None while it does not run, or is just written down."""
+    with contextlib.suppress(OSError, ValueError):
+        record = json.loads((up.folder / "data" / service / "process").read_text())
+        return int(record["pid"])
+    return None
 
 
 def test_what_up_prints_works_when_pasted(up: Up) -> None:
@@ -262,13 +269,27 @@ def test_what_was_ordered_is_still_there_at_the_next_up(ups: Ups, up: Up) -> Non
     assert view.json()["number"] == placed["number"]
 
 
-def test_a_service_that_dies_ends_up_with_its_log_and_1(up: Up) -> None:
-    os.kill(process_id(up, "serving"), signal.SIGKILL)
+@pytest.mark.parametrize("name", ["serving", "nats"])
+def test_what_dies_is_said_and_started_again(up: Up, name: str) -> None:
+    system = SystemUrls.find(up.folder / "data", {})
+    killed = process_id(up, name)
+    assert killed is not None
 
-    assert up.process.wait(60) == 1
-    said = " ".join(up.out.read_text().split())
-    assert "serving ended by itself (exit code -9)" in said
-    assert "was killed" not in said
+    os.kill(killed, signal.SIGKILL)
+    up.wait_until(lambda: process_id(up, name) not in (None, killed))
+    up.wait_until(lambda: answers(f"{system.serving}/health/ready"))
+
+    said = " ".join(up.out.read_text().split()).lower()
+    assert f"{name} ended by itself (exit code -9), and is started again in" in said
+    assert f"{name} was started again." in said
+    assert up.process.poll() is None
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
 
 
 def test_a_taken_port_is_said_in_a_line(folder: Path) -> None:

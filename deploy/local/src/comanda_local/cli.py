@@ -117,10 +117,10 @@ def up(
     query_port: Annotated[int, typer.Option(envvar="COMANDA_QUERY_PORT")] = DEFAULT_PORTS["query"],
     nats_port: Annotated[int, typer.Option(envvar="COMANDA_NATS_PORT")] = DEFAULT_NATS_PORT,
 ) -> None:
-    """Start everything and stay up until Ctrl-C."""
+    """Start everything and stay up until Ctrl-C; what ends by itself is started again."""
     ports = Ports(ordering_port, serving_port, query_port, nats_port)
     with in_plain_words():
-        raise typer.Exit(stay_up(data, ports, console))
+        stay_up(data, ports, console)
 
 
 @app.command()

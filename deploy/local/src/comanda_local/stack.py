@@ -134,11 +134,14 @@ class Stack:
         return self._given_issuer or Issuer.in_folder(self.folder / access.FOLDER)
 
     @property
+    def parts(self) -> list[Server | Service]:
+        """Everything that should be running."""
+        return [*self.servers.values(), *self.services.values(), *self._replicas]
+
+    @property
     def processes(self) -> list[Child]:
         """Every process that should be running."""
-        servers = [server.process for server in self.servers.values()]
-        replicas = [replica.process for replica in (*self.services.values(), *self._replicas)]
-        return servers + replicas
+        return [part.process for part in self.parts]
 
     def replica(self, name: str, *role: str) -> Service:
         """Start one more replica of a service on a port of its own and wait until it is ready.

@@ -12,12 +12,12 @@ from comanda_local import api
 from comanda_local.access import Issuer, Role, curl_configuration, write_for_owner
 from comanda_local.examples import examples
 from comanda_local.menus import la_piazza, set_menu
-from comanda_local.processes import Child
 from comanda_local.stack import Ports, Stack
+from comanda_local.supervisor import Supervisor
 from comanda_local.system_urls import SYSTEM_FILE, SystemUrls
 
 POLL_INTERVAL_S = 0.5
-"""Seconds between two checks that all processes are alive."""
+"""Seconds between two looks at whether everything runs."""
 
 CURL_FILE = "curl"
 """In the folder of the data: what `curl -K` reads to be a manager of the sample restaurant."""
@@ -25,26 +25,24 @@ MANAGER = "manager"
 MANAGERS_TOKEN_S = 12 * 3600.0
 
 
-def up(folder: Path, ports: Ports, console: Console) -> int:
-    """Start everything, stay up until interrupted, stop everything. Returns the exit code.
-
-    Raises CannotStart.
-    """
+def up(folder: Path, ports: Ports, console: Console) -> None:
+    """Start everything, stay up until interrupted, stop everything. Raises CannotStart."""
     stack = Stack(folder, ports)
-    try:
-        with console.status("starting …") as status, stack, _registered(stack) as system:
-            status.stop()
-            _print_addresses(system, stack, console)
-            print(examples(system.addresses, folder / CURL_FILE), flush=True)
-            try:
-                code = _watch(stack, console)
-            finally:
-                console.print("stopping …")
-    except KeyboardInterrupt:
-        code = 0
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        console.status("starting …") as status,
+        stack,
+        _registered(stack) as system,
+    ):
+        status.stop()
+        _print_addresses(system, stack, console)
+        print(examples(system.addresses, folder / CURL_FILE), flush=True)
+        try:
+            _watch(stack, console)
+        finally:
+            console.print("stopping …")
     for name in stack.killed:
         console.print(f"{name} did not end in time and was killed.")
-    return code
 
 
 @contextlib.contextmanager
@@ -87,19 +85,16 @@ def _print_addresses(system: SystemUrls, stack: Stack, console: Console) -> None
     console.print(f"  {'data':<9} {stack.folder}\n", highlight=False)
 
 
-def _watch(stack: Stack, console: Console) -> int:
-    """Wait until interrupted. Returns 1, and says which, if a process ended by itself."""
+def _watch(stack: Stack, console: Console) -> None:
+    """Keep everything running until interrupted: what ends by itself is started again."""
+
+    def say(line: str) -> None:
+        console.print(line, style="bold red", markup=False, highlight=False, soft_wrap=True)
+
+    def say_log(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    supervisor = Supervisor(stack.parts, say, say_log)
     while True:
-        for process in stack.processes:
-            if not process.alive:
-                _report_end(process, console)
-                return 1
+        supervisor.look(time.monotonic())
         time.sleep(POLL_INTERVAL_S)
-
-
-def _report_end(process: Child, console: Console) -> None:
-    console.print(
-        f"[bold red]{process.name} ended by itself[/bold red] (exit code {process.exit_code}). "
-        f"The end of {process.log}:"
-    )
-    console.print(process.tail(), markup=False, highlight=False, soft_wrap=True)
