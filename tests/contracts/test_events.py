@@ -3,11 +3,16 @@
 import json
 import re
 import uuid
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from comanda_contracts import AccessWithdrawn, Event, OrderPlaced, Unreadable, read, seal
 from comanda_contracts.access import hash_of_subject
+from comanda_contracts.envelope import State, rfc3339
 from comanda_contracts.examples import EXAMPLES
+from hypothesis import given
+from hypothesis import strategies as st
 
 every_event = pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.TYPE)
 
@@ -30,7 +35,7 @@ def test_the_headers_are_cloudevents_in_binary_mode(event: Event) -> None:
     assert headers["ce-type"] == event.TYPE
     assert headers["ce-source"].startswith("/comanda/")
     assert headers["ce-time"].startswith("2026-05-04T")
-    assert headers["ce-time"].endswith(".250Z")
+    assert headers["ce-time"].endswith(".250000Z")
     assert headers["content-type"] == "application/json"
 
 
@@ -78,6 +83,79 @@ def test_a_value_that_a_later_version_adds_is_read_and_written_as_it_is(event: E
     later = read(message.headers, body)
 
     assert json.loads(seal(later, event_id=uuid.uuid4()).body) == json.loads(body)
+
+
+INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
+ROME = timezone(timedelta(hours=2))
+
+
+def times(schema: Any, value: Any, whole: Any) -> list[str]:
+    """The texts in a body that its schema says are points in time."""
+    if "$ref" in schema:
+        return times(whole["$defs"][schema["$ref"].removeprefix("#/$defs/")], value, whole)
+    found = [value] if schema.get("format") == "date-time" and value is not None else []
+    for each in schema.get("anyOf", []):
+        found += times(each, value, whole)
+    for name, field in schema.get("properties", {}).items() if isinstance(value, dict) else ():
+        found += times(field, value.get(name), whole)
+    for each in value if isinstance(value, list) else ():
+        found += times(schema.get("items", {}), each, whole)
+    return found
+
+
+@every_event
+def test_times_are_written_in_one_format_that_sorts(event: Event) -> None:
+    """Those of a whole second and of another zone, too."""
+    (of_state,) = (
+        name
+        for name in type(event).model_fields
+        if name not in Event.model_fields and isinstance(getattr(event, name), State)
+    )
+    state = type(event.state).model_validate(
+        {
+            name: value.replace(microsecond=0).astimezone(ROME)
+            if isinstance(value, datetime)
+            else value
+            for name, value in event.state.model_dump().items()
+        }
+    )
+    late = event.model_copy(update={"at": event.at.replace(microsecond=0), of_state: state})
+
+    message = seal(late, event_id=uuid.uuid4())
+
+    body = json.loads(message.body)
+    schema = type(event).model_json_schema(mode="serialization")
+    written = [*times(schema, body, schema), message.headers["ce-time"]]
+    assert [each for each in written if not re.fullmatch(INSTANT, each)] == []
+    assert body["at"] == message.headers["ce-time"]
+    assert read(message.headers, message.body) == late
+
+
+@given(st.lists(st.datetimes(timezones=st.sampled_from([UTC, ROME])), min_size=2))
+def test_written_times_sort_as_they_are(instants: list[datetime]) -> None:
+    instants = [each for each in instants if MINYEAR < each.year < MAXYEAR]
+
+    assert sorted(map(rfc3339, instants)) == [rfc3339(each) for each in sorted(instants)]
+
+
+def test_a_time_that_utc_can_not_express_is_written_all_the_same() -> None:
+    late = datetime(MAXYEAR, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-12)))
+
+    assert datetime.fromisoformat(rfc3339(late)) == late
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-05-04T18:30:00Z", "2026-05-04t18:30:00.0z", "2026-05-04T20:30:00.000000000+02:00"],
+)
+def test_any_rfc3339_is_read(text: str) -> None:
+    (placed,) = (each for each in EXAMPLES if isinstance(each, OrderPlaced))
+    message = seal(placed, event_id=uuid.uuid4())
+    body = json.loads(message.body) | {"at": text}
+
+    at = read(message.headers, json.dumps(body).encode()).at
+
+    assert rfc3339(at) == "2026-05-04T18:30:00.000000Z"
 
 
 @pytest.mark.parametrize("value", [1, None, [], {"status": "open"}])

@@ -168,7 +168,7 @@ def test_a_ready_order_says_since_when() -> None:
 
     board = board_of([stored(placed(order), *tickets)], PREPARED, NOW)
 
-    assert board["ready"][0]["ready_at"] == "2026-11-23T12:01:30Z"
+    assert board["ready"][0]["ready_at"] == "2026-11-23T12:01:30.000000Z"
 
 
 def test_the_times_at_which_rounds_were_ready_are_compared_as_times() -> None:

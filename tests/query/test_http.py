@@ -87,7 +87,7 @@ async def test_an_order_is_shown_with_its_tickets(
                         "note": None,
                     }
                 ],
-                "ordered_at": "2026-11-23T12:00:00Z",
+                "ordered_at": "2026-11-23T12:00:00.000000Z",
                 "voided": False,
                 "total": 1700,
                 "ticket": {
@@ -101,7 +101,7 @@ async def test_an_order_is_shown_with_its_tickets(
             {
                 "round": 2,
                 "lines": [order.rounds[1].lines[0].model_dump()] * 2,
-                "ordered_at": "2026-11-23T12:00:00Z",
+                "ordered_at": "2026-11-23T12:00:00.000000Z",
                 "voided": False,
                 "total": 3400,
                 "ticket": None,
@@ -109,7 +109,7 @@ async def test_an_order_is_shown_with_its_tickets(
         ],
         "timeline": [
             {
-                "at": "2026-11-23T12:00:00Z",
+                "at": "2026-11-23T12:00:00.000000Z",
                 "event": "placed",
                 "source": "ordering",
                 "round": None,

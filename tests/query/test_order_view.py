@@ -335,7 +335,7 @@ def test_an_added_round_is_told_of_by_its_number() -> None:
     view = fold(ItemsAdded(order=order, round=2, at=after(60)))
 
     assert view.timeline["ordering-2"] == {
-        "at": "2026-11-23T12:01:00Z",
+        "at": "2026-11-23T12:01:00.000000Z",
         "event": "items-added",
         "source": "ordering",
         "round": 2,

@@ -4,10 +4,8 @@ import base64
 import hashlib
 from typing import ClassVar
 
-from pydantic import AwareDatetime
-
 from comanda_contracts import subjects
-from comanda_contracts.envelope import Event, State
+from comanda_contracts.envelope import Event, Instant, State
 
 
 class Withdrawal(State):
@@ -18,7 +16,7 @@ class Withdrawal(State):
     subject_hash: str
     """Whose tokens: the SHA-256 of their `sub` (as UTF-8) in base64url, without `=`. Names and
     addresses, which a `sub` may hold, do not travel."""
-    withdrawn_at: AwareDatetime
+    withdrawn_at: Instant
     """Tokens whose `iat` is up to then are withdrawn, later ones are not: UTC, to the millisecond.
     It only ever moves forward. `iat` is a whole second, so a token that was issued within the very
     second, but after it, is withdrawn, too."""

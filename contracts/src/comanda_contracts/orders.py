@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from comanda_contracts import subjects
-from comanda_contracts.envelope import Count, Event, Money, Published, State
+from comanda_contracts.envelope import Count, Event, Instant, Money, Published, State
 from comanda_contracts.known_values import KnownValues
 
 
@@ -54,7 +54,7 @@ class Round(Published):
     """1, 2, 3, … in its order."""
     lines: tuple[Line, ...]
     """What was ordered."""
-    ordered_at: AwareDatetime
+    ordered_at: Instant
     """When: UTC, to the millisecond."""
     voided: bool = False
     """True once the kitchen agreed not to make it; its lines are no part of the total."""
@@ -69,7 +69,7 @@ class Cancellation(Published):
     """Why, in the words of who asked."""
     actor: str | None = None
     """Who asked for it, where known."""
-    requested_at: AwareDatetime
+    requested_at: Instant
     """When: UTC, to the millisecond."""
 
 
@@ -101,7 +101,7 @@ class Order(State):
     """In the order of their numbers, voided ones too."""
     total: Money
     """Sum of `unit_price * quantity` over the rounds that are not voided, in minor units."""
-    placed_at: AwareDatetime
+    placed_at: Instant
     """When the first round was ordered: UTC, to the millisecond."""
     cancellation: Cancellation | None = None
     """What is asked of the kitchen, while `status` is `cancelling`."""

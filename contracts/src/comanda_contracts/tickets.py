@@ -4,10 +4,8 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import AwareDatetime
-
 from comanda_contracts import subjects
-from comanda_contracts.envelope import Count, Event, Published, State
+from comanda_contracts.envelope import Count, Event, Instant, Published, State
 from comanda_contracts.known_values import KnownValues
 from comanda_contracts.orders import AnyChannel
 
@@ -58,13 +56,13 @@ class Ticket(State):
     status: AnyTicketStatus
     """Where the round is on its way: `queued`, `preparing`, `ready`, `served`, `voided`, or what a
     later version adds: then the kitchen is still at it."""
-    ordered_at: AwareDatetime
+    ordered_at: Instant
     """When the guest ordered the round, which decides its place in the queue: UTC."""
-    started_at: AwareDatetime | None = None
+    started_at: Instant | None = None
     """When a cook last began it: UTC, to the millisecond."""
-    ready_at: AwareDatetime | None = None
+    ready_at: Instant | None = None
     """When it last was ready: UTC, to the millisecond."""
-    served_at: AwareDatetime | None = None
+    served_at: Instant | None = None
     """When it was carried to the table, or handed over: UTC, to the millisecond."""
 
 

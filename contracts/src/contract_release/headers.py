@@ -31,7 +31,7 @@ HEADERS: Schema = {
         "ce-time": {
             "type": "string",
             "format": "date-time",
-            "description": "When it happened: UTC, to the millisecond; the same as `at`.",
+            "description": "When it happened: UTC, with six digits of a second; the same as `at`.",
         },
         "content-type": {"const": "application/json", "type": "string"},
         "Nats-Msg-Id": {

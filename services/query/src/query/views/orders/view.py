@@ -22,6 +22,7 @@ from comanda_contracts import (
     TicketEvent,
     TicketStatus,
 )
+from comanda_contracts.envelope import rfc3339
 
 from query.views.merge import AggregateState, newer
 from query.views.orders.search_terms import terms_of
@@ -205,7 +206,7 @@ def _entry(
     event: OrderEvent | TicketEvent, source: str, round_number: int | None
 ) -> dict[str, Any]:
     return {
-        "at": event.at.isoformat().replace("+00:00", "Z"),
+        "at": rfc3339(event.at),
         "event": event.name,
         "source": source,
         "round": round_number,
