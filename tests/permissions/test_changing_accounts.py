@@ -109,6 +109,26 @@ def test_removing_no_team_touches_no_services_consumer(comanda: Comanda, name: s
     assert not comanda.deleted
 
 
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--start-over", "--nats", "nats://x"), "which team"),
+        (("loyalty", "menu.v1.>", "--start-over", "--nats", "nats://x"), "nothing else"),
+        (("loyalty", "--start-over"), "COMANDA_NATS_URL"),
+        (("nobody", "--start-over", "--nats", "nats://x"), "what nobody may read"),
+    ],
+)
+def test_who_starts_over_is_said(comanda: Comanda, arguments: tuple[str, ...], why: str) -> None:
+    comanda("team", "loyalty", "menu.v1.>")
+    before = comanda.files()
+
+    refused = comanda("team", *arguments)
+
+    assert refused.exit_code == 1
+    assert why in refused.output
+    assert comanda.files() == before
+
+
 def test_a_password_that_the_running_server_lacks_is_refused_at_once(
     comanda: Comanda, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,7 @@
 """The consumers that teams read by, made by the operator: a team can make none."""
 
+# decision/0061: a consumer that may read more begins anew
+
 import contextlib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
