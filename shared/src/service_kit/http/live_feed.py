@@ -165,6 +165,7 @@ class Readers(Generic[Update]):
             del self._by_topic[topic]
 
 
+# decision/0062: a feed waits for its store
 async def once_possible(
     begin: Callable[[], AsyncGenerator[Update | None]], is_away: Callable[[Exception], bool]
 ) -> AsyncGenerator[Update | None]:
