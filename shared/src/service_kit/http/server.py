@@ -22,6 +22,7 @@ from service_kit.http.cors import Cors
 from service_kit.http.draining import Draining, DrainingServer, ShutdownHook
 from service_kit.http.edge import EDGE_REFUSALS, Edge, KnownHosts
 from service_kit.http.guard import Guard, answer_forbidden, answer_too_many_feeds, refusals
+from service_kit.http.gzip import Gzip
 from service_kit.http.health import health_routes
 from service_kit.http.home_page import home_routes
 from service_kit.http.observed import Observed
@@ -66,7 +67,7 @@ class Application(FastAPI):
         """The edge is ahead of whatever is added; behind it the guard. Raises Undeclared."""
         inner = super().build_middleware_stack()
         guarded = Guard(inner, self, self.admission) if self.admission else inner
-        app: ASGIApp = Edge(guarded, AllowedMethods(self), self.allowed_origins)
+        app: ASGIApp = Edge(Gzip(guarded), AllowedMethods(self), self.allowed_origins)
         for gate in self.gates:
             app = gate(app)
         if self.allowed_origins:
