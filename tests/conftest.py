@@ -36,7 +36,7 @@ os.environ.update(HIGH_RATES)  # a test's load comes from one subject, for one r
 NewNatsServer = Callable[[], Nats]
 SERVERS: tuple[type, ...] = (Nats, Postgres, MongoDB, Service)
 LONGEST_FIRST = (
-    *("stack", "faults", "real-orders", "benchmark", "read-side"),
+    *("stack", "benchmark", "real-orders", "faults", "read-side"),
     *("rolling", "pickup", "poison", "replicas", "abandoned", "traces"),
 )
 """Groups of tests that take a minute or so, and more, in the order in which workers get them.

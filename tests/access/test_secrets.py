@@ -135,5 +135,7 @@ def places(stack: Stack) -> Iterator[tuple[str, str]]:
     for name, service in stack.services.items():
         for page in ("/metrics", "/health/ready"):
             yield f"{name}{page}", httpx.get(f"{service.url}{page}").text
+    for child in stack.processes:  # a forked one shows those of the fork server
+        yield f"{child.name}'s arguments", " ".join(child._command)
     for process in psutil.process_iter(["cmdline"]):
         yield f"process {process.pid}", " ".join(process.info["cmdline"] or ())

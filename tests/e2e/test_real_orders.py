@@ -20,7 +20,7 @@ from comanda_local.system_urls import SystemUrls
 COMANDA = Path(sys.executable).with_name("comanda")
 DATA = Path(__file__).parents[3] / "shared" / "data"
 ORDERS, PRICES = DATA / "takeaway-orders.csv", DATA / "takeaway-prices.csv"
-WANTED = os.environ.get("COMANDA_REPLAY_ORDERS", "300")
+WANTED = os.environ.get("COMANDA_REPLAY_ORDERS", "120")
 
 pytestmark = [
     pytest.mark.servers,
