@@ -280,7 +280,7 @@ def test_a_status_that_ordering_should_have_settled_is_found(
     [
         ((TicketStatus.QUEUED, TicketStatus.QUEUED), "placed"),
         ((TicketStatus.QUEUED, None), "placed"),
-        ((TicketStatus.SERVED, TicketStatus.QUEUED), "placed"),
+        ((TicketStatus.SERVED, TicketStatus.QUEUED), "preparing"),
         ((TicketStatus.PREPARING, TicketStatus.QUEUED), "preparing"),
         ((TicketStatus.READY, TicketStatus.QUEUED), "preparing"),
         ((TicketStatus.READY, TicketStatus.READY), "ready"),

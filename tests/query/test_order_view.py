@@ -19,6 +19,7 @@ from comanda_contracts import (
 )
 from comanda_contracts.envelope import Event
 from comanda_contracts.examples import EXAMPLES
+from comanda_contracts.guest_status import GuestStatus, guest_status
 from hypothesis import given
 from hypothesis import strategies as st
 from query.views import menu
@@ -132,9 +133,12 @@ def test_a_view_tells_of_every_event_once(history: History) -> None:
         ([READY, PREPARING], "preparing"),
         ([READY, READY], "ready"),
         ([SERVED, READY], "ready"),
-        ([SERVED, QUEUED], "placed"),
-        ([SERVED, None], "placed"),
-        ([SERVED, QUEUED, VOIDED], "placed"),
+        ([SERVED, QUEUED], "preparing"),
+        ([SERVED, None], "preparing"),
+        ([SERVED, QUEUED, VOIDED], "preparing"),
+        ([SERVED, VOIDED], "served"),
+        ([READY, VOIDED], "ready"),
+        ([QUEUED, VOIDED], "placed"),
         ([SERVED, PREPARING], "preparing"),
         ([SERVED, SERVED], "served"),
         (["cooling"], "preparing"),
@@ -152,6 +156,26 @@ def test_an_open_order_is_as_far_as_its_rounds(
     ]
 
     assert document(fold(placed(order), *news))["status"] == status
+
+
+def test_a_round_that_the_order_voided_is_not_one_that_was_served() -> None:
+    order = an_order(rounds=(a_round(1), a_round(2, voided=True)))
+
+    assert document(fold(placed(order)))["status"] == "placed"
+
+
+def test_the_statuses_are_those_of_the_contract() -> None:
+    assert list(map(str, ViewStatus)) == list(map(str, GuestStatus))
+
+
+@given(histories())
+def test_a_view_has_the_status_that_a_subscriber_derives(history: History) -> None:
+    orders = [each.order for each in history if isinstance(each, OrderEvent)]
+    tickets = {each.ticket.round: each.ticket for each in history if isinstance(each, TicketEvent)}
+
+    view = fold(*history)
+
+    assert document(view)["status"] == guest_status(orders[-1], tickets.values())
 
 
 @pytest.mark.parametrize("voided", [None, QUEUED, PREPARING, READY, VOIDED])
@@ -254,7 +278,7 @@ def test_an_orders_state_is_the_order_as_json_and_what_the_store_finds_it_by() -
         "placed_at": order.placed_at.replace(tzinfo=None),
         "found_by": terms_of(order),
         "assumed": {"1": {"status": "queued"}},
-        "overruled": {"2": {"status": "served"}},
+        "overruled": {"2": {"status": "voided"}},
     }
 
 
@@ -312,7 +336,7 @@ def test_a_round_that_only_the_kitchen_knows_of_keeps_an_order_from_being_served
         news_of(its_ticket(order, round=2)),
     )
 
-    assert document(view)["status"] == "placed"
+    assert document(view)["status"] == "preparing"
 
 
 def test_the_timeline_is_shown_by_time_and_only_then_by_source() -> None:

@@ -20,29 +20,25 @@ def total(order: Order) -> int:
 
 def is_all_served(order: Order, tickets: Tickets) -> bool:
     """Whether every round that is not voided has been served."""
-    return not _statuses_to_serve(order, tickets)
+    return _statuses(order, tickets) <= {TicketStatus.SERVED}
 
 
 def expected_status(order: Order, tickets: Tickets) -> str:
     """The status that a guest is shown, from both sides of the kitchen's pass."""
     if order.status in (OrderStatus.CANCELLING, OrderStatus.CANCELLED, OrderStatus.CLOSED):
         return str(order.status)
-    waiting = _statuses_to_serve(order, tickets)
-    if not waiting:
-        return "served"
-    if waiting == {TicketStatus.READY}:
-        return "ready"
-    if waiting & {TicketStatus.PREPARING, TicketStatus.READY}:
-        return "preparing"
-    if waiting <= {TicketStatus.QUEUED, TicketStatus.VOIDED}:  # voided, and ordering is yet to hear
+    made = _statuses(order, tickets) - {TicketStatus.VOIDED}  # of those ordering is yet to hear
+    if made <= {TicketStatus.QUEUED}:
         return "placed"
-    return "preparing"  # by a status of a later release
+    if made == {TicketStatus.SERVED}:
+        return "served"
+    return "ready" if made <= {TicketStatus.READY, TicketStatus.SERVED} else "preparing"
 
 
-def _statuses_to_serve(order: Order, tickets: Tickets) -> set[AnyTicketStatus]:
-    statuses = (
+def _statuses(order: Order, tickets: Tickets) -> set[AnyTicketStatus]:
+    """Those of the rounds that are not voided."""
+    return {
         tickets[each.round].status if each.round in tickets else TicketStatus.QUEUED
         for each in order.rounds
         if not each.voided
-    )
-    return {status for status in statuses if status is not TicketStatus.SERVED}
+    }

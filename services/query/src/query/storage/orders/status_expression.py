@@ -12,8 +12,9 @@ from typing import Any
 import bson
 from bson.raw_bson import RawBSONDocument
 from comanda_contracts import TicketStatus
+from comanda_contracts.guest_status import ALL_READY, ALL_SERVED, DECIDED, NONE_BEGUN
 
-from query.views.orders.status import ALL_READY, ALL_SERVED, DECIDED, NONE_BEGUN, ViewStatus
+from query.views.orders.status import ViewStatus
 
 Expression = dict[str, Any]
 
@@ -34,9 +35,9 @@ _PROGRESS: Expression = {
         "in": {
             "$switch": {
                 "branches": [
+                    _if_all(NONE_BEGUN, ViewStatus.PLACED),
                     _if_all(ALL_SERVED, ViewStatus.SERVED),
                     _if_all(ALL_READY, ViewStatus.READY),
-                    _if_all(NONE_BEGUN, ViewStatus.PLACED),
                 ],
                 "default": ViewStatus.PREPARING,
             }

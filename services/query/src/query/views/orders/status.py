@@ -5,12 +5,13 @@ from enum import StrEnum
 from typing import Any
 
 from comanda_contracts import Order, OrderStatus, TicketStatus
+from comanda_contracts.guest_status import status_of_rounds
 
 from query.views.merge import AggregateState
 
 
 class ViewStatus(StrEnum):
-    """The status of an order as clients see it."""
+    """The status of an order as clients see it: the contract's `GuestStatus`."""
 
     PLACED = "placed"
     PREPARING = "preparing"
@@ -24,12 +25,6 @@ class ViewStatus(StrEnum):
 OVER = frozenset({ViewStatus.CLOSED, ViewStatus.CANCELLED})
 ACTIVE = frozenset(ViewStatus) - OVER
 """Statuses of orders to which something may still happen."""
-
-ALL_SERVED = frozenset({TicketStatus.SERVED})
-ALL_READY = ALL_SERVED | {TicketStatus.READY}
-DECIDED = frozenset(OrderStatus) - {OrderStatus.OPEN}
-"""Statuses of an order that are those of its view, whatever its tickets say."""
-NONE_BEGUN = ALL_SERVED | {TicketStatus.QUEUED, TicketStatus.VOIDED}
 
 
 def is_active(order: Order) -> bool:
@@ -47,21 +42,16 @@ def rounds_as(status: TicketStatus, order: Order, *, voided: bool) -> dict[str, 
 def status_of(order: AggregateState | None, tickets: Mapping[str, AggregateState]) -> str | None:
     """The derived status; None while the order is not known.
 
-    What ordering decided wins. An order that is open, or has a status of a later release, is as far
-    as its rounds: one without a ticket is queued, a voided one holds nothing up, one with a status
-    of a later release is being prepared. A ticket may run ahead of the order that has its round,
-    and counts. The store derives the same in `storage/orders/status_expression.py`.
+    The rule is the contract's, as a subscriber has it. The store derives the same in
+    `storage/orders/status_expression.py`.
     """
     if order is None:
         return None
-    if order["status"] in DECIDED:
-        return str(order["status"])
-    rounds = {**order["assumed"], **tickets, **order["overruled"]}
-    reached = {each["status"] for each in rounds.values()}
-    if reached <= ALL_SERVED:
-        return ViewStatus.SERVED
-    if reached <= ALL_READY:
-        return ViewStatus.READY
-    if reached <= NONE_BEGUN:
-        return ViewStatus.PLACED
-    return ViewStatus.PREPARING
+    return ViewStatus(
+        status_of_rounds(
+            order["status"],
+            queued=order["assumed"],
+            voided=order["overruled"],
+            tickets={number: each["status"] for number, each in tickets.items()},
+        )
+    )

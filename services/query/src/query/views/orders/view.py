@@ -170,7 +170,7 @@ def _order_state(order: Order) -> AggregateState:
         "placed_at": _mongo_time(order.placed_at),
         "found_by": terms_of(order),
         "assumed": rounds_as(TicketStatus.QUEUED, order, voided=False),
-        "overruled": rounds_as(TicketStatus.SERVED, order, voided=True),
+        "overruled": rounds_as(TicketStatus.VOIDED, order, voided=True),
     }
 
 
