@@ -21,7 +21,7 @@ def test_a_dine_in_order_from_the_first_round_to_the_bill(restaurant: Restaurant
     restaurant.shows(order, "served")
 
     order = restaurant.add_round(order)
-    restaurant.shows(order, "placed")
+    restaurant.shows(order, "preparing")
     restaurant.cook(order, 2)
     restaurant.shows(order, "served")
     restaurant.until(lambda: restaurant.read("/orders?active=true")["orders"])
