@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from importlib.metadata import version
 
 import uvicorn
 from fastapi import FastAPI
@@ -112,7 +113,7 @@ def application(
     app = Application(
         title=title,
         description=description,
-        version="1.0.0",
+        version=version("comanda-service-kit"),
         lifespan=lifespan,
         servers=SERVERS,
         generate_unique_id_function=lambda route: operation_id(route.name),
