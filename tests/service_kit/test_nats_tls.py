@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from comanda_local.nats_logins import Login, new_seed, save_seed
 from comanda_local.ports import free_port
 from comanda_local.processes import Child
 from comanda_local.servers.nats import _program
+from nats.aio.client import Client
 from pydantic import SecretStr
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.jetstream import connected, credentials
@@ -141,6 +143,54 @@ async def _flushed(client: object) -> bool:
     except Exception:
         return False
     return True
+
+
+async def test_a_member_that_the_cluster_tells_of_has_the_name_of_the_url() -> None:
+    """The client is told of addresses alone, which no certificate has: it holds each member to the
+    name that it knows."""
+    with temporary_folder() as folder:
+        authority, routes = Authority(folder, "authority"), [free_port(), free_port()]
+        processes, ports = [], [free_port(), free_port()]
+        for number in range(2):
+            cert, key = authority.sign("localhost", f"member-{number}")
+            file = folder / f"{number}.conf"
+            file.write_text(f"""
+                server_name: "{number}", listen: "127.0.0.1:{ports[number]}"
+                tls {{ cert_file: "{cert}", key_file: "{key}", handshake_first: true }}
+                cluster {{
+                  name: "test", listen: "127.0.0.1:{routes[number]}"
+                  routes: ["nats://127.0.0.1:{routes[1 - number]}"]
+                }}
+            """)
+            command = [str(_program()), "-c", str(file)]
+            processes.append(Child("NATS", command, folder / str(number)))
+            processes[-1].start()
+            listens = partial(processes[-1].listens_on, ports[number])
+            await asyncio.to_thread(processes[-1].wait_until, listens, within=30)
+        try:
+            servers = NatsServers([f"nats://localhost:{ports[0]}"], ca=str(authority.file))
+            async with asyncio.timeout(3 * WITHIN_S), connected(servers, "test") as client:
+                await eventually(lambda: _ports(client), lambda known: ports[1] in known)
+                processes[0].kill()
+
+                await eventually(
+                    lambda: _address(client),
+                    lambda where: where == ("127.0.0.1", ports[1]),
+                    within=WITHIN_S,
+                )
+                await client.flush()
+        finally:
+            for process in processes:
+                await asyncio.to_thread(process.stop)
+
+
+async def _address(client: Client) -> tuple[str | None, int | None]:
+    url = client.connected_url
+    return (url.hostname, url.port) if url else (None, None)
+
+
+async def _ports(client: Client) -> list[int | None]:
+    return [each.port for each in client.servers]
 
 
 def test_the_settings_name_the_files() -> None:
