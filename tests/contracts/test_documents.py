@@ -186,6 +186,30 @@ def test_the_official_parser_finds_nothing_wrong_with_the_asyncapi_document(tmp_
 
 @pytest.mark.packages
 @pytest.mark.timeout(300)
+def test_ajv_compiles_every_schema_in_strict_mode_and_finds_its_examples_valid(
+    tmp_path: Path,
+) -> None:
+    compile_schemas = [Path(node()), installed(DOCS) / "compile.mjs"]
+    broken = tmp_path / "broken.json"
+    placed = schema("comanda.order.placed.v1")
+    broken.write_text(json.dumps(placed | {"examples": [{}]}))
+
+    right, wrong = (
+        subprocess.run([*compile_schemas, *files], check=False, capture_output=True, text=True)
+        for files in (sorted((FOLDER / "schemas").iterdir()), [broken])
+    )
+
+    assert (right.returncode, right.stderr) == (0, "")
+    assert (wrong.returncode, "must have required property 'order'" in wrong.stderr) == (1, True)
+
+
+def test_a_field_that_may_be_null_has_one_type_that_may_be_null() -> None:
+    order = schema("comanda.order.placed.v1")["$defs"]["Order"]["properties"]
+
+    assert order["table"]["type"] == ["string", "null"]
+
+
+@pytest.mark.timeout(300)
 def test_the_page_is_one_file_with_everything_in_it(tmp_path: Path) -> None:
     page = tmp_path / "index.html"
 

@@ -21,4 +21,22 @@ def schemas(contract: Json) -> dict[str, Json]:
 
 
 def _file(name: str, schema: Json, **more: Any) -> Json:
-    return {"$schema": DRAFT, "$id": f"urn:comanda:schema:{name}", **schema, **more}
+    return {"$schema": DRAFT, "$id": f"urn:comanda:schema:{name}", **_plain(schema), **more}
+
+
+def _plain(schema: Any) -> Any:
+    """The same without OpenAPI's hint, and with null beside a type instead of a union with it.
+
+    So strict validators compile it, and generators make a type that may be null of it.
+    """
+    if isinstance(schema, list):
+        return [_plain(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {name: _plain(each) for name, each in schema.items() if name != "discriminator"}
+    match plain.get("anyOf"):
+        case [{"type": str(kind), **other}, {"type": "null"}]:
+            del plain["anyOf"]
+            return {"type": [kind, "null"], **other, **plain}
+        case _:
+            return plain
