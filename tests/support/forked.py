@@ -81,7 +81,7 @@ class ForkingPopen(Popen):
 
 def service_and_arguments(command: Any) -> list[str]:
     """What `python -m` is to run, if that is one of the services; else nothing."""
-    if isinstance(command, (list, tuple)):
+    if sys.platform == "linux" and isinstance(command, (list, tuple)):  # which has adoption
         for beginning in ([sys.executable, "-P", "-m"], [sys.executable, "-m"]):
             service, *arguments = command[len(beginning) :] or [None]
             if [*command[: len(beginning)]] == beginning and service in IMPORTED:
