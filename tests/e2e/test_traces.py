@@ -1,5 +1,6 @@
 """One order is one trace: from the till's request to the view, through all three services."""
 
+import secrets
 from collections.abc import Iterator
 
 import httpx
@@ -7,14 +8,13 @@ import pytest
 from comanda_local.folders import temporary_folder
 from comanda_local.stack import Stack
 
-from tests.e2e.restaurant import Restaurant, lines
-from tests.support.otlp import Receiver, receiving
+from tests.e2e.restaurant import Restaurant
+from tests.support.otlp import ReceivedSpan, Receiver, receiving
 from tests.support.tokens import bearer
 
 pytestmark = pytest.mark.xdist_group("traces")
 
-TRACE_ID, TILLS_SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-TRACEPARENT = f"00-{TRACE_ID}-{TILLS_SPAN}-01"
+TILLS_SPAN = "b7ad6b7169203331"
 PHONE = "+39055019987654"
 
 PLACED = """
@@ -44,31 +44,58 @@ def traced_stack(receiver: Receiver) -> Iterator[Stack]:
             yield stack
 
 
-def test_the_callers_span_is_the_root_of_all_that_an_order_leads_to(
-    traced_stack: Stack, receiver: Receiver
+def place(
+    stack: Stack, restaurant: Restaurant, headers: dict[str, str], sku: str = "margherita"
+) -> httpx.Response:
+    ordered = [{"sku": sku, "quantity": 1}]
+    body = {"channel": "takeaway", "customer": "Ada", "phone": PHONE, "lines": ordered}
+    url = restaurant.url("ordering", "/orders")
+    return httpx.post(url, json=body, headers=bearer(issuer=stack.issuer) | headers)
+
+
+@pytest.mark.parametrize("flags", ["01", "03", None], ids=["sampled", "and random", "no caller"])
+def test_one_order_is_one_trace_from_the_callers_span_on(
+    flags: str | None, traced_stack: Stack, receiver: Receiver
 ) -> None:
     restaurant = Restaurant(traced_stack)
-    body = {"channel": "takeaway", "customer": "Ada", "phone": PHONE, "lines": lines()}
-    headers = bearer(issuer=traced_stack.issuer)
-    order = httpx.post(
-        restaurant.url("ordering", "/orders"),
-        json=body,
-        headers={**headers, "traceparent": TRACEPARENT},
-    ).raise_for_status()
-    restaurant.shows(order.json(), "placed")
+    trace_id = secrets.token_hex(16)
+    sent = {"traceparent": f"00-{trace_id}-{TILLS_SPAN}-{flags}"} if flags else {}
 
-    restaurant.until(lambda: len(receiver.tree(TRACE_ID)) >= len(PLACED.splitlines()))
+    def requests() -> list[ReceivedSpan]:
+        placed = "POST /v1/restaurants/{restaurant}/orders"
+        ours = [each for each in receiver.spans if each.name == placed]
+        return [each for each in ours if each.attributes["comanda.restaurant"] == restaurant.slug]
 
-    assert "\n".join(receiver.tree(TRACE_ID)) == PLACED
-    of_it = [span for span in receiver.spans if span.trace_id == TRACE_ID]
-    request = next(span for span in of_it if span.name.startswith("POST"))
-    assert request.parent_id == TILLS_SPAN
-    assert request.attributes["comanda.restaurant"] == restaurant.slug
-    commits = [span for span in receiver.spans if span.name == "commit"]
+    order = place(traced_stack, restaurant, sent).raise_for_status().json()
+    restaurant.shows(order, "placed")
+    restaurant.until(lambda: len(requests()) > 0)
+    (request,) = requests()
+    restaurant.until(lambda: len(receiver.tree(request.trace_id)) >= len(PLACED.splitlines()))
+
+    assert "\n".join(receiver.tree(request.trace_id)) == PLACED
+    if flags:
+        assert (request.trace_id, request.parent_id) == (trace_id, TILLS_SPAN)
+    of_it = [span for span in receiver.spans if span.trace_id == request.trace_id]
+    assert not [span for span in of_it if span.failed]
     transaction = next(span for span in of_it if span.name == "transaction")
-    assert any(transaction.span_id in span.links for span in commits)
-    batches = {span.span_id for span in receiver.spans if span.name.endswith(" batch")}
+    assert any(transaction.span_id in span.links for span in receiver.spans)
     processed = [span for span in of_it if span.name.startswith("process")]
-    assert all(batches.issuperset(span.links) and span.links for span in processed)
-    secrets = (PHONE.removeprefix("+"), headers["Authorization"].rpartition(".")[2])
-    assert not [each for each in secrets for body in receiver.bodies if each.encode() in body]
+    assert all(span.links for span in processed)
+    token = bearer(issuer=traced_stack.issuer)["Authorization"]
+    secret = (PHONE.removeprefix("+"), token.rpartition(".")[2])
+    assert not [each for each in secret for body in receiver.bodies if each.encode() in body]
+
+
+def test_a_refusal_is_no_failure(traced_stack: Stack, receiver: Receiver) -> None:
+    restaurant = Restaurant(traced_stack)
+    trace_id = secrets.token_hex(16)
+
+    def spans() -> list[ReceivedSpan]:
+        return [each for each in receiver.spans if each.trace_id == trace_id]
+
+    sent = {"traceparent": f"00-{trace_id}-{TILLS_SPAN}-01"}
+    refused = place(traced_stack, restaurant, sent, sku="nothing-of-ours")
+    restaurant.until(lambda: len(spans()) == 2)
+
+    assert refused.is_client_error
+    assert not [each for each in spans() if each.failed]

@@ -1,6 +1,5 @@
 """The command line: `comanda up`, `demo`, `audit`, `token` and more, and what operates services."""
 
-import asyncio
 import os
 import re
 import secrets as secrets_of_python
@@ -20,6 +19,7 @@ from comanda_local.audit.command import print_audit
 from comanda_local.cluster_secrets import Size, new_secrets, write_secrets
 from comanda_local.demo import demo as hold_demo
 from comanda_local.events.commands import app as events
+from comanda_local.interrupts import run
 from comanda_local.nats_logins import Login, new_seed, save_seed
 from comanda_local.nats_reload import NotReloaded, lacks_variable, reload_nats
 from comanda_local.operators_commands import HELP_OPTION, SUMMARIES, run_command, show_help
@@ -163,7 +163,7 @@ def audit(
         system = _find(data, ordering, serving, query, nats_url, database, mongodb)
         if repair and run_command("query", system, ["audit", "--repair"]) != 0:
             _exit(went_well=False)
-        _exit(asyncio.run(print_audit(system, restaurant, patience, console)))
+        _exit(run(print_audit(system, restaurant, patience, console)))
 
 
 def _pass_on_to(service: str, summary: str) -> None:
@@ -371,12 +371,12 @@ def team(
         folder = ACCOUNTS.parent
         if start_over:
             restarted = restart_consumers(*_started_over(name, subjects, url, folder), files)
-            print("from the beginning: " + ", ".join(asyncio.run(restarted)))
+            print("from the beginning: " + ", ".join(run(restarted)))
             return
         if name and remove:
             _remove(name, lambda: remove_team(name, folder), data)
             if url:
-                asyncio.run(delete_consumers(url, name, files))
+                run(delete_consumers(url, name, files))
             return
         if name:
             check_name(name)
@@ -390,7 +390,7 @@ def team(
         else:
             teams = written_teams(folder)
         if url:
-            print("consumers " + ", ".join(asyncio.run(make_consumers(url, teams, files))))
+            print("consumers " + ", ".join(run(make_consumers(url, teams, files))))
         else:
             print("No consumers yet: `comanda up` makes them, or this command with --nats.")
 

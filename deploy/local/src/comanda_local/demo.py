@@ -1,6 +1,5 @@
 """`comanda demo`: an evening on a system of its own, which is gone afterwards."""
 
-import asyncio
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from comanda_local.folders import temporary_folder
+from comanda_local.interrupts import run
 from comanda_local.menus import la_piazza
 from comanda_local.simulation import simulate
 from comanda_local.stack import Stack
@@ -20,7 +20,7 @@ def demo(orders: int, *, at_once: int, seed: int, console: Console) -> bool:
     venue = la_piazza()
     visits = generate_visits(orders, venue.skus, seed=seed)
     with temporary_folder() as folder, _started(folder, console) as stack:
-        return asyncio.run(
+        return run(
             simulate(
                 SystemUrls.of(stack), venue, visits, at_once=at_once, rate=None, console=console
             )

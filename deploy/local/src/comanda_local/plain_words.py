@@ -1,9 +1,7 @@
 """A command ends as its user would have it: in order, and with what is wrong in a line."""
 
 import contextlib
-import signal
 from collections.abc import Iterator
-from types import FrameType
 
 import asyncpg
 import httpx
@@ -11,6 +9,7 @@ import nats.errors
 import typer
 
 from comanda_local.api import RefusedRequest
+from comanda_local.interrupts import interrupt_in_order
 from comanda_local.nats_reload import NotReloaded
 from comanda_local.pos_export.findings import NotAnExport
 from comanda_local.processes import CannotStart
@@ -26,8 +25,7 @@ FAILURES = (
 @contextlib.contextmanager
 def in_plain_words() -> Iterator[None]:
     """Let SIGTERM and a closed terminal end us as Ctrl-C does; say what is wrong in a line."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    interrupt_in_order()
     try:
         yield
     except FAILURES as error:
@@ -37,10 +35,3 @@ def in_plain_words() -> Iterator[None]:
         address = error.request.url.copy_with(path="/")
         typer.secho(f"{address} can't be reached ({error}). Is it up?", fg="red", err=True)
         raise typer.Exit(1) from error
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """End in order, once: what comes while everything is being stopped is ignored."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt

@@ -1,12 +1,12 @@
 """`comanda replay`: a point-of-sale export, ordered once more through the running system."""
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from comanda_local.api import Json
+from comanda_local.interrupts import run
 from comanda_local.menus import Venue
 from comanda_local.pos_export.export import Export, File, read_export
 from comanda_local.pos_export.file_format import FileFormat
@@ -66,7 +66,7 @@ def place(export: Export, wanted: Replay, system: SystemUrls, console: Console) 
         console.print("There is no order to place.")
         return False
     venue = Venue(wanted.restaurant, "Takeaway", export.currency, wanted.zone, export.items)
-    return asyncio.run(
+    return run(
         simulate(system, venue, visits, at_once=wanted.at_once, rate=wanted.rate, console=console)
     )
 

@@ -1,6 +1,5 @@
 """`comanda up`: everything on this machine, until it is told to stop."""
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from rich.console import Console
 from comanda_local import api
 from comanda_local.access import Issuer, Role, curl_configuration, write_for_owner
 from comanda_local.examples import examples
+from comanda_local.interrupts import run
 from comanda_local.menus import la_piazza, set_menu
 from comanda_local.stack import Ports, Stack
 from comanda_local.supervisor import Supervisor
@@ -52,7 +52,7 @@ def _registered(stack: Stack) -> Iterator[SystemUrls]:
     A token for whoever tries it with curl is written beside it.
     """
     system = SystemUrls.of(stack)
-    asyncio.run(_open_la_piazza(system))
+    run(_open_la_piazza(system))
     files = (system.save(stack.folder), stack.folder / CURL_FILE)
     write_for_owner(files[1], curl_configuration(_managers_token(stack.issuer)))
     try:

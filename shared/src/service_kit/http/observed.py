@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry import trace
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode
 from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -71,34 +72,36 @@ class Observed:
                 _note(scope, seen, time.perf_counter() - began)
             await send(message)
 
-        parent = _parent(scope)
-        try:
-            if is_recording() and not UNLOGGED.fullmatch(scope["path"]):
-                with span(scope["method"], SpanKind.SERVER, parent=parent) as current:
-                    await self._described(current, seen, scope, receive, send_noting)
-            elif parent:
-                with traced(parent):
-                    await self.app(scope, receive, send_noting)
-            else:
+        async def answer() -> None:
+            try:
                 await self.app(scope, receive, send_noting)
-        finally:
-            if seen.status == BROKEN_OFF:
-                _note(scope, seen, time.perf_counter() - began)
+            finally:
+                if seen.status == BROKEN_OFF:
+                    _note(scope, seen, time.perf_counter() - began)
 
-    async def _described(
-        self, current: Span, seen: Seen, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        """Answer, and say of the span what is known in the end, in OpenTelemetry's words."""
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            current.update_name(f"{scope['method']} {seen.route}")
-            current.set_attribute("http.request.method", scope["method"])
-            current.set_attribute("http.route", seen.route)
-            current.set_attribute("http.response.status_code", seen.status)
-            current.set_attribute("comanda.restaurant", seen.restaurant)
-            if seen.status >= SERVER_ERROR:
-                current.set_status(StatusCode.ERROR)
+        parent = _parent(scope)
+        if is_recording() and not UNLOGGED.fullmatch(scope["path"]):
+            with span(scope["method"], SpanKind.SERVER, parent=parent) as current:
+                try:
+                    await answer()
+                finally:
+                    _describe(current, scope["method"], seen)
+        elif parent or trace.get_current_span() is not INVALID_SPAN:
+            with traced(parent):  # a pipelined request begins in the context of the one before
+                await answer()
+        else:
+            await answer()
+
+
+def _describe(current: Span, method: str, seen: Seen) -> None:
+    """Say of the span what is known in the end, in OpenTelemetry's words."""
+    current.update_name(f"{method} {seen.route}")
+    current.set_attribute("http.request.method", method)
+    current.set_attribute("http.route", seen.route)
+    current.set_attribute("http.response.status_code", seen.status)
+    current.set_attribute("comanda.restaurant", seen.restaurant)
+    if seen.status >= SERVER_ERROR:
+        current.set_status(StatusCode.ERROR)
 
 
 def _note(scope: Scope, seen: Seen, seconds: float) -> None:

@@ -88,6 +88,7 @@ class Settlement(BaseMiddleware):
         letters: list[DeadLetter] = []
         reasons: dict[Fate, str] = {}
         for message, error in ((failure.message, failure.error) for failure in failures):
+            batch.failed[id(message)] = type(error).__name__
             fate = subscriber.failures.fate_of(error)
             if fate is Fate.PERMANENT:
                 letters.append(DeadLetter.of(message, error, found_out.get(id(message))))
@@ -164,8 +165,8 @@ class Spans(BaseMiddleware):
                 return await call_next(msg)
             finally:
                 for message, began in spans:
-                    if not message.is_acked:
-                        began.set_status(StatusCode.ERROR, "not settled")
+                    if error := batch.failed.get(id(message)):
+                        began.set_status(StatusCode.ERROR, error)
                     began.end()
 
 

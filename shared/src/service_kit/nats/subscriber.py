@@ -82,6 +82,8 @@ class Batch(NatsBatchMessage):
         self.consumer = consumer
         """The stream and the durable that they came by, such as `ORDERS/serving`."""
         self.unreadable: list[Failure] = []
+        self.failed: dict[int, str] = {}
+        """The names of the errors by which messages failed, by the messages' ids in memory."""
 
 
 # decision/0031: FastStream carries the messaging, with batches that come at once

@@ -14,13 +14,15 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanKind, Tracer
+from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 PROPAGATOR = TraceContextTextMapPropagator()
 TRACEPARENT = "traceparent"
-SAMPLED = "01"
-"""How the `traceparent` of a trace ends whose spans are recorded."""
+FLAGS_END = 54
+"""The place of the last digit of a `traceparent`'s flags."""
+SAMPLED = frozenset("13579bdf")
+"""What that is of a trace whose spans are recorded: the lowest bit says so, others say more."""
 ROOT = Context()
 """What a trace begins in."""
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -51,11 +53,8 @@ def export_spans(service: str) -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    resource = (
-        Resource.create()
-        if "OTEL_SERVICE_NAME" in os.environ
-        else Resource.create({SERVICE_NAME: service})
-    )
+    names_itself = bool(os.environ.get("OTEL_SERVICE_NAME"))
+    resource = Resource.create({} if names_itself else {SERVICE_NAME: service})
     provider = TracerProvider(resource=resource)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
@@ -72,7 +71,7 @@ def is_export_wanted(environment: Mapping[str, str]) -> bool:
     if exporter not in ("", "otlp"):
         raise CannotExport(f"OTEL_TRACES_EXPORTER: {exporter} is not otlp")
     for name in ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"):
-        if environment.get(name, FORMAT) != FORMAT:
+        if (environment.get(name) or FORMAT) != FORMAT:
             raise CannotExport(f"{name}: {environment[name]} is not {FORMAT}")
     return True
 
@@ -84,11 +83,12 @@ def is_recording() -> bool:
 
 @contextlib.contextmanager
 def traced(headers: Mapping[str, str] | None) -> Iterator[None]:
-    """Work within the trace context that the headers carry, if they carry one."""
-    if not headers or TRACEPARENT not in headers:
+    """Work within the trace context that the headers carry; within none if they carry none."""
+    carried = _context_of(headers or {})
+    if carried is ROOT and trace.get_current_span() is INVALID_SPAN:
         yield
         return
-    token = context.attach(_context_of(headers))
+    token = context.attach(carried)
     try:
         yield
     finally:
@@ -103,8 +103,11 @@ def span(
     parent: Mapping[str, str] | None = None,
     links: Sequence[Link] = (),
     attributes: Mapping[str, str | int] | None = None,
+    expected: type[Exception] | tuple[type[Exception], ...] = (),
 ) -> Iterator[Span]:
-    """Work within a span that says that it failed, and why, if it ends with an error.
+    """Work within a span that has failed if it ends with an error, but for one that is `expected`.
+
+    It names the error's type alone: what the error says may be a guest's.
 
     With a `parent`, headers that may carry a trace, it belongs to that, or else begins one of its
     own; without it belongs to the current trace, if that is recorded. Where nothing is, what is
@@ -116,8 +119,16 @@ def span(
         within = None if parent is None else _context_of(parent)
         began = tracer.start_span(name, within, kind=kind, links=links, attributes=attributes)
     if began.is_recording():
-        with trace.use_span(began, end_on_exit=True):
-            yield began
+        with trace.use_span(
+            began, end_on_exit=True, record_exception=False, set_status_on_exception=False
+        ):
+            try:
+                yield began
+            except expected:
+                raise
+            except Exception as error:
+                began.set_status(StatusCode.ERROR, type(error).__name__)
+                raise
     elif parent:
         with traced(parent):
             yield began
@@ -129,7 +140,7 @@ def _may_be_sampled(parent: Mapping[str, str] | None) -> bool:
     """Whether the trace is recorded that a span would belong to, or none is there yet."""
     if parent is None:
         return trace.get_current_span().get_span_context().trace_flags.sampled
-    return TRACEPARENT not in parent or parent[TRACEPARENT].endswith(SAMPLED)
+    return TRACEPARENT not in parent or _is_sampled(parent)
 
 
 def continued(
@@ -145,7 +156,7 @@ def continued(
     None if nothing is recorded of that trace. Whoever begins it ends it.
     """
     tracer = _Recording.tracer
-    if tracer is None or not headers.get(TRACEPARENT, "").endswith(SAMPLED):
+    if tracer is None or not _is_sampled(headers):
         return None
     began = tracer.start_span(
         name, _context_of(headers), kind=kind, links=links, attributes=attributes
@@ -157,7 +168,7 @@ def continued(
 
 def link_to(headers: Mapping[str, str] | None) -> list[Link]:
     """A link to the span in a message's headers, if that is recorded."""
-    if not headers or not headers.get(TRACEPARENT, "").endswith(SAMPLED):
+    if not headers or not _is_sampled(headers):
         return []
     return [Link(trace.get_current_span(_context_of(headers)).get_span_context())]
 
@@ -168,6 +179,10 @@ def current_trace() -> dict[str, str]:
     PROPAGATOR.inject(carrier)
     carrier.pop("tracestate", None)
     return carrier
+
+
+def _is_sampled(headers: Mapping[str, str]) -> bool:
+    return headers.get(TRACEPARENT, "")[FLAGS_END : FLAGS_END + 1] in SAMPLED
 
 
 def _context_of(headers: Mapping[str, str]) -> Context:

@@ -21,6 +21,7 @@ from comanda_local import api
 from comanda_local.events import lines
 from comanda_local.events.tail import messages, unsettled
 from comanda_local.events.trigger import ARRIVAL_TIMEOUT_S, RESTAURANT, Trial
+from comanda_local.interrupts import run
 from comanda_local.options import DEFAULT_DATA, Data, NatsUrl, OrderingUrl, ServingUrl
 from comanda_local.plain_words import in_plain_words
 from comanda_local.processes import CannotStart
@@ -85,11 +86,11 @@ def tail(
         show = lines.as_json if json else lines.readable
         url, files = _nats(data, nats_url)
         if team is None:
-            asyncio.run(_print_as_operator(url, files, look, show))
+            run(_print_as_operator(url, files, look, show))
             return
         check_name(team)
         files |= {NKEY: str(key or data / "nats" / "keys" / f"{team}.nk")}
-        asyncio.run(_print_as_team(url, files, look, team, show))
+        run(_print_as_team(url, files, look, team, show))
 
 
 @app.command()
@@ -119,7 +120,7 @@ def trigger(
         }
         system = SystemUrls.find(data, given, with_database=False)
         url, files = _nats(data, nats_url)
-        missing = asyncio.run(_trigger(system, restaurant, url, files))
+        missing = run(_trigger(system, restaurant, url, files))
         if missing:
             typer.secho(f"not seen on the streams: {', '.join(sorted(missing))}", fg="red")
             raise typer.Exit(1)

@@ -78,7 +78,7 @@ class TicketStream:
         self, event: TicketEvent, *, event_id: UUID, after: int, request: KeyedRequest | None = None
     ) -> None:
         published = event_to_contract(event)
-        with span(f"publish {TICKETS.name}", SpanKind.PRODUCER):
+        with span(f"publish {TICKETS.name}", SpanKind.PRODUCER, expected=Overtaken):
             further = {**current_trace(), **_request_header(request)}
             await self._append(event, _sealed(published, event_id, after, further), event_id)
         CHANGES.labels(published.name).inc()

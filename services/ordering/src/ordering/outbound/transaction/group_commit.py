@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 from prometheus_client import Histogram
+from service_kit.runtime.request_id import REQUEST_ID
 from service_kit.runtime.tracing import current_trace, is_recording, link_to, span
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -132,7 +133,7 @@ class GroupCommit:
             raise StoreUnavailable(f"{MAX_QUEUE_COMMANDS} commands wait already")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-        with span("transaction"):
+        with span("transaction", expected=Refusal):
             context, give_up_at = contextvars.copy_context(), loop.time() + MAX_WAIT_S
             waiting = (answer, context, restaurant, request, give_up_at, comes_again)
             self._queue.put(PendingCommand(command, *waiting))
@@ -141,6 +142,7 @@ class GroupCommit:
             return await answer
 
     async def _drain(self) -> None:
+        REQUEST_ID.set("")  # of whoever came first, and not of the others
         clock = asyncio.get_running_loop().time
         while taken := self._queue.next_group():
             began = clock()
