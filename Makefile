@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 
 unexport PYTHONDONTWRITEBYTECODE  # services are started so often that what is compiled is kept
 
-.PHONY: up demo test test-fast check lint mutants bench images lock schemas docs help clean
+.PHONY: up demo test test-fast check lint mutants bench images lock schemas docs assets help clean
 .DEFAULT_GOAL := up
 
 up: $(INSTALLED)  ## start everything and stay up until Ctrl-C
@@ -53,6 +53,9 @@ contracts/docs/node_modules: contracts/docs/package-lock.json
 	@command -v npm >/dev/null || { echo "The page needs Node.js 20 or newer with npm."; exit 1; }
 	cd contracts/docs && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
+
+assets:  ## renew what the services' pages load, from npm
+	shared/renew-assets.sh
 
 lock: $(INSTALLED)  ## renew requirements.lock from requirements.in
 	$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-header \

@@ -1,16 +1,12 @@
 """Pages of other origins: which of them may call, and what they may read of the answers."""
 
-import asyncio
-import contextlib
 import re
-import shutil
 import socket
 from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import APIRouter, FastAPI, Header, Response
 from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
@@ -19,12 +15,12 @@ from service_kit.access.needs import needs
 from service_kit.access.roles import Role
 from service_kit.http.edge import KnownHosts
 from service_kit.http.fast_lane import FastLane, Lane, RawRequest
-from service_kit.http.protocol import BoundedHttpProtocol
 from service_kit.http.server import Application, application
 from service_kit.http.sse import EventStream
 from service_kit.runtime.settings import ServiceSettings
 
 from tests.access.forge import CLAIM, RESTAURANT, a_verifier, claims, ec_key, signed
+from tests.support.browser import listening, shown_at
 
 TILL = needs(Role.TILL)
 PAGE, OTHER = "https://till.example", "https://evil.example"
@@ -238,19 +234,6 @@ def test_what_no_browser_sends_as_origin_is_refused_at_the_start(setting: str) -
         ServiceSettings(nats_url="nats://n", allowed_origins=setting)
 
 
-@contextlib.asynccontextmanager
-async def listening(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
-    config = uvicorn.Config(app, http=BoundedHttpProtocol, log_level="critical", lifespan="off")
-    server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment, method-assign]
-    serving = asyncio.create_task(server.serve([listener]))
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await serving
-
-
 SCRIPT = """
 <!DOCTYPE html><title>till</title><body><script>
 (async () => {
@@ -275,9 +258,6 @@ SCRIPT = """
 
 async def seen_by_a_browser() -> str:
     """What a page of an allowed origin wrote into itself, in Chromium."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs Chromium, which is not on this machine")
     pages = FastAPI()
     with socket.socket() as of_service, socket.socket() as of_pages:
         for each in (of_service, of_pages):
@@ -290,14 +270,8 @@ async def seen_by_a_browser() -> str:
             return HTMLResponse(SCRIPT % (at_service + BASE, a_token()))
 
         async with listening(service(at_pages), of_service), listening(pages, of_pages):
-            browser = await asyncio.create_subprocess_exec(
-                *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"),
-                *("--virtual-time-budget=20000", f"{at_pages}/"),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
-            shown, _ = await browser.communicate()
-    return re.sub(r"<.*?>", "", shown.decode())
+            shown, _ = await shown_at(f"{at_pages}/")
+    return re.sub(r"<.*?>", "", shown)
 
 
 async def test_a_page_of_an_allowed_origin_places_follows_and_reads_in_a_browser() -> None:

@@ -77,8 +77,9 @@ COMMANDS: dict[str, set[Role]] = {
 }
 
 PUBLIC = {
-    *("/", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs", "/redoc"),
-    *("/docs/oauth2-redirect", "/asyncapi", "/asyncapi.json"),
-    *("/asyncapi/assets/asyncapi.js", "/asyncapi/assets/asyncapi.css"),
+    *("/", "/health/live", "/health/ready", "/metrics"),
+    *("/openapi.json", "/docs", "/asyncapi.json", "/asyncapi"),
+    *(f"/docs/assets/{name}" for name in ("swagger-ui.js", "swagger-ui.css", "show.js")),
+    *(f"/asyncapi/assets/{name}" for name in ("asyncapi.js", "asyncapi.css", "show.js")),
 }
 """What everybody may ask of each service."""

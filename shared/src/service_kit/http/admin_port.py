@@ -11,7 +11,7 @@ from service_kit.http.problems import ProblemError
 OF_CLIENTS = re.compile(r"/v1/.*", re.DOTALL)
 OF_BOTH = re.compile(r"/health/.*", re.DOTALL)
 """Probes ask the port that they are about."""
-DOCUMENTS = re.compile(r"/(|docs|docs/.*|redoc|openapi\.json|asyncapi|asyncapi\.json|asyncapi/.*)")
+DOCUMENTS = re.compile(r"/(|docs|docs/.*|openapi\.json|asyncapi|asyncapi\.json|asyncapi/.*)")
 NOT_FOUND = ProblemError(404, "not-found", "Not Found")
 
 

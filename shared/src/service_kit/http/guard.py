@@ -136,16 +136,10 @@ def lanes_of(framework: FastAPI) -> Sequence[Lane]:
 
 def guarded_routes(framework: FastAPI) -> Iterator[GuardedRoute]:
     """The routes in the order in which the framework looks at them. Raises Undeclared."""
-    documents = {
-        framework.openapi_url,
-        framework.docs_url,
-        framework.redoc_url,
-        framework.swagger_ui_oauth2_redirect_url,
-    }
     for route in iter_route_contexts(framework.routes):
         if not route.methods or getattr(route, "path_regex", None) is None:
             raise Undeclared(f"{route.path}: only routes with methods can be guarded")
-        is_document = route.path in documents and not hasattr(route, "dependencies")
+        is_document = route.path == framework.openapi_url and not hasattr(route, "dependencies")
         needed = Public() if is_document else _needs_of(route)
         yield GuardedRoute(
             frozenset(route.methods), route.path_regex, needed, route.path or UNMATCHED

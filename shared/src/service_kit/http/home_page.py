@@ -2,10 +2,10 @@
 
 from html import escape
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Request, Response
 
 from service_kit.access.needs import PUBLIC
+from service_kit.pages import page
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -37,14 +37,14 @@ def home_routes(title: str, description: str) -> APIRouter:
     router = APIRouter(include_in_schema=False, dependencies=[PUBLIC])
 
     @router.get("/")
-    async def home(request: Request) -> HTMLResponse:
+    async def home(request: Request) -> Response:
         is_here = getattr(request.state, "is_here", _everywhere)
         links = [
             f'<li><a href="{path.lstrip("/")}">{path}</a>: {said}</li>'
             for path, said in LINKS.items()
             if is_here(path)
         ]
-        return HTMLResponse(
+        return page(
             PAGE.format(
                 title=escape(title), description=escape(description), links="\n".join(links)
             )

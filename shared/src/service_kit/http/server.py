@@ -20,6 +20,7 @@ from service_kit.access.admission import Admission
 from service_kit.http.admin_port import AdminPort, bound
 from service_kit.http.allowed_methods import AllowedMethods
 from service_kit.http.cors import Cors
+from service_kit.http.docs_page import docs_routes
 from service_kit.http.draining import Draining, DrainingServer, ShutdownHook
 from service_kit.http.edge import EDGE_REFUSALS, Edge, KnownHosts
 from service_kit.http.guard import Guard, answer_forbidden, answer_too_many_feeds, refusals
@@ -117,6 +118,8 @@ def application(
         lifespan=lifespan,
         servers=SERVERS,
         generate_unique_id_function=lambda route: operation_id(route.name),
+        docs_url=None,  # the framework's page is of files of other hosts
+        redoc_url=None,
         redirect_slashes=False,  # to whatever host and scheme the request names
         telemetry=UNTOLD,
     )
@@ -125,6 +128,7 @@ def application(
     app.add_middleware(DeclaredBodyLimit)
     app.include_router(health_routes(running_parts, draining))
     app.include_router(home_routes(title, description))
+    app.include_router(docs_routes(title))
     app.state.draining = draining
     answer_with_problems(app)
     answer_forbidden(app)

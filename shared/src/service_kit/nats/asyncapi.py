@@ -1,21 +1,25 @@
 """A service's AsyncAPI document, as JSON and as a page that needs nothing from elsewhere."""
 
 import re
+from html import escape
 from importlib.resources import files
 from typing import Any
 
 from fastapi import APIRouter, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from faststream.specification import AsyncAPI
 
 from service_kit.access.needs import PUBLIC
 from service_kit.nats.broker import Broker
+from service_kit.pages import OWN_FILES_ALONE, SCRIPT, STYLE, add_file, page
 
 ASSETS = files("service_kit.nats") / "assets"
-"""AsyncAPI's React component 3.1.5 and its style, Apache License 2.0."""
+"""AsyncAPI's React component and its style."""
+
+OWN_FILES_THAT_COMPILE = OWN_FILES_ALONE | {"script-src": "'self' 'unsafe-eval'"}
+"""AsyncAPI's parser compiles its JSON Schemas to functions, from texts of its own."""
 
 PART = re.compile(r"\{(\w+)\}")
-MAX_AGE_S = 86_400
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -26,10 +30,7 @@ PAGE = """<!DOCTYPE html>
 <body>
 <div id="asyncapi"></div>
 <script src="asyncapi/assets/asyncapi.js"></script>
-<script>
-fetch("asyncapi.json").then((answer) => answer.json()).then((schema) => AsyncApiStandalone.render(
-  {{schema, config: {{show: {{errors: false}}}}}}, document.getElementById("asyncapi")));
-</script>
+<script src="asyncapi/assets/show.js"></script>
 </body>
 </html>
 """
@@ -50,25 +51,14 @@ def asyncapi_routes(broker: Broker, *, title: str, description: str, version: st
     router = APIRouter(include_in_schema=False, dependencies=[PUBLIC])
 
     @router.get("/asyncapi")
-    async def page() -> HTMLResponse:
-        return HTMLResponse(PAGE.format(title=title))
+    async def asyncapi() -> Response:
+        return page(PAGE.format(title=escape(title)), OWN_FILES_THAT_COMPILE)
 
     @router.get("/asyncapi.json")
     async def as_json() -> JSONResponse:
         return JSONResponse(document(broker, title=title, description=description, version=version))
 
-    @router.get("/asyncapi/assets/asyncapi.js")
-    async def script() -> Response:
-        return _asset("asyncapi.js.gz", "text/javascript", {"Content-Encoding": "gzip"})
-
-    @router.get("/asyncapi/assets/asyncapi.css")
-    async def style() -> Response:
-        return _asset("asyncapi.css", "text/css", {})
-
+    add_file(router, "/asyncapi/assets/asyncapi.js", ASSETS / "asyncapi.js.gz", SCRIPT)
+    add_file(router, "/asyncapi/assets/asyncapi.css", ASSETS / "asyncapi.css", STYLE)
+    add_file(router, "/asyncapi/assets/show.js", ASSETS / "show.js", SCRIPT)
     return router
-
-
-def _asset(name: str, media_type: str, headers: dict[str, str]) -> Response:
-    content = (ASSETS / name).read_bytes()
-    kept = {"Cache-Control": f"max-age={MAX_AGE_S}"}
-    return Response(content, media_type=media_type, headers=kept | headers)
