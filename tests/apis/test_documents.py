@@ -79,7 +79,7 @@ def test_every_operation_has_a_tag_that_is_explained_and_a_sentence(document: Js
 
 
 def test_a_document_says_where_it_is_answered(document: Json) -> None:
-    assert [each["url"] for each in document["servers"]] == ["/"]
+    assert [each["url"] for each in document["servers"]] == ["."]
 
 
 def test_a_problem_has_every_field_that_some_refusal_has(document: Json) -> None:

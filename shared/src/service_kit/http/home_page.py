@@ -5,6 +5,7 @@ from html import escape
 from fastapi import APIRouter, Request, Response
 
 from service_kit.access.needs import PUBLIC
+from service_kit.http.gateway import prefix_of
 from service_kit.pages import page
 
 PAGE = """<!DOCTYPE html>
@@ -29,18 +30,22 @@ LINKS = {
     "/health/ready": "whether it is ready, and each of its parts",
     "/metrics": "metrics for Prometheus",
 }
-"""Each page, and what is there. Links are relative: a gateway may have put a path before them."""
+"""Each page, and what is there."""
 
 
 def home_routes(title: str, description: str) -> APIRouter:
-    """`/`, a page of links to what is answered at the port that it is asked at."""
+    """`/`, a page of links to what is answered at the port that it is asked at.
+
+    They are relative, for a gateway that says nothing of the path that it took off.
+    """
     router = APIRouter(include_in_schema=False, dependencies=[PUBLIC])
 
     @router.get("/")
     async def home(request: Request) -> Response:
         is_here = getattr(request.state, "is_here", _everywhere)
+        prefix = prefix_of(request.scope)
         links = [
-            f'<li><a href="{path.lstrip("/")}">{path}</a>: {said}</li>'
+            f'<li><a href="{prefix + path if prefix else path[1:]}">{path}</a>: {said}</li>'
             for path, said in LINKS.items()
             if is_here(path)
         ]

@@ -21,7 +21,8 @@ Json = dict[str, Any]
 Examples = Mapping[type[BaseModel], Mapping[str, Any]]
 """For the model of a body its examples as JSON values, by name."""
 
-SERVERS = [{"url": "/", "description": "The host that answers this document."}]
+SERVERS = [{"url": ".", "description": "Where this document is answered."}]
+"""Relative to the document: a gateway may have the service below a path."""
 COMPONENTS = "#/components/{kind}/{name}"
 
 

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service_kit.http.gateway import prefix_of
 from service_kit.http.response_headers import referred
 from service_kit.runtime.request_id import REQUEST_ID
 
@@ -132,7 +133,7 @@ class ProblemResponse(Response):
         super().__init__(_in_ascii(details), status, headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = quote(scope.get("path", ""))
+        path = quote(prefix_of(scope) + scope.get("path", ""))
         if 0 < len(path) <= INSTANCE_LENGTH_MAX:
             self.body = _in_ascii(self._details | {"instance": path}).encode()
             self.headers["content-length"] = str(len(self.body))

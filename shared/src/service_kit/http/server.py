@@ -23,6 +23,7 @@ from service_kit.http.cors import Cors
 from service_kit.http.docs_page import docs_routes
 from service_kit.http.draining import Draining, DrainingServer, ShutdownHook
 from service_kit.http.edge import EDGE_REFUSALS, Edge, KnownHosts
+from service_kit.http.gateway import BelowPrefix
 from service_kit.http.guard import Guard, answer_forbidden, answer_too_many_feeds, refusals
 from service_kit.http.gzip import Gzip
 from service_kit.http.health import health_routes
@@ -143,7 +144,7 @@ def serve(app: Application, settings: ServiceSettings) -> None:
     draining: Draining = app.state.draining
     name_types_below(settings.problems_url)
     app.allowed_origins = settings.origins
-    app.gates = _gates(settings)
+    app.gates = gates_of(settings)
     app.middleware_stack = app.build_middleware_stack()  # before anything can be asked
     config = uvicorn.Config(
         draining.closing_connections(app),
@@ -163,12 +164,15 @@ def serve(app: Application, settings: ServiceSettings) -> None:
         raise SystemExit(EXIT_CANNOT_START)
 
 
-def _gates(settings: ServiceSettings) -> list[Callable[[ASGIApp], ASGIApp]]:
+def gates_of(settings: ServiceSettings) -> list[Callable[[ASGIApp], ASGIApp]]:
+    """What a request goes through ahead of the edge, as the settings have it."""
     gates: list[Callable[[ASGIApp], ASGIApp]] = [partial(KnownHosts, hosts=settings.known_hosts)]
     if settings.admin_port:
         has_documents = settings.public_documents
         port = partial(AdminPort, port=settings.admin_port, has_public_documents=has_documents)
         gates.insert(0, port)
+    if settings.prefixes:
+        gates.append(partial(BelowPrefix, prefixes=settings.prefixes))
     return gates
 
 

@@ -133,6 +133,21 @@ AllowedOrigins = Annotated[str, AfterValidator(_as_browsers_write_them)]
 """Origins between commas: scheme, host and, if it is not the scheme's own, port."""
 
 
+PREFIX_PATTERN = r"(/[A-Za-z0-9_-][A-Za-z0-9._~-]*)+"
+
+
+def _paths(prefixes: str) -> str:
+    listed = _listed(prefixes)
+    for each in listed:
+        if not re.fullmatch(PREFIX_PATTERN, each):
+            raise ValueError("is no list of paths, such as /ordering")
+    return ",".join(listed)
+
+
+GatewayPrefixes = Annotated[str, AfterValidator(_paths)]
+"""Paths between commas, each from `/` on and without one at its end."""
+
+
 class ServiceSettings(BaseSettings):
     """Settings of every service. Each name is prefixed with `COMANDA_` in the environment."""
 
@@ -178,6 +193,11 @@ class ServiceSettings(BaseSettings):
         description="origins whose pages may call the service, comma-separated, such as "
         "https://till.example; `*`: any",
     )
+    gateway_prefixes: GatewayPrefixes = Field(
+        default="",
+        description="paths that gateways take off before they ask the service, comma-separated, "
+        "such as /ordering: links then have the one that `X-Forwarded-Prefix` names",
+    )
     stream_replicas: int = Field(
         default=1, ge=1, le=5, description="copies of each stream: 3 in production"
     )
@@ -217,6 +237,11 @@ class ServiceSettings(BaseSettings):
     def origins(self) -> frozenset[str]:
         """The origins whose pages may call the service."""
         return frozenset(_listed(self.allowed_origins))
+
+    @property
+    def prefixes(self) -> frozenset[str]:
+        """The paths at which gateways have the service."""
+        return frozenset(_listed(self.gateway_prefixes))
 
     @property
     def nats_servers(self) -> NatsServers:
