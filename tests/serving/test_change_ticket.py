@@ -42,19 +42,19 @@ async def ticket(store: Tickets, restaurant: str) -> Ticket:
 
 async def start(store: Tickets, ticket: TicketId, **fields: object) -> Ticket:
     command = ChangeTicket(ticket_id=ticket, **fields)  # type: ignore[arg-type]
-    return await start_ticket(command, tickets=store, clock=clock, new_id=uuid7)
+    return (await start_ticket(command, tickets=store, clock=clock, new_id=uuid7)).ticket
 
 
 async def ready(store: Tickets, ticket: TicketId, **fields: object) -> Ticket:
     command = ChangeTicket(ticket_id=ticket, **fields)  # type: ignore[arg-type]
-    return await mark_ready(command, tickets=store, clock=clock, new_id=uuid7)
+    return (await mark_ready(command, tickets=store, clock=clock, new_id=uuid7)).ticket
 
 
 async def test_a_ticket_goes_the_whole_way(store: Tickets, ticket: Ticket) -> None:
     command = ChangeTicket(ticket_id=ticket.id, actor="Luigi")
 
     for use_case in (start_ticket, mark_ready, recall_ticket, mark_ready, serve_ticket):
-        last = await use_case(command, tickets=store, clock=clock, new_id=uuid7)
+        last = (await use_case(command, tickets=store, clock=clock, new_id=uuid7)).ticket
 
     stored = await store.load(ticket.id)
     assert stored is not None
@@ -126,9 +126,11 @@ async def test_a_request_is_known_again_whatever_has_happened_to_the_ticket_sinc
     ]
 
     assert again == first
+    assert {each.is_repeated for each in first} == {False}
+    assert {each.is_repeated for each in again} == {True}
     stored = await store.load(ticket.id)
     assert stored is not None
-    assert stored.ticket == first[-1]
+    assert stored.ticket == first[-1].ticket
 
 
 async def test_a_request_is_known_again_behind_changes_that_had_no_key(

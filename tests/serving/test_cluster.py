@@ -68,7 +68,8 @@ async def replicas(nodes: list[Node]) -> AsyncIterator[list[Client]]:
 async def start(client: Client, ticket: Ticket) -> Ticket:
     command = ChangeTicket(ticket_id=ticket.id)
     store = TicketStream(lambda: client)
-    return await start_ticket(command, tickets=store, clock=lambda: LATER, new_id=uuid7)
+    started = await start_ticket(command, tickets=store, clock=lambda: LATER, new_id=uuid7)
+    return started.ticket
 
 
 async def test_of_cooks_on_different_replicas_exactly_one_starts_each_round(

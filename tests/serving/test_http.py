@@ -165,6 +165,9 @@ async def test_a_request_repeated_with_its_key_is_answered_like_the_first(
 
     assert [answer.status_code for answer in answers] == [200, 200]
     assert answers[0].json() == answers[1].json()
+    assert answers[0].headers["ETag"] == answers[1].headers["ETag"] == '"2"'
+    said = [answer.headers.get("Idempotent-Replayed") for answer in answers]
+    assert said == [None, "true"]
 
 
 async def test_a_key_that_was_used_for_another_change_is_refused_naming_the_header(

@@ -178,7 +178,7 @@ async def test_a_request_of_before_a_rollback_is_still_answered_as_the_first_tim
     await tickets.append(queued(ticket), event_id=uuid7(), after=0)
     command = ChangeTicket(ticket_id=ticket.id, request_key="k")
     change = partial(start_ticket, command, tickets=tickets, clock=lambda: LATER, new_id=uuid7)
-    first = await change()
+    first = (await change()).ticket
     stored = await tickets.load(ticket.id)
     assert stored is not None
     await publish_all(client, [of_a_later_release(ticket, b"{}", stored.sequence)])
@@ -188,4 +188,5 @@ async def test_a_request_of_before_a_rollback_is_still_answered_as_the_first_tim
 
     again = await change()
 
-    assert replace(again, version=2) == first
+    assert again.is_repeated
+    assert replace(again.ticket, version=2) == first

@@ -178,9 +178,10 @@ class Conversation:
         command = ChangeTicket(ticket_id=ticket_id)
         shown: Ticket | None = None
         try:
-            return await MOVES[move](
+            moved = await MOVES[move](
                 command, tickets=self._tickets, clock=lambda: NOON, new_id=uuid7
             )
+            return moved.ticket
         except kitchen.WrongStatus as refusal:
             shown = refusal.ticket
         except kitchen.UnknownTicket:

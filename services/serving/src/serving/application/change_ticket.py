@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -51,6 +51,14 @@ class ChangeTicket:
     request_key: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedTicket:
+    """A ticket as a request left it; `is_repeated` if the request was carried out before."""
+
+    ticket: Ticket
+    is_repeated: bool = field(default=False, compare=False)
+
+
 class Decision(Protocol):
     """Decides what happens to a ticket. Raises Refusal."""
 
@@ -69,7 +77,7 @@ async def change_ticket(
     tickets: Tickets,
     clock: Clock,
     new_id: NewId,
-) -> Ticket:
+) -> ChangedTicket:
     """Change the ticket as `decide` says and return it as it is then.
 
     Of two changes that were decided on the same version one wins; the other is decided anew.
@@ -85,12 +93,12 @@ async def change_ticket(
         if stored is None:
             raise UnknownTicket(command.ticket_id)
         if request and (result := await _earlier_result(request, stored, tickets)):
-            return result
+            return ChangedTicket(result, is_repeated=True)
         stored.ticket.expect(command.expected_version)
         event = decide(stored.ticket, at=clock(), actor=command.actor, by=command.by)
         with contextlib.suppress(Overtaken):
             await tickets.append(event, event_id=new_id(), after=stored.sequence, request=request)
-            return event.ticket
+            return ChangedTicket(event.ticket)
     raise StoreUnavailable("other changes of the ticket kept coming first")
 
 

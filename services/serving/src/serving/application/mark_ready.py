@@ -1,13 +1,19 @@
 """A round waits on the pass."""
 
-from serving.application.change_ticket import ChangeTicket, Clock, NewId, change_ticket
+from serving.application.change_ticket import (
+    ChangedTicket,
+    ChangeTicket,
+    Clock,
+    NewId,
+    change_ticket,
+)
 from serving.application.tickets import Tickets
 from serving.domain.ticket import Ticket
 
 
 async def mark_ready(
     command: ChangeTicket, *, tickets: Tickets, clock: Clock, new_id: NewId
-) -> Ticket:
+) -> ChangedTicket:
     """Mark a ticket ready that is being prepared.
 
     Raises UnknownTicket, VersionMismatch, WrongStatus, StoreUnavailable.

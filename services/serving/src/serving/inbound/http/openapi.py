@@ -50,7 +50,7 @@ _UNKNOWN = to_problem(UnknownTicket(TicketId(RESTAURANT, examples.ORDER_ID, ROUN
 QUEUE_REFUSALS = problem_responses(*_READ)
 QUEUE_FEED_REFUSALS = problem_responses(_INVALID, too_many_feeds(429), too_many_feeds(503))
 TICKET_RESPONSES = TAGGED | problem_responses(*_READ, _UNKNOWN)
-CHANGE_RESPONSES = TAGGED | problem_responses(
+CHANGE_RESPONSES = {200: sent_with("ETag", "Idempotent-Replayed")} | problem_responses(
     *_READ,
     _UNKNOWN,
     to_problem(KeyReused()),

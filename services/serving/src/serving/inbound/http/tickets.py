@@ -11,7 +11,7 @@ from service_kit.access.needs import needed_roles, principal_of
 from service_kit.access.principal import Forbidden
 from service_kit.http.header_values import HeaderText, versions_in, whole_header
 
-from serving.application.change_ticket import ChangeTicket, Clock, NewId
+from serving.application.change_ticket import ChangedTicket, ChangeTicket, Clock, NewId
 from serving.application.mark_ready import mark_ready
 from serving.application.recall_ticket import recall_ticket
 from serving.application.serve_ticket import serve_ticket
@@ -133,14 +133,11 @@ def routes(
     )
     async def get_ticket(ticket_id: Id) -> Response:
         """The ticket as it is."""
-
-        async def find() -> Ticket:
+        with refusals_as_problems():
             stored = await tickets.load(ticket_id)
             if stored is None:
                 raise UnknownTicket(ticket_id)
-            return stored.ticket
-
-        return await _respond(find())
+        return _shown(stored.ticket)
 
     @router.post(f"{ticket}/start", operation_id="startTicket", **change)
     async def post_start(command: Command) -> Response:
@@ -165,10 +162,18 @@ def routes(
     return router
 
 
-async def _respond(pending_ticket: Awaitable[Ticket]) -> Response:
-    """Respond with the ticket as JSON and its version as ETag. Raises ProblemError."""
+async def _respond(change: Awaitable[ChangedTicket]) -> Response:
+    """Respond with the ticket after the change. Raises ProblemError."""
     with refusals_as_problems():
-        ticket = await pending_ticket
+        changed = await change
+    response = _shown(changed.ticket)
+    if changed.is_repeated:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+def _shown(ticket: Ticket) -> Response:
+    """The ticket as JSON, and its version as ETag."""
     content = ticket_to_contract(ticket).model_dump_json()
     headers = {"ETag": f'"{ticket.version}"'}
     return Response(content, headers=headers, media_type="application/json")
