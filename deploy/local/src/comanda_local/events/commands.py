@@ -13,6 +13,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
+from comanda_contracts import subjects
 from comanda_contracts.reading import EVENTS
 from comanda_contracts.subjects import SLUG_PATTERN
 from nats.aio.msg import Msg
@@ -188,7 +189,7 @@ async def _trigger(
 
 def _subjects_of(restaurant: str) -> list[str]:
     """What a team is granted of one restaurant."""
-    roots = (subject.split(".")[0] for subject in SUBJECTS_BY_STREAM.values())
+    roots = (subjects.root(subject) for subject in SUBJECTS_BY_STREAM.values())
     return [f"{root}.v1.{restaurant}.>" for root in roots]
 
 
