@@ -174,7 +174,7 @@ def line(**changes: Any) -> dict[str, Any]:
         pytest.param(DINE_IN | {"guests": 0}, 422, "guests", id="no guests"),
         pytest.param({"channel": "takeaway", "lines": [A_LINE]}, 422, "customer", id="no customer"),
         pytest.param(TAKEAWAY | {"channel": "drone"}, 422, "channel", id="unknown channel"),
-        pytest.param({}, 422, "body", id="empty object"),
+        pytest.param({}, 422, "channel", id="empty object"),
         pytest.param([], 422, "body", id="a list"),
         pytest.param("order", 422, "body", id="a string"),
     ],
