@@ -2,7 +2,10 @@
 
 import gzip
 import json
+import threading
+import zlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -28,6 +31,11 @@ def service() -> FastAPI:
     @app.get("/v1/huge")
     async def huge() -> Response:
         return Response(HUGE, media_type="application/json", headers={"ETag": 'W/"1"'})
+
+    @app.get("/v1/shared")
+    async def shared(fill: str, bytes_min: int, tag: str = '"1"') -> Response:
+        headers = {"ETag": tag, "Cache-Control": "no-cache"}
+        return Response(fill * bytes_min, media_type="application/json", headers=headers)
 
     @app.get("/v1/small")
     async def small() -> Response:
@@ -62,7 +70,14 @@ async def got(
 
 
 @pytest.mark.parametrize(
-    "accepts", ["gzip", "gzip, deflate, br, zstd", "br;q=1.0, gzip;q=0.8, *;q=0.1", "deflate,gzip"]
+    "accepts",
+    [
+        "gzip",
+        "gzip, deflate, br, zstd",
+        "br;q=1.0, gzip;q=0.8, *;q=0.1",
+        "deflate,gzip",
+        "GZip; Q=0.5",
+    ],
 )
 async def test_who_asks_for_it_is_sent_less(accepts: str) -> None:
     found = await got("/v1/large", accepts)
@@ -72,6 +87,18 @@ async def test_who_asks_for_it_is_sent_less(accepts: str) -> None:
     assert int(found.headers["content-length"]) < len(LARGE) / 4
     assert found.headers["etag"] == '"1+gzip"'
     assert found.headers["vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize("codings", [["gzip", "br"], ["br", "gzip"], ["br", "x, gzip;q=0.5"]])
+async def test_codings_may_come_in_several_lines(codings: list[str]) -> None:
+    lines = [("Accept-Encoding", each) for each in codings]
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(service()), base_url="http://localhost"
+    ) as client:
+        del client.headers["Accept-Encoding"]
+        found = await client.get("/v1/large", headers=lines)
+
+    assert found.headers["content-encoding"] == "gzip"
 
 
 @pytest.mark.parametrize("accepts", [None, "", "br", "gzip;q=0", "gzip;q=0.0, br", "xgzip"])
@@ -95,6 +122,49 @@ async def test_a_weak_tag_stays_what_it_is() -> None:
     found = await got("/v1/huge")
 
     assert (found.content, found.headers["etag"]) == (HUGE, 'W/"1"')
+    assert found.headers["content-encoding"] == "gzip"
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
+    """The thread of each compression."""
+    found: list[threading.Thread] = []
+    compress = zlib.compress
+
+    def noted(*args: Any, **options: Any) -> bytes:
+        found.append(threading.current_thread())
+        return compress(*args, **options)
+
+    monkeypatch.setattr(zlib, "compress", noted)
+    return found
+
+
+async def test_a_shared_answer_is_compressed_once(threads: list[threading.Thread]) -> None:
+    for _ in range(2):
+        found = await got("/v1/shared?fill=a&bytes_min=2000")
+        assert found.headers["content-encoding"] == "gzip"
+
+    assert threads == [threading.current_thread()]
+
+
+async def test_a_shared_answer_with_a_weak_tag_is_not_kept(
+    threads: list[threading.Thread],
+) -> None:
+    for _ in range(2):
+        await got("/v1/shared?fill=b&bytes_min=2000&tag=W/%221%22")
+
+    assert len(threads) == 2
+
+
+async def test_a_long_answer_holds_up_nobody_and_is_not_kept(
+    threads: list[threading.Thread],
+) -> None:
+    for _ in range(2):
+        found = await got("/v1/shared?fill=c&bytes_min=200000")
+        assert found.headers["content-encoding"] == "gzip"
+
+    assert len(threads) == 2
+    assert threading.current_thread() not in threads
 
 
 async def test_head_says_what_get_would_send() -> None:
@@ -108,13 +178,19 @@ async def test_head_says_what_get_would_send() -> None:
 
 @pytest.mark.parametrize(
     ("tags", "answered"),
-    [('"1+gzip"', '"1+gzip"'), ('W/"1+gzip"', '"1+gzip"'), ('"1"', '"1"')],
+    [
+        ('"1+gzip"', '"1+gzip"'),
+        ('W/"1+gzip"', '"1+gzip"'),
+        ('"1"', '"1"'),
+        ('"0+gzip", "1"', '"1"'),
+        ('"1", "0+gzip"', '"1"'),
+    ],
 )
 async def test_who_has_it_compressed_has_it(tags: str, answered: str) -> None:
     found = await got("/v1/large", If_None_Match=tags)
 
     assert (found.status_code, found.content) == (304, b"")
-    assert found.headers["etag"] == answered
+    assert (found.headers["etag"], found.headers["vary"]) == (answered, "Accept-Encoding")
 
 
 async def test_a_change_may_name_the_tag_of_a_compressed_answer() -> None:

@@ -19,18 +19,23 @@ LEVEL = 1
 THREAD_BYTES_MIN = 128 * 1024
 """From which on others would feel it in the event loop."""
 KEPT_BODIES_MAX = 64
-"""Of answers that are sent to many, such as a board's."""
+"""Of answers that are sent to many, such as a board's: less than 8 MiB of them, because no body of
+`THREAD_BYTES_MIN` is kept, and what they are compressed to."""
 NOT_MODIFIED = 304
 GZIP_WINDOW_BITS = 31
 """By which zlib writes gzip's format."""
 
 MEDIA_TYPES = (b"application/json", b"application/problem+json")
-ACCEPTED = re.compile(rb"(?:^|[,\s])gzip\s*(?:;\s*q=(?!0(?:\.0*)?(?:[,\s]|$))[\d.]+\s*)?(?:,|$)")
+ACCEPTED = re.compile(
+    rb"(?:^|[,\s])gzip\s*(?:;\s*q=(?!0(?:\.0*)?(?:[,\s]|$))[\d.]+\s*)?(?:,|$)", re.IGNORECASE
+)
 TAG_SUFFIX = b"+gzip"
 """Of the ETag of a compressed answer, whose bytes are others. Clients send it back with it."""
 CONDITIONS = frozenset({b"if-match", b"if-none-match", b"last-event-id"})
-SHARED = b"no-cache"
-"""The `Cache-Control` of answers that many are sent alike."""
+ASK_AGAIN = b"no-cache"
+"""The `Cache-Control` of answers without guests' data, which are asked for again and again."""
+
+VARY = (b"vary", b"Accept-Encoding")
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -45,8 +50,8 @@ class Gzip:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        accepts, has_compressed = _seen_in(scope)
-        if has_compressed:
+        accepts, compressed_tags = _seen_in(scope)
+        if compressed_tags:
             scope = {**scope, "headers": list(_plain_tags(scope["headers"]))}
         held: Message | None = None
 
@@ -54,9 +59,10 @@ class Gzip:
             nonlocal held
             if message["type"] == "http.response.start":
                 message["headers"] = headers = [*message.get("headers", ())]
-                if has_compressed and message["status"] == NOT_MODIFIED:
-                    _mark_tag(headers)
-                if _is_worth_it(headers) and accepts:
+                if message["status"] == NOT_MODIFIED:
+                    headers.append(VARY)
+                    _mark_tag(headers, compressed_tags)
+                elif _is_worth_it(headers) and accepts:
                     held = message
                     return
             elif held is not None:
@@ -69,15 +75,18 @@ class Gzip:
         await self.app(scope, receive, send_compressed)
 
 
-def _seen_in(scope: Scope) -> tuple[bool, bool]:
-    """Whether the client takes gzip, and whether it names the tag of a compressed answer."""
-    accepts, has_compressed = False, False
+def _seen_in(scope: Scope) -> tuple[bool, bytes]:
+    """Whether the client takes gzip, and its conditions that have the tag of a compressed answer.
+
+    A field that comes in several lines is one list (RFC 9110, section 5.3).
+    """
+    codings, compressed_tags = b"", b""
     for name, value in scope["headers"]:
         if name == b"accept-encoding":
-            accepts = scope["method"] == "GET" and ACCEPTED.search(value) is not None
+            codings += b"," + value
         elif name in CONDITIONS and TAG_SUFFIX in value:
-            has_compressed = True
-    return accepts, has_compressed
+            compressed_tags += b"," + value
+    return scope["method"] == "GET" and ACCEPTED.search(codings) is not None, compressed_tags
 
 
 def _is_worth_it(headers: RawHeaders) -> bool:
@@ -85,7 +94,7 @@ def _is_worth_it(headers: RawHeaders) -> bool:
     found = dict(headers)
     if not found.get(b"content-type", b"").startswith(MEDIA_TYPES):
         return False
-    headers.append((b"vary", b"Accept-Encoding"))
+    headers.append(VARY)
     is_long = int(found.get(b"content-length", 0)) >= GZIP_BYTES_MIN
     return is_long and b"content-encoding" not in found
 
@@ -95,19 +104,21 @@ def _plain_tags(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes,
         yield name, value.replace(TAG_SUFFIX, b"") if name in CONDITIONS else value
 
 
-def _mark_tag(headers: RawHeaders) -> None:
-    """Have the tag be that of the compressed answer."""
+def _mark_tag(headers: RawHeaders, known: bytes | None = None) -> None:
+    """Have a strong tag be that of the compressed answer; with `known` only if that names it."""
     for index, (name, value) in enumerate(headers):
         if name == b"etag" and value.startswith(b'"'):
-            headers[index] = name, value[:-1] + TAG_SUFFIX + b'"'
+            marked = value[:-1] + TAG_SUFFIX + b'"'
+            if known is None or marked in known:
+                headers[index] = name, marked
 
 
 async def _compressed(headers: RawHeaders, body: bytes) -> bytes:
     """The body compressed, and the headers changed accordingly."""
-    if (b"cache-control", SHARED) in headers:
-        small = _kept_compressed(body)
-    elif len(body) >= THREAD_BYTES_MIN:
+    if len(body) >= THREAD_BYTES_MIN:
         small = await asyncio.to_thread(_gzip, body)
+    elif _is_asked_for_again(headers):
+        small = _kept_compressed(body)
     else:
         small = _gzip(body)
     _mark_tag(headers)
@@ -117,6 +128,12 @@ async def _compressed(headers: RawHeaders, body: bytes) -> bytes:
         (b"content-encoding", b"gzip"),
     ]
     return small
+
+
+def _is_asked_for_again(headers: RawHeaders) -> bool:
+    """Whether many are sent these bytes; behind a weak tag each answer has others."""
+    found = dict(headers)
+    return found.get(b"cache-control") == ASK_AGAIN and found.get(b"etag", b"").startswith(b'"')
 
 
 def _gzip(body: bytes) -> bytes:
