@@ -11,12 +11,16 @@ from comanda_contracts import Order, OrderEvent, TicketEvent, TicketStatus
 from comanda_local.servers import MongoDB
 from prometheus_client import REGISTRY
 from pymongo.monitoring import CommandListener, CommandStartedEvent
+from query.live import feeds
 from query.live.change_stream import ChangeListener
+from query.live.feeds import MongoLiveOrders
 from query.live.position import Position
 from query.storage.generations import POINTER_ID, OneGeneration
 from query.storage.orders.store import MongoOrders
 from query.views.menu import MenuView, view_of
-from query.views.ports import StoreUnavailable
+from query.views.orders.view import document
+from query.views.orders.view import view_of as order_view_of
+from query.views.ports import LiveUpdate, StoreUnavailable, TooSlow
 from service_kit.http import live_feed as live
 from service_kit.http import sse
 
@@ -529,6 +533,47 @@ async def test_another_generation_is_shown_anew_to_all(replica: Replica, restaur
         await store(replica.orders, closed(order))
         assert (await one.next()).data["status"] == "closed"
         assert (await active.next()).data["status"] == "closed"
+
+
+async def test_a_list_that_takes_the_store_too_long_is_refused(
+    replica: Replica, restaurant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = document(order_view_of(placed(an_order(restaurant=restaurant))))
+    many = [{**shown, "_id": str(number)} for number in range(4000)]
+    await replica.database["orders-1"].insert_many(many)
+    monkeypatch.setattr(feeds, "LIST_TIME_MS_MAX", 1)
+
+    async with httpx.AsyncClient(base_url=replica.url, headers=bearer()) as query:
+        refused = await query.get(live_orders(restaurant))
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "too-slow")
+
+
+async def test_a_list_that_has_become_too_slow_is_ended_and_others_are_told_of_changes(
+    replica: Replica, restaurant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = an_order(restaurant=f"{restaurant}-b")
+    await replica.menus.merge_restaurants([view_of(opened(order.restaurant))])
+    read = MongoLiveOrders._active
+
+    async def too_slow_for_one(self: MongoLiveOrders, of: str) -> LiveUpdate:
+        if of == restaurant:
+            raise TooSlow("it has become long")
+        return await read(self, of)
+
+    async with (
+        watching(replica.url, live_orders(restaurant)) as slow,
+        watching(replica.url, live_orders(order.restaurant)) as other,
+    ):
+        for screen in (slow, other):
+            await screen.next()
+        monkeypatch.setattr(MongoLiveOrders, "_active", too_slow_for_one)
+        await switch(replica, 2)
+
+        assert (await other.next()).name == "snapshot"
+        assert await slow.rest() == []
+        await store(replica.orders, placed(order))
+        assert (await other.next()).data["status"] == "placed"
 
 
 async def test_feeds_go_on_after_mongodb_was_killed(own_mongodb: MongoDB, restaurant: str) -> None:

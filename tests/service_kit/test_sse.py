@@ -97,6 +97,29 @@ async def test_while_the_store_is_away_a_feed_says_that_it_is_alive(
     await feed.aclose()
 
 
+async def test_a_store_that_stays_away_is_asked_ever_more_seldom(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+
+    async def noted(pause_s: float) -> None:
+        pauses.append(pause_s)
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
+
+    async def begin() -> AsyncGenerator[str | None]:
+        if len(pauses) < 6:
+            raise Away
+        yield "snapshot"
+
+    feed = [each async for each in once_possible(begin, is_away)]
+
+    assert feed == [None, None, None, "snapshot"]  # a heartbeat ahead of each pause of 15 s
+    longest = [1, 2, 4, 8, 15, 15]
+    assert all(0.7 * most <= each <= most for each, most in zip(pauses, longest, strict=True))
+    assert pauses[4] != pauses[5]
+
+
 async def test_what_is_no_absence_refuses_the_feed() -> None:
     async def begin() -> AsyncGenerator[str | None]:
         raise LookupError

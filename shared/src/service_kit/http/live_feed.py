@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -23,7 +24,10 @@ READER_LAG_MAX_BYTES = 4 * 1024 * 1024
 HEARTBEAT_INTERVAL_S = 15.0
 """Seconds without a change after which a reader is sent a heartbeat."""
 BEGIN_INTERVAL_S = 1.0
-"""After which a feed that can't begin yet is tried again."""
+"""After which a feed that can't begin yet is tried again; each time twice as long, up to
+`HEARTBEAT_INTERVAL_S`."""
+BEGIN_JITTER = 0.25
+"""The part of that by which it may come sooner, so that those who wait do not come all at once."""
 
 
 class FeedsClosed(Exception):
@@ -153,6 +157,11 @@ class Readers(Generic[Update]):
             self._too_slow.inc()
             log.info("live reader too slow", topic=topic)
 
+    def end_topic(self, topic: str) -> None:
+        """End the readers of this topic."""
+        for reader in [*self._by_topic.get(topic, ())]:
+            reader.end()
+
     def end(self) -> None:
         """End all readers."""
         for reader in [each for readers in self._by_topic.values() for each in readers]:
@@ -177,10 +186,12 @@ async def once_possible(
     """
     clock = asyncio.get_running_loop().time
     silent_since: float | None = None
+    pause_s = BEGIN_INTERVAL_S
     while True:
         try:
             async with contextlib.aclosing(begin()) as updates:
                 async for each in updates:
+                    pause_s = BEGIN_INTERVAL_S
                     yield each
                     del each  # it may be long until the next
             return
@@ -189,7 +200,8 @@ async def once_possible(
         except Exception as error:
             if not is_away(error):
                 raise
-        if silent_since is None or clock() - silent_since >= HEARTBEAT_INTERVAL_S:
+        if silent_since is None or clock() - silent_since + pause_s >= HEARTBEAT_INTERVAL_S:
             yield None
             silent_since = clock()
-        await asyncio.sleep(BEGIN_INTERVAL_S)
+        await asyncio.sleep(pause_s * random.uniform(1 - BEGIN_JITTER, 1))  # noqa: S311 - no secret
+        pause_s = min(2 * pause_s, HEARTBEAT_INTERVAL_S)

@@ -39,16 +39,12 @@ from query.api.http.responses import (
     from_store,
     order_json_for_guest,
     store_unavailable,
-    too_slow,
     unknown_order,
 )
-from query.views.ports import DamagedView, LiveOrders, Menus, StoreUnavailable
+from query.views.ports import DamagedView, LiveOrders, Menus, StoreUnavailable, TooSlow
 
 RETRY_INTERVAL_S = 1.0
 """After which a board, tables or a menu that could not be read are read again."""
-
-AWAY_CODES = frozenset({store_unavailable().code, too_slow().code})
-"""Of problems that say that the store can't answer now."""
 
 CACHED_READERS = {
     "board": Gauge("comanda_query_live_boards", "Readers of live boards"),
@@ -177,16 +173,19 @@ async def _until_refused(events: Events) -> Events:
                 yield each
                 has_begun = True
                 del each  # it may be long until the next
-    except (ProblemError, DamagedView):
+    except (ProblemError, DamagedView, TooSlow):
         if not has_begun:
             raise
 
 
 def _is_away(error: Exception) -> bool:
-    """Whether the store will be there again, rather than the feed be refused."""
+    """Whether the store will be there again, rather than the feed be refused.
+
+    What takes the store too long would do so the next time, and hold up other feeds each time.
+    """
     if isinstance(error, ProblemError):
-        return error.code in AWAY_CODES
-    return isinstance(error, StoreUnavailable)
+        return error.code == store_unavailable().code
+    return isinstance(error, StoreUnavailable) and not isinstance(error, TooSlow)
 
 
 async def _orders_events(

@@ -14,12 +14,12 @@ from service_kit.http.live_feed import FeedsClosed, Reader, Readers, ReplayBuffe
 from query.live.change_stream import ChangeListener, ChangeStream
 from query.live.position import Position
 from query.live.stale_caches import CacheOfRestaurants
-from query.storage.client import DOCUMENT, RAW_BSON, READ_TIMEOUT_S, store_call
+from query.storage.client import DOCUMENT, LIST_TIME_MS_MAX, RAW_BSON, READ_TIMEOUT_S, store_call
 from query.storage.generations import Generations
 from query.views.merge import Document
 from query.views.orders.presentation import is_known
 from query.views.orders.status import ACTIVE
-from query.views.ports import DamagedView, LiveUpdate, StoreUnavailable
+from query.views.ports import DamagedView, LiveUpdate, StoreUnavailable, TimedOut, TooSlow
 
 ORDERS_PER_READ_MAX = 100
 """Changed orders that are read by one query: the largest ones have a megabyte."""
@@ -173,8 +173,13 @@ class MongoLiveOrders(ChangeListener):
             await self._publish_active(restaurant)
 
     async def _publish_active(self, restaurant: str) -> None:
-        snapshot = await self._active(restaurant)
-        self._list_readers.publish(restaurant, snapshot, snapshot.orders)
+        """Send the list's readers a new snapshot; they are ended if it takes the store too long."""
+        try:
+            snapshot = await self._active(restaurant)
+        except TooSlow:  # the others are told of changes all the same
+            self._list_readers.end_topic(restaurant)
+        else:
+            self._list_readers.publish(restaurant, snapshot, snapshot.orders)
 
     @contextlib.asynccontextmanager
     async def _consistent_start(self) -> AsyncIterator[None]:
@@ -252,12 +257,19 @@ class MongoLiveOrders(ChangeListener):
     async def _active(self, restaurant: str) -> LiveUpdate:
         """The active orders, made once for all readers until one changes.
 
-        Notes them as known to the list's readers.
+        Notes them as known to the list's readers. Raises TooSlow if they take the store too long.
         """
         snapshot = self._snapshots.get(restaurant)
         if snapshot is None or restaurant not in self._listed:
             active = {"restaurant": restaurant, "status": {"$in": sorted(ACTIVE)}}
-            found = [self._shown(each) async for each in self._read(active)]
+            found: list[_ShownOrder] = []
+            try:
+                async for each in self._read(active, time_ms_max=LIST_TIME_MS_MAX):
+                    found.append(self._shown(each))  # noqa: PERF401 - what came tells why it ended
+            except TimedOut as error:
+                if found:
+                    raise TooSlow("the list is too long") from error
+                raise
             self._listed[restaurant] = {each.order_id for each in found}
             snapshot = self._snapshot(found)
             self._snapshots.keep(restaurant, snapshot)
@@ -284,12 +296,16 @@ class MongoLiveOrders(ChangeListener):
         )
 
     async def _read(
-        self, which: Document, projection: Mapping[str, Any] | None = None
+        self,
+        which: Document,
+        projection: Mapping[str, Any] | None = None,
+        *,
+        time_ms_max: int | None = None,
     ) -> AsyncIterator[Document]:
         """Each document is decoded when it is its turn: of large ones few fit into memory."""
         orders = self._generations.live.orders.with_options(codec_options=RAW_BSON)
         async with store_call():
-            async for each in orders.find(which, projection):
+            async for each in orders.find(which, projection, max_time_ms=time_ms_max):
                 yield bson.decode(each.raw, DOCUMENT)
 
 

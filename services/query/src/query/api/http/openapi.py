@@ -164,7 +164,7 @@ CHAIN_REFUSALS = problem_responses(
     *_READ, _NO_RESTAURANT, too_slow(), forbidden_restaurant(RESTAURANT)
 )
 SALES_REFUSALS = problem_responses(*_READ, _NO_RESTAURANT, too_slow())
-_FEED = (_INVALID, too_many_feeds(429), too_many_feeds(503))
+_FEED = (_INVALID, too_many_feeds(429), too_many_feeds(503), too_slow())
 LIVE_REFUSALS = problem_responses(*_FEED, _NO_RESTAURANT, damaged_view(ORDER_ID))
 LIVE_ORDER_REFUSALS = problem_responses(*_FEED, _NO_ORDER, damaged_view(ORDER_ID))
 """The refusals of one order, several, a page of them, a restaurant, its sales, and live feeds."""
