@@ -14,6 +14,7 @@ from query.storage.orders import lists as lists_module
 from query.storage.orders.lists import SEARCHES_OF_ONE_RESTAURANT_MAX, MongoLists
 from query.storage.orders.pages import NO_ROWS, PageRequest, PageRows
 from query.storage.orders.store import MongoOrders
+from query.storage.sales.store import MongoSales
 from query.views.orders.list_query import ListQuery
 from query.views.orders.view import document, view_of
 from query.views.ports import TooSlow
@@ -23,6 +24,7 @@ from tests.query.conftest import store
 from tests.support.eventually import eventually
 
 WORDS = frozenset({"pizza", "wine"})
+DAY = "2026-11-23"
 COMMON = 4000
 """Orders with one common word each, which a search for both has to look at."""
 
@@ -92,6 +94,40 @@ async def test_a_restaurant_that_searches_much_waits_for_itself(
     assert searches.begun == ["noisy"] * SEARCHES_OF_ONE_RESTAURANT_MAX + ["quiet"]
     for each in searching:
         each.cancel()
+
+
+class SlowGenerations(Generations):
+    """Where no question is ever answered."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.asked = 0
+
+    async def answer(self, *_: Any, **__: Any) -> Any:
+        self.asked += 1
+        await asyncio.Event().wait()
+
+
+async def test_who_sums_up_chains_waits_for_himself(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generations = SlowGenerations(database)
+    sales = MongoSales(generations)
+    first = asyncio.create_task(sales.chain(["a"], DAY, DAY, subject="noisy"))
+    await eventually(lambda: asked_of(generations), bool)
+    monkeypatch.setattr(fair_slots, "WAIT_TIMEOUT_S", 0.01)
+
+    with pytest.raises(TooSlow):
+        await sales.chain(["b"], DAY, DAY, subject="noisy")
+    other = asyncio.create_task(sales.chain(["a"], DAY, DAY, subject="quiet"))
+    await eventually(lambda: asked_of(generations), lambda asked: asked == 2)
+
+    for each in (first, other):
+        each.cancel()
+
+
+async def asked_of(generations: SlowGenerations) -> int:
+    return generations.asked
 
 
 async def test_who_waits_too_long_for_a_slot_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Slots for dear questions: few at once, and of one restaurant fewer still."""
+"""Slots for dear questions: few at once, and of one who asks fewer still."""
 
 import asyncio
 import contextlib
@@ -12,10 +12,10 @@ WAIT_TIMEOUT_S = 2.0
 
 
 class FairSlots:
-    """Lets `total` questions be asked at once, and `each` of one restaurant.
+    """Lets `total` questions be asked at once, and `each` of one restaurant, or one subject.
 
-    A restaurant that asks for more waits for its own questions, and takes nobody else's slots. One
-    that waits for too long is refused.
+    Whoever asks for more waits for his own questions, and takes nobody else's slots. One that waits
+    for too long is refused.
     """
 
     def __init__(self, *, total: int, each: int) -> None:
@@ -24,11 +24,11 @@ class FairSlots:
         self._own: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     @contextlib.asynccontextmanager
-    async def slot(self, restaurant: str) -> AsyncIterator[None]:
+    async def slot(self, owner: str) -> AsyncIterator[None]:
         """A slot for as long as the context lasts. Raises TooSlow if there is none in time."""
-        own = self._own.get(restaurant)
+        own = self._own.get(owner)
         if own is None:
-            own = self._own[restaurant] = asyncio.Semaphore(self._each)
+            own = self._own[owner] = asyncio.Semaphore(self._each)
         async with contextlib.AsyncExitStack() as held:
             try:
                 async with asyncio.timeout(WAIT_TIMEOUT_S):

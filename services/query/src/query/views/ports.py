@@ -161,10 +161,13 @@ class Sales(Protocol):
     async def hours(self, span: Span, *, items: bool) -> SalesSummary:
         """The sales of each hour of the span; of each item too if `items`."""
 
-    async def chain(self, restaurants: Sequence[str], first_day: str, last_day: str) -> ChainSales:
+    async def chain(
+        self, restaurants: Sequence[str], first_day: str, last_day: str, *, subject: str
+    ) -> ChainSales:
         """The sums of each of these restaurants over business days, both of which are part of it.
 
-        Raises TooSlow if they are too many.
+        Raises TooSlow if they are too many, or others before it take too long: `subject`, who asks,
+        has one sum made at a time.
         """
 
     async def top(self, restaurant: str, day: str, limit: int) -> Document | None:

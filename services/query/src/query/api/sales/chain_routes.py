@@ -69,9 +69,11 @@ def chain_routes(sales: Sales, menus: Menus) -> APIRouter:
         if not 0 < (span.to - span.begin).days + 1 <= CHAIN_DAYS_MAX:
             detail = f"`to` must not be before `from`; ask for at most {CHAIN_DAYS_MAX} days."
             raise ProblemError(422, "invalid-request", detail, field="to")
-        venues = await _venues(menus, reach_of(request), span.restaurant)
+        reach = reach_of(request)
+        venues = await _venues(menus, reach, span.restaurant)
         first, last = span.begin.isoformat(), span.to.isoformat()
-        found = await from_store(sales.chain(sorted(venues), first, last))
+        asked = sales.chain(sorted(venues), first, last, subject=reach.principal.subject)
+        found = await from_store(asked)
         shown = {"from": span.begin, "to": span.to, "as_of": found.as_of}
         currencies = chain_report(found.sold, venues)
         return as_of_response({**shown, "currencies": currencies}, if_none_match)

@@ -14,12 +14,15 @@ from pymongo import ASCENDING, UpdateOne
 from service_kit.runtime.clock import utc_now
 
 from query.storage.client import SEARCH_TIME_MS_MAX, store_call, write
+from query.storage.fair_slots import FairSlots
 from query.storage.generations import Generation, Generations
 from query.views.merge import Document
 from query.views.orders.view import OrderView
 from query.views.sales.chain import ChainSales, RestaurantSales
 from query.views.sales.view import Hour, Period, Sales, SalesSummary, Span
 
+CHAIN_SUMS_MAX, CHAIN_SUMS_OF_ONE_SUBJECT_MAX = 2, 1
+"""Sums of chains that are under way at once: each may look at half a million days."""
 DIRTY = {"dirty": True}
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as the store has times: UTC, without a zone
 FIGURE_FIELDS = {"summary.currency": 1, "summary.channels": 1}
@@ -51,6 +54,7 @@ class MongoSales:
 
     def __init__(self, generations: Generations) -> None:
         self._generations = generations
+        self._chain_slots = FairSlots(total=CHAIN_SUMS_MAX, each=CHAIN_SUMS_OF_ONE_SUBJECT_MAX)
 
     async def set_up(self) -> None:
         """Make the index that finds what is to be summed up, if it is not there."""
@@ -84,7 +88,9 @@ class MongoSales:
 
         return await self._generations.answer(question)
 
-    async def chain(self, restaurants: Sequence[str], first_day: str, last_day: str) -> ChainSales:
+    async def chain(
+        self, restaurants: Sequence[str], first_day: str, last_day: str, *, subject: str
+    ) -> ChainSales:
         if not restaurants:
             return ChainSales([], _now())
         spans = [_days(Span(each, first_day, last_day)) for each in restaurants]
@@ -103,7 +109,8 @@ class MongoSales:
             ]
             return ChainSales(sold, min([now, *(each["since"] for each in found if each["since"])]))
 
-        return await self._generations.answer(question)
+        async with self._chain_slots.slot(subject):
+            return await self._generations.answer(question)
 
     async def top(self, restaurant: str, day: str, limit: int) -> Document | None:
         wanted = {"since": 1, "summary.currency": 1, "summary.items": {"$slice": limit}}
