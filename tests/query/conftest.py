@@ -18,6 +18,7 @@ from query.storage.menus import MongoMenus
 from query.storage.orders.store import MongoOrders
 from query.views.merge import merge_by_key
 from query.views.orders.view import merge, view_of
+from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.server import application
 from service_kit.nats.jetstream import connected
 from service_kit.runtime.components import Component
@@ -40,7 +41,11 @@ async def project(generations: Generations, *events: OrderEvent | TicketEvent) -
 
 @contextlib.asynccontextmanager
 async def answering(
-    mongodb_url: str, min_version_wait: float = 5.0, *, has_lanes: bool = True
+    mongodb_url: str,
+    min_version_wait: float = 5.0,
+    *,
+    has_lanes: bool = True,
+    withdrawals: Withdrawals | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service without its projectors: it answers from what tests store.
 
@@ -54,7 +59,7 @@ async def answering(
     if not has_lanes:
         answers.lanes.clear()
     components = [Component("mongodb", watch), *answers.beside]
-    app = application("query", "under test", components, admission=own_admission())
+    app = application("query", "under test", components, admission=own_admission(withdrawals))
     answers.add_to(app)
     async with client, app.router.lifespan_context(app), in_process(app) as questions:
         yield questions

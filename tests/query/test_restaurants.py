@@ -1,20 +1,23 @@
 """The restaurants of a token, and the sales of a chain, from a real MongoDB."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import pytest
 from comanda_contracts import Line
+from comanda_contracts.access import hash_of_subject
 from query.storage.client import Database
 from query.storage.generations import Generations
 from query.storage.menus import MongoMenus
 from query.storage.sales.roll_up import roll_up_all
 from query.views.menu import view_of
 from query.views.sales.chain import RestaurantSales, chain_report
+from service_kit.access.withdrawals import Withdrawals
 
 from tests.query.builders import a_round, an_order, opened, placed
-from tests.query.conftest import project
+from tests.query.conftest import answering, project
 from tests.support.tokens import bearer
 
 DAY = "from=2026-11-23&to=2026-11-23"
@@ -64,6 +67,31 @@ async def test_all_are_listed_page_by_page_to_who_may_something_in_every_one(
         url = f"/v1/restaurants{next_page['url']}" if next_page else ""
 
     assert found == chain
+
+
+async def test_who_was_withdrawn_in_one_restaurant_is_kept_out_of_it_in_answers_about_any(
+    fresh_mongodb_url: str, database: Database, chain: list[str]
+) -> None:
+    first, withdrawn_in, third = chain
+    everywhere = may("manager", "*")
+    for each in chain:
+        await sell(database, each, 1, currency="EUR")
+    await roll_up_all(Generations(database).live)
+    known = Withdrawals()
+    known.note(withdrawn_in, hash_of_subject("manager of some"), time.time() + 1)
+
+    async with answering(fresh_mongodb_url, withdrawals=known) as query:
+        of_all = await query.get("/v1/restaurants", headers=everywhere)
+        page = await query.get("/v1/restaurants?limit=2", headers=everywhere)
+        sales = await query.get(f"/v1/sales?{DAY}", headers=everywhere)
+        named = await query.get(f"/v1/sales?{DAY}&restaurant={withdrawn_in}", headers=everywhere)
+
+    assert listed(of_all) == [first, third]
+    assert listed(page) == [first]
+    [euro] = sales.json()["currencies"]
+    assert sorted(each["restaurant"] for each in euro["restaurants"]) == [first, third]
+    assert euro["revenue"] == 200
+    assert (named.status_code, named.json()["code"]) == (403, "forbidden")
 
 
 @pytest.mark.parametrize("page", ["limit=0", "limit=501", "cursor=%21", "cursor=QQ", "page=2"])

@@ -21,12 +21,13 @@ from service_kit.runtime.settings import AccessSettings
 from tests.support.tokens import own_issuer
 
 
-def own_admission() -> Admission:
+def own_admission(withdrawals: Withdrawals | None = None) -> Admission:
+    """Without `withdrawals` nobody's token is withdrawn."""
     settings = AccessSettings(
         jwks=str(own_issuer().jwks), issuer=ISSUER, audience=AUDIENCE, claim=CLAIM
     )
     keys = KeySet(source_of(str(guest_keys().jwks)))
-    return admission_by(settings, Withdrawals(), GuestVerifier(keys))
+    return admission_by(settings, withdrawals or Withdrawals(), GuestVerifier(keys))
 
 
 @functools.cache
