@@ -19,7 +19,8 @@ from service_kit.access.principal import Principal
 from service_kit.access.roles import Role
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.fast_lane import FastLane, Lane, RawRequest
-from service_kit.http.guard import Undeclared
+from service_kit.http.guard import Guard, Undeclared
+from service_kit.http.observed import SEEN, Seen
 from service_kit.http.server import application
 from service_kit.http.sse import EventStream
 from starlette.routing import Mount
@@ -316,6 +317,30 @@ async def test_a_refusal_is_counted_and_logged_without_the_token() -> None:
     assert len(told) == 1
     assert (told[0]["reason"], told[0]["subject"]) == ("forbidden", "luigi")
     assert not any(part in str(lines) for part in token.split("."))
+
+
+@pytest.mark.parametrize(
+    ("restaurant", "noted"), [(RESTAURANT, RESTAURANT), ("-", ""), ("Ada, phone 555", "")]
+)
+@pytest.mark.parametrize("below", ["orders", "orders/live"])
+async def test_of_an_unknown_clients_text_nothing_but_a_slug_is_noted(
+    restaurant: str, noted: str, below: str
+) -> None:
+    app, seen = service(), Seen()
+    sent: list[Message] = []
+    path = f"/v1/restaurants/{restaurant}/{below}"
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
+    await Guard(app, app, Admission(a_verifier()))({**scope, SEEN: seen}, receive, send)
+
+    assert sent[0]["status"] == 401
+    assert (seen.route, seen.restaurant) == (f"{ORDERS.removesuffix('orders')}{below}", noted)
 
 
 def test_openapi_says_which_roles_a_route_needs() -> None:

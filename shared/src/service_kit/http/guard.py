@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from comanda_contracts.subjects import SLUG_PATTERN
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette._utils import get_route_path
@@ -24,6 +25,7 @@ from service_kit.http.feed_budget import too_many_feeds
 from service_kit.http.observed import SEEN, UNMATCHED, Seen
 from service_kit.http.problems import ProblemError
 
+SLUG = re.compile(SLUG_PATTERN)
 KEYS_RETRY_AFTER_S = 1
 SEVERAL_TOKENS = ""
 """What is no token: a request with several of them is refused as one that is malformed."""
@@ -98,13 +100,14 @@ class Guard:
         scope[LANE] = found = lane_of(scope, self._lanes)
         if found:
             lane, parts = found
-            seen.route, seen.restaurant = self._template_of(lane, scope["path"]), parts[1]
+            seen.route, seen.restaurant = self._template_of(lane, scope["path"]), _slug(parts[1])
             return declared_by(lane.needs), parts[1]
         path = get_route_path(scope)
         for methods, pattern, needed, template in self._routes:
             if scope["method"] in methods and (match := pattern.match(path)):
-                seen.route, seen.restaurant = template, match.groupdict().get(RESTAURANT, "")
-                return needed, seen.restaurant
+                restaurant = match.groupdict().get(RESTAURANT, "")
+                seen.route, seen.restaurant = template, _slug(restaurant)
+                return needed, restaurant
         return None, ""
 
     def _template_of(self, lane: Lane, path: str) -> str:
@@ -118,6 +121,11 @@ class Guard:
             )
             found = self._templates[id(lane)] = next(behind, UNMATCHED)
         return found
+
+
+def _slug(restaurant: str) -> str:
+    """The restaurant if it can be one: logs and spans take no text of whoever asks."""
+    return restaurant if SLUG.fullmatch(restaurant) else ""
 
 
 def lanes_of(framework: FastAPI) -> Sequence[Lane]:
