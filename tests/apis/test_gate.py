@@ -77,6 +77,14 @@ BREAKING: dict[str, tuple[Callable[[Json], object], str]] = {
         "may now be string",
     ),
     "a header": (lambda it: listing(it)["responses"]["200"]["headers"].pop("Link"), "has no Link"),
+    "another success": (
+        lambda it: listing(it)["responses"].update({"202": {"description": "later"}}),
+        "may now answer 202",
+    ),
+    "another media type": (
+        lambda it: listing(it)["responses"]["200"]["content"].update({"text/csv": {}}),
+        "200 may now be text/csv",
+    ),
     "an event": (
         lambda it: schema(it, "OrdersEvent")["discriminator"]["mapping"].pop("order"),
         "sends no order any more",
@@ -95,9 +103,22 @@ def test_what_breaks_a_client_is_refused(what: str) -> None:
     assert any(said in each for each in found), found
 
 
+@pytest.mark.parametrize("public", [[], [{"token": ["till"]}, {}]])
+def test_what_needed_no_token_and_now_does_is_refused(public: list[Json]) -> None:
+    before = copy.deepcopy(document_of("query"))
+    listing(before)["security"] = public
+
+    found = broken_clients(before, document_of("query"))
+
+    assert any("now needs a token" in each for each in found), found
+    assert broken_clients(document_of("query"), before) == []
+
+
 def test_what_a_client_has_to_expect_breaks_nobody() -> None:
     after = copy.deepcopy(document_of("query"))
     after["paths"]["/v1/more"] = after["paths"][ORDERS]
+    listing(after)["responses"]["304"] = {"description": "as before"}
+    listing(after)["responses"]["409"] = {"description": "refused"}
     listing(after)["parameters"].append({"in": "query", "name": "more", "schema": {}})
     schema(after, "ListedOrder")["properties"]["more"] = {"type": "string"}
     schema(after, "ViewStatus")["x-extensible-enum"].append("more")

@@ -16,6 +16,8 @@ from contract_release.schema_diff import Effect, schema_changes
 COMPONENTS, DEFINITIONS = "#/components/", "#/$defs/"
 METHODS = ("get", "put", "post", "delete", "patch")
 FEED_EVENTS = "x-itemSchema"
+ASKED_FOR = "304"
+"""The status that is answered to nobody who does not ask for it, by `If-None-Match`."""
 
 
 def broken_clients(old: Json, new: Json) -> list[str]:
@@ -34,17 +36,31 @@ def broken_clients(old: Json, new: Json) -> list[str]:
 def _operation(before: Json, after: Json, old: Json, new: Json) -> Iterator[str]:
     if before["operationId"] != after["operationId"]:
         yield f"is called {after['operationId']}, not {before['operationId']}"
-    for role in sorted(_roles(before) - _roles(after)):
-        yield f"may no longer be asked by {role}"
+    yield from _access(before, after)
     yield from _parameters(before, after, old, new)
     yield from _body(before.get("requestBody", {}), after.get("requestBody", {}), old, new)
     yield from _answers(before["responses"], after["responses"], old, new)
+
+
+def _access(before: Json, after: Json) -> Iterator[str]:
+    if _is_public(after):
+        return
+    if _is_public(before):
+        yield "now needs a token"
+    for role in sorted(_roles(before) - _roles(after)):
+        yield f"may no longer be asked by {role}"
 
 
 def _roles(operation: Json) -> set[str]:
     return {
         role for each in operation.get("security", ()) for roles in each.values() for role in roles
     }
+
+
+def _is_public(operation: Json) -> bool:
+    """Whether nothing is needed, or nothing is one of the ways."""
+    ways = operation.get("security", ())
+    return not ways or {} in ways
 
 
 def _parameters(before: Json, after: Json, old: Json, new: Json) -> Iterator[str]:
@@ -73,6 +89,9 @@ def _body(before: Json, after: Json, old: Json, new: Json) -> Iterator[str]:
 
 
 def _answers(before: Json, after: Json, old: Json, new: Json) -> Iterator[str]:
+    for status in sorted(after.keys() - before.keys()):
+        if status < "400" and status != ASKED_FOR:
+            yield f"may now answer {status}"
     for status, shared in before.items():
         if status not in after:
             if status < "400":
@@ -81,6 +100,7 @@ def _answers(before: Json, after: Json, old: Json, new: Json) -> Iterator[str]:
         was, will = _resolved(shared, old), _resolved(after[status], new)
         for name in was.get("headers", {}).keys() - will.get("headers", {}).keys():
             yield f"{status} has no {name} any more"
+        yield from _media_types(was.get("content", {}), will.get("content", {}), status)
         for kind, content in was.get("content", {}).items():
             if kind not in will.get("content", {}):
                 yield f"{status} is no {kind} any more"
@@ -88,6 +108,12 @@ def _answers(before: Json, after: Json, old: Json, new: Json) -> Iterator[str]:
                 shown = will["content"][kind]
                 yield from _widened(content["schema"], shown["schema"], status, old, new)
                 yield from _events(content, shown, old, new)
+
+
+def _media_types(before: Json, after: Json, status: str) -> Iterator[str]:
+    """Those that are new: a client reads its answers as one of the old, or not at all."""
+    for kind in sorted(after.keys() - before.keys()) if before else ():
+        yield f"{status} may now be {kind}"
 
 
 def _events(before: Json, after: Json, old: Json, new: Json) -> Iterator[str]:
