@@ -9,6 +9,7 @@ import pytest
 from query.api.http import response_cache
 from query.api.http.response_cache import ResponseCache
 from query.api.http.responses import Body, body_of
+from query.api.live_routes import _cached_events
 from query.live.change_stream import ChangeListener
 from query.live.position import Position
 
@@ -202,6 +203,29 @@ async def test_while_changes_are_not_heard_of_one_reading_is_shared(numbers: Num
 
 
 @pytest.mark.usefixtures("at_once")
+async def test_while_changes_are_not_heard_of_a_live_feed_reads_once_a_second(
+    numbers: Numbers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaf = ResponseCache("test", numbers.read, lambda: False)
+    feed = _cached_events("board", deaf, "ours", None)
+    await anext(feed)
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(pause_s: float) -> None:
+        pauses.append(pause_s)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    numbers.now = 1
+
+    await anext(feed)
+
+    assert sum(pauses) >= 1
+    assert numbers.asked == 2
+    await feed.aclose()
+
+
 async def test_a_live_feed_is_told_of_a_change_however_much_is_kept(
     numbers: Numbers, cache: ResponseCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:

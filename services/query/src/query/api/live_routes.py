@@ -44,7 +44,8 @@ from query.api.http.responses import (
 from query.views.ports import DamagedView, LiveOrders, Menus, StoreUnavailable, TooSlow
 
 RETRY_INTERVAL_S = 1.0
-"""After which a board, tables or a menu that could not be read are read again."""
+"""After which a board, tables or a menu are read again that could not be read, or whose changes are
+not told."""
 
 CACHED_READERS = {
     "board": Gauge("comanda_query_live_boards", "Readers of live boards"),
@@ -266,7 +267,6 @@ async def _cached_events(
                     raise
                 if error.status == HTTPStatus.NOT_FOUND:
                     return
-                await asyncio.sleep(RETRY_INTERVAL_S)
                 shown = None
             if shown and shown.body.tag != last:
                 yield event_of_pieces(name, [shown.body.json], shown.body.tag)
@@ -274,5 +274,7 @@ async def _cached_events(
             elif name == "snapshot" or clock() - spoke >= live.HEARTBEAT_INTERVAL_S:
                 yield None
                 name, spoke = change, clock()
-            if shown:
+            if shown and shown.is_kept:
                 await shown.wait_until_stale(live.HEARTBEAT_INTERVAL_S)
+            else:
+                await asyncio.sleep(RETRY_INTERVAL_S)

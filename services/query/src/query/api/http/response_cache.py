@@ -42,6 +42,8 @@ class CachedResponse:
     invalidated: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once something has changed since it was started."""
     max_age_s: float = MAX_AGE_S
+    is_kept: bool = True
+    """Whether it is given on once it is made; not so while changes are not told to the cache."""
     feeds: int = 0
     """The live feeds that wait until it is stale: they have to be told."""
     _stale_from: float = field(init=False)
@@ -183,7 +185,7 @@ class ResponseCache:
             previous = previous.previous
         max_age_s = MAX_AGE_S if self._max_age_s is None else self._max_age_s
         making = asyncio.create_task(self._made(key))
-        response = CachedResponse(now, making, previous, max_age_s=max_age_s)
+        response = CachedResponse(now, making, previous, max_age_s=max_age_s, is_kept=keep)
         if keep:
             self._entries[key] = response
             response.task.add_done_callback(lambda _: self._on_made(key, response))
