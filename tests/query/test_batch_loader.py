@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from query.storage.batch_loader import BATCH_KEYS_MAX, CONCURRENT_FETCHES_MAX, BatchLoader
 from query.views.ports import StoreUnavailable
+from service_kit.runtime.request_id import REQUEST_ID
 
 TURNS_TO_REST = 12
 """Turns of the event loop after which nothing goes on any more unless the store answers."""
@@ -71,6 +72,22 @@ async def test_few_are_fetched_at_once_and_those_who_come_meanwhile_together() -
     assert store.asked == [["a"], ["b"], ["c", "unknown"]]
     await store.answer_all()
     assert await asyncio.gather(*tasks) == ["A", "B", "C", None, "C"]
+
+
+async def test_what_is_said_of_a_fetch_is_said_of_no_request_that_began_it() -> None:
+    of_fetches: list[str] = []
+
+    async def fetch(keys: Sequence[str]) -> dict[str, str]:
+        of_fetches.append(REQUEST_ID.get())
+        return dict.fromkeys(keys, "")
+
+    async def ask() -> str:
+        REQUEST_ID.set("one")
+        await BatchLoader(fetch).load("a")
+        return REQUEST_ID.get()
+
+    assert await asyncio.create_task(ask()) == "one"
+    assert of_fetches == [""]
 
 
 async def test_a_key_that_is_asked_for_while_it_is_fetched_is_fetched_again() -> None:

@@ -12,6 +12,7 @@ from query.api.http.responses import Body, body_of
 from query.api.live_routes import _cached_events
 from query.live.change_stream import ChangeListener
 from query.live.position import Position
+from service_kit.runtime.request_id import REQUEST_ID
 
 from tests.query.builders import after, an_order, placed
 from tests.query.conftest import store
@@ -224,6 +225,22 @@ async def test_while_changes_are_not_heard_of_a_live_feed_reads_once_a_second(
     assert sum(pauses) >= 1
     assert numbers.asked == 2
     await feed.aclose()
+
+
+async def test_what_is_said_of_an_answer_is_said_of_no_request_that_began_it() -> None:
+    of_answers: list[str] = []
+
+    async def read(_: str) -> Body:
+        of_answers.append(REQUEST_ID.get())
+        return body_of([])
+
+    async def ask() -> str:
+        REQUEST_ID.set("one")
+        await ResponseCache("test", read, lambda: True).get("ours")
+        return REQUEST_ID.get()
+
+    assert await asyncio.create_task(ask()) == "one"
+    assert of_answers == [""]
 
 
 async def test_a_live_feed_is_told_of_a_change_however_much_is_kept(

@@ -13,6 +13,8 @@ from datetime import datetime
 from itertools import accumulate, islice
 from typing import Generic, TypeVar
 
+from service_kit.runtime.request_id import REQUEST_ID
+
 from query.views.freshness import begin_noting, note_as_of
 from query.views.ports import StoreUnavailable
 
@@ -83,6 +85,7 @@ class BatchLoader(Generic[Key, Value]):
         return loaded.value
 
     async def _load_waiting(self) -> None:
+        REQUEST_ID.set("")  # it began with a request, and works for others
         while self._waiting:
             keys = self._next_keys()
             await self._load_batch({key: self._waiting.pop(key) for key in keys})

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import Response
 from prometheus_client import Counter
 from service_kit.http.fast_lane import RawRequest
+from service_kit.runtime.request_id import REQUEST_ID
 
 from query.api.http.responses import Body, tagged_response
 from query.views.freshness import begin_noting, note_as_of
@@ -198,6 +199,7 @@ class ResponseCache:
 
     async def _made(self, key: str) -> Body:
         """The body, which says how old it is to all who are answered with it."""
+        REQUEST_ID.set("")  # it is made for all who ask
         used = begin_noting()
         return replace(await self._make(key), as_of=used.as_of)
 
