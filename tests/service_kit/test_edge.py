@@ -210,12 +210,26 @@ async def test_a_request_without_a_body_needs_no_content_type(
     assert answer.status_code == 200
 
 
-async def test_a_body_that_is_compressed_is_refused_by_that_header(http: httpx.AsyncClient) -> None:
-    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-    answer = await http.post("/v1/things", content=gzip.compress(b"{}"), headers=headers)
+@pytest.mark.parametrize("content", [gzip.compress(b"{}"), b'{"name":"a"}'])
+@pytest.mark.parametrize("coding", ["gzip", "identity, br"])
+async def test_a_body_that_is_said_to_be_coded_is_refused_by_that_header(
+    http: httpx.AsyncClient, content: bytes, coding: str
+) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+    answer = await http.post("/v1/things", content=content, headers=headers)
 
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (415, "Content-Encoding")
     assert answer.headers["accept-encoding"] == "identity"
+
+
+async def test_a_request_without_a_body_may_name_any_coding_and_a_body_that_is_as_it_is_too(
+    http: httpx.AsyncClient,
+) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "Identity"}
+    plain = await http.post("/v1/things", content=b'{"name":"a"}', headers=headers)
+
+    assert plain.is_success
+    assert (await http.get("/v1/menu", headers={"Content-Encoding": "gzip"})).is_success
 
 
 async def test_head_of_what_is_not_there_is_refused(http: httpx.AsyncClient) -> None:

@@ -78,6 +78,12 @@ async def test_a_body_that_is_too_long_is_refused_as_anywhere() -> None:
     assert (response.status_code, response.json()["code"]) == (413, "content-too-large")
 
 
+async def test_a_body_that_is_coded_is_refused_as_anywhere() -> None:
+    response = await said("/things/cola", b"please", [("Content-Encoding", "gzip")])
+
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported-media-type")
+
+
 @pytest.mark.parametrize("length", ["5", "50", "-1", "five"])
 async def test_a_body_that_is_not_as_long_as_it_says_is_not_taken(length: str) -> None:
     response = await said("/things/cola", b"please", [("Content-Length", length)])

@@ -94,7 +94,8 @@ class FastLane:
         lane, parts = found
         headers = {str(name, "latin-1"): str(value, "latin-1") for name, value in scope["headers"]}
         length = headers.get("content-length", "0")
-        is_usual = len(headers) == len(scope["headers"]) and "transfer-encoding" not in headers
+        is_coded = "transfer-encoding" in headers or "content-encoding" in headers
+        is_usual = len(headers) == len(scope["headers"]) and not is_coded
         if not is_usual or not length.isdigit():
             return None
         body = b""

@@ -25,6 +25,9 @@ JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE = "application/json", "application/problem+j
 MAX_BODY_BYTES = 256 * 1024
 """A longer request is refused with 413 before it is read."""
 
+PLAIN = frozenset({"", "identity"})
+"""The values of `Content-Encoding` of a body that is as it is."""
+
 ERRORS_MAX = 20
 FIELD_LENGTH_MAX, DETAIL_LENGTH_MAX = 100, 200
 """What an answer tells of an invalid request, however much is wrong with it."""
@@ -190,11 +193,6 @@ def unsupported_coding() -> ProblemError:
     )
 
 
-def _unreadable(request: Request) -> ProblemError:
-    is_coded = request.headers.get("content-encoding", "identity") != "identity"
-    return unsupported_coding() if is_coded else malformed_json()
-
-
 def too_large() -> ProblemError:
     """The body is longer than `MAX_BODY_BYTES`."""
     return ProblemError(
@@ -207,8 +205,9 @@ def internal_error() -> ProblemError:
     return ProblemError(500, "internal-error", "This is our fault; it has been logged.")
 
 
-class DeclaredBodyLimit:
-    """ASGI middleware that refuses, unread, a body declared to be longer than `MAX_BODY_BYTES`.
+class DeclaredBody:
+    """ASGI middleware that refuses, unread, a body declared to be longer than `MAX_BODY_BYTES`, or
+    to be coded, whatever its bytes are.
 
     Starlette's own limit is kept behind it for a body whose length is not declared; it answers in
     plain text in that case.
@@ -218,11 +217,22 @@ class DeclaredBodyLimit:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        length = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
-        if length.isdigit() and int(length) > MAX_BODY_BYTES:
-            await too_large().response()(scope, receive, send)
+        refusal = _refusal_of_body(Headers(scope=scope)) if scope["type"] == "http" else None
+        if refusal:
+            await refusal.response()(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+
+def _refusal_of_body(headers: Headers) -> ProblemError | None:
+    declared = headers.get("content-length", "")
+    length = int(declared) if declared.isdigit() else 0
+    if length > MAX_BODY_BYTES:
+        return too_large()
+    has_body = length > 0 or "transfer-encoding" in headers
+    if has_body and any(each.lower() not in PLAIN for each in headers.getlist("content-encoding")):
+        return unsupported_coding()
+    return None
 
 
 def answer_with_problems(app: FastAPI) -> None:
@@ -233,18 +243,18 @@ def answer_with_problems(app: FastAPI) -> None:
         return error.response()
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
         problems = error.errors()
         if isinstance(error.body, bytes):  # the framework reads no other type
             return unsupported_media_type().response()
         if any(problem["type"] == "json_invalid" for problem in problems):
-            return _unreadable(request).response()
+            return malformed_json().response()
         return invalid_request(problems, error.body).response()
 
     @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> Response:
+    async def http(_: Request, error: HTTPException) -> Response:
         if error.status_code == malformed_json().status:  # bytes that are no text, or too deep
-            return _unreadable(request).response()
+            return malformed_json().response()
         code = FRAMEWORK_CODES.get(error.status_code, "refused")
         detail = str(error.detail)
         return ProblemError(error.status_code, code, detail, headers=error.headers).response()

@@ -32,7 +32,7 @@ from service_kit.http.observed import Observed
 from service_kit.http.openapi import SERVERS, ApiDescription, Json, completed, operation_id
 from service_kit.http.problems import (
     MAX_BODY_BYTES,
-    DeclaredBodyLimit,
+    DeclaredBody,
     answer_with_problems,
     internal_error,
     name_types_below,
@@ -126,7 +126,7 @@ def application(
     )
     app.admission = admission
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
-    app.add_middleware(DeclaredBodyLimit)
+    app.add_middleware(DeclaredBody)
     app.include_router(health_routes(running_parts, draining))
     app.include_router(home_routes(title, description))
     app.include_router(docs_routes(title))
