@@ -14,7 +14,7 @@ from contract_release.contract import Json
 from contract_release.schema_diff import Effect, schema_changes
 
 COMPONENTS, DEFINITIONS = "#/components/", "#/$defs/"
-METHODS = ("get", "put", "post", "delete", "patch")
+OPERATIONS = ("get", "put", "post", "delete", "patch")
 FEED_EVENTS = "x-itemSchema"
 ASKED_FOR = "304"
 """The status that is answered to nobody who does not ask for it, by `If-None-Match`."""
@@ -24,7 +24,7 @@ def broken_clients(old: Json, new: Json) -> list[str]:
     """What a client of the old document relies on, and the new one does not have."""
     found: dict[str, None] = {}
     for path, methods in old["paths"].items():
-        for method in METHODS:
+        for method in OPERATIONS:
             if method in methods:
                 where = f"{method.upper()} {path}"
                 after = new["paths"].get(path, {}).get(method)

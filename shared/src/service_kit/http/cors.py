@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from service_kit.http.problems import ProblemError
 
-METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE")
+ALLOWED_METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE")
 EXPOSED_HEADERS = (
     "Age",
     "Allow",
@@ -41,7 +41,7 @@ class Cors(CORSMiddleware):
         super().__init__(
             app,
             allow_origins=allowed_origins,
-            allow_methods=METHODS,
+            allow_methods=ALLOWED_METHODS,
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
             max_age=PREFLIGHT_MAX_AGE_S,

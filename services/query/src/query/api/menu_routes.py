@@ -13,14 +13,14 @@ from query.api.http.response_cache import ResponseCache
 from query.api.http.responses import Body, body_of, from_store, tagged_response
 from query.views.ports import Menus
 
-MAX_AGE_S = 60.0
+MENU_MAX_AGE_S = 60.0
 """For which a menu that feeds show is fresh while no change is told: it tells of no times."""
 
 
 def menu_cache(menus: Menus, is_notified: Callable[[], bool]) -> ResponseCache:
     """A cache, for feeds, of menus by restaurant; `is_notified` as of any `ResponseCache`."""
     make = partial(_menu, menus, only_current=True)
-    return ResponseCache("menu", make, is_notified, max_age_s=MAX_AGE_S)
+    return ResponseCache("menu", make, is_notified, max_age_s=MENU_MAX_AGE_S)
 
 
 def menu_routes(menus: Menus) -> APIRouter:
