@@ -167,6 +167,17 @@ def test_the_asyncapi_document_has_every_event_with_its_subject_headers_and_exam
 
 
 @pytest.mark.packages
+def test_every_schema_of_headers_in_the_asyncapi_document_is_of_an_object() -> None:
+    document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
+    headers = {name: each["headers"] for name, each in document["components"]["messages"].items()}
+
+    parts = [
+        (name, part) for name, each in headers.items() for part in [each, *each.get("allOf", [])]
+    ]
+
+    assert [name for name, part in parts if "$ref" not in part and part["type"] != "object"] == []
+
+
 @pytest.mark.timeout(300)  # the first one installs the packages
 def test_the_official_parser_finds_nothing_wrong_with_the_asyncapi_document(tmp_path: Path) -> None:
     validate = [Path(node()), installed(DOCS) / "validate.mjs"]

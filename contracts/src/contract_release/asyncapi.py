@@ -139,7 +139,10 @@ def _event(event: Event, contract: Json) -> Json:
         "name": event.TYPE,
         "title": type(event).__name__,
         "summary": contract["events"][event.TYPE]["schema"]["description"],
-        "headers": {"allOf": [_reference("schemas", "Headers"), headers_of(type(event))]},
+        "headers": {
+            "type": "object",
+            "allOf": [_reference("schemas", "Headers"), headers_of(type(event))],
+        },
         "payload": _reference("schemas", type(event).__name__),
         "x-subject": contract["events"][event.TYPE]["subject"],
         "examples": [

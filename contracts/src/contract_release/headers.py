@@ -93,8 +93,9 @@ COMMAND_HEADERS: Schema = {
 def headers_of(event: type[Event]) -> Schema:
     """What is the same in the headers of every such event."""
     return {
+        "type": "object",
         "properties": {
             "ce-type": {"const": event.TYPE},
             "ce-source": {"const": event.SOURCE},
-        }
+        },
     }
