@@ -89,6 +89,15 @@ def test_each_member_has_a_name_of_its_stores_certificate(production: list[Manif
     assert "*.mongodb-svc.comanda.svc.cluster.local" in signed["mongodb-tls"]["dnsNames"]
 
 
+def test_an_operator_comes_to_nats_through_a_forwarded_port(production: list[Manifest]) -> None:
+    page = (KUBERNETES.parents[1] / "docs" / "runbooks" / "README.md").read_text()
+
+    assert "localhost" in certificates(production)["nats-tls"]["dnsNames"]
+    assert "@localhost:4222" in page
+    assert "export NATS_CA=" in page
+    assert "--tlsfirst" in page
+
+
 def test_the_stores_refuse_what_is_in_the_clear(production: list[Manifest]) -> None:
     (mongodb,) = of_kind(production, "MongoDBCommunity")
     (postgresql,) = of_kind(production, "Cluster")

@@ -30,7 +30,8 @@ OTHERS = {
     "nats": re.compile(r"stream (report|info|backup|restore|edit|rm)|consumer report"),
     "helm": re.compile(r"upgrade --install nats nats/nats --version"),
     "curl": re.compile(r"-s localhost:8000/health/ready"),
-    "export": re.compile("NATS_URL="),
+    "export": re.compile("NATS_(URL|CA)="),
+    "nats()": re.compile(r"\{ command nats --tlsfirst \$@; \}"),
 }
 """Programs that are not ours, and what they are asked to do."""
 
