@@ -15,19 +15,29 @@ from service_kit.nats.broker import Broker
 from service_kit.nats.broker import running as broker_running
 from service_kit.nats.set_up import set_up
 from service_kit.runtime.components import Component, Ready
+from service_kit.runtime.settings import TOKEN_LIFE_MAX_S
 
 if TYPE_CHECKING:  # which imports this module
     from tests.ordering.conftest import Database
 
 
 def a_relay(
-    database: "Database", nats_server: Nats, first_events: FirstEvents | None = None
+    database: "Database",
+    nats_server: Nats,
+    first_events: FirstEvents | None = None,
+    *,
+    token_life_max_s: float = TOKEN_LIFE_MAX_S,
 ) -> Component:
     """A relay with a broker of its own, as each ordering process has one."""
 
     async def run(ready: Ready) -> None:
         broker = Broker([nats_server.url], "ordering")
-        relay = Relay(database.engine, broker.client, first_events or FirstEvents())
+        relay = Relay(
+            database.engine,
+            broker.client,
+            first_events or FirstEvents(),
+            token_life_max_s=token_life_max_s,
+        )
         async with broker_running(broker):
             await relay.run(ready)
 

@@ -27,7 +27,8 @@ from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.server import application
 from service_kit.nats.jetstream import connected
 from service_kit.nats.withdrawal_follower import access_components
-from service_kit.runtime.components import running
+from service_kit.runtime.clock import utc_now
+from service_kit.runtime.components import Component, running
 from sqlalchemy import text
 
 from tests.ordering.builders import NOON, a_restaurant
@@ -40,6 +41,8 @@ from tests.support.tokens import bearer
 
 LUIGI = hash_of_subject("luigi@example.com")
 LATER = NOON + timedelta(minutes=5)
+LIVES_SINCE_NOON_S = 100 * 365 * 86_400.0
+"""A life of tokens that began before `NOON`, whenever the tests are run."""
 LUIGIS_TOKEN = Principal(
     subject="luigi@example.com",
     device=None,
@@ -226,15 +229,21 @@ async def test_the_stream_has_the_newest_and_gets_it_again_and_no_older_one(
     assert lost == [(2,)]
 
 
-async def compare(database: Database, server: Nats) -> RelayedStream:
+async def compare(
+    database: Database, server: Nats, token_life_max_s: float = LIVES_SINCE_NOON_S
+) -> RelayedStream:
     """Look once whether the stream has what it acknowledged."""
-    stream = RelayedStream(ACCESS.name, newest_only=True)
+    stream = RelayedStream(ACCESS.name, newest_only=True, token_life_max_s=token_life_max_s)
     async with (
         database.engine.begin() as connection,
         connected([server.url], "test") as client,
     ):
         await stream.compare(connection, client, range(16))
     return stream
+
+
+def _relay(database: Database, server: Nats) -> Component:
+    return a_relay(database, server, token_life_max_s=LIVES_SINCE_NOON_S)
 
 
 async def forget_published(database: Database) -> None:
@@ -297,7 +306,7 @@ async def test_what_the_stream_lost_long_after_keeps_out_whom_it_kept_out(
     store = database.replica()
     await open_la_piazza(store)
     async with streams_of(nats_server) as js:
-        async with running([a_relay(database, nats_server)]):
+        async with running([_relay(database, nats_server)]):
             await store.run(withdrawing_access(LUIGI, at=NOON - timedelta(days=1)))
             await eventually(outbox_is_empty(database))
             older = await messages(js, ACCESS)
@@ -310,7 +319,7 @@ async def test_what_the_stream_lost_long_after_keeps_out_whom_it_kept_out(
         if not is_relaying:
             await lose(js, older)
             assert await lets_luigi_in(nats_server)
-            async with running([a_relay(database, nats_server)]):
+            async with running([_relay(database, nats_server)]):
                 await eventually(lambda: lets_luigi_in(nats_server), lambda lets_in: not lets_in)
 
         assert (await on_the_stream(js))[-1] == ("la-piazza", 2)
@@ -340,6 +349,24 @@ async def test_what_the_stream_has_or_is_to_get_is_not_published_again(
         once_lost = await waiting_versions(database)
 
     assert (waiting, while_it_has, once_lost) == ([1] * 5, [], [1] * 5)
+
+
+@pytest.mark.servers
+async def test_one_that_keeps_nobody_out_any_more_is_not_lost(
+    database: Database, nats_server: Nats
+) -> None:
+    """The stream drops it by its age, in good order."""
+    store, life = database.replica(), timedelta(days=7)
+    await open_la_piazza(store)
+    async with streams_of(nats_server):
+        for subject, age in (("old", life + timedelta(hours=1)), ("new", life / 2)):
+            await store.run(withdrawing_access(subject, at=utc_now() - age))
+        await database.administer("DELETE FROM outbox")
+
+        await compare(database, nats_server, life.total_seconds())
+        lost = await database.rows("SELECT aggregate FROM outbox")
+
+    assert lost == [("access.v1.la-piazza.new",)]
 
 
 @pytest.mark.servers

@@ -77,7 +77,7 @@ def bootstrap(settings: Settings) -> Application:
     admission = admission_by(settings, withdrawals)
     guests = _guests(settings)
     broker = messaging(settings.nats_servers, store, by_token(admission), guests)
-    relay = Relay(engine, broker.client, first_events)
+    relay = Relay(engine, broker.client, first_events, token_life_max_s=settings.token_life_max_s)
 
     async def database(ready: Ready) -> None:
         await watch(engine, ready, writes)

@@ -11,6 +11,7 @@ from comanda_contracts import subjects
 from comanda_contracts.streams import ACCESS
 from nats.aio.client import Client
 from pydantic import ValidationError
+from service_kit.runtime.settings import TOKEN_LIFE_MAX_S
 from sqlalchemy import BigInteger, LargeBinary, SmallInteger, String, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -31,6 +32,7 @@ EVENT = PublishedWithdrawal.TYPE.split(".")[-2]
 SELECT_PAGE = text("""
     SELECT restaurant, subject_hash, withdrawn_at, version FROM withdrawals
     WHERE (restaurant, subject_hash) > (:restaurant, :subject_hash)
+        AND withdrawn_at > now() - make_interval(secs => :token_life_max_s)
     ORDER BY restaurant, subject_hash LIMIT :limit
 """)
 # One whose row is locked is being withdrawn again just now, and one whose version is another has
@@ -116,14 +118,17 @@ async def publish_lost_withdrawals(
     statement: asyncio.Lock,
     client: Client,
     partitions: Collection[int],
+    token_life_max_s: float = TOKEN_LIFE_MAX_S,
 ) -> LostWithdrawals:
     """Have those withdrawals of these partitions published again that the stream has not.
 
     One of which the stream has an older time is lost, too: an older copy of it came back. One that
-    waits to be published is not. Raises LeaderSilent, or the error that its leader answers with.
+    waits to be published is not, nor one of longer ago than a token lives: it keeps nobody out, and
+    the stream may have dropped it by its age. Raises LeaderSilent, or the error that its leader
+    answers with.
     """
     found = LostWithdrawals(0, set(), [])
-    async for page in _pages(connection, statement):
+    async for page in _pages(connection, statement, token_life_max_s):
         own = [each for each in page if each.partition in partitions]
         stored = await newest_messages(client, ACCESS.name, [each.subject for each in own])
         found.stored.extend(
@@ -142,15 +147,15 @@ async def publish_lost_withdrawals(
 
 
 async def _pages(
-    connection: AsyncConnection, statement: asyncio.Lock
+    connection: AsyncConnection, statement: asyncio.Lock, token_life_max_s: float
 ) -> AsyncIterator[Sequence[_Own]]:
     position = BEFORE_ALL
+    of_all = {"limit": COMPARED_WITHDRAWALS, "token_life_max_s": token_life_max_s}
     while True:
         restaurant, subject_hash = position
-        parameters = {"restaurant": restaurant, "subject_hash": subject_hash}
-        limit = {"limit": COMPARED_WITHDRAWALS}
+        after = {"restaurant": restaurant, "subject_hash": subject_hash}
         async with statement:
-            rows = (await connection.execute(SELECT_PAGE, parameters | limit)).all()
+            rows = (await connection.execute(SELECT_PAGE, after | of_all)).all()
         yield [_own(row) for row in rows]
         if len(rows) < COMPARED_WITHDRAWALS:
             return

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import asyncpg
 from nats.aio.client import Client
 from service_kit.runtime.components import Ready
+from service_kit.runtime.settings import TOKEN_LIFE_MAX_S
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ordering.outbound.outbox.first_events import FirstEvents
@@ -33,11 +34,17 @@ class Relay:
         engine: AsyncEngine,
         client: Callable[[], Awaitable[Client]],
         first_events: FirstEvents,
+        *,
+        token_life_max_s: float = TOKEN_LIFE_MAX_S,
     ) -> None:
-        """`client` waits for the connection; this process's transactions put `first_events`."""
+        """`client` waits for the connection; this process's transactions put `first_events`.
+
+        A withdrawal of longer ago than a token lives is not looked for on its stream.
+        """
         self._engine = engine
         self._client = client
         self._first_events = first_events
+        self._token_life_max_s = token_life_max_s
         self._notified = True
 
     async def run(self, ready: Ready) -> None:
@@ -55,7 +62,7 @@ class Relay:
     async def _relay(self, connection: AsyncConnection, nats: Client, ready: Ready) -> None:
         partitions = Partitions(connection)
         await partitions.appear()
-        session = Session(connection, nats, self._wake)
+        session = Session(connection, nats, self._wake, token_life_max_s=self._token_life_max_s)
         try:
             while True:
                 async with session.statement:

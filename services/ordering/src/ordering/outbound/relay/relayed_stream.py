@@ -11,6 +11,7 @@ from comanda_contracts.streams import ACCESS
 from nats.aio.client import Client
 from nats.js.api import PubAck
 from prometheus_client import Counter
+from service_kit.runtime.settings import TOKEN_LIFE_MAX_S
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ordering.outbound.outbox.kept_events import (
@@ -55,6 +56,8 @@ class RelayedStream:
     name: str
     newest_only: bool = False
     """Whether it keeps the newest message of each subject alone."""
+    token_life_max_s: float = TOKEN_LIFE_MAX_S
+    """Withdrawals of longer ago keep nobody out."""
     compared: set[int] = field(default_factory=set)
     """Partitions whose kept events were compared with what the stream has."""
     newest: tuple[int, str] | None = None
@@ -117,7 +120,9 @@ class RelayedStream:
             self._say_lost(await self._unmark_lost(connection, client, partition))
         if self.newest_only and unknown:
             publish_lost = PUBLISH_LOST_STATES[self.name]
-            found = await publish_lost(connection, self.statement, client, unknown)
+            found = await publish_lost(
+                connection, self.statement, client, unknown, self.token_life_max_s
+            )
             self._note_newest(found.stored)
             self._say_lost(found.published_again)
             unknown -= found.undecided

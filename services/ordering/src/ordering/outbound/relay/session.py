@@ -13,6 +13,7 @@ from comanda_contracts import subjects
 from nats.aio.client import Client
 from prometheus_client import Counter
 from service_kit.nats.leader import LeaderSilent
+from service_kit.runtime.settings import TOKEN_LIFE_MAX_S
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ordering.outbound.outbox.outbox import (
@@ -92,7 +93,12 @@ class Session:
     """
 
     def __init__(
-        self, connection: AsyncConnection, client: Client, wake: Callable[[], None]
+        self,
+        connection: AsyncConnection,
+        client: Client,
+        wake: Callable[[], None],
+        *,
+        token_life_max_s: float = TOKEN_LIFE_MAX_S,
     ) -> None:
         """`wake` is called when there may be more to publish: have `drain` called soon."""
         self._connection = connection
@@ -106,7 +112,10 @@ class Session:
         self._partitions: Collection[int] = ()
         self._streams = {
             subjects.root(stream.subject): RelayedStream(
-                stream.name, newest_only=stream.newest_only, statement=self.statement
+                stream.name,
+                newest_only=stream.newest_only,
+                statement=self.statement,
+                token_life_max_s=token_life_max_s,
             )
             for stream in STREAMS
         }
