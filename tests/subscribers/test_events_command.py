@@ -6,15 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from comanda_contracts.examples import EXAMPLES as EVENTS
 from comanda_contracts.orders import OrderEvent
 from comanda_contracts.reading import EVENTS as EVENT_TYPES
 from comanda_contracts.streams import ORDERS
 from comanda_local import cli
-from comanda_local.events.trigger import RESTAURANT
+from comanda_local.api import Addresses, Api, RefusedRequest
+from comanda_local.events.trigger import RESTAURANT, Trial
 from comanda_local.stack import Stack
 from comanda_local.system_urls import SystemUrls
+from comanda_local.teams import NotGranted
 from typer.testing import CliRunner
 
 from tests.subscribers.broker import Broker
@@ -65,6 +68,43 @@ async def test_a_team_sees_what_it_has_not_settled_and_has_it_still(broker: Brok
 
     assert ["order.closed" in line for line in shown] == [True]
     assert len(again) == len(ORDER_EVENTS)
+
+
+@pytest.mark.parametrize("name", ["La Piazza", None])
+async def test_a_restaurant_that_is_for_something_else_is_left_alone(name: str | None) -> None:
+    """Also where query has not heard of it yet."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        listed = [{"restaurant": "la-piazza", "name": name}] if name else []
+        return httpx.Response(200, json={"items": [], "restaurants": listed, "next": None})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        services = Api(client, Addresses("http://ordering", "http://serving", "http://query"))
+        with pytest.raises(NotGranted, match="la-piazza is there already"):
+            await Trial(services, "la-piazza", print).run()
+
+    assert set(asked) == {"GET"}
+
+
+async def test_a_restaurant_that_was_opened_to_try_events_is_opened_again() -> None:
+    put: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT":
+            put.append(request.url.path)
+            return httpx.Response(403, json={})
+        page = {"restaurants": [{"restaurant": "mine", "name": "Events, tried once"}], "next": None}
+        after_first = {"restaurants": [], "next": "mine"}
+        return httpx.Response(200, json=page if request.url.query else after_first)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        services = Api(client, Addresses("http://ordering", "http://serving", "http://query"))
+        with pytest.raises(RefusedRequest):
+            await Trial(services, "mine", print).run()
+
+    assert put == ["/v1/restaurants/mine"]
 
 
 @pytest.mark.xdist_group("pickup")

@@ -76,6 +76,29 @@ class Api:
             "PUT", f"{self._to.ordering}/v1/restaurants/{restaurant}", json=fields
         )
 
+    async def has_restaurant(self, restaurant: str) -> bool:
+        """Whether ordering has it."""
+        try:
+            await self._idempotent("GET", f"{self._to.ordering}/v1/restaurants/{restaurant}/menu")
+        except RefusedRequest as refusal:
+            if refusal.status == httpx.codes.NOT_FOUND:
+                return False
+            raise
+        return True
+
+    async def restaurant_name(self, restaurant: str) -> str | None:
+        """Its name in query; None if query does not know it."""
+        page: Json = {"next": None}
+        while True:
+            parameters = {"cursor": page["next"]} if page["next"] else {}
+            url = f"{self._to.query}/v1/restaurants"
+            page = (await self._idempotent("GET", url, params=parameters)).json()
+            for each in page["restaurants"]:
+                if each["restaurant"] == restaurant:
+                    return str(each["name"])
+            if not page["next"]:
+                return None
+
     async def set_item(self, restaurant: str, sku: str, **fields: Any) -> None:
         url = f"{self._to.ordering}/v1/restaurants/{restaurant}/menu/{sku}"
         await self._idempotent("PUT", url, json=fields)

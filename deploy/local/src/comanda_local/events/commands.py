@@ -23,7 +23,7 @@ from comanda_local.events import lines
 from comanda_local.events.tail import messages, unsettled
 from comanda_local.events.trigger import ARRIVAL_TIMEOUT_S, RESTAURANT, Trial
 from comanda_local.interrupts import run
-from comanda_local.options import DEFAULT_DATA, Data, NatsUrl, OrderingUrl, ServingUrl
+from comanda_local.options import DEFAULT_DATA, Data, NatsUrl, OrderingUrl, QueryUrl, ServingUrl
 from comanda_local.plain_words import in_plain_words
 from comanda_local.processes import CannotStart
 from comanda_local.server_files import connect_nats
@@ -103,11 +103,13 @@ def trigger(
     data: Data = DEFAULT_DATA,
     ordering: OrderingUrl = None,
     serving: ServingUrl = None,
+    query: QueryUrl = None,
     nats_url: NatsUrl = None,
 ) -> None:
     """Have every event happen once, through the services, on a restaurant of its own.
 
-    It says what it did, and what came of it on the streams. It may be repeated.
+    It says what it did, and what came of it on the streams. It may be repeated. A restaurant that
+    is there and was not opened by this command is left alone.
     """
     with in_plain_words():
         if not re.fullmatch(SLUG_PATTERN, restaurant):
@@ -115,6 +117,7 @@ def trigger(
         given = {
             "ordering": ordering,
             "serving": serving,
+            "query": query,
             "nats": nats_url,
             "access": os.environ.get("COMANDA_ACCESS"),
             "token_file": os.environ.get("COMANDA_TOKEN_FILE"),

@@ -10,8 +10,11 @@ from typing import TypeVar
 from comanda_contracts import Order, Ticket
 
 from comanda_local.api import Api, Json, RefusedRequest
+from comanda_local.teams import NotGranted
 
 RESTAURANT = "events-trial"
+NAME = "Events, tried"
+"""What the name of a restaurant begins with that is for nothing else."""
 NOBODY = "nobody@events-trial"
 """Whose access is withdrawn."""
 
@@ -26,7 +29,8 @@ Found = TypeVar("Found")
 class Trial:
     """The services' HTTP interfaces, driven as tills, cooks and a manager drive them.
 
-    Everything raises RefusedRequest or httpx.TransportError. It may be repeated on a restaurant.
+    Everything raises RefusedRequest or httpx.TransportError. It may be repeated on a restaurant;
+    on one that is for something else it does nothing, and raises NotGranted.
     """
 
     def __init__(self, api: Api, restaurant: str, say: Say) -> None:
@@ -38,17 +42,28 @@ class Trial:
 
     async def run(self) -> None:
         """Have every event happen, and leave no order open."""
+        await self._require_our_own()
         await self._open()
         await self._serve_and_close()
         await self._refuse_a_cancellation()
         await self._cancel()
         await self._withdraw()
 
+    async def _require_our_own(self) -> None:
+        slug = self._restaurant
+        if slug == RESTAURANT or not await self._api.has_restaurant(slug):
+            return
+        name = await self._api.restaurant_name(slug)
+        if not (name or "").startswith(NAME):
+            raise NotGranted(
+                f"{slug} is there already, as {name!r}: name a restaurant that is for nothing else"
+            )
+
     async def _open(self) -> None:
         opened = datetime.now(UTC).isoformat(timespec="seconds")
         await self._api.set_restaurant(
             self._restaurant,
-            name=f"Events, tried {opened}",
+            name=f"{NAME} {opened}",
             currency="EUR",
             time_zone="Europe/Rome",
         )
