@@ -177,6 +177,10 @@ DEFECTS: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         lambda m: m["NetworkPolicy/serving"]["spec"]["egress"].pop(1),
         "Deployment/serving can't reach provider",
     ),
+    "a service that can't send its spans away": (
+        lambda m: m["NetworkPolicy/serving"]["spec"]["egress"].pop(2),
+        "Deployment/serving can't reach monitoring",
+    ),
     "a service is reached by another": (
         lambda m: m["NetworkPolicy/ordering"]["spec"]["ingress"][0]["from"].append(
             {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "serving"}}}

@@ -6,22 +6,32 @@ from tests.deploy.cluster import of_kind, pods, policies_of, selects
 from tests.deploy.manifests import Manifest, named
 
 MAY_REACH: dict[tuple[str, str], dict[str, int | tuple[int, ...]]] = {
-    ("ordering", "api"): {"provider": (443, 8443), "nats": 4222, "postgresql": 5432},
+    ("ordering", "api"): {
+        "provider": (443, 8443),
+        "monitoring": 4318,
+        "nats": 4222,
+        "postgresql": 5432,
+    },
     ("ordering", "migration"): {"postgresql": 5432},
     ("ordering", "set-up"): {"nats": 4222},
     ("ordering", "operator"): {"nats": 4222, "postgresql": 5432},
-    ("serving", "api"): {"provider": (443, 8443), "nats": 4222},
+    ("serving", "api"): {"provider": (443, 8443), "monitoring": 4318, "nats": 4222},
     ("serving", "set-up"): {"nats": 4222},
     ("serving", "operator"): {"nats": 4222},
-    ("query", "api"): {"provider": (443, 8443), "nats": 4222, "mongodb": 27017},
-    ("query", "projector"): {"provider": (443, 8443), "nats": 4222, "mongodb": 27017},
+    ("query", "api"): {"provider": (443, 8443), "monitoring": 4318, "nats": 4222, "mongodb": 27017},
+    ("query", "projector"): {
+        "provider": (443, 8443),
+        "monitoring": 4318,
+        "nats": 4222,
+        "mongodb": 27017,
+    },
     ("query", "set-up"): {"nats": 4222},
     ("query", "operator"): {"nats": 4222, "mongodb": 27017},
 }
 """What the design lets each part of us reach, besides names to be resolved: ports, by whose."""
 
-PROVIDER = {"matchLabels": {"comanda/provider": "true"}}
-"""Where the keys of access tokens are fetched."""
+OUTSIDE = ("provider", "monitoring")
+"""Namespaces by their labels: where keys of access tokens are fetched, and spans collected."""
 
 MAY_BE_REACHED_FROM = {"comanda/gateway": "http", "comanda/monitoring": "admin"}
 """The labels of the namespaces that may speak to us, and the port at which each may."""
@@ -65,14 +75,15 @@ def _as_set(ports: int | tuple[int, ...] | None) -> set[int | None]:
 
 
 def _reached_by(rule: Manifest) -> str | None:
-    """The one store that the rule opens, `names` or `provider`; None if it opens anything else."""
+    """The one store that the rule opens, `names` or one outside; None if it opens anything else."""
     match rule.get("to"):
         case [{"podSelector": {"matchLabels": {"comanda/store": str(store), **more}}, **other}]:
             return store if not more and not other else None
         case [{"namespaceSelector": selector, "podSelector": {"matchLabels": {"k8s-app": _}}}]:
             return "names" if selector == NAMES else None
         case [{"namespaceSelector": selector, **other}]:
-            return "provider" if selector == PROVIDER and not other else None
+            of = {each: {"matchLabels": {f"comanda/{each}": "true"}} for each in OUTSIDE}
+            return next((each for each in OUTSIDE if selector == of[each] and not other), None)
         case _:
             return None
 
