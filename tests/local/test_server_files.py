@@ -27,6 +27,17 @@ def test_a_service_has_the_files_of_its_own_servers(
     assert stack.files == NATS_FILES
 
 
+def test_a_service_is_told_what_is_of_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMANDA_PROBLEMS_URL", "https://example.com/problems")
+    monkeypatch.setenv(DATABASE_URL, "postgresql://elsewhere")
+
+    told = services.environment({NATS_URL: OWN_NATS})
+
+    assert told["COMANDA_PROBLEMS_URL"] == "https://example.com/problems"
+    assert told[NATS_URL] == OWN_NATS
+    assert DATABASE_URL not in told
+
+
 def test_what_is_shown_of_nats_has_no_password_and_what_is_written_is_its_owners(
     tmp_path: Path,
 ) -> None:

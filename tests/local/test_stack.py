@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -197,7 +198,7 @@ def test_a_service_is_told_of_no_other_server_than_its_own(up: Up) -> None:
         name: {
             variable
             for variable in psutil.Process(process_id(up, name)).environ()
-            if variable.startswith("COMANDA_") and variable.endswith("_URL")
+            if re.fullmatch("COMANDA_(NATS|DATABASE|MONGODB)_URL", variable)
         }
         for name in ("ordering", "serving", "query")
     }

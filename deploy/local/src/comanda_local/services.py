@@ -13,6 +13,8 @@ from comanda_local.ports import LOOPBACK, require_free
 from comanda_local.processes import Child
 
 NAMES = ("ordering", "serving", "query")
+SERVERS = ("NATS", "DATABASE", "MONGODB")
+"""What the variables of the servers that services use name them by."""
 
 READY_TIMEOUT_S = 60.0
 """Seconds in which a service must be ready."""
@@ -76,8 +78,8 @@ def environment(urls: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_of_server(variable: str) -> bool:
-    kinds = "|".join(("URL", *server_files.KINDS))
-    return re.fullmatch(f"COMANDA_[A-Z]+_({kinds})", variable) is not None
+    servers, kinds = "|".join(SERVERS), "|".join(("URL", *server_files.KINDS))
+    return re.fullmatch(f"COMANDA_({servers})_({kinds})", variable) is not None
 
 
 def _http_environment(port: int) -> dict[str, str]:
