@@ -279,11 +279,15 @@ def test_what_dies_is_said_and_started_again(up: Up, name: str) -> None:
     os.kill(killed, signal.SIGKILL)
     up.wait_until(lambda: process_id(up, name) not in (None, killed))
     up.wait_until(lambda: answers(f"{system.serving}/health/ready"))
+    up.wait_until(lambda: f"{name} was started again." in said_by(up))
 
-    said = " ".join(up.out.read_text().split()).lower()
+    said = said_by(up)
     assert f"{name} ended by itself (exit code -9), and is started again in" in said
-    assert f"{name} was started again." in said
     assert up.process.poll() is None
+
+
+def said_by(up: Up) -> str:
+    return " ".join(up.out.read_text().split()).lower()
 
 
 def answers(url: str) -> bool:
