@@ -99,15 +99,17 @@ async def test_a_consumer_that_may_read_more_reads_what_was_stored_before(
     await read(notifier, "notifier")
 
     wider = Team.of("notifier", [PLACED, CLOSED])
-    await make_consumers(server.url, [wider])
+    made = await make_consumers(server.url, [wider])
     messages = await read(notifier, "notifier")
-    await make_consumers(server.url, [wider])
+    made_again = await make_consumers(server.url, [wider])
 
     after = (await js.consumer_info(ORDERS.name, "notifier")).config
     assert [each.subject for each in messages] == ["orders.v1.a.1.placed", "orders.v1.a.1.closed"]
     assert sorted(after.filter_subjects or []) == [CLOSED, PLACED]
     assert (after.ack_wait, after.description) == (77, "by the operator")
     assert await read(notifier, "notifier") == [], "repeated it changes nothing"
+    assert made == ["ORDERS/notifier (from the beginning)"]
+    assert made_again == ["ORDERS/notifier"]
 
 
 async def test_a_team_starts_over(notifier: NatsUser, operator: NatsUser, server: Nats) -> None:

@@ -88,6 +88,8 @@ class Stack:
         """The embedded servers by the name of their environment variable."""
         self.services: dict[str, Service] = {}
         """The first replica of each service by its name."""
+        self.team_consumers: list[str] = []
+        """Those that teams read by on the embedded NATS, and which of them begin anew."""
         self.killed: list[str] = []
         """Names of the processes that did not end in time when everything was stopped."""
         self._given_issuer = issuer
@@ -193,7 +195,8 @@ class Stack:
         """In a thread, because whoever starts us may have an event loop running in this one."""
         teams = written_teams(ACCOUNTS.parent)
         with ThreadPoolExecutor(max_workers=1) as beside:
-            beside.submit(asyncio.run, make_consumers(self.urls[NATS_URL], teams)).result()
+            made = beside.submit(asyncio.run, make_consumers(self.urls[NATS_URL], teams))
+            self.team_consumers = made.result()
 
     def _step(self, folder: str, service: str, command: str) -> Child:
         return Child(

@@ -16,6 +16,8 @@ from comanda_local.teams import SUBJECTS_BY_STREAM, Team, covers
 ACK_WAIT_S = 30.0
 """Seconds after which a message that was delivered and not settled is delivered again."""
 NO_FILES: Mapping[str, str] = MappingProxyType({})
+FROM_THE_BEGINNING = " (from the beginning)"
+"""What the name of a consumer is followed by that was there, and begins anew."""
 UNSETTLED_MAX = 1000
 """Messages that a team may have been given and not settled yet."""
 
@@ -27,15 +29,17 @@ async def make_consumers(
 
     One that is to read more than before begins at the beginning; any other goes on where it was.
     Repeated it changes nothing; what else an operator set stays. Returns what they are called, such
-    as `ORDERS/loyalty`. Raises nats.errors.Error.
+    as `ORDERS/loyalty`, and which begin anew: `ORDERS/loyalty (from the beginning)`. Raises
+    nats.errors.Error.
     """
     made = []
     async with await connect_nats(operator_url, files, allow_reconnect=False) as client:
         js = client.jetstream()
         for team in teams:
             for stream, filters in team.filters_by_stream.items():
-                await _make_consumer(js, stream, team.name, filters)
-                made.append(f"{stream.name}/{team.name}")
+                begins_anew = await _make_consumer(js, stream, team.name, filters)
+                how = FROM_THE_BEGINNING if begins_anew else ""
+                made.append(f"{stream.name}/{team.name}{how}")
     return made
 
 
@@ -67,7 +71,8 @@ async def delete_consumers(
 
 async def _make_consumer(
     js: JetStreamContext, stream: Stream, name: str, filters: list[str]
-) -> None:
+) -> bool:
+    """Returns whether one that was there begins anew."""
     try:
         found = (await js.consumer_info(stream.name, name)).config
     except NotFoundError:
@@ -82,15 +87,16 @@ async def _make_consumer(
             filter_subjects=filters,
         )
         await js.add_consumer(stream.name, created)
-        return
+        return False
     present = found.filter_subjects or [found.filter_subject or ">"]
     if sorted(present) == sorted(filters):
-        return
+        return False
     changed = found.evolve(filter_subject=None, filter_subjects=filters)
     if all(any(covers(known, each) for known in present) for each in filters):
         await js.add_consumer(stream.name, changed)
-    else:
-        await _replace(js, stream, changed)
+        return False
+    await _replace(js, stream, changed)
+    return True
 
 
 async def _replace(js: JetStreamContext, stream: Stream, config: api.ConsumerConfig) -> None:

@@ -15,6 +15,7 @@ from comanda_local.menus import la_piazza, set_menu
 from comanda_local.stack import Ports, Stack
 from comanda_local.supervisor import Supervisor
 from comanda_local.system_urls import SYSTEM_FILE, SystemUrls
+from comanda_local.team_consumers import FROM_THE_BEGINNING
 
 POLL_INTERVAL_S = 0.5
 """Seconds between two looks at whether everything runs."""
@@ -83,6 +84,9 @@ def _print_addresses(system: SystemUrls, stack: Stack, console: Console) -> None
     secrets = f"its operator's URL, with the password, is in {stack.folder / SYSTEM_FILE}"
     console.print(f"  {'':<9} {secrets}", highlight=False, soft_wrap=True)
     console.print(f"  {'data':<9} {stack.folder}\n", highlight=False)
+    for consumer in stack.team_consumers:
+        if consumer.endswith(FROM_THE_BEGINNING):
+            console.print(f"  consumer {consumer}: its team may read more\n", highlight=False)
 
 
 def _watch(stack: Stack, console: Console) -> None:
