@@ -166,7 +166,6 @@ def test_the_asyncapi_document_has_every_event_with_its_subject_headers_and_exam
         assert read(example["headers"], json.dumps(example["payload"]).encode()) == event
 
 
-@pytest.mark.packages
 def test_every_schema_of_headers_in_the_asyncapi_document_is_of_an_object() -> None:
     document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
     headers = {name: each["headers"] for name, each in document["components"]["messages"].items()}
@@ -178,6 +177,14 @@ def test_every_schema_of_headers_in_the_asyncapi_document_is_of_an_object() -> N
     assert [name for name, part in parts if "$ref" not in part and part["type"] != "object"] == []
 
 
+def test_the_asyncapi_document_promises_no_answer_that_does_not_come() -> None:
+    """A command that can't be carried out now is not answered: it comes again."""
+    document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
+
+    assert "503" not in str(document["components"]["messages"]["answer"])
+
+
+@pytest.mark.packages
 @pytest.mark.timeout(300)  # the first one installs the packages
 def test_the_official_parser_finds_nothing_wrong_with_the_asyncapi_document(tmp_path: Path) -> None:
     validate = [Path(node()), installed(DOCS) / "validate.mjs"]

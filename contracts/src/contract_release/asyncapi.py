@@ -198,7 +198,7 @@ def _answer() -> Json:
                 "Retry-After": {
                     "type": "string",
                     "description": "Seconds after which to send the command again, with its "
-                    "Comanda-Request-Id: of 429 and 503.",
+                    "Comanda-Request-Id: of 429.",
                 },
             },
         },
