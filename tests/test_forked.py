@@ -15,11 +15,17 @@ COMMAND = [sys.executable, "-P", "-m", "serving"]
 pytestmark = pytest.mark.servers
 
 
+NOWHERE = {
+    "COMANDA_NATS_URL": "nats://127.0.0.1:1",
+    "COMANDA_MONGODB_URL": "mongodb://127.0.0.1:1/query",
+    "COMANDA_HTTP_PORT": "0",
+}
+
+
 @pytest.fixture
 def waiting(tmp_path: Path) -> Child:
     """A service that waits for a server which there is not."""
-    environment = {**os.environ, "COMANDA_NATS_URL": "nats://127.0.0.1:1", "COMANDA_HTTP_PORT": "0"}
-    return Child("serving", COMMAND, tmp_path, env=environment)
+    return Child("serving", COMMAND, tmp_path, env={**os.environ, **NOWHERE})
 
 
 def test_it_prints_and_ends_as_a_program_that_was_started(tmp_path: Path) -> None:
@@ -55,3 +61,27 @@ def test_it_is_killed_as_by_a_crash(waiting: Child) -> None:
 
     assert waiting.exit_code == -signal.SIGKILL
     assert not psutil.pid_exists(waiting.pid)
+
+
+def test_it_has_no_modules_of_another_service_that_was_forked_before(
+    tmp_path: Path, waiting: Child
+) -> None:
+    """MongoDB's, which are files of the process, are query's alone."""
+    query = Child(
+        "query",
+        [sys.executable, "-P", "-m", "query"],
+        tmp_path / "q",
+        env={**os.environ, **NOWHERE},
+    )
+    query.start()
+    waiting.start()
+
+    has_mongodb = [maps_mongodb(each) for each in (query, waiting)]
+
+    query.kill()
+    waiting.kill()
+    assert has_mongodb == [True, False]
+
+
+def maps_mongodb(service: Child) -> bool:
+    return any("/bson/" in each.path for each in psutil.Process(service.pid).memory_maps())

@@ -1,4 +1,4 @@
-"""A process that has imported the services and forks itself into one whenever it is asked to.
+"""A process that has imported a service and forks itself into it whenever it is asked to.
 
 A service's imports cost three seconds of a processor, and the tests start hundreds. What is forked
 is a process like any other: it has its own id, session, environment, folder and files, runs
@@ -25,7 +25,7 @@ IMPORTED = {
     "serving": ("service_kit.http.server", "serving.bootstrap", "serving.settings"),
     "query": ("service_kit.http.server", "query.bootstrap", "query.settings"),
 }
-"""What is imported when a service is asked for first. It imports the rest by itself."""
+"""What is imported when the service is asked for first. It imports the rest by itself."""
 STANDARD_FILES = 3
 LENGTH_BYTES = 4
 PID_BYTES = 16

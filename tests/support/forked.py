@@ -29,7 +29,7 @@ else:
 
 
 class ForkServer:
-    """The one of this process, started when it is first asked."""
+    """One of this process, started when it is first asked."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -53,7 +53,8 @@ class ForkServer:
         return ours
 
 
-SERVER = ForkServer()
+SERVERS = {service: ForkServer() for service in IMPORTED}
+"""Each forks one service, which has no other's modules and metrics."""
 
 
 class ForkingPopen(Popen):
@@ -67,7 +68,7 @@ class ForkingPopen(Popen):
             start(*given)
             return
         files = [asked[each] for each in ("p2cread", "c2pwrite", "errwrite")]
-        self.pid = SERVER.fork(
+        self.pid = SERVERS[arguments[0]].fork(
             [own if file == NOT_GIVEN else file for own, file in enumerate(files)],
             arguments=arguments,
             environment=dict(os.environ if asked["env"] is None else asked["env"]),
