@@ -10,6 +10,7 @@ import { isTooLate, Notices } from './notices.mjs';
 const {
   NATS_URL, // nats://host:port, or nats://team:password@host:port with both percent-encoded
   NATS_NKEY, // file with the seed of our key
+  NATS_CA, // file with the certificate of a CA: TLS alone, with a server that it has signed for
   TEAM = 'pickup', // name of the durable consumers, which the operator makes; two processes share them
   RECORD = 'pickup.jsonl',
   SCHEMAS, // folder of Comanda's JSON Schemas; by default that of this repository
@@ -30,6 +31,7 @@ const client = await connect({
         user: decodeURIComponent(server.username) || undefined,
         pass: decodeURIComponent(server.password) || undefined,
       }),
+  ...(NATS_CA ? { tls: { caFile: NATS_CA, handshakeFirst: true } } : {}),
   maxReconnectAttempts: -1, // for as long as it takes
   waitOnFirstConnect: true,
   reconnectTimeWait: 1000,
