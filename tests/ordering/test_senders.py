@@ -23,6 +23,7 @@ from ordering.inbound.http.access import access_routes
 from ordering.inbound.http.menu import menu_routes
 from ordering.inbound.http.order_placement import placement_endpoint, placement_lane
 from ordering.inbound.http.orders import order_routes
+from ordering.inbound.nats import sender
 from ordering.inbound.nats.command_message import CommandMessage, read_command
 from ordering.inbound.nats.command_subscriber import bind_use_case, command_router
 from ordering.inbound.nats.failures import FAILURES
@@ -498,6 +499,60 @@ async def test_a_sender_of_too_many_commands_is_told_when_to_send_again(
     statuses = [each["Comanda-Status"] for each in answers.headers]
     assert statuses == ["201", "201", "429", "201", "201", "201"]
     assert [each.get("Retry-After") for each in answers.headers] == [None, None, "2"] + [None] * 3
+
+
+async def test_a_command_that_was_too_many_is_too_many_when_it_comes_again(
+    store: InMemoryStore, answers: Answers
+) -> None:
+    """Its acknowledgement was lost; its sender was told that it is not carried out."""
+    now_s = time.time() // 1
+    rates = Rates("1/second", "100/second")
+    on_commands = a_handler(store, answers, Admission(a_verifier(), command_rates=rates))
+
+    await on_commands([received(1, at_s=now_s), received(2, at_s=now_s)])
+    await on_commands([received(1, at_s=now_s, times=2), received(2, at_s=now_s, times=2)])
+    await on_commands([received(2, at_s=now_s + 60)])  # on a stream that was made anew
+
+    statuses = [each["Comanda-Status"] for each in answers.headers]
+    assert statuses == ["201", "429", "201", "429", "201"]
+    assert answers.headers[3]["Retry-After"] == answers.headers[1]["Retry-After"]
+    assert len(store.orders) == 2
+
+
+async def test_a_command_whose_key_was_looked_for_is_counted_once(
+    store: InMemoryStore, slow: SlowSource, answers: Answers
+) -> None:
+    keys = KeySet(slow)
+    await keys.refresh()
+    slow.answers.clear()
+    keys._begun_at = None
+    slow.content = a_set(ec_key(), ec_key("ec-2"))
+    now_s, rates = time.time() // 1, Rates("1/second", "100/second")
+    verifier = TokenVerifier(keys, EXPECTED)
+    on_commands = a_handler(store, answers, Admission(verifier, command_rates=rates))
+    unknown: dict[str, Any] = {"key": ec_key("ec-2"), "at_s": now_s}
+
+    with pytest.raises(BatchFailed):
+        await on_commands([received(1, **unknown)])
+    slow.answers.set()
+    await eventually(lambda: is_read(slow))
+    await on_commands([received(1, **unknown, times=2)])
+    await on_commands([received(2, **unknown)])
+
+    assert [each["Comanda-Status"] for each in answers.headers] == ["201", "429"]
+
+
+def test_commands_that_were_counted_are_forgotten_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sender, "COUNTED_COMMANDS_MAX", 2)
+    counted = sender.CountedCommands()
+    times: list[int] = []
+
+    for sequence in (1, 2, 1, 3, 1):
+        counted.count((sequence, 0.0), lambda: times.append(1))
+
+    assert len(times) == 4
 
 
 async def test_a_placed_orders_answer_carries_its_guests_capability_and_no_other_does(

@@ -4,6 +4,7 @@ Of one that was set aside the letter says it: the token is not kept.
 """
 
 import json
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -13,7 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from service_kit.access.admission import Admission
 from service_kit.access.keys import KeyBeingRead
-from service_kit.access.principal import key_space_of
+from service_kit.access.principal import Principal, key_space_of
+from service_kit.access.rates import TooManyRequests
 from service_kit.nats.dead_letters import SENDER
 from service_kit.nats.failures import Attempts, Fate
 from service_kit.nats.letter_box import NotReplayable
@@ -28,6 +30,8 @@ KEY_WAIT_S = 0.01
 """Seconds in which a set of keys is read that is a file."""
 KEY_ATTEMPTS_MAX = 3
 """By then, after some seven seconds, the issuer has answered or will not."""
+COUNTED_COMMANDS_MAX = 20_000
+"""Commands that are known to have been counted; beyond that the oldest are forgotten."""
 
 Identify = Callable[[Received[CommandMessage]], Awaitable[CommandMessage]]
 """Says who sends a command: as its actor, and its key among that subject's own.
@@ -57,29 +61,65 @@ class KnownSender:
 _KNOWN = TypeAdapter(KnownSender)
 
 
+class CountedCommands:
+    """Which commands have been counted among their sender's, and which were too many."""
+
+    def __init__(self) -> None:
+        self._waits_s: OrderedDict[tuple[int, float], float | None] = OrderedDict()
+
+    def count(self, command: tuple[int, float], count: Callable[[], None]) -> None:
+        """Count the command of this sequence and time, once however often it comes.
+
+        Raises TooManyRequests of one too many, each time: it was answered so, and was not settled.
+        """
+        if command not in self._waits_s:
+            self._waits_s[command] = _wait_s(count)
+            if len(self._waits_s) > COUNTED_COMMANDS_MAX:
+                self._waits_s.popitem(last=False)
+        if (wait_s := self._waits_s[command]) is not None:
+            raise TooManyRequests(wait_s)
+
+
+def _wait_s(count: Callable[[], None]) -> float | None:
+    try:
+        count()
+    except TooManyRequests as refusal:
+        return refusal.wait_s
+    return None
+
+
 def by_token(admission: Admission) -> Identify:
     """As the token says that comes with the command.
 
     One whose key is unknown keeps no other waiting while the issuer is asked for it: it is given
     back, `KEY_ATTEMPTS_MAX` times at most, and refused then. A command is counted among its
-    sender's, by when it was stored, and once however often it comes.
+    sender's, by when it was stored, and once however often it comes to this process.
     """
-    attempts = Attempts()
+    attempts, counted = Attempts(), CountedCommands()
 
     async def identify(received: Received[CommandMessage]) -> CommandMessage:
-        is_first = received.message.metadata.num_delivered == 1
-        try:
-            known = await known_sender(
-                received.event, admission, key_wait_s=KEY_WAIT_S, is_counted=is_first
+        command, sequence = received.event, received.message.metadata.sequence.stream
+
+        def count(principal: Principal) -> None:
+            counted.count(
+                (sequence, command.stored_at_s),
+                lambda: admission.count(
+                    command.restaurant,
+                    principal,
+                    asked=command.name,
+                    stored_at_s=command.stored_at_s,
+                ),
             )
+
+        try:
+            known = await known_sender(command, admission, key_wait_s=KEY_WAIT_S, count=count)
         except KeyBeingRead:
-            sequence = received.message.metadata.sequence.stream
             if attempts.add(sequence, Fate.BLOCKED) <= KEY_ATTEMPTS_MAX:
                 raise
-            known = await known_sender(received.event, admission, key_wait_s=None)
+            known = await known_sender(command, admission, key_wait_s=None, count=count)
         attempts.forget([received.message])
         received.about[SENDER] = json.dumps(asdict(known))  # ASCII, as headers have to be
-        return sent_by(known, received.event)
+        return sent_by(known, command)
 
     return identify
 
@@ -125,12 +165,12 @@ async def known_sender(
     admission: Admission,
     *,
     key_wait_s: float | None = None,
-    is_counted: bool = False,
+    count: Callable[[Principal], None] | None = None,
 ) -> KnownSender:
     """Who sends the command by its token, whose key is waited for as long as `key_wait_s`.
 
-    Raises InvalidToken, Forbidden, KeyBeingRead and KeysUnavailable, and TooManyRequests of one
-    that is counted.
+    `count` is called with whoever is let in. Raises what it raises, and InvalidToken, Forbidden,
+    KeyBeingRead and KeysUnavailable.
     """
     roles = needed.COMMANDS[command.name]
     principal = await admission.admit(
@@ -141,10 +181,8 @@ async def known_sender(
         at_s=command.stored_at_s,
         key_wait_s=key_wait_s,
     )
-    if is_counted:
-        admission.count(
-            command.restaurant, principal, asked=command.name, stored_at_s=command.stored_at_s
-        )
+    if count is not None:
+        count(principal)
     by = sender_of(principal, command.restaurant, roles)
     return KnownSender(
         subject=by.subject,
