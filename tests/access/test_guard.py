@@ -20,7 +20,7 @@ from service_kit.access.roles import Role
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.fast_lane import FastLane, Lane, RawRequest
 from service_kit.http.guard import Guard, Undeclared
-from service_kit.http.observed import SEEN, Seen
+from service_kit.http.request_observer import FACTS, RequestFacts
 from service_kit.http.server import application
 from service_kit.http.sse import EventStream
 from starlette.routing import Mount
@@ -326,7 +326,7 @@ async def test_a_refusal_is_counted_and_logged_without_the_token() -> None:
 async def test_of_an_unknown_clients_text_nothing_but_a_slug_is_noted(
     restaurant: str, noted: str, below: str
 ) -> None:
-    app, seen = service(), Seen()
+    app, seen = service(), RequestFacts()
     sent: list[Message] = []
     path = f"/v1/restaurants/{restaurant}/{below}"
 
@@ -337,7 +337,7 @@ async def test_of_an_unknown_clients_text_nothing_but_a_slug_is_noted(
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
-    await Guard(app, app, Admission(a_verifier()))({**scope, SEEN: seen}, receive, send)
+    await Guard(app, app, Admission(a_verifier()))({**scope, FACTS: seen}, receive, send)
 
     assert sent[0]["status"] == 401
     assert (seen.route, seen.restaurant) == (f"{ORDERS.removesuffix('orders')}{below}", noted)

@@ -22,8 +22,8 @@ from service_kit.access.principal import Forbidden
 from service_kit.access.rates import TooManyRequests
 from service_kit.http.fast_lane import LANE, FastLane, Lane, lane_of
 from service_kit.http.feed_budget import too_many_feeds
-from service_kit.http.observed import SEEN, UNMATCHED, Seen
 from service_kit.http.problems import ProblemError
+from service_kit.http.request_observer import FACTS, UNMATCHED, RequestFacts
 
 SLUG = re.compile(SLUG_PATTERN)
 KEYS_RETRY_AFTER_S = 1
@@ -64,8 +64,8 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        seen = scope.get(SEEN) or Seen()
-        needed, restaurant = self._needed(scope, seen)
+        facts = scope.get(FACTS) or RequestFacts()
+        needed, restaurant = self._needed(scope, facts)
         if isinstance(needed, Needs):
             state = scope.setdefault("state", {})
             try:
@@ -87,7 +87,7 @@ class Guard:
             except (InvalidToken, Forbidden, KeysUnavailable, TooManyRequests) as refusal:
                 await to_problem(refusal).response()(scope, receive, send)
                 return
-            seen.subject = principal.subject
+            facts.subject = principal.subject
             state[PRINCIPAL] = principal
             state[ROLES] = needed.roles
             state[LEASE] = partial(
@@ -95,18 +95,18 @@ class Guard:
             )
         await self.app(scope, receive, send)
 
-    def _needed(self, scope: Scope, seen: Seen) -> tuple[Needs | Public | None, str]:
+    def _needed(self, scope: Scope, facts: RequestFacts) -> tuple[Needs | Public | None, str]:
         """What the request's lane or route needs, and the restaurant; None if it has neither."""
         scope[LANE] = found = lane_of(scope, self._lanes)
         if found:
             lane, parts = found
-            seen.route, seen.restaurant = self._template_of(lane, scope["path"]), _slug(parts[1])
+            facts.route, facts.restaurant = self._template_of(lane, scope["path"]), _slug(parts[1])
             return declared_by(lane.needs), parts[1]
         path = get_route_path(scope)
         for methods, pattern, needed, template in self._routes:
             if scope["method"] in methods and (match := pattern.match(path)):
                 restaurant = match.groupdict().get(RESTAURANT, "")
-                seen.route, seen.restaurant = template, _slug(restaurant)
+                facts.route, facts.restaurant = template, _slug(restaurant)
                 return needed, restaurant
         return None, ""
 

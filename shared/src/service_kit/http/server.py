@@ -28,7 +28,6 @@ from service_kit.http.guard import Guard, answer_forbidden, answer_too_many_feed
 from service_kit.http.gzip import Gzip
 from service_kit.http.health import health_routes
 from service_kit.http.home_page import home_routes
-from service_kit.http.observed import Observed
 from service_kit.http.openapi import SERVERS, ApiDescription, Json, completed, operation_id
 from service_kit.http.problems import (
     MAX_BODY_BYTES,
@@ -40,6 +39,7 @@ from service_kit.http.problems import (
 )
 from service_kit.http.protocol import BoundedHttpProtocol
 from service_kit.http.request_ids import RequestIds
+from service_kit.http.request_observer import RequestObserver
 from service_kit.runtime.components import Component, running
 from service_kit.runtime.settings import ServiceSettings
 
@@ -50,7 +50,7 @@ GC_THRESHOLDS = (20_000, 20, 50)
 """Thresholds of the garbage collector's three generations; Python's own are 700, 10 and 10."""
 
 # decision/0057: a request is observed ahead of the framework
-UNTOLD = TelemetryConfig(auto_configure=False, tracing=False, metrics=False, logs=False)
+NO_TELEMETRY = TelemetryConfig(auto_configure=False, tracing=False, metrics=False, logs=False)
 """The framework's own telemetry, which knows no lanes, and exports queries with names in them."""
 
 EXIT_CANNOT_START = 3
@@ -75,7 +75,7 @@ class Application(FastAPI):
             app = gate(app)
         if self.allowed_origins:
             app = Cors(app, self.allowed_origins)
-        return RequestIds(Observed(app))
+        return RequestIds(RequestObserver(app))
 
     def openapi(self) -> Json:
         """The OpenAPI document, made when it is first asked for."""
@@ -122,7 +122,7 @@ def application(
         docs_url=None,  # the framework's page is of files of other hosts
         redoc_url=None,
         redirect_slashes=False,  # to whatever host and scheme the request names
-        telemetry=UNTOLD,
+        telemetry=NO_TELEMETRY,
     )
     app.admission = admission
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from service_kit.access.needs import PUBLIC, needs
 from service_kit.access.roles import Role
 from service_kit.http.fast_lane import FastLane, Lane, RawRequest
-from service_kit.http.observed import UNMATCHED
+from service_kit.http.request_observer import UNMATCHED
 from service_kit.http.server import application
 from service_kit.runtime import request_log
 from service_kit.runtime.tracing import CannotExport, is_export_wanted

@@ -20,19 +20,19 @@ from service_kit.runtime import request_log
 from service_kit.runtime.request_id import REQUEST_ID
 from service_kit.runtime.tracing import TRACEPARENT, is_recording, span, traced
 
-SECONDS = Histogram(
+HTTP_REQUEST_SECONDS = Histogram(
     "comanda_http_request_seconds",
     "From a request's head until that of its answer",
     ["method", "route", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-OTHER = "other"
+OTHER_METHOD = "other"
 """Stands for methods that nothing here knows: a client may send any word."""
 UNMATCHED = "unmatched"
 """Stands for the route of a request that matches none."""
 UNLOGGED = re.compile(r"/health/.*|/metrics")
-SEEN = "comanda.seen"
+FACTS = "comanda.facts"
 """Where a request's scope has what is known of it."""
 SERVER_ERROR = 500
 BROKEN_OFF = 499
@@ -40,7 +40,7 @@ BROKEN_OFF = 499
 
 
 @dataclass(slots=True)
-class Seen:
+class RequestFacts:
     """What the guard finds out of a request, and how it was answered."""
 
     route: str = UNMATCHED
@@ -49,7 +49,7 @@ class Seen:
     status: int = BROKEN_OFF
 
 
-class Observed:
+class RequestObserver:
     """ASGI middleware that measures, logs and traces requests.
 
     The caller's trace context is the current one for whatever is done for the request; where spans
@@ -63,21 +63,21 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        seen = scope[SEEN] = Seen()
+        facts = scope[FACTS] = RequestFacts()
         began = time.perf_counter()
 
         async def send_noting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                seen.status = message["status"]
-                _note(scope, seen, time.perf_counter() - began)
+                facts.status = message["status"]
+                _note(scope, facts, time.perf_counter() - began)
             await send(message)
 
         async def answer() -> None:
             try:
                 await self.app(scope, receive, send_noting)
             finally:
-                if seen.status == BROKEN_OFF:
-                    _note(scope, seen, time.perf_counter() - began)
+                if facts.status == BROKEN_OFF:
+                    _note(scope, facts, time.perf_counter() - began)
 
         parent = _parent(scope)
         if is_recording() and not UNLOGGED.fullmatch(scope["path"]):
@@ -85,7 +85,7 @@ class Observed:
                 try:
                     await answer()
                 finally:
-                    _describe(current, scope["method"], seen)
+                    _describe(current, scope["method"], facts)
         elif parent or trace.get_current_span() is not INVALID_SPAN:
             with traced(parent):  # a pipelined request begins in the context of the one before
                 await answer()
@@ -93,28 +93,28 @@ class Observed:
             await answer()
 
 
-def _describe(current: Span, method: str, seen: Seen) -> None:
+def _describe(current: Span, method: str, facts: RequestFacts) -> None:
     """Say of the span what is known in the end, in OpenTelemetry's words."""
-    current.update_name(f"{method} {seen.route}")
+    current.update_name(f"{method} {facts.route}")
     current.set_attribute("http.request.method", method)
-    current.set_attribute("http.route", seen.route)
-    current.set_attribute("http.response.status_code", seen.status)
-    current.set_attribute("comanda.restaurant", seen.restaurant)
-    if seen.status >= SERVER_ERROR:
+    current.set_attribute("http.route", facts.route)
+    current.set_attribute("http.response.status_code", facts.status)
+    current.set_attribute("comanda.restaurant", facts.restaurant)
+    if facts.status >= SERVER_ERROR:
         current.set_status(StatusCode.ERROR)
 
 
-def _note(scope: Scope, seen: Seen, seconds: float) -> None:
-    method = scope["method"] if scope["method"] in METHODS else OTHER
-    _histogram(method, seen.route, seen.status).observe(seconds)
+def _note(scope: Scope, facts: RequestFacts, seconds: float) -> None:
+    method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
+    _histogram(method, facts.route, facts.status).observe(seconds)
     if request_log.is_on() and not UNLOGGED.fullmatch(scope["path"]):
         request_log.write(
             method=method,
-            route=seen.route,
-            status=seen.status,
+            route=facts.route,
+            status=facts.status,
             ms=round(seconds * 1000, 2),
-            restaurant=seen.restaurant,
-            subject=seen.subject,
+            restaurant=facts.restaurant,
+            subject=facts.subject,
             request_id=REQUEST_ID.get(),
         )
 
@@ -122,7 +122,7 @@ def _note(scope: Scope, seen: Seen, seconds: float) -> None:
 @cache
 def _histogram(method: str, route: str, status: int) -> Histogram:
     """Kept, since to find it by its labels takes twice as long as to count."""
-    return SECONDS.labels(method, route, status)
+    return HTTP_REQUEST_SECONDS.labels(method, route, status)
 
 
 def _parent(scope: Scope) -> Mapping[str, str]:
