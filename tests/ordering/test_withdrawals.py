@@ -154,7 +154,7 @@ async def test_a_subject_is_named_as_it_is_or_by_its_hash(http: httpx.AsyncClien
         "restaurant": "la-piazza",
         "version": 1,
         "subject_hash": hash_of_subject("auth0|5f7c"),
-        "withdrawn_at": "2026-05-04T12:00:00Z",
+        "withdrawn_at": "2026-05-04T12:00:00.000000Z",
     }
     assert (by_name.status_code, by_name.headers["ETag"]) == (200, '"1"')
     assert by_hash.json() == by_name.json() | {"version": 2}

@@ -97,7 +97,7 @@ def test_what_it_has_begun_it_answers_and_what_is_live_comes_to_its_end(
         os.kill(process.pid, signal.SIGTERM)
 
         assert (slow.result().status_code, slow.result().json()) == (200, "answered")
-        assert live.result().text == "data: 1\n\n"
+        assert live.result().text.endswith("\ndata: 1\n\n")
     process.wait_until(lambda: not process.alive, within=30)
     assert process.exit_code == 0
 
