@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import weakref
 from collections.abc import Iterator
 
@@ -15,9 +16,11 @@ class Dropped:
 
 @pytest.fixture(autouse=True)
 def _own_signals() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGALRM)}
+    hook = sys.unraisablehook
     interrupt_in_order()
     yield
+    sys.unraisablehook = hook
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -40,6 +43,19 @@ def test_a_signal_in_the_callback_of_a_weak_reference_ends_what_runs(number: int
         run(work())
 
     assert ended == ["in order"]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_a_callback_drops_is_raised_again(number: int) -> None:
+    def be_interrupted() -> None:
+        dropped = Dropped()
+        noticed = weakref.ref(dropped, lambda _: signal.raise_signal(number))
+        del dropped
+        while noticed() is None:
+            signal.pause()
+
+    with pytest.raises(KeyboardInterrupt):
+        be_interrupted()
 
 
 def test_a_signal_where_nothing_runs_is_a_keyboard_interrupt_and_further_ones_are_ignored() -> None:

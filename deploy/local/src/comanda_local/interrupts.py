@@ -2,11 +2,14 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Coroutine
 from types import FrameType
 from typing import Any, TypeVar
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+AGAIN_AFTER_S = 0.05
+"""Seconds after which an interrupt that was dropped is raised again."""
 
 Result = TypeVar("Result")
 
@@ -18,17 +21,18 @@ class _Running:
 
 
 def interrupt_in_order() -> None:
-    """From now on a signal is a KeyboardInterrupt; what comes while all is stopped is ignored."""
-    for number in SIGNALS:
+    """From now on a signal is a KeyboardInterrupt; what comes while all is stopped is ignored.
+
+    What a signal's handler raises comes up wherever Python is just then. That may be the callback
+    of a weak reference, which drops it: the command would go on for ever. So it is raised again.
+    """
+    for number in (*SIGNALS, signal.SIGALRM):
         signal.signal(number, _interrupt)
+    sys.unraisablehook = _raise_again
 
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:
-    """`asyncio.run`, of which a signal cancels the main task. Raises KeyboardInterrupt then.
-
-    What a signal's handler raises comes up wherever Python is just then. In an event loop that may
-    be a callback of a weak reference, which drops it: the command would go on for ever.
-    """
+    """`asyncio.run`, of which a signal cancels the main task. Raises KeyboardInterrupt then."""
 
     async def noted() -> Result:
         _Running.task = asyncio.current_task()
@@ -49,3 +53,10 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     if _Running.task is None:
         raise KeyboardInterrupt
     _Running.task.get_loop().call_soon_threadsafe(_Running.task.cancel)
+
+
+def _raise_again(dropped: "sys.UnraisableHookArgs") -> None:
+    if dropped.exc_type is KeyboardInterrupt:
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_AFTER_S)
+    else:
+        sys.__unraisablehook__(dropped)
