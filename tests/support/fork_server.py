@@ -47,23 +47,25 @@ class Request(NamedTuple):
 def serve(asking: socket.socket) -> Request | None:
     """Fork as often as is asked, and return None when nobody asks any more.
 
-    It returns the request in the process that was forked for it.
+    It returns the request in the process that was forked for it, which is what was asked for by
+    the time its id is told.
     """
     while (request := receive(asking)) is not None:
         import_uncollected(IMPORTED[request.arguments[0]])
         reading, writing = os.pipe()
         between = os.fork()
         if between == 0:
-            pid = os.fork()
-            if pid == 0:
+            if os.fork() == 0:
                 os.close(reading)
+                become(request)
+                os.write(writing, str(os.getpid()).encode())
                 os.close(writing)
                 return request
-            os.write(writing, str(pid).encode())
             os._exit(0)  # who adopts orphans, the nearest above us, is the parent from here on
+        os.close(writing)
         os.waitpid(between, 0)
         asking.sendall(os.read(reading, PID_BYTES).ljust(PID_BYTES))
-        for file in (reading, writing, *request.files):
+        for file in (reading, *request.files):
             os.close(file)
     return None
 
@@ -108,5 +110,4 @@ if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as asking:
         request = serve(asking)
     if request is not None:
-        become(request)
         runpy.run_module(request.arguments[0], run_name="__main__", alter_sys=True)
