@@ -4,10 +4,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +22,13 @@ class KnownValues:
         self,
         source: Any,
         handler: GetCoreSchemaHandler,
-    ) -> CoreSchema:
-        known = handler.generate_schema(self.enumeration)
-        return core_schema.union_schema([known, core_schema.str_schema()], mode="left_to_right")
+    ) -> Any:
+        known_first = Field(union_mode="left_to_right")
+        return handler.generate_schema(Annotated[self.enumeration | str, known_first])
 
     def __get_pydantic_json_schema__(
         self,
-        schema: CoreSchema,
+        schema: Any,
         handler: GetJsonSchemaHandler,
     ) -> dict[str, Any]:
         return {"type": "string", "examples": [each.value for each in self.enumeration]}
