@@ -165,6 +165,8 @@ class RawAnswer(NamedTuple):
     is_whole: bool
     operation_time: Timestamp
     """The store's own time: of what was read by a majority all up to then is in the answer."""
+    snapshot_time: Timestamp | None
+    """That of the snapshot which was read; None if none was asked for."""
 
 
 async def raw_answer(collection: Collection, command: str, **asked: Any) -> RawAnswer:
@@ -181,7 +183,9 @@ async def raw_answer(collection: Collection, command: str, **asked: Any) -> RawA
         await database.command(
             "killCursors", collection.name, cursors=[Int64(found["id"])], read_preference=who
         )
-    return RawAnswer(found["firstBatch"], not found["id"], answer["operationTime"])
+    return RawAnswer(
+        found["firstBatch"], not found["id"], answer["operationTime"], found.get("atClusterTime")
+    )
 
 
 async def iterate(

@@ -166,19 +166,14 @@ class MongoLists:
         """The page as of the snapshot in which the list was first read, and that snapshot."""
         snapshot = request.after.snapshot if request.after else None
         async with store_call():
-            snapshot = snapshot or await _current_snapshot(live)
+            if snapshot is None:
+                newest = self._generations.snapshot_of(live)
+                return await self._pages.first(live, newest, request, SEARCH_TIME_MS_MAX)
             return await self._pages.at(live, snapshot, request, SEARCH_TIME_MS_MAX), snapshot
 
 
 def _orders_of(request: PageRequest) -> int:
     return request.limit
-
-
-async def _current_snapshot(live: Generation) -> SnapshotTime:
-    """The store's present snapshot."""
-    answer = await live.orders.database.command("ping", read_preference=live.orders.read_preference)
-    time = answer["operationTime"]
-    return SnapshotTime(live.number, time.time, time.inc)
 
 
 def _position_of(

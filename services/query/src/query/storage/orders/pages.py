@@ -95,8 +95,19 @@ class Pages:
         """
         pages: list[PageRows] = []
         while left := requests[len(pages) :]:
-            pages += await self._read(live, left, snapshot.document, time_ms_max)
+            read, _ = await self._read(live, left, snapshot.document, time_ms_max)
+            pages += read
         return dict(zip(requests, pages, strict=True))
+
+    async def first(
+        self, live: Generation, snapshot: ReadConcern, request: PageRequest, time_ms_max: int
+    ) -> tuple[PageRows, SnapshotTime]:
+        """The page as it is now, and the snapshot it is of.
+
+        That is what whoever answers has: another member may not have come as far.
+        """
+        [page], time = await self._read(live, [request], snapshot.document, time_ms_max)
+        return page, SnapshotTime(live.number, time.time, time.inc)
 
     async def at(
         self, live: Generation, snapshot: SnapshotTime, request: PageRequest, time_ms_max: int
@@ -107,7 +118,7 @@ class Pages:
         time = Timestamp(snapshot.seconds, snapshot.increment)
         then = {"level": SNAPSHOT, "atClusterTime": time}
         try:
-            [page] = await self._read(live, [request], then, time_ms_max)
+            [page], _ = await self._read(live, [request], then, time_ms_max)
         except OperationFailure as error:
             if error.code in SNAPSHOT_GONE_CODES:
                 raise PageExpired from error
@@ -120,8 +131,10 @@ class Pages:
         requests: Sequence[PageRequest],
         read_concern: Mapping[str, Any],
         time_ms_max: int,
-    ) -> list[PageRows]:
-        """The first pages, at least one: those that are in one answer of the store (16 MiB).
+    ) -> tuple[list[PageRows], Timestamp]:
+        """The first pages, at least one, and the snapshot that they are of.
+
+        They are those that are in one answer of the store (16 MiB).
 
         The answer is larger than a page may be, so the page that it breaks off in is whole as a
         rule; where it is not, and is not the first one, it is left to the next question.
@@ -143,10 +156,12 @@ class Pages:
                 page = next(unread)
             elif not page.is_full:
                 page.add(self._row(bytes(document.raw)))
+        if answer.snapshot_time is None:
+            raise RuntimeError("the store answered from no snapshot, though one was asked for")
         if answer.is_whole:
-            return [each.rows() for each in pages]
+            return [each.rows() for each in pages], answer.snapshot_time
         read = pages[: pages.index(page) + (page.is_full or page is pages[0])]
-        return [each.rows(is_broken_off=each is page) for each in read]
+        return [each.rows(is_broken_off=each is page) for each in read], answer.snapshot_time
 
     def _row(self, raw: bytes) -> PageRow:
         is_small = len(raw) <= RENDERED_ORDER_BYTES_MAX
