@@ -39,6 +39,9 @@ from comanda_local.pos_export.money import DEFAULT_ZONE, check_zone
 from comanda_local.replay import Replay, Source, place, read
 from comanda_local.servers.nats import ACCOUNTS, password_variable
 from comanda_local.stack import NATS_URL, Ports
+from comanda_local.status.screen import as_json, print_status
+from comanda_local.status.survey import survey
+from comanda_local.status.system_status import troubles
 from comanda_local.system_urls import DEFAULT_NATS_PORT, DEFAULT_PORTS, SystemUrls, find_nats
 from comanda_local.team_consumers import delete_consumers, make_consumers, restart_consumers
 from comanda_local.teams import (
@@ -164,6 +167,33 @@ def audit(
         if repair and run_command("query", system, ["audit", "--repair"]) != 0:
             _exit(went_well=False)
         _exit(run(print_audit(system, restaurant, patience, console)))
+
+
+@app.command()
+def status(
+    *,
+    in_json: Annotated[bool, typer.Option("--json", help="All of it as a JSON object.")] = False,
+    data: Data = DEFAULT_DATA,
+    ordering: OrderingUrl = None,
+    serving: ServingUrl = None,
+    query: QueryUrl = None,
+    nats_url: NatsUrl = None,
+    database: DatabaseUrl = None,
+    mongodb: MongoUrl = None,
+) -> None:
+    """Show the whole system on one screen. Ends with 1 if anything is wrong, and says what.
+
+    Services are asked for their health, NATS for streams, consumers and dead letters, PostgreSQL
+    for the outbox. A server that nobody says the URL of is not asked.
+    """
+    with in_plain_words():
+        urls = (ordering, serving, query, nats_url, database, mongodb)
+        found = run(survey(_find(data, *urls, with_database=False)))
+        if in_json:
+            print(as_json(found))
+        else:
+            print_status(found, console)
+        _exit(not troubles(found))
 
 
 def _pass_on_to(service: str, summary: str) -> None:
@@ -470,10 +500,11 @@ def secrets(
         print(f"{file}: {', '.join(made)}")
 
 
-def _find(data: Path, *urls: str | None) -> SystemUrls:
+def _find(data: Path, *urls: str | None, with_database: bool = True) -> SystemUrls:
     names = ("ordering", "serving", "query", "nats", "database", "mongodb")
     given = {"access": os.environ.get(ACCESS), "token_file": os.environ.get(TOKEN_FILE)}
-    return SystemUrls.find(data, given | dict(zip(names, urls, strict=False)))
+    urls_by_name = given | dict(zip(names, urls, strict=False))
+    return SystemUrls.find(data, urls_by_name, with_database=with_database)
 
 
 def _slug(restaurant: str) -> str:
