@@ -29,7 +29,7 @@ from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("read-side"), pytest.mark.timeout(500)]
 
-EVENTS = int(os.environ.get("COMANDA_FAULT_EVENTS", "20000"))
+EVENTS = int(os.environ.get("COMANDA_FAULT_EVENTS", "8000"))
 LONG = 300.0
 """Seconds in which all must be projected, on a busy machine."""
 AT_ONCE = 500

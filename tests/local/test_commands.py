@@ -82,7 +82,7 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> Non
         time.sleep(0.05)
     offspring = root.children(recursive=True)
 
-    demo.send_signal(signal.SIGINT)
+    demo.send_signal(signal.SIGTERM)
     demo.communicate(timeout=60)
 
     assert demo.returncode != 0

@@ -167,32 +167,6 @@ def up(ups: Ups) -> Up:
     return ups.running()
 
 
-def test_what_an_up_that_was_killed_left_behind_is_ended_by_the_next(ups: Ups, up: Up) -> None:
-    orphans = psutil.Process(up.process.pid).children(recursive=True)
-    up.process.kill()
-    up.process.wait()
-    assert all(does_something(process) for process in orphans)
-
-    second = ups.running()
-
-    assert second is not up
-    assert not any(does_something(process) for process in orphans)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_up_ends_with_0_and_leaves_no_process(up: Up, number: signal.Signals) -> None:
-    offspring = psutil.Process(up.process.pid).children(recursive=True)
-
-    code = up.interrupt(number)
-
-    assert code == 0, up.out.read_text()
-    assert [line for line in up.out.read_text().splitlines() if "was killed" in line] == []
-    assert len(offspring) >= 6
-    assert not any(process.is_running() for process in offspring)
-    assert not (up.folder / "data" / "stack.json").exists()
-    assert not (up.folder / "data" / "curl").exists()
-
-
 def test_a_service_is_told_of_no_other_server_than_its_own(up: Up) -> None:
     told = {
         name: {
@@ -253,23 +227,6 @@ def test_a_second_up_says_that_there_is_one_and_leaves_it_alone(up: Up) -> None:
     assert up.process.poll() is None
 
 
-def test_what_was_ordered_is_still_there_at_the_next_up(ups: Ups, up: Up) -> None:
-    system = SystemUrls.find(up.folder / "data", {})
-    order = generate_visits(1, la_piazza().skus, seed=1)[0].order
-    orders = "v1/restaurants/la-piazza/orders"
-    placed = httpx.post(f"{system.ordering}/{orders}", json=order, auth=system.auth()).json()
-    up.interrupt(signal.SIGTERM)
-
-    second = ups.running()
-    system = SystemUrls.find(second.folder / "data", {})
-    view = httpx.get(
-        f"{system.query}/{orders}/{placed['order_id']}?min_version=1", auth=system.auth()
-    )
-
-    assert second is not up
-    assert view.json()["number"] == placed["number"]
-
-
 @pytest.mark.parametrize("name", ["serving", "nats"])
 def test_what_dies_is_said_and_started_again(up: Up, name: str) -> None:
     system = SystemUrls.find(up.folder / "data", {})
@@ -297,16 +254,57 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_a_taken_port_is_said_in_a_line(folder: Path) -> None:
+def test_an_up_after_one_that_was_killed_ends_what_that_left_and_has_what_was_ordered(
+    ups: Ups, up: Up
+) -> None:
+    system = SystemUrls.find(up.folder / "data", {})
+    order = generate_visits(1, la_piazza().skus, seed=1)[0].order
+    orders = "v1/restaurants/la-piazza/orders"
+    placed = httpx.post(f"{system.ordering}/{orders}", json=order, auth=system.auth()).json()
+    orphans = psutil.Process(up.process.pid).children(recursive=True)
+    up.process.kill()
+    up.process.wait()
+    assert all(does_something(process) for process in orphans)
+
+    second = ups.running()
+
+    system = SystemUrls.find(second.folder / "data", {})
+    view = httpx.get(
+        f"{system.query}/{orders}/{placed['order_id']}?min_version=1", auth=system.auth()
+    )
+    assert second is not up
+    assert not any(does_something(process) for process in orphans)
+    assert view.json()["number"] == placed["number"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_up_ends_with_0_and_leaves_no_process(up: Up, number: signal.Signals) -> None:
+    offspring = psutil.Process(up.process.pid).children(recursive=True)
+
+    code = up.interrupt(number)
+
+    assert code == 0, up.out.read_text()
+    assert [line for line in up.out.read_text().splitlines() if "was killed" in line] == []
+    assert len(offspring) >= 6
+    assert not any(process.is_running() for process in offspring)
+    assert not (up.folder / "data" / "stack.json").exists()
+    assert not (up.folder / "data" / "curl").exists()
+
+
+@pytest.mark.parametrize(("option", "name"), [("--nats-port", "NATS"), ("--query-port", "query")])
+def test_a_taken_port_is_said_in_a_line_before_anything_starts(
+    folder: Path, option: str, name: str
+) -> None:
     taken = free_port()
     with socket.create_server((LOOPBACK, taken)):
         outcome = subprocess.run(
-            [COMANDA, "up", "--data", folder, "--nats-port", str(taken)],
+            [COMANDA, "up", "--data", folder, option, str(taken)],
             capture_output=True,
             text=True,
             check=False,
         )
 
     assert outcome.returncode == 1
-    assert f"Port {taken}, wanted for NATS, is taken" in outcome.stderr
+    assert f"Port {taken}, wanted for {name}, is taken" in outcome.stderr
+    assert not (folder / "postgres").exists()
     assert "Traceback" not in outcome.stderr

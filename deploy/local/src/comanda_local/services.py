@@ -42,7 +42,7 @@ class Service:
 
     def start(self) -> None:
         """Start it, without waiting until it is ready."""
-        require_free(self.port, self.name, f"Stop it, or give {self.name} another port.")
+        require_port(self.name, self.port)
         self.process.start()
 
     def wait_until_ready(self) -> None:
@@ -80,6 +80,11 @@ def environment(urls: Mapping[str, str]) -> dict[str, str]:
 def _is_of_server(variable: str) -> bool:
     servers, kinds = "|".join(SERVERS), "|".join(("URL", *server_files.KINDS))
     return re.fullmatch(f"COMANDA_({servers})_({kinds})", variable) is not None
+
+
+def require_port(name: str, port: int) -> None:
+    """Raise CannotStart if the port that a service is to listen on is taken."""
+    require_free(port, name, f"Stop it, or give {name} another port.")
 
 
 def _http_environment(port: int) -> dict[str, str]:

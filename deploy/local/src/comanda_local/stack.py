@@ -18,7 +18,7 @@ from comanda_local.folders import locked
 from comanda_local.ports import free_port
 from comanda_local.processes import RECORD_FILE, CannotStart, Child, end_leftover
 from comanda_local.server_files import files_beside
-from comanda_local.servers import MongoDB, Nats, Postgres
+from comanda_local.servers import MongoDB, Nats, Postgres, nats
 from comanda_local.servers.nats import ACCOUNTS
 from comanda_local.services import Service
 from comanda_local.team_consumers import make_consumers
@@ -104,6 +104,7 @@ class Stack:
             self._leaving.enter_context(locked(self.folder))
             self._leaving.callback(self._stop)
             self._end_leftovers()
+            self._require_ports()
             self._start_servers()
             self._prepare()
             self._start_services()
@@ -163,6 +164,14 @@ class Stack:
         for records in (left - servers, left & servers):
             with ThreadPoolExecutor(max_workers=8) as together:
                 list(together.map(end_leftover, records))
+
+    def _require_ports(self) -> None:
+        """Say which of the wanted ports is taken before anything has been started."""
+        for name in services.NAMES:
+            if port := getattr(self._ports, name):
+                services.require_port(name, port)
+        if self._ports.nats and NATS_URL not in self._given:
+            nats.require_port(self._ports.nats)
 
     def _start_servers(self) -> None:
         for variable, kind in _SERVERS.items():

@@ -24,6 +24,11 @@ OPERATOR = "operator"
 PASSWORD = re.compile(r"\$COMANDA_NATS_([A-Z0-9_]+)_PASSWORD")
 
 
+def require_port(port: int) -> None:
+    """Raise CannotStart if the port that NATS is to listen on is taken."""
+    require_free(port, "NATS", f"Stop it, or give another port. {ADVICE}")
+
+
 class Nats:
     """One server; a restart keeps its port and its data. `start` raises CannotStart.
 
@@ -63,7 +68,7 @@ class Nats:
     def start(self) -> None:
         """Start it and wait until it takes connections."""
         replace_file(self._config, self._configuration().encode(), mode=0o600)
-        require_free(self.port, "NATS", f"Stop it, or give another port. {ADVICE}")
+        require_port(self.port)
         self.process.start()
         self.process.wait_until(
             lambda: self.process.listens_on(self.port) and self._greets(), within=30
