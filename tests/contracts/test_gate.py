@@ -252,7 +252,7 @@ GOOD: dict[str, Change] = {
     ].append("cooling"),
     "a stream keeps its messages for the hot window, with an archive beside it": lambda c: (
         c["streams"]["ORDERS"].update(max_age=HOT_WINDOW_S),
-        c["streams"].update(ORDERS_ARCHIVE=c["streams"]["ORDERS"]),
+        c["streams"].update(ANOTHER_ARCHIVE=c["streams"]["ORDERS"]),
     ),
     "other words": lambda c: field(c, "total").update(description="What it costs.", title="Sum"),
     "another example": lambda c: field(c, "total").update(examples=[1]),

@@ -19,7 +19,7 @@ from comanda_local.teams import JETSTREAM_API, written_teams
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import api
-from service_kit.nats.set_up import set_up_consumer
+from service_kit.nats.set_up import set_up_archive, set_up_consumer
 
 from tests.permissions.conftest import SERVICES, STREAMS, ConnectAs
 from tests.permissions.nats_user import NatsUser
@@ -32,7 +32,8 @@ SYSTEM = "system"
 """Who is in an account by itself, and may do there what it likes: nobody else hears of it."""
 TEAMS = ("notifier", "wallboard")
 BUCKET = "KV_serving"
-NAMES = [*(stream.name for stream in STREAMS), BUCKET]
+ARCHIVED = tuple(archive.name for archive in streams.ARCHIVES)
+NAMES = [*(stream.name for stream in STREAMS), *ARCHIVED, BUCKET]
 EVERY_OPERATOR = (
     "STREAM.INFO.DEAD_LETTERS STREAM.MSG.GET.DEAD_LETTERS STREAM.MSG.DELETE.DEAD_LETTERS"
 )
@@ -68,7 +69,15 @@ PUBLISHED = {
             " ".join(
                 f"STREAM.{kind}.{name}"
                 for kind in ("INFO", "CREATE", "UPDATE")
-                for name in ("ORDERS", "RESTAURANTS", "MENU", "ACCESS", "COMMANDS", "DEAD_LETTERS")
+                for name in (
+                    "ORDERS",
+                    "RESTAURANTS",
+                    "MENU",
+                    "ACCESS",
+                    "COMMANDS",
+                    "DEAD_LETTERS",
+                    "ORDERS_ARCHIVE",
+                )
             )
         ),
         *asked(
@@ -94,7 +103,7 @@ PUBLISHED = {
             " ".join(
                 f"STREAM.{kind}.{name}"
                 for kind in ("INFO", "CREATE", "UPDATE")
-                for name in ("TICKETS", BUCKET)
+                for name in ("TICKETS", "TICKETS_ARCHIVE", BUCKET)
             )
         ),
         *asked(
@@ -329,6 +338,8 @@ def _is_refusal(answer: Msg | None) -> bool:
 async def site(server: Nats, connect_as: ConnectAs, operator: NatsUser) -> AsyncIterator[Client]:
     """The operator's connection; each stream has a message and its consumers."""
     js = operator.client.jetstream()
+    for archive in streams.ARCHIVES:
+        await set_up_archive(js, archive, replicas=1)
     await js.add_stream(api.StreamConfig(BUCKET, subjects=["$KV.serving.>"], allow_direct=True))
     await set_up_consumer(js, "COMMANDS", "ordering", [streams.COMMANDS.subject])
     await set_up_consumer(js, "TICKETS", "ordering", [streams.TICKETS.subject])
@@ -340,7 +351,8 @@ async def site(server: Nats, connect_as: ConnectAs, operator: NatsUser) -> Async
         if not subject.startswith("replies"):
             await js.publish(subject, b"{}")
     yield operator.client
-    await js.delete_stream(BUCKET)
+    for name in (BUCKET, *ARCHIVED):
+        await js.delete_stream(name)
 
 
 async def state(operator: Client) -> dict[str, Any]:
@@ -349,7 +361,9 @@ async def state(operator: Client) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for stream in await js.streams_info():
         name = str(stream.config.name)
-        found[name] = (stream.config, stream.state.first_seq, stream.state.last_seq)
+        state = stream.state
+        held = () if name in ARCHIVED else (state.first_seq, state.last_seq)  # comes in by itself
+        found[name] = (stream.config, *held)
         for each in await js.consumers_info(name):
             found[f"{name}/{each.name}"] = (
                 *(each.config, each.delivered, each.ack_floor, each.num_pending),

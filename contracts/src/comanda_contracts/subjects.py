@@ -25,6 +25,12 @@ ALL_ACCESS = "access.v1.>"
 ALL_COMMANDS = "commands.v1.>"
 ALL_DEAD_LETTERS = "dead-letters.v1.>"
 
+ALL_ARCHIVED_ORDERS = "archive.orders.v1.>"
+ALL_ARCHIVED_TICKETS = "archive.tickets.v1.>"
+ARCHIVED_ORDER_TRANSFORM = "archive.orders.v1.{{wildcard(1)}}.{{wildcard(3)}}"
+ARCHIVED_TICKET_TRANSFORM = "archive.tickets.v1.{{wildcard(1)}}.{{wildcard(4)}}"
+"""How the servers make the subject in the archive of that in the stream."""
+
 EVERY_RESTAURANT = "_every"
 """Stands for all restaurants where a subject needs a word: none has it as its slug."""
 
@@ -60,6 +66,13 @@ class TicketSubject(NamedTuple):
     restaurant: str
     order_id: str
     round: str
+    event: str
+
+
+class ArchivedSubject(NamedTuple):
+    """The parts of `archive.orders.v1.<restaurant>.<event>`, and of an archived ticket's."""
+
+    restaurant: str
     event: str
 
 
@@ -128,6 +141,16 @@ def every_event_of_ticket(restaurant: str, order_id: UUID | str, round_number: i
 def parse_ticket(subject: str) -> TicketSubject:
     """Take a ticket's subject apart."""
     return TicketSubject(*_split(subject, "tickets", TicketSubject._fields))
+
+
+def archived_order(restaurant: str, event: str) -> str:
+    """The subject of an order's event in the archive: it names no order."""
+    return f"archive.{_join('orders', restaurant, event)}"
+
+
+def archived_ticket(restaurant: str, event: str) -> str:
+    """The subject of a ticket's event in the archive: it names no order."""
+    return f"archive.{_join('tickets', restaurant, event)}"
 
 
 def access(restaurant: str, subject_hash: str, event: str) -> str:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from comanda_contracts import Event, seal, streams
 from comanda_contracts.examples import EXAMPLES, PLACE_ORDER
-from comanda_contracts.streams import Stream
+from comanda_contracts.streams import Archive, Stream
 
 from contract_release.asyncapi_texts import CONSUMER, INFO, PARAMETERS, SERVER, TITLES
 from contract_release.contract import ADDRESSES, Json, address, everywhere, stream_of
@@ -32,7 +32,11 @@ def document(contract: Json) -> Json:
             "answers": _answers(),
         },
         "operations": {
-            **{f"publish{TITLES[stream]}": _publish(stream) for stream in of_events},
+            **{
+                f"publish{TITLES[stream]}": _publish(stream)
+                for stream in of_events
+                if not isinstance(stream, Archive)
+            },
             **{f"subscribeTo{TITLES[stream]}": _subscribe(stream) for stream in of_events},
             **_command_operations(),
         },
@@ -55,20 +59,36 @@ def _channel(stream: Stream, messages: dict[str, str]) -> Json:
     return {
         "address": address(stream),
         "title": TITLES[stream],
-        "description": f"Stream `{stream.name}`, set up by {stream.owner}.",
+        "description": _about(stream),
         "parameters": parameters,
         "messages": {name: _reference("messages", name) for name in messages},
         "bindings": NATS_BINDING,
         "x-jetstream-stream": {
             "name": stream.name,
-            "subjects": [stream.subject],
+            **({} if isinstance(stream, Archive) else {"subjects": [stream.subject]}),
             "retention": "workqueue" if stream.work_queue else "limits",
             "max_age_seconds": stream.max_age,
             **({"kept_at_least_seconds": kept} if (kept := stream.kept_at_least) else {}),
             "duplicate_window_seconds": stream.duplicate_window,
             **({"max_msgs_per_subject": 1} if stream.newest_only else {}),
+            **(_mirror(stream) if isinstance(stream, Archive) else {}),
         },
     }
+
+
+def _about(stream: Stream) -> str:
+    set_up = f"Stream `{stream.name}`, set up by {stream.owner}."
+    if not isinstance(stream, Archive):
+        return set_up
+    return (
+        f"{set_up} It has every message of `{stream.origin}` a moment later, with its sequence, "
+        "headers and body, for as long as the operator says."
+    )
+
+
+def _mirror(archive: Archive) -> Json:
+    transform = {"src": archive.origin_subject, "dest": archive.archived_subject}
+    return {"mirror": {"name": archive.origin, "subject_transforms": [transform]}}
 
 
 def _publish(stream: Stream) -> Json:
@@ -220,7 +240,8 @@ def _schemas(contract: Json) -> Json:
 
 
 def _events_of(stream: Stream) -> list[Event]:
-    return [event for event in EXAMPLES if stream_of(event) is stream]
+    name = stream.origin if isinstance(stream, Archive) else stream.name
+    return [event for event in EXAMPLES if stream_of(event).name == name]
 
 
 def _command_key(name: str) -> str:

@@ -12,6 +12,8 @@ TITLES: dict[Stream, str] = {
     streams.MENU: "Menu",
     streams.RESTAURANTS: "Restaurants",
     streams.ACCESS: "Access",
+    streams.ORDERS_ARCHIVE: "OrdersArchive",
+    streams.TICKETS_ARCHIVE: "TicketsArchive",
     streams.COMMANDS: "Commands",
 }
 
@@ -26,6 +28,10 @@ ticket, menu item or restaurant. You need no history of your own and nobody to a
 **Read it so:** by the durable pull consumer that is made for your team on each stream; drop what
 you have had before by `ce-id`; of one aggregate apply the highest `version` only. Then it does
 not matter what comes twice, late or out of order.
+
+**What is past:** orders and tickets are on their streams for a window of days. Beside each stands
+its archive, with every message once more: the same sequence, headers and body, on a subject that
+names no order. Whoever wants the past reads the archive to its end once, and the stream as ever.
 
 **What stays:** fields are only ever added, and what is added may be missing from older messages.
 Ignore fields and event types that you do not know, and expect values of `channel` and of statuses

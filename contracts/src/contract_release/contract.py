@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 STREAMS = (
     *(streams.ORDERS, streams.TICKETS, streams.MENU, streams.RESTAURANTS, streams.ACCESS),
-    streams.COMMANDS,
+    *(streams.COMMANDS, *streams.ARCHIVES),
 )
 """The streams that are for others; dead letters are for their service alone."""
 
@@ -29,6 +29,8 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     streams.RESTAURANTS.name: subjects.RestaurantSubject._fields,
     streams.ACCESS.name: subjects.AccessSubject._fields,
     streams.COMMANDS.name: subjects.CommandSubject._fields,
+    streams.ORDERS_ARCHIVE.name: subjects.ArchivedSubject._fields,
+    streams.TICKETS_ARCHIVE.name: subjects.ArchivedSubject._fields,
 }
 """The parts of each stream's subjects."""
 

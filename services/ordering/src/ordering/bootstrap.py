@@ -13,6 +13,7 @@ from comanda_contracts.streams import (
     DEAD_LETTERS,
     MENU,
     ORDERS,
+    ORDERS_ARCHIVE,
     RESTAURANTS,
     TICKETS,
 )
@@ -163,6 +164,8 @@ async def set_up_messaging(settings: ServiceSettings) -> None:
         streams=OWN_STREAMS,
         replicas=settings.stream_replicas,
         limits=Limits.of(settings),
+        archives=[ORDERS_ARCHIVE],
+        archive_tags=settings.archive_server_tags,
         steps=[partial(set_up_stored_subjects, stream=ACCESS)],
     )
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
 
-from comanda_contracts.streams import ORDERS, TICKETS
+from comanda_contracts.streams import ORDERS, TICKETS, TICKETS_ARCHIVE
 from service_kit.access.admission import admission_by
 from service_kit.access.withdrawals import Withdrawals
 from service_kit.http.openapi import ApiDescription
@@ -79,7 +79,7 @@ def bootstrap(settings: Settings) -> Application:
 
 
 async def set_up(settings: ServiceSettings) -> None:
-    """Make the stream TICKETS, the bookmark's bucket and the durable on ORDERS. Safe to repeat.
+    """Make TICKETS, its archive, the bookmark's bucket and the durable. Safe to repeat.
 
     ORDERS is ordering's, and is waited for. Raises TimeoutError if it does not come.
     """
@@ -91,6 +91,8 @@ async def set_up(settings: ServiceSettings) -> None:
         streams=[TICKETS],
         replicas=replicas,
         limits=Limits.of(settings),
+        archives=[TICKETS_ARCHIVE],
+        archive_tags=settings.archive_server_tags,
         steps=[
             partial(set_up_stored_subjects, stream=TICKETS),
             partial(set_up_bookmarks, replicas=replicas),

@@ -12,7 +12,14 @@ from functools import partial
 from typing import Any, Self
 
 import nats.errors
-from comanda_contracts.streams import ACCESS, COMMANDS, DEAD_LETTERS, MESSAGE_BYTES_MAX, Stream
+from comanda_contracts.streams import (
+    ACCESS,
+    COMMANDS,
+    DEAD_LETTERS,
+    MESSAGE_BYTES_MAX,
+    Archive,
+    Stream,
+)
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError
 
@@ -66,6 +73,8 @@ class Limits:
 
 
 NO_LIMITS = Limits()
+NOWHERE_SPECIAL: Sequence[str] = ()
+"""No tags of servers: an archive is wherever there is room."""
 Step = Callable[[JetStreamContext], Awaitable[None]]
 
 
@@ -77,9 +86,11 @@ async def set_up(
     streams: Sequence[Stream],
     replicas: int,
     limits: Limits = NO_LIMITS,
+    archives: Sequence[Archive] = (),
+    archive_tags: Sequence[str] = NOWHERE_SPECIAL,
     steps: Sequence[Step] = (),
 ) -> None:
-    """Make the streams that the service owns, then the durables that its broker declares.
+    """Make the streams that the service owns and their archives, then its broker's durables.
 
     The streams of other owners are waited for, each by itself, so that one that is missing holds no
     other up; and so are servers that are away, or can't do it yet. Raises TimeoutError, which names
@@ -98,6 +109,11 @@ async def set_up(
                 make = partial(set_up_stream, js, stream, replicas=replicas, limits=limits)
                 await wait.until_done(make)
                 print(f"stream {stream.name}")
+            for archive in archives:
+                wait.missing = {f"stream {archive.name}"}
+                copy = partial(set_up_archive, js, archive, replicas=replicas, limits=limits)
+                await wait.until_done(partial(copy, tags=archive_tags))
+                print(f"archive {archive.name}")
             for step in steps:
                 await wait.until_done(partial(step, js))
             wait.missing = {f"stream {each.stream.name}" for each in broker.batch_subscribers}
@@ -199,6 +215,46 @@ async def set_up_stream(
         allow_atomic=wanted.allow_atomic,
         **given,
     )
+    if needed != found:
+        await js.update_stream(needed)
+
+
+# decision/0065: the past is in an archive
+async def set_up_archive(
+    js: JetStreamContext,
+    archive: Archive,
+    *,
+    replicas: int,
+    limits: Limits = NO_LIMITS,
+    tags: Sequence[str] = NOWHERE_SPECIAL,
+) -> None:
+    """Create the archive of a stream, or give an existing one the limits and tags that are given.
+
+    A new one takes in all that is on the stream. `tags` are those of the servers that it is to be
+    on. Its copies are never lowered; whatever else an operator has set stays.
+    """
+    given = limits.of_stream(archive.name)
+    if tags:
+        given["placement"] = api.Placement(tags=list(tags))
+    transform = api.SubjectTransform(archive.origin_subject, archive.archived_subject)
+    wanted = api.StreamConfig(
+        name=archive.name,
+        mirror=api.StreamSource(archive.origin, subject_transforms=[transform]),
+        storage=api.StorageType.FILE,
+        compression=api.StoreCompression.S2,
+        num_replicas=replicas,
+        max_age=given.get("max_age", archive.max_age),
+        max_bytes=given.get("max_bytes"),
+        placement=given.get("placement"),
+        allow_direct=True,
+        discard=api.DiscardPolicy.OLD,  # one that is full keeps up, and begins later
+    )
+    try:
+        found = (await js.stream_info(archive.name)).config
+    except NotFoundError:
+        await js.add_stream(wanted)
+        return
+    needed = found.evolve(num_replicas=max(found.num_replicas or 1, replicas), **given)
     if needed != found:
         await js.update_stream(needed)
 

@@ -5,7 +5,7 @@ import sys
 from typing import Annotated, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-from comanda_contracts.streams import ALL_STREAMS
+from comanda_contracts.streams import ALL_STREAMS, ARCHIVES
 from limits import parse_many
 from pydantic import (
     AfterValidator,
@@ -82,7 +82,9 @@ STREAM_LIMITS_PATTERN = r"^$|^[A-Z_]+=[1-9][0-9]*(,[A-Z_]+=[1-9][0-9]*)*$"
 
 
 def _of_known_streams(limits: str) -> str:
-    unknown = parse_stream_limits(limits).keys() - {stream.name for stream in ALL_STREAMS}
+    unknown = parse_stream_limits(limits).keys() - {
+        stream.name for stream in (*ALL_STREAMS, *ARCHIVES)
+    }
     if unknown:
         raise ValueError(f"there is no stream {', '.join(sorted(unknown))}")
     return limits
@@ -207,6 +209,10 @@ class ServiceSettings(BaseSettings):
     stream_max_age_s: StreamLimits = Field(
         default="", description="seconds that set-up has streams keep messages"
     )
+    archive_tags: str = Field(
+        default="",
+        description="tags, comma-separated, of the NATS servers that set-up puts archives on",
+    )
     orders_kept_max: int = Field(
         default=0,
         ge=0,
@@ -242,6 +248,11 @@ class ServiceSettings(BaseSettings):
     def prefixes(self) -> frozenset[str]:
         """The paths at which gateways have the service."""
         return frozenset(_listed(self.gateway_prefixes))
+
+    @property
+    def archive_server_tags(self) -> list[str]:
+        """The tags of the servers that archives are to be on; none: any servers."""
+        return _listed(self.archive_tags)
 
     @property
     def nats_servers(self) -> NatsServers:

@@ -1,0 +1,95 @@
+"""The past of a stream stands beside it, on few subjects, whatever an operator has set there."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from comanda_contracts import subjects
+from comanda_contracts.streams import ORDERS, ORDERS_ARCHIVE, TICKETS, TICKETS_ARCHIVE, Archive
+from nats.js import JetStreamContext, api
+from nats.js.errors import NotFoundError
+from service_kit.nats.set_up import Limits, set_up_archive
+
+from tests.conftest import NewNatsServer
+from tests.support.eventually import eventually
+from tests.support.streams import client_with
+
+ORDER_ID = "0199b1c2-7d3e-7a4f-8b5c-6d7e8f901234"
+
+
+@pytest.fixture
+async def js(new_nats_server: NewNatsServer) -> AsyncIterator[JetStreamContext]:
+    async with client_with(ORDERS, TICKETS, server=new_nats_server()) as client:
+        yield client.jetstream()
+
+
+async def archived(js: JetStreamContext, name: str, sequence: int) -> api.RawStreamMsg:
+    async def found() -> api.RawStreamMsg | None:
+        try:
+            return await js.get_msg(name, sequence)
+        except NotFoundError:
+            return None
+
+    message = await eventually(found)
+    assert message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("archive", "subject", "becomes"),
+    [
+        (
+            ORDERS_ARCHIVE,
+            subjects.order("la-piazza", ORDER_ID, "placed"),
+            subjects.archived_order("la-piazza", "placed"),
+        ),
+        (
+            TICKETS_ARCHIVE,
+            subjects.ticket("la-piazza", ORDER_ID, 2, "served"),
+            subjects.archived_ticket("la-piazza", "served"),
+        ),
+    ],
+    ids=["ORDERS", "TICKETS"],
+)
+async def test_a_message_is_archived_with_its_sequence_headers_and_body(
+    js: JetStreamContext, archive: Archive, subject: str, becomes: str
+) -> None:
+    first = await js.publish(subject, b"before", headers={"ce-id": "1", "Nats-Msg-Id": "1"})
+    await set_up_archive(js, archive, replicas=1)
+    second = await js.publish(subject, b"after", headers={"ce-id": "2", "Nats-Msg-Id": "2"})
+
+    for ack, body, event_id in ((first, b"before", "1"), (second, b"after", "2")):
+        found = await archived(js, archive.name, ack.seq)
+        assert (found.subject, found.data) == (becomes, body)
+        assert found.headers == {"ce-id": event_id, "Nats-Msg-Id": event_id}
+
+
+async def test_a_new_archive_is_compressed_and_bounded_as_given(js: JetStreamContext) -> None:
+    limits = Limits({ORDERS_ARCHIVE.name: 1_000_000}, {ORDERS_ARCHIVE.name: 86_400})
+
+    await set_up_archive(js, ORDERS_ARCHIVE, replicas=1, limits=limits)
+
+    config = (await js.stream_info(ORDERS_ARCHIVE.name)).config
+    assert config.compression == api.StoreCompression.S2
+    assert (config.max_bytes, config.max_age) == (1_000_000, 86_400)
+
+
+async def test_an_archive_keeps_what_an_operator_has_set(js: JetStreamContext) -> None:
+    await set_up_archive(js, ORDERS_ARCHIVE, replicas=1)
+    found = (await js.stream_info(ORDERS_ARCHIVE.name)).config
+    theirs = {"max_age": 5e8, "compression": api.StoreCompression.NONE, "description": "slow"}
+    await js.update_stream(found.evolve(**theirs))
+    before = (await js.stream_info(ORDERS_ARCHIVE.name)).config
+
+    await set_up_archive(js, ORDERS_ARCHIVE, replicas=1)
+
+    assert (await js.stream_info(ORDERS_ARCHIVE.name)).config == before
+
+
+async def test_what_leaves_the_stream_stays_in_the_archive(js: JetStreamContext) -> None:
+    await set_up_archive(js, ORDERS_ARCHIVE, replicas=1)
+    ack = await js.publish(subjects.order("la-piazza", ORDER_ID, "placed"), b"1")
+    await archived(js, ORDERS_ARCHIVE.name, ack.seq)
+
+    await js.purge_stream(ORDERS.name)
+
+    assert (await archived(js, ORDERS_ARCHIVE.name, ack.seq)).data == b"1"
