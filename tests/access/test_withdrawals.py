@@ -341,7 +341,7 @@ async def test_where_no_stream_is_nothing_was_withdrawn_and_it_is_said(nats_serv
         access, follower = followed(Withdrawals(), client)
         async with running([access, follower]):
             await eventually(lambda: _ready(access))
-            await eventually(lambda: _says(follower, "stream not found"))
+            await eventually(lambda: _says(follower, "waiting for stream ACCESS"))
 
 
 async def without_stream(client: Client) -> None:

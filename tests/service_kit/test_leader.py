@@ -13,7 +13,8 @@ from nats.js.errors import (
     NotFoundError,
     ServiceUnavailableError,
 )
-from service_kit.nats.leader import LeaderSilent, asking_leader_of
+from service_kit.nats.leader import LeaderSilent, NotThere, asking_leader_of
+from service_kit.runtime.components import WaitingFor, reason_of
 
 
 @pytest.mark.parametrize(
@@ -40,8 +41,7 @@ def test_silence_names_whose_leader_is_silent(error: Exception) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        NotFoundError(404, "stream not found", 10059),
-        BucketNotFoundError(),
+        NotFoundError(404, "no message found", 10037),
         KeyWrongLastSequenceError(),
         APIError(400, "wrong last sequence", 10071),
         ServiceUnavailableError(503, "insufficient resources", 10023),
@@ -55,3 +55,22 @@ def test_what_is_answered_is_raised_as_it_is(error: BaseException) -> None:
         raise error
 
     assert raised.value is error
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "said"),
+    [
+        (NotFoundError(404, "stream not found", 10059), "ORDERS", "waiting for stream ORDERS"),
+        (NotFoundError(404, "stream not found", 10059), "MENU/query", "waiting for stream MENU"),
+        (NotFoundError(404, "consumer", 10014), "MENU/query", "waiting for consumer MENU/query"),
+        (BucketNotFoundError(), "KV_serving", "waiting for stream KV_serving"),
+    ],
+)
+def test_what_is_not_there_is_waited_for_and_named(
+    error: NotFoundError, name: str, said: str
+) -> None:
+    with pytest.raises(NotThere) as raised, asking_leader_of(name):
+        raise error
+
+    assert isinstance(raised.value, WaitingFor)
+    assert reason_of(raised.value) == said

@@ -123,7 +123,7 @@ async def test_the_queue_and_the_store_survive_the_loss_of_a_node(
     queues = KitchenQueues(partial(connected_client, broker))
 
     async def keep(ready: Ready) -> None:
-        await queues.keep_up_to_date(await until_connected(broker), ready)
+        await queues.keep_up_to_date(await until_connected(broker, ready), ready)
 
     before, after = a_ticket(restaurant=restaurant), a_ticket(restaurant=restaurant)
     store = TicketStream(partial(connected_client, broker))

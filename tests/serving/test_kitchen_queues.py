@@ -37,7 +37,7 @@ async def running_queues(url: str) -> AsyncIterator[tuple[KitchenQueues, Compone
     queues = KitchenQueues(partial(connected_client, broker))
 
     async def keep(ready: Ready) -> None:
-        await queues.keep_up_to_date(await until_connected(broker), ready)
+        await queues.keep_up_to_date(await until_connected(broker, ready), ready)
 
     async with connected([url], "test") as client:
         await set_up_stream(client.jetstream(), TICKETS, replicas=1)

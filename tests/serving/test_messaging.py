@@ -165,7 +165,7 @@ async def _misses_all(http: httpx.AsyncClient) -> bool:
     with contextlib.suppress(httpx.TransportError):
         components = (await http.get("/health/ready")).json()["components"]
         of_streams = (state for name, state in components.items() if name not in {"access", "keys"})
-        return all("NotFoundError" in state for state in of_streams)
+        return all(state.startswith("waiting for stream ") for state in of_streams)
     return False
 
 

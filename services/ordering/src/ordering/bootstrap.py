@@ -45,7 +45,7 @@ from ordering.inbound.nats.sender import Identify, by_letter, by_token, nobody
 from ordering.inbound.nats.verdict_subscriber import verdict_router
 from ordering.outbound.database.cancellations import watch_cancellations
 from ordering.outbound.database.engine import connect
-from ordering.outbound.database.health import WriteHealth, watch
+from ordering.outbound.database.health import WriteHealth, needing_schema, watch
 from ordering.outbound.database.withdrawals import (
     access_components,
     delete_expired_withdrawals,
@@ -100,17 +100,22 @@ def bootstrap(settings: Settings) -> Application:
         kept_for = timedelta(seconds=withdrawals.remembered_s)
         await delete_expired_withdrawals(engine, ready, kept_for=kept_for)
 
+    on_the_database = [
+        Component("database", database),
+        *access_components(engine, withdrawals),
+        Component("outbox", waiting),
+        Component("relay", relay.run, required=False),
+        Component("cancellations", cancellations, required=False),
+        Component("sweep", sweep, required=False),
+        Component("withdrawals-sweep", withdrawals_sweep, required=False),
+    ]
+    for component in on_the_database:
+        component.run = needing_schema(component.run)
     app = application(
         TITLE,
         DESCRIPTION,
         [
-            Component("database", database),
-            *access_components(engine, withdrawals),
-            Component("outbox", waiting),
-            Component("relay", relay.run, required=False),
-            Component("cancellations", cancellations, required=False),
-            Component("sweep", sweep, required=False),
-            Component("withdrawals-sweep", withdrawals_sweep, required=False),
+            *on_the_database,
             Component("fill", fill, required=False),
             Component("kitchen", broker.watching(TICKETS), required=False),
             Component("commands", broker.watching(COMMANDS), required=False),

@@ -117,11 +117,11 @@ def _messaging(settings: ServiceSettings) -> tuple[Broker, TicketStream]:
 
 
 async def _keep_queues(broker: Broker, queues: KitchenQueues, ready: Ready) -> None:
-    await queues.keep_up_to_date(await until_connected(broker), ready)
+    await queues.keep_up_to_date(await until_connected(broker, ready), ready)
 
 
 async def _watch_room(broker: Broker, ready: Ready) -> None:
-    await watch_room(jetstream(await until_connected(broker)), ready)
+    await watch_room(jetstream(await until_connected(broker, ready)), ready)
 
 
 async def _watch_fill(broker: Broker, settings: Settings, ready: Ready) -> None:

@@ -30,7 +30,7 @@ from service_kit.nats.router import Router
 from service_kit.nats.subscriber import BatchSubscriber
 from service_kit.nats.wire import tolerate_any_bytes
 from service_kit.runtime.cancellation import cancel_until_ended
-from service_kit.runtime.components import Ready
+from service_kit.runtime.components import Ready, WaitingFor, reason_of
 
 log = structlog.get_logger()
 
@@ -41,8 +41,17 @@ CONNECT_TIMEOUT_S = 10.0
 """Seconds in which an operator's command must be connected."""
 PROBE_INTERVAL_S = 2.0
 """Seconds between two looks at whether a durable is still there."""
+FIRST_CONNECTION_TIMEOUT_S = 2.0
+"""Seconds for which whoever starts with the broker waits for it before saying so."""
 CLIENT_CHECK_INTERVAL_S = 0.25
 """Seconds between two looks at whether the client has given the servers up."""
+
+
+class NatsAway(WaitingFor, ConnectionClosedError):
+    """There is no connection to NATS, and one is being made."""
+
+    def __init__(self) -> None:
+        super().__init__("NATS")
 
 
 # decision/0031: FastStream carries the messaging, with batches that come at once
@@ -86,14 +95,18 @@ class Broker(NatsBroker):
         self._first_connected = asyncio.Event()
 
     async def client(self) -> Client:
-        """The connection, once it is there for the first time.
+        """The connection, as soon as it is there for the first time.
 
-        Raises ConnectionClosedError while a lost one is made anew, so that whoever depends on it
-        says that it is not there.
+        Raises NatsAway if that takes long, and while a lost one is made anew, so that whoever
+        depends on it says that it is not there.
         """
-        await self._first_connected.wait()
+        try:
+            async with asyncio.timeout(FIRST_CONNECTION_TIMEOUT_S):
+                await self._first_connected.wait()
+        except TimeoutError:
+            raise NatsAway from None
         if self._connection is None:
-            raise ConnectionClosedError
+            raise NatsAway
         return self._connection
 
     async def jetstream_context(self) -> JetStreamContext:
@@ -140,17 +153,19 @@ class Broker(NatsBroker):
 
     async def keep_started(self) -> None:
         """Start, and start anew should the client give up, until cancelled."""
+        said: str | None = None
         while True:
             try:
                 await self.start()
+                said = None
                 while (reason := why_given_up(self.connection)) is None:
                     abort_if_closing(self.connection)
                     await asyncio.sleep(CLIENT_CHECK_INTERVAL_S)
                 log.warning("nats connection closed", connection=self.service, reason=reason)
             except Exception as error:  # whatever it is, it is tried again
-                log.warning(
-                    "nats", connection=self.service, reason=f"{type(error).__name__}: {error}"
-                )
+                if (reason := reason_of(error)) != said:
+                    log.warning("nats", connection=self.service, reason=reason)
+                said = reason
             await self.stop()
             await asyncio.sleep(START_AGAIN_AFTER_S)
 

@@ -7,6 +7,7 @@ from comanda_contracts.streams import ORDERS, TICKETS, Stream
 from nats.js import JetStreamContext, api
 from prometheus_client import Gauge
 
+from service_kit.nats.leader import asking_leader_of
 from service_kit.runtime.components import Ready
 
 CROWDED_FROM = 0.8
@@ -31,12 +32,14 @@ async def watch_fill(
     """Say that there is room while each stream is less than 80 % full, by whichever bound.
 
     `orders_max` is the number of orders that NATS has the memory for; 0 if it is not known.
-    Raises nats.errors.Error while a stream does not answer.
+    Raises LeaderSilent while a stream does not answer, and NotThere while there is none.
     """
     while True:
         crowded: list[str] = []
         for stream in streams:
-            for of, share in _shares(await js.stream_info(stream.name), orders_max):
+            with asking_leader_of(stream.name):
+                info = await js.stream_info(stream.name)
+            for of, share in _shares(info, orders_max):
                 FILL.labels(stream.name, of).set(share)
                 if share >= CROWDED_FROM:
                     crowded.append(f"{stream.name} holds {share:.0%} of its {of}")

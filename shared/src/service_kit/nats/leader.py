@@ -4,11 +4,35 @@ import contextlib
 from collections.abc import Iterator
 
 from nats.errors import Error as NatsError
+from nats.js.errors import (
+    BucketNotFoundError,
+    NoStreamResponseError,
+    NotFoundError,
+    ServiceUnavailableError,
+)
 from nats.js.errors import Error as JetStreamError
-from nats.js.errors import NoStreamResponseError, ServiceUnavailableError
+from typing_extensions import override
+
+from service_kit.runtime.components import WaitingFor
 
 NOT_AVAILABLE = (None, 10008)
 """Error codes of JetStream that tell nothing: nobody responded, or who did is cut off himself."""
+
+
+NO_STREAM, NO_CONSUMER = 10059, 10014
+"""Error codes of JetStream."""
+
+
+class NotThere(WaitingFor, NotFoundError):
+    """There is no such stream or consumer, and its owner is waited for; the text says which."""
+
+    def __init__(self, what: str, error: NotFoundError) -> None:
+        WaitingFor.__init__(self, what)
+        NotFoundError.__init__(self, error.code, error.description, error.err_code)
+
+    @override
+    def __str__(self) -> str:
+        return WaitingFor.__str__(self)
 
 
 class LeaderSilent(Exception):
@@ -19,15 +43,31 @@ class LeaderSilent(Exception):
 def asking_leader_of(name: str) -> Iterator[None]:
     """Raise LeaderSilent if a question that is asked in this block is not answered.
 
-    `name` is that of a stream, or a consumer's, such as `ORDERS/serving`. An answer that is an
-    error is none of this, and raised as it is.
+    `name` is that of a stream, or a consumer's, such as `ORDERS/serving`. If the answer is that
+    there is no such thing NotThere is raised; any other that is an error is raised as it is.
     """
     try:
-        yield
+        with naming_what_is_not_there(name):
+            yield
     except (TimeoutError, NatsError) as error:
         if not _is_silence(error):
             raise
         raise LeaderSilent(f"no word from the leader of {name}") from error
+
+
+@contextlib.contextmanager
+def naming_what_is_not_there(name: str) -> Iterator[None]:
+    """Raise NotThere if there is no such stream or consumer; `name` is as above."""
+    try:
+        yield
+    except NotThere:
+        raise
+    except NotFoundError as error:
+        if error.err_code == NO_CONSUMER:
+            raise NotThere(f"consumer {name}", error) from error
+        if error.err_code == NO_STREAM or isinstance(error, BucketNotFoundError):
+            raise NotThere(f"stream {name.partition('/')[0]}", error) from error
+        raise
 
 
 def _is_silence(error: Exception) -> bool:

@@ -20,11 +20,15 @@ from faststream.nats.subscriber.config import NatsSubscriberConfig
 from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js.errors import ServiceUnavailableError
 from typing_extensions import TypeVar, override
 
 from service_kit.nats.failures import Attempts, Classifier, Failure
+from service_kit.nats.jetstream import jetstream
+from service_kit.nats.leader import asking_leader_of, naming_what_is_not_there
 from service_kit.nats.pull import EXPIRES_S, MESSAGES_MAX, Pull
 from service_kit.runtime.cancellation import cancel_until_ended
+from service_kit.runtime.components import reason_of
 from service_kit.runtime.turns import in_turns
 
 log = structlog.get_logger()
@@ -127,6 +131,8 @@ class BatchSubscriber(BatchPullStreamSubscriber):
         self._batches = batches
         self._before = before
         self._pause_s = FIRST_PAUSE_S
+        self._said: str | None = None
+        """Why there are no messages, as the log has it; None while some may come."""
 
     @property
     def handler(self) -> Handler:
@@ -148,16 +154,32 @@ class BatchSubscriber(BatchPullStreamSubscriber):
     async def _consume_pull(self) -> None:
         while self.running:
             try:
-                if self._before:
-                    await self._before(self.connection)
+                await self._pull()
+            except Exception as error:  # whatever it is, messages are asked for again
+                self._say(reason_of(error))
+                pause_s = self._pause_s
+                self._pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                await asyncio.sleep(pause_s)
+
+    async def _pull(self) -> None:
+        """Consume until told to stop. Raises NotThere if there is no such stream or durable."""
+        name = f"{self.stream.name}/{self.durable}"
+        with naming_what_is_not_there(name):
+            if self._before:
+                await self._before(self.connection)
+            try:
                 async with Pull(self.connection, self.stream.name, self.durable) as pull:
                     await self._consume(pull)
-            except Exception as error:  # whatever it is, messages are asked for again
-                reason = f"{type(error).__name__}: {error}"
-                stream, pause_s = self.stream.name, self._pause_s
-                self._pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-                log.warning("no messages", stream=stream, reason=reason, retry_in=pause_s)
-                await asyncio.sleep(pause_s)
+            except ServiceUnavailableError:  # nobody there to be asked: is there nothing to ask?
+                with asking_leader_of(name):
+                    await jetstream(self.connection).consumer_info(self.stream.name, self.durable)
+                raise
+
+    def _say(self, reason: str) -> None:
+        """Log why there are no messages, unless it has been said."""
+        if reason != self._said:
+            log.warning("no messages", stream=self.stream.name, reason=reason)
+        self._said = reason
 
     async def _consume(self, pull: Pull) -> None:
         handling = set[asyncio.Task[Any]]()
@@ -173,7 +195,7 @@ class BatchSubscriber(BatchPullStreamSubscriber):
             while True:
                 await pull.until(may_begin)
                 messages = await pull.take()
-                self._pause_s = FIRST_PAUSE_S
+                self._pause_s, self._said = FIRST_PAUSE_S, None
                 if not self.running:
                     await redeliver(messages, after_s=0)
                     return

@@ -8,9 +8,9 @@ import structlog
 from comanda_contracts import AccessEvent, UnknownType, Unreadable, read
 from comanda_contracts.streams import ACCESS
 from nats.aio.client import Client
-from nats.js.errors import NotFoundError
 
 from service_kit.access.withdrawals import Withdrawals
+from service_kit.nats.leader import NotThere
 from service_kit.nats.stream_follower import follow_stream
 from service_kit.runtime.components import Component, Ready
 
@@ -48,7 +48,7 @@ async def follow_withdrawals(client: Client, withdrawals: Withdrawals, ready: Re
     """Note each withdrawal there is, and each as it is stored, within a second, without end.
 
     Where there is no stream nothing was withdrawn yet, and nobody waits for its owner. Raises
-    NotFoundError then, MessagesMissed and LeaderSilent: call it again. What is known stays known
+    NotThere then, MessagesMissed and LeaderSilent: call it again. What is known stays known
     meanwhile.
     """
     try:
@@ -59,7 +59,7 @@ async def follow_withdrawals(client: Client, withdrawals: Withdrawals, ready: Re
                     ready()
                 else:
                     _note(withdrawals, message)
-    except NotFoundError:
+    except NotThere:
         withdrawals.note_read()
         raise
 

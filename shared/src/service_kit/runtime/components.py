@@ -26,6 +26,20 @@ WORKS = Gauge(
 )
 
 
+class WaitingFor(Exception):
+    """A component can do nothing until something is there; `waiting for …` is all there is to say.
+
+    `what` names it as an operator would look for it, such as `stream ORDERS`.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"waiting for {self.what}"
+
+
 class Ready(Protocol):
     """A component's report of its own state."""
 
@@ -89,14 +103,16 @@ async def _supervise(component: Component) -> None:
             await component.run(ready)
             reason = "ended"
         except Exception as error:  # whatever it is, the component is tried again
-            reason = _reason(error)
+            reason = reason_of(error)
         component.show(reason)
         await asyncio.sleep(pause)
         pause = min(2 * pause, RESTART_PAUSE_MAX_S)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """The error in one line; of a group its first error."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}"
+    if isinstance(error, WaitingFor):
+        return str(error)
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

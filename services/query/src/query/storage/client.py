@@ -24,7 +24,7 @@ from pymongo.errors import (
     ExecutionTimeout,
     OperationFailure,
 )
-from service_kit.runtime.components import Ready
+from service_kit.runtime.components import Ready, WaitingFor
 
 from query.views.merge import Document
 from query.views.ports import StoreUnavailable, TimedOut, TooSlow, Unstorable
@@ -123,6 +123,8 @@ async def monitor_server(
     client: Client, set_up: Sequence[Callable[[], Awaitable[None]]], ready: Ready
 ) -> None:
     """Do the steps of `set_up`, then report `ready` while any member answers; else raise."""
+    if set_up:
+        ready(failing=str(WaitingFor("the indexes")))
     for step in set_up:
         await step()
     while True:

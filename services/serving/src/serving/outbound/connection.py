@@ -1,12 +1,12 @@
 """The broker's connection to NATS, for what FastStream has no word for."""
 
 import asyncio
-import contextlib
 
 from faststream.exceptions import IncorrectState
 from nats.aio.client import Client
 from service_kit.nats.broker import Broker
 from service_kit.nats.jetstream import RECONNECT_INTERVAL_S
+from service_kit.runtime.components import Ready, WaitingFor
 
 from serving.application.tickets import StoreUnavailable
 
@@ -22,9 +22,11 @@ def connected_client(broker: Broker) -> Client:
     return client
 
 
-async def until_connected(broker: Broker) -> Client:
-    """The connection, as soon as there is a server at the other end."""
+async def until_connected(broker: Broker, ready: Ready) -> Client:
+    """The connection, as soon as there is a server at the other end. The wait is reported."""
     while True:
-        with contextlib.suppress(StoreUnavailable):
+        try:
             return connected_client(broker)
+        except StoreUnavailable:
+            ready(failing=str(WaitingFor("NATS")))
         await asyncio.sleep(RECONNECT_INTERVAL_S)

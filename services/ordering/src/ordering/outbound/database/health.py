@@ -3,14 +3,15 @@
 import asyncio
 import os
 import re
+from collections.abc import Awaitable, Callable
 from importlib import resources
 
-from service_kit.runtime.components import Ready
+from service_kit.runtime.components import Ready, WaitingFor
 from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ordering.outbound.database.errors import failure_of, reason_of
+from ordering.outbound.database.errors import failure_of, reason_of, sqlstate_of
 from ordering.outbound.database.tables import OutboxRow, table
 
 PROBE_INTERVAL_S = 1.0
@@ -22,6 +23,11 @@ PROBE_BYTES = 16 * 1024
 REVISION = re.compile(r"\d+_\w+\.py")
 
 SELECT_READ_ONLY = text("SELECT current_setting('transaction_read_only') = 'on'")
+
+
+MIGRATION = "the migration of the schema"
+NO_TABLE, NO_COLUMN = "42P01", "42703"
+"""SQLSTATEs of a statement that names what a migration has yet to make."""
 
 
 class WriteHealth:
@@ -42,11 +48,25 @@ async def watch(engine: AsyncEngine, ready: Ready, writes: WriteHealth) -> None:
     while True:
         async with engine.connect() as connection:
             if await _revision(connection) in older:
-                failing: str | None = "the schema is to be migrated"
+                failing: str | None = str(WaitingFor(MIGRATION))
             else:
                 failing = await _write_failure(connection, writes)
         ready(failing=failing)
         await asyncio.sleep(PROBE_INTERVAL_S)
+
+
+def needing_schema(run: Callable[[Ready], Awaitable[None]]) -> Callable[[Ready], Awaitable[None]]:
+    """What a component runs, which raises WaitingFor if the schema is older than the program."""
+
+    async def run_on_schema(ready: Ready) -> None:
+        try:
+            await run(ready)
+        except DBAPIError as error:
+            if sqlstate_of(error) in (NO_TABLE, NO_COLUMN):
+                raise WaitingFor(MIGRATION) from error
+            raise
+
+    return run_on_schema
 
 
 async def _revision(connection: AsyncConnection) -> str | None:

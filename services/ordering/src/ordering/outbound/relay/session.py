@@ -11,8 +11,10 @@ import nats.errors
 import structlog
 from comanda_contracts import subjects
 from nats.aio.client import Client
+from nats.js.errors import NoStreamResponseError
 from prometheus_client import Counter
 from service_kit.nats.leader import LeaderSilent
+from service_kit.runtime.components import WaitingFor, reason_of
 from service_kit.runtime.settings import TOKEN_LIFE_MAX_S
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -264,7 +266,7 @@ class Session:
                 for event, error in passing:
                     await self._hold(event, error)
             elif passing:
-                self._pause(kind, f"events wait: {_reason(passing[0][1])}")
+                self._pause(kind, _why_events_wait(stream, passing[0][1]))
 
     def _pause(self, kind: str, failure: str) -> None:
         """Leave the stream alone for a while; how long its events were held says nothing then."""
@@ -298,8 +300,8 @@ class Session:
 
     async def _park(self, event: Any, error: Exception) -> None:
         self._held.pop(event.aggregate, None)
-        await park(self._connection, event.id, _reason(error))
-        log.error("event parked", number=event.id, subject=event.subject, reason=_reason(error))
+        await park(self._connection, event.id, reason_of(error))
+        log.error("event parked", number=event.id, subject=event.subject, reason=reason_of(error))
 
     async def _compare(self, kind: str, stream: RelayedStream) -> None:
         """Pause the stream if it does not answer: nothing of it is published or forgotten then."""
@@ -309,7 +311,7 @@ class Session:
         except (LeaderSilent, nats.errors.Error) as error:
             self._require_connection()
             stream.compared.clear()
-            self._pause(kind, _reason(error))
+            self._pause(kind, reason_of(error))
             return
         self._require_connection()
         await stream.forget(self._connection)
@@ -329,5 +331,8 @@ class Session:
             raise BrokerWasAway("the broker was away: what it has stored is to be compared")
 
 
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+def _why_events_wait(stream: RelayedStream, error: Exception) -> str:
+    """Nobody answers for a stream that is not there."""
+    if isinstance(error, NoStreamResponseError):
+        return str(WaitingFor(f"stream {stream.name}"))
+    return f"events wait: {reason_of(error)}"
