@@ -42,9 +42,10 @@ bench: $(INSTALLED)  ## Comanda, a CRUD service and the parts' limits, measured 
 images: $(INSTALLED)  ## build the services' images with CONTAINERS, docker or podman, and try them
 	COMANDA_CONTAINERS=$(CONTAINERS) $(BIN)/pytest tests/deploy/test_images.py
 
-schemas: $(INSTALLED)  ## generate the contracts' JSON Schemas, and the AsyncAPI and OpenAPI documents
+schemas: $(INSTALLED)  ## generate the schemas, the AsyncAPI and OpenAPI documents and the page of metrics
 	$(BIN)/python -m contract_release generate
 	$(BIN)/python -m tests.apis.documents generate
+	$(BIN)/python -m tests.docs.metrics generate
 
 docs: contracts/docs/node_modules  ## render the AsyncAPI document as a page
 	node contracts/docs/render.mjs contracts/asyncapi.yaml contracts/docs/build/index.html

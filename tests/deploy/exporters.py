@@ -1,21 +1,16 @@
-"""What the services export at /metrics, as their code declares it, and what PromQL asks for."""
+"""What the services export at /metrics, as each says itself, and what PromQL asks for."""
 
 import ast
 import importlib
-import pkgutil
+import json
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
-from prometheus_client import Counter, Gauge, Histogram
-from prometheus_client.metrics import MetricWrapperBase
-
-KIT = "service_kit"
-NO_MODULES = re.compile(r"\.migrations\b|\.__main__$")
-"""What does something when it is imported."""
+from tests.deploy.manifests import ROOT
 
 EVERY_TARGET = {"namespace", "pod", "container", "endpoint", "job"}
 """Labels that Prometheus's operator gives whatever a PodMonitor has it read."""
@@ -29,37 +24,42 @@ class Asked:
     matchers: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
+class Metric:
+    """A metric as its service declares it."""
+
+    name: str
+    type: str
+    labels: tuple[str, ...]
+    meaning: str
+
+    @property
+    def samples(self) -> dict[str, set[str]]:
+        """The names of its samples, each with its labels."""
+        labels = {*self.labels}
+        match self.type:
+            case "counter" | "gauge":
+                return {self.name: labels}
+            case "histogram":
+                ends = {f"{self.name}_sum": labels, f"{self.name}_count": labels}
+                return {f"{self.name}_bucket": {*labels, "le"}} | ends
+            case _:
+                raise NotImplementedError(self.type)
+
+
+@cache
+def metrics_of(service: str) -> tuple[Metric, ...]:
+    """Every metric of ours that a process of the service exports, by its own word."""
+    command = [sys.executable, "-m", "tests.deploy.exported", service]
+    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    found = json.loads(said.splitlines()[-1])
+    return tuple(Metric(**each | {"labels": tuple(each["labels"])}) for each in found)
+
+
 @cache
 def exported_by(service: str) -> dict[str, set[str]]:
     """The names of the samples that a service exports, each with its labels."""
-    found: dict[str, set[str]] = {}
-    for module in (*_modules(KIT), *_modules(service)):
-        for metric in vars(module).values():
-            if isinstance(metric, MetricWrapperBase):
-                found |= dict(_samples(metric))
-    return found
-
-
-def _samples(metric: MetricWrapperBase) -> Iterator[tuple[str, set[str]]]:
-    name, labels = metric._name, set(metric._labelnames)
-    match metric:
-        case Counter():
-            yield f"{name}_total", labels
-        case Gauge():
-            yield name, labels
-        case Histogram():
-            yield f"{name}_bucket", {*labels, "le"}
-            yield f"{name}_sum", labels
-            yield f"{name}_count", labels
-        case _:
-            raise NotImplementedError(type(metric))
-
-
-def _modules(package: str) -> Iterator[ModuleType]:
-    root = importlib.import_module(package)
-    for each in pkgutil.walk_packages(root.__path__, f"{package}."):
-        if not NO_MODULES.search(each.name):
-            yield importlib.import_module(each.name)
+    return {name: its for each in metrics_of(service) for name, its in each.samples.items()}
 
 
 @cache

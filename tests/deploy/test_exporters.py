@@ -1,29 +1,35 @@
 """What manifests may ask of Prometheus is what the services answer at /metrics."""
 
-import pytest
-from prometheus_client import generate_latest
+import re
 
-from tests.deploy.exporters import Asked, asked_by, components_of, exported_by, grouped_by
+import pytest
+
+from tests.deploy.exporters import (
+    Asked,
+    asked_by,
+    components_of,
+    exported_by,
+    grouped_by,
+    metrics_of,
+)
 from tests.deploy.programs import SERVICES
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_what_is_declared_is_on_the_page(service: str) -> None:
-    declared = exported_by(service)
-    page = generate_latest().decode()
-
-    families = {line.split()[2] for line in page.splitlines() if line.startswith("# TYPE")}
-    histograms = ("_bucket", "_sum", "_count")
-    for name in declared:
-        base = next((name.removesuffix(end) for end in histograms if name.endswith(end)), name)
-        assert families & {name, base}
-    assert {"comanda_component_ready", "comanda_dead_letters_total"} <= declared.keys()
+def test_names_units_and_labels_are_as_prometheus_wants_them(service: str) -> None:
+    """A unit is a base unit, and no label is an id, a subject or a restaurant."""
+    for each in metrics_of(service):
+        assert each.name.startswith("comanda_"), each
+        assert not {"restaurant", "subject", "order", "order_id", "table"} & {*each.labels}, each
+        assert not re.search("_(ms|milliseconds|minutes|kilobytes|percent)(_|$)", each.name), each
+        assert each.name.endswith("_total") is (each.type == "counter"), each
 
 
 def test_a_service_exports_its_own_and_the_kits() -> None:
     assert "comanda_query_pending_events" in exported_by("query")
     assert "comanda_query_pending_events" not in exported_by("ordering")
     assert exported_by("query")["comanda_query_projection_lag_seconds_bucket"] == {"stream", "le"}
+    assert "comanda_received_messages_total" in exported_by("query"), "as FastStream adds it"
     assert {"database", "relay"} <= components_of("ordering")
 
 

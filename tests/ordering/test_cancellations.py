@@ -4,7 +4,8 @@ import asyncio
 from datetime import timedelta
 
 from ordering.domain.order import KitchenVerdict
-from ordering.outbound.database.cancellations import oldest_request, watch_cancellations
+from ordering.outbound.database.cancellations import cancelling as still_cancelling
+from ordering.outbound.database.cancellations import watch_cancellations
 from prometheus_client import REGISTRY
 
 from tests.ordering.builders import NOON
@@ -35,6 +36,7 @@ async def test_it_is_the_time_since_the_oldest_request_that_the_kitchen_has_not_
     watching.cancel()
 
     assert REGISTRY.get_sample_value("comanda_ordering_cancelling_oldest_seconds") == 3600.0
+    assert REGISTRY.get_sample_value("comanda_ordering_cancelling_orders") == 2.0
 
 
 async def test_an_order_that_is_settled_has_no_age(database: Database) -> None:
@@ -45,4 +47,4 @@ async def test_an_order_that_is_settled_has_no_age(database: Database) -> None:
     await store.run(taking_verdict(order.order_id, 1, KitchenVerdict.VOIDED))
 
     async with database.engine.connect() as connection:
-        assert await oldest_request(connection) is None
+        assert await still_cancelling(connection) == (None, 0)

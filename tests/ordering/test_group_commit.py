@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 from comanda_contracts import OrderPlaced, read
@@ -16,6 +17,7 @@ from ordering.outbound.database.engine import connect
 from ordering.outbound.database.migration import migrate
 from ordering.outbound.transaction import group_commit
 from ordering.outbound.transaction.idempotency import delete_expired_answers
+from prometheus_client import REGISTRY
 from service_kit.runtime.components import Component, Ready, running
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -51,6 +53,28 @@ async def test_commands_that_come_while_others_wait_are_gathered(
     await asyncio.gather(meanwhile, store.run(placing()))
 
     assert database.commits - before == 2
+
+
+async def test_what_is_refused_is_counted_by_its_code_and_what_waits_is_measured(
+    database: Database,
+) -> None:
+    store = database.replica()
+    await open_la_piazza(store)
+    group_commit.export_queue(store)
+    refused = {"code": CannotOrder.code}
+    before = REGISTRY.get_sample_value("comanda_command_refusals_total", refused) or 0.0
+
+    sushi = a_place_order("la-piazza", a_requested_line("sushi"))
+    refusal = asyncio.create_task(store.run(placing(sushi)))
+    others = [asyncio.create_task(store.run(placing())) for _ in range(3)]
+    await asyncio.sleep(0)
+    queued = REGISTRY.get_sample_value("comanda_queued_commands") or 0.0
+    await asyncio.gather(refusal, *others, return_exceptions=True)
+
+    assert isinstance(refusal.exception(), CannotOrder)
+    assert REGISTRY.get_sample_value("comanda_command_refusals_total", refused) == before + 1
+    assert queued >= 1
+    assert REGISTRY.get_sample_value("comanda_queued_commands") == 0.0
 
 
 async def test_a_refused_command_fails_alone_in_its_group(database: Database) -> None:
@@ -184,6 +208,8 @@ async def test_answers_are_forgotten_after_a_day(database: Database) -> None:
         await asyncio.wait_for(swept.wait(), 60)
 
     assert await database.rows("SELECT key FROM answers") == [("new",)]
+    kept_at = REGISTRY.get_sample_value("comanda_ordering_oldest_answer_timestamp_seconds")
+    assert time.time() - (kept_at or 0) < 3600, "of the one that is kept"
 
 
 async def test_a_new_item_set_by_two_replicas_at_once_is_one_item(database: Database) -> None:

@@ -12,6 +12,7 @@ from ordering.outbound.outbox.kept_events import AFTER_ALL, Position
 from ordering.outbound.outbox.outbox import (
     KINDS,
     PARTITIONS,
+    count_unpublished,
     mark_published,
     oldest_headers,
     select_unpublished,
@@ -102,7 +103,9 @@ WORK: dict[str, Work] = {
     "list what is parked": lambda each: parked_events.select_parked(each, after=ROWS + 500),
     "find what is parked": lambda each: parked_events.parked_event(each, ROWS + 500),
     "release": lambda each: parked_events.release(each, ["orders.v1.elsewhere.7"]),
-    "find the oldest cancellation": cancellations.oldest_request,
+    "find the oldest cancellation": cancellations.cancelling,
+    "count what is unpublished": count_unpublished,
+    "measure what answers are kept": idempotency.measure_kept,
     "find answers": lambda each: idempotency.KeptAnswers(each).find(
         [KeyedRequest("la-piazza", str(number), "") for number in range(64)]
     ),

@@ -1,11 +1,12 @@
 """A stream that is four fifths full is told, by whichever bound."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from comanda_contracts.streams import MENU, ORDERS, TICKETS, Stream
-from nats.js import api
+from prometheus_client import REGISTRY
 from service_kit.nats import fill
 from service_kit.nats.fill import FILL, watch_fill
 
@@ -13,14 +14,27 @@ from service_kit.nats.fill import FILL, watch_fill
 class Streams:
     """JetStream with one stream, as its leader tells of it."""
 
-    def __init__(self, name: str, messages: int, size_bytes: int, **bounds: Any) -> None:
-        self._info = api.StreamInfo(
-            config=api.StreamConfig(name=name, **bounds),
-            state=api.StreamState(messages, size_bytes, 1, messages, 0),
-        )
+    _prefix, _timeout = "", 0
 
-    async def stream_info(self, _: str) -> api.StreamInfo:
+    def __init__(self, name: str, messages: int, size_bytes: int, **bounds: Any) -> None:
+        self._info = {"config": {"name": name} | bounds, "state": state(messages, size_bytes)}
+
+    async def _api_request(self, *_: Any, **__: Any) -> dict[str, Any]:
         return self._info
+
+
+def state(messages: int, size_bytes: int) -> dict[str, Any]:
+    """The oldest message is an hour old."""
+    first = datetime.now(UTC) - timedelta(hours=1)
+    return {
+        "messages": messages,
+        "bytes": size_bytes,
+        "first_seq": 1,
+        "last_seq": messages,
+        "consumer_count": 0,
+        "num_subjects": 7,
+        "first_ts": first.isoformat(),
+    }
 
 
 @pytest.mark.parametrize(
@@ -54,6 +68,11 @@ async def test_a_stream_is_told_from_eighty_per_cent_on(
     watching.cancel()
 
     assert told == [said]
+    of_stream = {"stream": stream.name}
+    assert REGISTRY.get_sample_value("comanda_stream_messages", of_stream) == held[0]
+    assert REGISTRY.get_sample_value("comanda_stream_bytes", of_stream) == held[1]
+    assert REGISTRY.get_sample_value("comanda_stream_subjects", of_stream) == 7
+    assert (REGISTRY.get_sample_value("comanda_stream_oldest_seconds", of_stream) or 0) >= 3600
     if said:
         (of,) = {"bytes", "messages", "orders"} & {said.rpartition(" ")[2]}
         assert FILL.labels(stream.name, of)._value.get() >= fill.CROWDED_FROM

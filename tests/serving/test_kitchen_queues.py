@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -139,6 +140,8 @@ async def test_a_new_replica_is_ready_only_with_the_whole_backlog(
             ticket_to_contract(ticket) for ticket in [*tickets[1:-1], last]
         ]
         assert queues.length(TicketStatus.QUEUED) >= 1998
+        ordered_at = tickets[1].ordered_at
+        assert queues.oldest_s(TicketStatus.QUEUED, ordered_at + timedelta(hours=1)) >= 3600
 
 
 async def test_every_replica_shows_the_same(nats_url: str, client: Client, restaurant: str) -> None:

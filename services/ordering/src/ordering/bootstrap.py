@@ -55,7 +55,7 @@ from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.outbox.waiting import watch_waiting
 from ordering.outbound.relay.publisher import event_router
 from ordering.outbound.relay.relay import Relay
-from ordering.outbound.transaction.group_commit import GroupCommit
+from ordering.outbound.transaction.group_commit import GroupCommit, export_queue
 from ordering.outbound.transaction.idempotency import delete_expired_answers
 from ordering.outbound.transaction.menus import PostgresMenus
 from ordering.outbound.transaction.orders import PostgresOrders
@@ -75,6 +75,7 @@ def bootstrap(settings: Settings) -> Application:
     writes = WriteHealth()
     withdrawals = Withdrawals(token_life_max_s=settings.token_life_max_s)
     store = GroupCommit(engine, new_id=new_id, first_events=first_events, writes=writes)
+    export_queue(store)
     admission = admission_by(settings, withdrawals)
     guests = _guests(settings)
     broker = messaging(settings.nats_servers, store, by_token(admission), guests)

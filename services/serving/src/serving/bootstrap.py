@@ -46,7 +46,7 @@ def bootstrap(settings: Settings) -> Application:
     broker, tickets = _messaging(settings)
     withdrawals = Withdrawals(token_life_max_s=settings.token_life_max_s)
     queues = KitchenQueues(partial(connected_client, broker))
-    export_lengths(queues)
+    export_lengths(queues, utc_now)
     app = application(
         TITLE,
         DESCRIPTION,

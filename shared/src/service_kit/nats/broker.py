@@ -15,6 +15,7 @@ from nats.js import JetStreamContext
 from typing_extensions import override
 
 from service_kit.nats.closing import abort_if_closing, close, why_given_up
+from service_kit.nats.consumer_lag import ConsumerLag
 from service_kit.nats.jetstream import (
     PING_INTERVAL_S,
     RECONNECT_INTERVAL_S,
@@ -24,7 +25,6 @@ from service_kit.nats.jetstream import (
     jetstream,
     require_server,
 )
-from service_kit.nats.leader import asking_leader_of
 from service_kit.nats.middlewares import Settlement, Spans, metrics
 from service_kit.nats.router import Router
 from service_kit.nats.subscriber import BatchSubscriber
@@ -170,18 +170,23 @@ class Broker(NatsBroker):
             await asyncio.sleep(START_AGAIN_AFTER_S)
 
     def watching(self, stream: Stream) -> Callable[[Ready], Awaitable[None]]:
-        """What a component runs that reports on the consumer of a stream.
+        """What a component runs that reports on the consumer of a stream, and measures its lag.
 
         It is not ready while the durable is missing, without which FastStream would be silent for
         ever, while there is no connection, or while batches fail.
         """
         (subscriber,) = (each for each in self.batch_subscribers if each.stream.name == stream.name)
 
+        lag = ConsumerLag(stream, subscriber.durable)
+
         async def watch(ready: Ready) -> None:
             while True:
-                js = await self.jetstream_context()
-                with asking_leader_of(f"{stream.name}/{subscriber.durable}"):
-                    await js.consumer_info(stream.name, subscriber.durable)
+                try:
+                    js = await self.jetstream_context()
+                except ConnectionClosedError:
+                    lag.forget()
+                    raise
+                await lag.measure(js)
                 ready(failing=subscriber.failing)
                 await asyncio.sleep(PROBE_INTERVAL_S)
 

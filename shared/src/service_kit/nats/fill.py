@@ -1,7 +1,9 @@
-"""How full the streams of a service are: told from 80 % on, while there is time to make room."""
+"""What the streams of a service hold; that one fills is told from 80 % on, while there is time."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 from comanda_contracts.streams import ORDERS, TICKETS, Stream
 from nats.js import JetStreamContext, api
@@ -24,6 +26,16 @@ FILL = Gauge(
     "NATS has the memory for",
     ["stream", "of"],
 )
+BYTES = Gauge("comanda_stream_bytes", "Bytes that a stream holds", ["stream"])
+MESSAGES = Gauge("comanda_stream_messages", "Messages that a stream holds", ["stream"])
+SUBJECTS = Gauge(
+    "comanda_stream_subjects", "Subjects of a stream, each of which takes memory", ["stream"]
+)
+OLDEST = Gauge(
+    "comanda_stream_oldest_seconds",
+    "Age of the oldest message that a stream holds; 0 if it holds none",
+    ["stream"],
+)
 
 
 async def watch_fill(
@@ -38,7 +50,7 @@ async def watch_fill(
         crowded: list[str] = []
         for stream in streams:
             with asking_leader_of(stream.name):
-                info = await js.stream_info(stream.name)
+                info = await _measured(js, stream)
             for of, share in _shares(info, orders_max):
                 FILL.labels(stream.name, of).set(share)
                 if share >= CROWDED_FROM:
@@ -59,3 +71,21 @@ def _shares(info: api.StreamInfo, orders_max: int) -> Iterator[tuple[str, float]
     for of, held, most in bounds:
         if most > 0:
             yield of, held / most
+
+
+async def _measured(js: JetStreamContext, stream: Stream) -> api.StreamInfo:
+    """What the stream's leader says of it, exported as metrics."""
+    answer: dict[str, Any] = await js._api_request(  # the client drops what it does not know of
+        f"{js._prefix}.STREAM.INFO.{stream.name}", b"", timeout=js._timeout
+    )
+    state = answer["state"]
+    BYTES.labels(stream.name).set(state["bytes"])
+    MESSAGES.labels(stream.name).set(state["messages"])
+    SUBJECTS.labels(stream.name).set(state.get("num_subjects", 0))
+    age_s = 0.0
+    if state["messages"]:
+        first = datetime.fromisoformat(state["first_ts"])
+        age_s = max(0.0, (datetime.now(UTC) - first).total_seconds())
+    OLDEST.labels(stream.name).set(age_s)
+    info: api.StreamInfo = api.StreamInfo.from_response(answer)
+    return info

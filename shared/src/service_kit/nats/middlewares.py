@@ -172,7 +172,7 @@ class Spans(BaseMiddleware):
 
 class _ByConsumer(BaseNatsMetricsSettingsProvider[list[Msg]]):
     """Labels metrics by stream and consumer. FastStream's own provider names the subject, which
-    holds ids, so that labels would have no bound.
+    holds ids, so that labels would have no bound; of what is published the first word is enough.
     """
 
     def get_consume_attrs_from_message(self, msg: Any) -> ConsumeAttrs:
@@ -182,6 +182,9 @@ class _ByConsumer(BaseNatsMetricsSettingsProvider[list[Msg]]):
             "message_size": sum(len(message.data) for message in batch.raw_message),
             "messages_count": len(batch.raw_message),
         }
+
+    def get_publish_destination_name_from_cmd(self, cmd: Any) -> str:
+        return str(cmd.destination).partition(".")[0]
 
 
 def metrics() -> Any:

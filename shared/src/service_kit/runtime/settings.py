@@ -183,6 +183,9 @@ class ServiceSettings(BaseSettings):
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_form: Form = Field(default=Form.JSON, description="how the log is written: json or console")
     log_requests: bool = Field(default=True, description="whether the log has a line a request")
+    revision: str = Field(
+        default="", description="revision that the image was built from, which names itself"
+    )
     drain_seconds: float = Field(
         default=0.5, ge=0, le=60, description="seconds to serve on after SIGTERM, though not ready"
     )

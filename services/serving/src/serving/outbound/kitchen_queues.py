@@ -38,6 +38,12 @@ MADE_ANEW = (
 
 LOST = Gauge("comanda_serving_tickets_lost", "Open tickets that were not in the stream made anew")
 LENGTH = Gauge("comanda_serving_tickets", "Tickets in the queues, by status", ["status"])
+OLDEST = Gauge(
+    "comanda_serving_tickets_oldest_seconds",
+    "Seconds since the oldest ticket in the queues was ordered, by status; 0 if none has it, NaN "
+    "while that is not known",
+    ["status"],
+)
 
 
 class KitchenQueues:
@@ -93,6 +99,13 @@ class KitchenQueues:
     def length(self, status: TicketStatus) -> float:
         """How many tickets have the status; not a number while that is not known."""
         return self._current[0].count(status) if self._current else math.nan
+
+    def oldest_s(self, status: TicketStatus, now: datetime) -> float:
+        """Seconds since the oldest ticket with the status was ordered, as `length` otherwise."""
+        if self._current is None:
+            return math.nan
+        ordered_at = self._current[0].ordered_at(status)
+        return max(0.0, (now - ordered_at).total_seconds()) if ordered_at else 0.0
 
     async def keep_up_to_date(self, client: Client, ready: Ready) -> None:
         """Follow the stream until cancelled.
@@ -153,10 +166,15 @@ class KitchenQueues:
         return self._current
 
 
-def export_lengths(queues: KitchenQueues) -> None:
-    """Export the length of the queues over all restaurants as a metric, by status."""
+def export_lengths(queues: KitchenQueues, clock: Callable[[], datetime]) -> None:
+    """Export the length of the queues, and the age of the oldest ticket, over all restaurants."""
     for status in filter(is_open, TicketStatus):
         LENGTH.labels(status.value).set_function(partial(queues.length, status))
+        OLDEST.labels(status.value).set_function(partial(_oldest_s, queues, status, clock))
+
+
+def _oldest_s(queues: KitchenQueues, status: TicketStatus, clock: Callable[[], datetime]) -> float:
+    return queues.oldest_s(status, clock())
 
 
 async def _load(js: JetStreamContext) -> OpenTickets:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -82,6 +83,18 @@ class OpenTickets:
             each.ticket.status is status
             for tickets in self._by_restaurant.values()
             for each in tickets.values()
+        )
+
+    def ordered_at(self, status: TicketStatus) -> datetime | None:
+        """When the oldest open ticket with the status was ordered; None if none has it."""
+        return min(
+            (
+                each.ticket.ordered_at
+                for tickets in self._by_restaurant.values()
+                for each in tickets.values()
+                if each.ticket.status is status
+            ),
+            default=None,
         )
 
     def keys(self) -> set[tuple[str, TicketKey]]:

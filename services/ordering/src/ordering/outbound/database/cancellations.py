@@ -1,4 +1,4 @@
-"""How long the oldest cancellation has waited for the kitchen's answer."""
+"""How many cancellations wait for the kitchen's answer, and how long the oldest has."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,6 +21,11 @@ OLDEST = Gauge(
     "Seconds that the oldest cancellation has waited for the kitchen's answer",
 )
 
+WAITING = Gauge(
+    "comanda_ordering_cancelling_orders",
+    "Orders whose cancellation the kitchen has not answered, counted up to 1000",
+)
+
 ORDERS = table(OrderRow)
 _CANCELLING = (
     select(ORDERS.c.cancellation["requested_at"].astext.label("requested_at"))
@@ -29,7 +34,9 @@ _CANCELLING = (
     .limit(READ_ORDERS_MAX)
     .subquery()
 )
-SELECT_OLDEST = select(func.min(cast(_CANCELLING.c.requested_at, DateTime(timezone=True))))
+SELECT_OLDEST = select(
+    func.min(cast(_CANCELLING.c.requested_at, DateTime(timezone=True))), func.count()
+)
 
 
 async def watch_cancellations(
@@ -38,12 +45,14 @@ async def watch_cancellations(
     """Measure it from time to time. Raises when PostgreSQL does not answer."""
     while True:
         async with engine.connect() as connection:
-            requested_at = await oldest_request(connection)
+            requested_at, waiting = await cancelling(connection)
+        WAITING.set(waiting)
         OLDEST.set(max(0.0, (clock() - requested_at).total_seconds()) if requested_at else 0.0)
         ready()
         await asyncio.sleep(CHECK_INTERVAL_S)
 
 
-async def oldest_request(connection: AsyncConnection) -> datetime | None:
-    """When the oldest cancellation was requested that is not answered; None if there is none."""
-    return (await connection.execute(SELECT_OLDEST)).scalar()
+async def cancelling(connection: AsyncConnection) -> tuple[datetime | None, int]:
+    """When the oldest cancellation was requested that is not answered, and how many are not."""
+    requested_at, waiting = (await connection.execute(SELECT_OLDEST)).one()
+    return requested_at, waiting

@@ -133,6 +133,15 @@ INSERT_EVENTS = (
     )
     .returning(OUTBOX.c.id)
 )
+COUNTED_MAX = 2000
+"""Unpublished events that are counted; more are as bad."""
+_COUNTED = (
+    select(OUTBOX.c.id)
+    .where(OUTBOX.c.sequence.is_(None))  # by which PostgreSQL knows that an index will do
+    .limit(COUNTED_MAX)
+    .subquery()
+)
+COUNT_UNPUBLISHED = select(func.count()).select_from(_COUNTED)
 NOTIFY = select(func.pg_notify(CHANNEL, ""))
 
 
@@ -214,6 +223,11 @@ async def oldest_headers(
     }
     rows: Sequence[Any] = (await connection.execute(SELECT_OLDEST_HEADERS, parameters)).all()
     return [row.headers for row in rows]
+
+
+async def count_unpublished(connection: AsyncConnection) -> int:
+    """How many events are unpublished, `COUNTED_MAX` at most."""
+    return int((await connection.execute(COUNT_UNPUBLISHED)).scalar_one())
 
 
 async def mark_published(connection: AsyncConnection, stored: Mapping[int, PubAck]) -> None:

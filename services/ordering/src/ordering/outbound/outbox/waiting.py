@@ -1,4 +1,4 @@
-"""How long the oldest event has waited to be published: what is late is told, and counted."""
+"""How many events wait to be published, and how long the oldest has: what is late is told."""
 
 import asyncio
 from collections.abc import Callable, Collection
@@ -10,7 +10,7 @@ from prometheus_client import Gauge
 from service_kit.runtime.components import Ready
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ordering.outbound.outbox.outbox import KINDS, oldest_headers
+from ordering.outbound.outbox.outbox import KINDS, count_unpublished, oldest_headers
 from ordering.outbound.outbox.parked_events import count_parked
 
 CHECK_INTERVAL_S = 2.0
@@ -21,6 +21,10 @@ OF_ORDERS = (subjects.root(ORDERS.subject),)
 
 OLDEST = Gauge(
     "comanda_ordering_outbox_oldest_seconds", "Seconds that the oldest unpublished event has waited"
+)
+
+DEPTH = Gauge(
+    "comanda_ordering_outbox_events", "Events that are not published yet, counted up to 2000"
 )
 
 PARKED = Gauge(
@@ -43,6 +47,7 @@ async def watch_waiting(
             is_late = waited_s > within_s  # an order's event has waited no longer than the oldest
             if is_late:
                 is_late = await _oldest_s(connection, clock, OF_ORDERS) > within_s
+            DEPTH.set(await count_unpublished(connection))
             PARKED.set(await count_parked(connection))
         OLDEST.set(waited_s)
         late = f"an order's event has waited to be published for more than {within_s:.0f} s"

@@ -20,7 +20,12 @@ MAX_QUEUE_COMMANDS = 2000
 MAX_WAIT_S = 5.0
 """Seconds that a command waits at most; after that it is given up and never carried out."""
 
-COMMANDS = Counter("comanda_commands_total", "Commands by outcome", ["outcome"])
+COMMANDS = Counter(
+    "comanda_commands_total", "Commands by outcome: done, refused or failed", ["outcome"]
+)
+REFUSALS = Counter(
+    "comanda_command_refusals_total", "Commands that were refused, by code", ["code"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class PendingCommand:
     def settle(self, outcome: Any) -> None:
         """Answer with the outcome: a result, or a refusal."""
         if isinstance(outcome, Refusal):
+            REFUSALS.labels(outcome.code).inc()
             self._end("refused", outcome)
             return
         COMMANDS.labels("done").inc()

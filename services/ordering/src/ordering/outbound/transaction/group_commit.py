@@ -10,7 +10,7 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 import structlog
-from prometheus_client import Histogram
+from prometheus_client import Gauge, Histogram
 from service_kit.runtime.request_id import REQUEST_ID
 from service_kit.runtime.tracing import current_trace, is_recording, link_to, span
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -29,6 +29,7 @@ from ordering.outbound.database.health import WriteHealth
 from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.outbox.outbox import CommittedEvent
 from ordering.outbound.transaction.command_queue import (
+    COMMANDS,
     MAX_QUEUE_COMMANDS,
     MAX_WAIT_S,
     CommandQueue,
@@ -58,6 +59,12 @@ LONE_PAUSE_MIN_S, LONE_PAUSE_MAX_S = 0.01, 0.2
 GROUPS = Histogram(
     "comanda_commit_group_size", "Commands per transaction", buckets=(1, 2, 4, 8, 16, 32, 64)
 )
+COMMIT_SECONDS = Histogram(
+    "comanda_commit_seconds",
+    "For which a group's transaction took, from a connection until it is on disk",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+QUEUED = Gauge("comanda_queued_commands", "Commands that wait for a transaction")
 
 Result = TypeVar("Result")
 Command = Callable[[Transaction], Awaitable[Result]]
@@ -121,6 +128,11 @@ class GroupCommit:
         answer: Answer = await self._run(command, request.restaurant, request, comes_again)
         return answer
 
+    @property
+    def queued(self) -> int:
+        """How many commands wait for a transaction, or are tried alone."""
+        return len(self._queue) + len(self._lone)
+
     async def _run(
         self,
         command: Command[Any],
@@ -128,8 +140,9 @@ class GroupCommit:
         request: KeyedRequest | None,
         comes_again: bool,
     ) -> Any:
-        is_full = len(self._queue) + len(self._lone) >= MAX_QUEUE_COMMANDS
+        is_full = self.queued >= MAX_QUEUE_COMMANDS
         if is_full and not self._queue.make_room_for(restaurant):
+            COMMANDS.labels("failed").inc()
             raise StoreUnavailable(f"{MAX_QUEUE_COMMANDS} commands wait already")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
@@ -247,7 +260,7 @@ class GroupCommit:
         return None
 
     async def _commit(self, group: list[PendingCommand]) -> None:
-        with _span_of(group):
+        with COMMIT_SECONDS.time(), _span_of(group):
             await self._commit_together(group)
 
     async def _commit_together(self, group: list[PendingCommand]) -> None:
@@ -281,6 +294,11 @@ class GroupCommit:
         _raise_failure(outcomes)
         await transaction.save()
         return outcomes, transaction.for_relay
+
+
+def export_queue(commit: GroupCommit) -> None:
+    """Export the length of the queue as a metric."""
+    QUEUED.set_function(lambda: commit.queued)
 
 
 @contextlib.contextmanager

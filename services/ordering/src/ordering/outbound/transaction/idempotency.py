@@ -1,11 +1,24 @@
 """Answers to requests that have a key: kept in the transaction of their effect, for a day."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 from datetime import timedelta
 
+from prometheus_client import Counter, Gauge
 from service_kit.runtime.components import Ready
-from sqlalchemy import Row, and_, any_, bindparam, delete, func, insert, literal_column, select
+from sqlalchemy import (
+    Row,
+    and_,
+    any_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -20,6 +33,21 @@ ANSWER_LIFETIME = timedelta(hours=24)
 
 DELETED_ANSWERS_MAX = 1000
 """Answers that are deleted by one statement, and in one transaction."""
+
+REQUESTS = Counter(
+    "comanda_ordering_keyed_requests_total",
+    "Requests with a key, by whether their answer was kept anew or was there before",
+    ["answer"],
+)
+KEPT = Gauge(
+    "comanda_ordering_kept_answers",
+    "Answers that are kept, by PostgreSQL's own estimate; read every ten minutes",
+)
+OLDEST_KEPT = Gauge(
+    "comanda_ordering_oldest_answer_timestamp_seconds",
+    "When the oldest answer was kept, in seconds since the epoch, NaN if none is; read every "
+    "ten minutes",
+)
 
 ANSWERS = table(AnswerRow)
 
@@ -49,6 +77,10 @@ _EXPIRED = (
     .limit(DELETED_ANSWERS_MAX)
     .scalar_subquery()
 )
+SELECT_KEPT = text(
+    "SELECT (SELECT reltuples FROM pg_class WHERE oid = 'answers'::regclass),"
+    " (SELECT extract(epoch FROM min(at)) FROM answers)"  # which the index has
+)
 DELETE_EXPIRED = delete(ANSWERS).where(literal_column("ctid") == any_(func.array(_EXPIRED)))
 
 Name = tuple[str, str]
@@ -76,7 +108,10 @@ class KeptAnswers:
         restaurants, keys = zip(*names, strict=True)
         wanted = {"restaurants": list(restaurants), "keys": list(keys)}
         found = await self._connection.execute(FIND, wanted)
-        return {(row.restaurant, row.key): _answered_request(row) for row in found}
+        answered = {(row.restaurant, row.key): _answered_request(row) for row in found}
+        if answered:
+            REQUESTS.labels("kept").inc(len(answered))
+        return answered
 
     def keep(self, request: KeyedRequest, answer: Answer) -> None:
         """Have the answer written by `save`."""
@@ -86,6 +121,7 @@ class KeptAnswers:
         """Write the new answers."""
         if self._new:
             await self._connection.execute(KEEP, [_row(each) for each in self._new])
+            REQUESTS.labels("new").inc(len(self._new))
 
 
 async def delete_expired_answers(engine: AsyncEngine, ready: Ready) -> None:
@@ -95,8 +131,17 @@ async def delete_expired_answers(engine: AsyncEngine, ready: Ready) -> None:
         while deleted == DELETED_ANSWERS_MAX:
             async with engine.begin() as connection:
                 deleted = await delete_some_expired(connection)
+        async with engine.connect() as connection:
+            await measure_kept(connection)
         ready()
         await asyncio.sleep(SWEEP_INTERVAL_S)
+
+
+async def measure_kept(connection: AsyncConnection) -> None:
+    """Export how many answers are kept, and since when, without counting them."""
+    estimate, oldest_s = (await connection.execute(SELECT_KEPT)).one()
+    KEPT.set(max(0.0, estimate))
+    OLDEST_KEPT.set(math.nan if oldest_s is None else float(oldest_s))
 
 
 async def delete_some_expired(connection: AsyncConnection) -> int:
