@@ -55,8 +55,9 @@ contracts/docs/node_modules: contracts/docs/package-lock.json
 	cd contracts/docs && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-assets:  ## renew what the services' pages load, from npm
+assets:  ## renew what pages load of others, from npm
 	shared/renew-assets.sh
+	services/pages/renew-assets.sh
 
 lock: $(INSTALLED)  ## renew requirements.lock from requirements.in
 	$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-header \
@@ -73,4 +74,4 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean:  ## remove the environment and the embedded servers' data
-	rm -rf .venv .data .mutants contracts/docs/node_modules contracts/docs/build examples/subscribers/javascript/node_modules
+	rm -rf .venv .data .mutants services/pages/node_modules services/pages/types contracts/docs/node_modules contracts/docs/build examples/subscribers/javascript/node_modules

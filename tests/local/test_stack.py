@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import psutil
@@ -20,6 +20,7 @@ import pytest
 from comanda_local.examples import examples
 from comanda_local.folders import temporary_folder
 from comanda_local.menus import la_piazza
+from comanda_local.pages_host import ROLES
 from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.processes import CannotStart
 from comanda_local.servers import Postgres
@@ -109,7 +110,7 @@ class Up:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.out = folder / "out"
-        ports = {name: free_port() for name in ("ordering", "serving", "query", "nats")}
+        ports = {name: free_port() for name in ("ordering", "serving", "query", "nats", "pages")}
         options = [part for name, port in ports.items() for part in (f"--{name}-port", str(port))]
         with self.out.open("wb") as out:
             self.process = subprocess.Popen(
@@ -215,6 +216,18 @@ def test_what_up_prints_works_when_pasted(up: Up) -> None:
     assert sales["by"] == "item"
 
 
+def test_up_prints_a_link_to_each_page_that_is_paired(up: Up) -> None:
+    links = dict(re.findall(r"^  (\S+) +(http://localhost:\d+/\S+)$", up.out.read_text(), re.M))
+
+    assert links.keys() == ROLES.keys()
+    for page, link in links.items():
+        told = parse_qs(urlsplit(link).fragment)
+        assert httpx.get(link).status_code == 200
+        assert urlsplit(link).path == f"/{page}"
+        assert told["restaurant"] == ["la-piazza"]
+        assert len(told["token"][0].split(".")) == 3
+
+
 def test_a_second_up_says_that_there_is_one_and_leaves_it_alone(up: Up) -> None:
     data = up.folder / "data"
 
@@ -291,7 +304,10 @@ def test_up_ends_with_0_and_leaves_no_process(up: Up, number: signal.Signals) ->
     assert not (up.folder / "data" / "curl").exists()
 
 
-@pytest.mark.parametrize(("option", "name"), [("--nats-port", "NATS"), ("--query-port", "query")])
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [("--nats-port", "NATS"), ("--query-port", "query"), ("--pages-port", "the pages")],
+)
 def test_a_taken_port_is_said_in_a_line_before_anything_starts(
     folder: Path, option: str, name: str
 ) -> None:

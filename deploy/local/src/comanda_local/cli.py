@@ -42,7 +42,13 @@ from comanda_local.stack import NATS_URL, Ports
 from comanda_local.status.screen import as_json, print_status
 from comanda_local.status.survey import survey
 from comanda_local.status.system_status import troubles
-from comanda_local.system_urls import DEFAULT_NATS_PORT, DEFAULT_PORTS, SystemUrls, find_nats
+from comanda_local.system_urls import (
+    DEFAULT_NATS_PORT,
+    DEFAULT_PAGES_PORT,
+    DEFAULT_PORTS,
+    SystemUrls,
+    find_nats,
+)
 from comanda_local.team_consumers import delete_consumers, make_consumers, restart_consumers
 from comanda_local.teams import (
     TEAMS_FILE,
@@ -119,9 +125,10 @@ def up(
     ],
     query_port: Annotated[int, typer.Option(envvar="COMANDA_QUERY_PORT")] = DEFAULT_PORTS["query"],
     nats_port: Annotated[int, typer.Option(envvar="COMANDA_NATS_PORT")] = DEFAULT_NATS_PORT,
+    pages_port: Annotated[int, typer.Option(envvar="COMANDA_PAGES_PORT")] = DEFAULT_PAGES_PORT,
 ) -> None:
     """Start everything and stay up until Ctrl-C; what ends by itself is started again."""
-    ports = Ports(ordering_port, serving_port, query_port, nats_port)
+    ports = Ports(ordering_port, serving_port, query_port, nats_port, pages_port)
     with in_plain_words():
         stay_up(data, ports, console)
 

@@ -15,7 +15,7 @@ from typing import Protocol, Self
 from comanda_local import access, services
 from comanda_local.access import GuestKeys, Issuer
 from comanda_local.folders import locked
-from comanda_local.ports import free_port
+from comanda_local.ports import free_port, require_free
 from comanda_local.processes import RECORD_FILE, CannotStart, Child, end_leftover
 from comanda_local.server_files import files_beside
 from comanda_local.servers import MongoDB, Nats, Postgres, nats
@@ -27,6 +27,7 @@ from comanda_local.teams import written_teams
 NATS_URL = "COMANDA_NATS_URL"
 DATABASE_URL = "COMANDA_DATABASE_URL"
 MONGODB_URL = "COMANDA_MONGODB_URL"
+GATEWAY_PREFIXES = "COMANDA_GATEWAY_PREFIXES"
 
 USES = {
     "ordering": (NATS_URL, DATABASE_URL),
@@ -56,6 +57,7 @@ class Ports:
     serving: int | None = None
     query: int | None = None
     nats: int | None = None
+    pages: int | None = None
 
 
 FREE_PORTS = Ports()
@@ -172,6 +174,8 @@ class Stack:
                 services.require_port(name, port)
         if self._ports.nats and NATS_URL not in self._given:
             nats.require_port(self._ports.nats)
+        if self._ports.pages:
+            require_free(self._ports.pages, "the pages", "Stop it, or give the pages another port.")
 
     def _start_servers(self) -> None:
         for variable, kind in _SERVERS.items():
@@ -228,6 +232,7 @@ class Stack:
     def _service(self, name: str, folder: str, port: int, *role: str) -> Service:
         guests = GuestKeys(self.folder / access.FOLDER / access.GUESTS_FOLDER)
         told = self._urls_for(name) | self.issuer.environment | guests.environment_of(name)
+        told[GATEWAY_PREFIXES] = f"/{name}"  # below which the pages' host has it
         return Service(name, port, self.folder / folder, told, *role)
 
     def _urls_for(

@@ -24,6 +24,7 @@ SYSTEM_FILE = "stack.json"
 DEFAULT_PORTS = {"ordering": 8001, "serving": 8002, "query": 8003}
 """Where `comanda up` has the services, unless told otherwise."""
 DEFAULT_NATS_PORT = 4222
+DEFAULT_PAGES_PORT = 8000
 
 SUBJECT = "comanda"
 OPERATOR = {EVERYWHERE: ("manager", "operator")}

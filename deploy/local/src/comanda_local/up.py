@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,8 +12,10 @@ from comanda_local.access import Issuer, Role, curl_configuration, write_for_own
 from comanda_local.examples import examples
 from comanda_local.interrupts import run
 from comanda_local.menus import la_piazza, set_menu
+from comanda_local.pages_host import PagesHost, paired_links
+from comanda_local.ports import free_port
 from comanda_local.stack import Ports, Stack
-from comanda_local.supervisor import Supervisor
+from comanda_local.supervisor import Part, Supervisor
 from comanda_local.system_urls import SYSTEM_FILE, SystemUrls
 from comanda_local.team_consumers import FROM_THE_BEGINNING
 
@@ -34,12 +36,14 @@ def up(folder: Path, ports: Ports, console: Console) -> None:
         console.status("starting …") as status,
         stack,
         _registered(stack) as system,
+        _pages(stack, ports, system) as pages,
     ):
         status.stop()
         _print_addresses(system, stack, console)
+        _print_links(pages, stack, console)
         print(examples(system.addresses, folder / CURL_FILE), flush=True)
         try:
-            _watch(stack, console)
+            _watch([*stack.parts, pages], console)
         finally:
             console.print("stopping …")
     for name in stack.killed:
@@ -61,6 +65,16 @@ def _registered(stack: Stack) -> Iterator[SystemUrls]:
     finally:
         for file in files:
             file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _pages(stack: Stack, ports: Ports, system: SystemUrls) -> Iterator[PagesHost]:
+    host = PagesHost(ports.pages or free_port(), stack.folder / "pages", system.addresses)
+    try:
+        host.start()
+        yield host
+    finally:
+        host.stop()
 
 
 def _managers_token(issuer: Issuer) -> str:
@@ -89,7 +103,15 @@ def _print_addresses(system: SystemUrls, stack: Stack, console: Console) -> None
             console.print(f"  consumer {consumer}: its team may read more\n", highlight=False)
 
 
-def _watch(stack: Stack, console: Console) -> None:
+def _print_links(pages: PagesHost, stack: Stack, console: Console) -> None:
+    """A link for each page: whoever opens it has that page's rights, so they are for here."""
+    console.print("Open in a browser; each link is paired, for 30 days:\n", highlight=False)
+    for page, link in paired_links(pages, la_piazza().slug, stack.issuer).items():
+        console.print(f"  {page:<9} {link}", markup=False, highlight=False, soft_wrap=True)
+    console.print()
+
+
+def _watch(parts: Sequence[Part], console: Console) -> None:
     """Keep everything running until interrupted: what ends by itself is started again."""
 
     def say(line: str) -> None:
@@ -98,7 +120,7 @@ def _watch(stack: Stack, console: Console) -> None:
     def say_log(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    supervisor = Supervisor(stack.parts, say, say_log)
+    supervisor = Supervisor(parts, say, say_log)
     while True:
         supervisor.look(time.monotonic())
         time.sleep(POLL_INTERVAL_S)
