@@ -217,7 +217,8 @@ def test_what_up_prints_works_when_pasted(up: Up) -> None:
 
 
 def test_up_prints_a_link_to_each_page_that_is_paired(up: Up) -> None:
-    links = dict(re.findall(r"^  (\S+) +(http://localhost:\d+/\S+)$", up.out.read_text(), re.M))
+    printed = up.out.read_text()
+    links = dict(re.findall(r"^  (\S+) +(http://localhost:\d+/\S+#\S+)$", printed, re.MULTILINE))
 
     assert links.keys() == ROLES.keys()
     for page, link in links.items():
