@@ -9,7 +9,7 @@ from comanda_contracts import streams
 from comanda_local.servers import Nats
 from comanda_local.teams import JETSTREAM_API
 from nats.js import api
-from service_kit.nats import stream_follower
+from service_kit.nats import past, stream_follower
 from service_kit.nats.jetstream import connected
 from service_kit.nats.set_up import set_up_consumer
 from serving.outbound.ticket_changes import TicketMessage
@@ -223,7 +223,7 @@ async def test_serving_follows_its_stream(
 ) -> None:
     await stream_follower.set_up_stored_subjects(operator.client.jetstream(), streams.TICKETS)
     kept = "tickets.v1.a.7.1.queued"
-    for number in range(2 * stream_follower.BACKLOG_BATCH_MESSAGES):
+    for number in range(2 * past.BATCH_MESSAGES):
         await operator.client.publish(kept, f"{number}".encode())
     last = (await operator.client.jetstream().publish(kept, b"last")).seq
 

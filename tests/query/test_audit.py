@@ -4,12 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import pytest
 from bson import ObjectId
 from comanda_contracts import Order
-from comanda_contracts.streams import ORDERS, TICKETS
+from comanda_contracts.streams import ARCHIVES, ORDERS, TICKETS
 from comanda_local.servers import Nats
 from pymongo.monitoring import CommandListener, CommandSucceededEvent
 from query.bootstrap import Role
@@ -28,12 +29,14 @@ from query.storage.client import CHUNK_DOCUMENTS, Client
 from query.storage.generations import Generation
 from query.storage.orders.store import MongoOrders
 from service_kit.nats.jetstream import connected
+from service_kit.nats.set_up import set_up_archive
 
 from tests.query.builders import an_order, placed
 from tests.query.conftest import store
 from tests.query.evenings import evening, orders_of, whole_course
 from tests.query.operators import run
 from tests.query.running import STREAMS, publish, quiet, running_service, set_up
+from tests.support.eventually import eventually
 
 REPAIR_NOW = ("audit", "--repair", "--patience", "0")
 
@@ -277,3 +280,53 @@ async def test_a_repaired_order_is_counted_in_the_sales_again(
     assert await repair(session, live, ORDER_DOCUMENTS, order_id)
 
     assert await live.sales_days.count_documents({"dirty": True}) == 1
+
+
+async def _reaches(session: OperatorSession, name: str, end: int) -> bool:
+    return (await session.js.stream_info(name)).state.last_seq == end
+
+
+async def archived(session: OperatorSession, *, hot: int) -> None:
+    """Both streams have archives, and only their last messages are still on them."""
+    for archive in ARCHIVES:
+        await set_up_archive(session.js, archive, replicas=1)
+        end = (await session.js.stream_info(archive.origin)).state.last_seq
+        await eventually(partial(_reaches, session, archive.name, end))
+        await session.js.purge_stream(archive.origin, keep=hot)
+
+
+async def test_what_has_left_the_streams_is_audited_by_their_archives(
+    session: OperatorSession, served: list[Order]
+) -> None:
+    live, order_id = session.generations.live, str(served[0].order_id)
+    await archived(session, hot=5)
+    in_step = await found(session)
+    await live.orders.delete_one({"_id": order_id})
+    await live.orders.update_one({"_id": str(served[1].order_id)}, {"$set": {"order.total": 1}})
+
+    planted = await found(session)
+
+    assert in_step == []
+    assert planted == sorted(
+        [
+            ("orders", order_id, "missing"),
+            ("orders", str(served[1].order_id), "altered"),
+        ]
+    )
+
+
+async def test_what_has_left_the_streams_is_repaired_and_rebuilt_from_their_archives(
+    session: OperatorSession, nats_server: Nats, fresh_mongodb_url: str, served: list[Order]
+) -> None:
+    servers, live = (nats_server.url, fresh_mongodb_url), session.generations.live
+    await archived(session, hot=5)
+    before = await live.orders.find().sort("_id").to_list()
+    await live.orders.delete_one({"_id": str(served[0].order_id)})
+
+    repaired = await run(servers, *REPAIR_NOW)
+    rebuilt = await run(servers, "rebuild")
+
+    assert (repaired.code, rebuilt.code) == (0, 0), repaired.notes + rebuilt.notes
+    assert await live.orders.find().sort("_id").to_list() == before
+    assert "15 documents compared, 15 are equal." in rebuilt.output
+    assert await Generation(session.database, 2).orders.find().sort("_id").to_list() == before

@@ -153,6 +153,12 @@ def archived_ticket(restaurant: str, event: str) -> str:
     return f"archive.{_join('tickets', restaurant, event)}"
 
 
+def archived(subject: str) -> str:
+    """What the subject of an order's or a ticket's event becomes in the archive."""
+    root, version, restaurant, *_, event = subject.split(".")
+    return ".".join(("archive", root, version, restaurant, event))
+
+
 def access(restaurant: str, subject_hash: str, event: str) -> str:
     """The subject of an event about the access of a token's subject."""
     return _join("access", restaurant, subject_hash, event)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,15 +14,12 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
-from service_kit.nats.jetstream import api_prefix, jetstream
+from service_kit.nats.jetstream import jetstream
 from service_kit.nats.leader import asking_leader_of
+from service_kit.nats.past import SEQUENCE_HEADER, SUBJECT_HEADER, direct_batch
 
-BACKLOG_BATCH_MESSAGES = 500
-BACKLOG_BATCH_BYTES = 4 * 1024 * 1024
 HEARD_BYTES_MAX = 8 * 1024 * 1024
 """What may wait to be taken; what comes beyond it is read from the stream later."""
-SEQUENCE_HEADER = "Nats-Sequence"
-SUBJECT_HEADER = "Nats-Subject"
 CHECK_INTERVAL_S = 0.5
 """Seconds between two questions to the stream's leader for its last sequence."""
 SILENCE_TIMEOUT_S = 2.0
@@ -163,26 +159,11 @@ class _Follower(Generic[StoredMessage]):
 
     async def _batch(self, first: int) -> list[StoredMessage]:
         """Messages from the sequence on; none, also if the replica that answers is behind."""
-        batch: asyncio.Queue[Msg] = asyncio.Queue()
-        inbox = self._client.new_inbox()
-        subscription = await self._client.subscribe(inbox, cb=batch.put)
-        limits = {"batch": BACKLOG_BATCH_MESSAGES, "max_bytes": BACKLOG_BATCH_BYTES}
-        request = json.dumps({"seq": first, **limits}).encode()
-        messages: list[StoredMessage] = []
         try:
-            subject = f"{api_prefix(self._client)}.DIRECT.GET.{self._stream.name}"
-            await self._client.publish(subject, request, inbox)
-            while True:
-                async with asyncio.timeout(SILENCE_TIMEOUT_S):
-                    message = await batch.get()
-                if api.Header.STATUS in (message.headers or {}):  # the end, or there is nothing
-                    return messages
-                messages.append(self._stored(message))
-        except (TimeoutError, NatsError) as error:
+            batch = await direct_batch(self._client, self._stream, {"seq": first})
+        except NatsError as error:
             raise MessagesMissed(f"no messages from the stream: {error!r}") from error
-        finally:
-            with contextlib.suppress(NatsError):
-                await subscription.unsubscribe()
+        return [self._stored(message) for message in batch]
 
     async def _from_leader(self, first: int) -> list[StoredMessage]:
         """The next message from the sequence on, if there is one: the leader knows."""

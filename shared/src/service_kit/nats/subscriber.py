@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic
 
 import structlog
-from comanda_contracts import Event, Unreadable, read
+from comanda_contracts import Event, Unreadable, read, subjects
 from comanda_contracts.streams import Stream
 from faststream.nats import JStream, PullSub
 from faststream.nats.message import NatsBatchMessage
@@ -61,7 +61,9 @@ Handler = Callable[[list[Received[Any]]], Awaitable[Any]]
 
 
 def read_event(message: Msg) -> Event:
-    """The event in a message. Raises Unreadable, also if it is not on its own event's subject.
+    """The event in a message, of a stream or its archive.
+
+    Raises Unreadable, also if it is not on its own event's subject.
 
     Who may publish, and who may read, is granted by subjects, which name the restaurant.
     """
@@ -70,7 +72,7 @@ def read_event(message: Msg) -> Event:
         subject = event.subject
     except ValueError as error:
         raise Unreadable(f"{event.TYPE}: {error}") from error
-    if subject != message.subject:
+    if subject != message.subject != subjects.archived(subject):
         raise Unreadable(f"{event.TYPE} of {subject} does not belong on {message.subject}")
     return event
 

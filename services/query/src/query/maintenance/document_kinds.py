@@ -44,6 +44,9 @@ class DocumentKind(Protocol):
     def subjects(self, key: str) -> list[tuple[Stream, str]]:
         """Where the events of the document with this `_id` are. May raise `MALFORMED`."""
 
+    def archived(self, restaurant: str | None) -> list[tuple[Stream, str]]:
+        """Of each stream that has an archive the subject there; of a restaurant, if it is known."""
+
     def document(self, events: Sequence[Event]) -> Document:
         """The document that is made from all of its events."""
 
@@ -74,6 +77,12 @@ class OrderDocuments:
         return [
             (ORDERS, subjects.order("*", key, "*")),
             (TICKETS, subjects.ticket("*", key, "*", "*")),
+        ]
+
+    def archived(self, restaurant: str | None) -> list[tuple[Stream, str]]:
+        return [
+            (ORDERS, subjects.archived_order(restaurant or "*", "*")),
+            (TICKETS, subjects.archived_ticket(restaurant or "*", "*")),
         ]
 
     def document(self, events: Sequence[Event]) -> Document:
@@ -130,6 +139,9 @@ class NewestStateDocuments:
 
     def subjects(self, key: str) -> list[tuple[Stream, str]]:
         return [(self.stream, self.subject(key))]
+
+    def archived(self, restaurant: str | None) -> list[tuple[Stream, str]]:  # noqa: ARG002
+        return []
 
     def document(self, events: Sequence[Event]) -> Document:
         return self._document(functools.reduce(menu.merge, map(self._view, events)))

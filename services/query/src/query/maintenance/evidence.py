@@ -4,6 +4,8 @@ A repair deletes what the streams know nothing of, and a rebuild leaves it out. 
 the streams are whole, and destroys what can't be had again if they were lost, emptied or replaced.
 """
 
+from comanda_contracts.streams import ARCHIVES
+from nats.js import api
 from nats.js.errors import NotFoundError
 
 from query.maintenance.retry import retry_while_away
@@ -44,6 +46,27 @@ async def _doubt(session: OperatorSession, name: str, checkpoint: Checkpoint | N
         return f"{name} is not the stream that the views were made from"
     if state.last_seq < checkpoint.sequence:
         return f"{name} ends at {state.last_seq}, the views are at {checkpoint.sequence}"
-    if state.messages < state.last_seq:
-        return f"{state.last_seq - state.messages} messages of {name} are gone"
+    if gone := await _gone(session, name, state):
+        return f"{gone} messages of {name} are gone"
     return None
+
+
+async def _gone(session: OperatorSession, name: str, state: api.StreamState) -> int:
+    """How many messages are neither on the stream nor in its archive, at the least.
+
+    What has left the stream by its age is in the archive, if that was there in time; what was taken
+    out of the stream's middle is missed where it is read.
+    """
+    archive = next((each for each in ARCHIVES if each.origin == name), None)
+    gone = state.last_seq - state.messages
+    if archive is None or state.first_seq <= 1:
+        return gone
+    try:
+        info = await retry_while_away(lambda: session.js.stream_info(archive.name))
+    except NotFoundError:
+        return gone
+    archived = info.state
+    if archived.last_seq < state.first_seq - 1:
+        return gone
+    taken_out = state.last_seq - state.first_seq + 1 - state.messages
+    return max(taken_out, archived.last_seq - archived.messages)

@@ -9,7 +9,7 @@ from query.maintenance.document_kinds import (
     DocumentKind,
     expected_document,
 )
-from query.maintenance.inspection import events_about
+from query.maintenance.inspection import events_about, past_events_about, restaurant_of
 from query.maintenance.session import OperatorSession
 from query.storage.client import COMMAND_READ_TIMEOUT_S, Collection, store_call
 from query.storage.generations import Generation
@@ -36,6 +36,7 @@ async def repair(
         async with store_call(COMMAND_READ_TIMEOUT_S):
             stored = await collection.find_one({"_id": key})
         events, _ends = await events_about(session, kind, key)
+        events += await past_events_about(session, kind, key, restaurant_of(stored))
         expected = expected_document(kind, events)
         if stored == expected:
             return True

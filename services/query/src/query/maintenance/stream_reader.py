@@ -3,14 +3,18 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from datetime import datetime
 from functools import partial
 
 import nats.errors
-from comanda_contracts import Event, Unreadable, read
-from comanda_contracts.streams import Stream
+from comanda_contracts import Event, Unreadable, read, subjects
+from comanda_contracts.streams import Archive, Stream
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
+from service_kit.nats.jetstream import jetstream
+from service_kit.nats.past import SUBJECT_HEADER, Part, archived_messages, part_after
 from service_kit.nats.subscriber import Received, read_event
 
 from query.maintenance.retry import Absence, retry_while_away
@@ -18,6 +22,7 @@ from query.maintenance.retry import Absence, retry_while_away
 BATCH_MESSAGES = 1000
 FETCH_TIMEOUT_S = 5.0
 """After which a batch that has not come is asked for anew."""
+SEQUENCE_MAX = 2**63 - 1
 CONSUMER_IDLE_S = 60.0
 """After which the server forgets a consumer of ours that reads no more."""
 
@@ -38,30 +43,46 @@ async def batches(
     *,
     after: int = 0,
     until: int,
-    subjects: Sequence[str] = (),
 ) -> AsyncGenerator[list[Msg], None]:
     """The messages after one sequence and up to another, in their order.
 
-    `reader` names the consumer; two processes of one name are in each other's way, but neither
-    misses anything. The next batch is fetched while one is worked on. Goes on where it was when the
-    broker was away; raises nats.errors.Error if that takes too long.
+    What has left the stream is read from its archive. `reader` names the consumer; two processes of
+    one name are in each other's way, but neither misses anything. The next batch is fetched while
+    one is worked on. Goes on where it was when the broker was away; raises nats.errors.Error if
+    that takes too long.
     """
     position, absence = after, Absence()
     while position < until:
         try:
-            async with _consumer(js, stream, reader, position + 1, subjects) as (
-                subscription,
-                pending,
-            ):
-                async for batch in _prefetched(subscription, pending):
+            part = await part_after(js, stream, position, until)
+            consumer = _consumer(js, part.stream, reader, position + 1)
+            async with consumer as (subscription, pending), contextlib.AsyncExitStack() as reading:
+                found = await reading.enter_async_context(
+                    contextlib.aclosing(_prefetched(subscription, pending))
+                )
+                async for batch in found:
                     absence.end()
+                    if await _has_left_meanwhile(js, part, batch, position):
+                        break
                     position = _sequence(batch[-1])
-                    yield batch if position <= until else _up_to(batch, until)
-                    if position >= until:
-                        return
-                return
+                    yield batch if position <= part.until else _up_to(batch, part.until)
+                    if position >= part.until:
+                        break
+                else:
+                    position = part.until
+            position = min(position, part.until)
         except (nats.errors.Error, OSError) as error:
             await absence.endure(error)
+
+
+async def _has_left_meanwhile(
+    js: JetStreamContext, part: Part, batch: Sequence[Msg], position: int
+) -> bool:
+    """Whether messages before the batch have just left the stream: the archive has them."""
+    if _sequence(batch[0]) == position + 1:
+        return False
+    present = await part_after(js, part.stream, position, _sequence(batch[0]) - 1)
+    return present.stream is not part.stream
 
 
 async def events_on_subject(
@@ -84,6 +105,39 @@ async def events_on_subject(
             events.append(read(message.headers, message.data or b""))
 
 
+async def archived_events(
+    client: Client, stream: Stream, subject: str, key: str, since: datetime | None
+) -> list[Event]:
+    """The events of an order, named by `key`, that have left the stream, from its archive.
+
+    The archive is gone through on `subject`, which names no order, from the time `since` on: all of
+    it if that is None.
+    """
+    past = await retry_while_away(
+        lambda: part_after(jetstream(client), stream, 0, until=SEQUENCE_MAX)
+    )
+    events: list[Event] = []
+    if not isinstance(past.stream, Archive):
+        return events
+    archive = past.stream
+
+    async def found() -> list[Msg]:
+        messages = archived_messages(client, archive, subject, since=since, until=past.until)
+        async with contextlib.aclosing(messages):
+            return [each async for each in messages if _is_about(each, key)]
+
+    for message in await retry_while_away(found):
+        with contextlib.suppress(Unreadable):
+            event = read(message.headers, message.data)
+            if (message.headers or {})[SUBJECT_HEADER] == subjects.archived(event.subject):
+                events.append(event)
+    return events
+
+
+def _is_about(message: Msg, key: str) -> bool:
+    return key in str((message.headers or {}).get("ce-subject", "")).split("/")
+
+
 def readable(messages: Sequence[Msg]) -> list[Received]:
     """The messages that are events. The others were set aside by the projectors."""
     received = []
@@ -95,7 +149,7 @@ def readable(messages: Sequence[Msg]) -> list[Received]:
 
 @contextlib.asynccontextmanager
 async def _consumer(
-    js: JetStreamContext, stream: Stream, reader: str, start: int, subjects: Sequence[str]
+    js: JetStreamContext, stream: Stream, reader: str, start: int
 ) -> AsyncIterator[tuple[JetStreamContext.PullSubscription, int]]:
     """A consumer of our own that starts there, and how many messages it has before it."""
     with contextlib.suppress(NotFoundError):
@@ -107,7 +161,7 @@ async def _consumer(
             deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=start,
             ack_policy=api.AckPolicy.NONE,
-            filter_subjects=list(subjects) or [stream.subject],
+            filter_subjects=[stream.subject],
             inactive_threshold=CONSUMER_IDLE_S,
             mem_storage=True,
             num_replicas=1,
@@ -124,7 +178,7 @@ async def _consumer(
 
 async def _prefetched(
     subscription: JetStreamContext.PullSubscription, pending: int
-) -> AsyncIterator[list[Msg]]:
+) -> AsyncGenerator[list[Msg], None]:
     """Batch after batch until none is pending, the next one on its way meanwhile."""
     fetching, read_so_far = None, 0
     try:
