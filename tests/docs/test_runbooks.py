@@ -10,9 +10,12 @@ import pytest
 import typer
 from ordering.outbound.database.engine import connect
 from ordering.outbound.outbox.parked_commands import parked_app
+from ordering.outbound.republish.commands import republish_app
 from query.cli import app as query_app
 from service_kit.nats.letter_commands import dead_letters_app
+from service_kit.runtime.clock import utc_now
 from typer.core import TyperGroup
+from uuid_utils.compat import uuid7
 
 from tests.deploy.manifests import KUBERNETES, ROOT, render
 from tests.deploy.rules.monitoring import alerts
@@ -47,6 +50,7 @@ OURS: dict[str, dict[str, typer.Typer]] = {
     "ordering": {
         "dead-letters": dead_letters(of_commands=True),
         "parked": parked_app(partial(connect, "")),
+        "republish": republish_app(partial(connect, ""), new_id=uuid7, clock=utc_now),
     },
     "serving": {"dead-letters": dead_letters()},
 }

@@ -408,3 +408,22 @@ def test_what_does_not_exist_is_at_version_0() -> None:
     expect_version(None, 0)
     with pytest.raises(VersionMismatch, match="at version 0, not 1"):
         expect_version(None, 1)
+
+
+def test_an_order_that_is_restated_says_what_the_kitchen_is_to_have_and_is_as_it_was() -> None:
+    order = an_order(rounds=4).take_verdict(1, KitchenVerdict.SERVED)
+    order = order.take_verdict(2, KitchenVerdict.VOIDED).take_verdict(3, KitchenVerdict.STARTED)
+
+    event = order.restate(at=NOON)
+
+    assert (event.open_rounds, event.served_rounds) == ((3, 4), (1,))
+    assert event.order == replace(order, version=order.version + 1)
+
+
+@pytest.mark.parametrize("status", [OrderStatus.CLOSED, OrderStatus.CANCELLED])
+def test_nothing_of_an_order_that_is_over_is_for_the_kitchen(status: OrderStatus) -> None:
+    order = replace(an_order(rounds=2).take_verdict(1, KitchenVerdict.SERVED), status=status)
+
+    event = order.restate(at=NOON)
+
+    assert (event.open_rounds, event.served_rounds) == ((), (1,))

@@ -9,6 +9,7 @@ from ordering.application.add_items import AddItems, add_items
 from ordering.application.cancel_order import CancelOrder, cancel_order
 from ordering.application.close_order import CloseOrder, close_order
 from ordering.application.place_order import PlaceOrder, place_order
+from ordering.application.restate import RestateOrder, restate_order
 from ordering.application.set_availability import SetAvailability, set_availability
 from ordering.application.set_menu_item import SetMenuItem, set_menu_item
 from ordering.application.set_restaurant import SetRestaurant, set_restaurant
@@ -121,6 +122,11 @@ def cancelling(order_id: UUID, *rounds: int) -> Callable[[Transaction], Awaitabl
 def closing(order_id: UUID) -> Callable[[Transaction], Awaitable[Order]]:
     command = CloseOrder(order_id=order_id, restaurant="la-piazza")
     return lambda tx: close_order(command, transaction=tx, at=NOON)
+
+
+def restating(order_id: UUID) -> Callable[[Transaction], Awaitable[Order]]:
+    command = RestateOrder(restaurant="la-piazza", order_id=order_id)
+    return lambda tx: restate_order(command, transaction=tx, at=NOON)
 
 
 async def open_la_piazza(store: Store) -> None:

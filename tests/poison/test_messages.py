@@ -202,7 +202,7 @@ def _reached_by(poison: Poison, stream: str) -> list[str]:
     """The consumers whose filters let the subject through."""
     name = poison.subject.rpartition(b".")[2].decode()
     narrow = {
-        ("ORDERS", "serving"): ("placed", "items-added", "cancellation-requested"),
+        ("ORDERS", "serving"): ("placed", "items-added", "cancellation-requested", "restated"),
         ("TICKETS", "ordering"): ("served", "voided", "void-refused"),
     }
     return [

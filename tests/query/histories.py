@@ -83,6 +83,14 @@ class _Telling:
         self.tickets[ticket.round] = ticket
         self.events.append(event(ticket=ticket, at=self.now()))
 
+    def restate(self) -> None:
+        """The order, and a ticket with a gap before its version."""
+        self.change_order(contracts.OrderRestated, {}, open_rounds=(), served_rounds=())
+        ticket = self.draw(st.sampled_from(sorted(self.tickets.items())))[1]
+        version = max(ticket.version + 1, self.order.version * 1_000_000)
+        again = ticket.model_copy(update={"version": version})
+        self.change_ticket(contracts.TicketRestated, again)
+
     def queue(self, number: int) -> None:
         self.change_ticket(contracts.TicketQueued, its_ticket(self.order, round=number))
 
@@ -127,11 +135,13 @@ def histories(draw: st.DrawFn) -> History:
     telling.change_order(contracts.OrderPlaced, {})
     telling.queue(1)
     for _ in range(draw(st.integers(0, 8))):
-        happening = draw(st.sampled_from(["work", "work", "work", "round", "void"]))
+        happening = draw(st.sampled_from(["work", "work", "work", "round", "void", "restate"]))
         if happening == "work":
             telling.work(draw(st.sampled_from(sorted(telling.tickets))))
         elif happening == "round":
             telling.add_round()
+        elif happening == "restate":
+            telling.restate()
         else:
             telling.void_what_the_kitchen_voided()
     end = draw(st.sampled_from([None, "closed", "cancelling", "cancelled", "paused"]))

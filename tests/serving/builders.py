@@ -1,6 +1,7 @@
 """Tickets and orders for tests: valid, and different only in what a test says."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -65,6 +66,15 @@ def placed(order: contracts.Order, *, trace: dict[str, str] | None = None) -> Me
 
 def items_added(order: contracts.Order, round_number: int) -> Message:
     return sealed(contracts.ItemsAdded(order=order, round=round_number, at=NOON))
+
+
+def restated(
+    order: contracts.Order, *, is_open: Sequence[int] = (), is_served: Sequence[int] = ()
+) -> Message:
+    event = contracts.OrderRestated(
+        order=order, open_rounds=tuple(is_open), served_rounds=tuple(is_served), at=NOON
+    )
+    return sealed(event)
 
 
 def sealed(

@@ -50,6 +50,11 @@ class InMemoryTickets:
                 await self.append(each.event, event_id=each.event_id, after=0)
         return [None for _ in new]
 
+    def lose_all(self) -> None:
+        """Be empty, as a stream that was wiped."""
+        self.events.clear()
+        self._stored.clear()
+
     def _last(self, ticket_id: TicketId) -> StoredTicket | None:
         history = self._stored.get(ticket_id)
         return history[-1] if history else None

@@ -62,6 +62,7 @@ def test_one_durable_is_declared_and_filters_what_is_of_concern_to_the_kitchen()
         "orders.v1.*.*.placed",
         "orders.v1.*.*.items-added",
         "orders.v1.*.*.cancellation-requested",
+        "orders.v1.*.*.restated",
     ]
 
 

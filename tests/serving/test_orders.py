@@ -32,6 +32,7 @@ from tests.serving.builders import (
     cancellation_requested,
     items_added,
     placed,
+    restated,
 )
 from tests.support.eventually import eventually
 from tests.support.streams import client_with
@@ -245,8 +246,12 @@ def with_body(message: Message, old: bytes, new: bytes) -> Message:
             "'la piazza' can't be a part of a subject",
         ),
         (items_added(an_order(), 2), "order.rounds: there is no round 2"),
+        (
+            restated(an_order(version=2**53 - 1)),
+            "order.version: no ticket can have a version above it",
+        ),
     ],
-    ids=["not JSON", "a field is missing", "not a slug", "no such round"],
+    ids=["not JSON", "a field is missing", "not a slug", "no such round", "no such version"],
 )
 async def test_what_no_ticket_can_be_made_of_is_set_aside_and_the_next_is_handled(
     server: Nats, client: Client, js: JetStreamContext, message: Message, reason: str

@@ -1,11 +1,14 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import comanda_contracts
 import pytest
+from comanda_contracts.envelope import MAX_SAFE_INTEGER
 from hypothesis import given
 from hypothesis import strategies as st
 from serving.application.keyed_request import KeyReused
 from serving.domain.ticket import (
+    VERSIONS_PER_RESTATEMENT,
     ExpectedVersion,
     Refusal,
     Sender,
@@ -18,6 +21,7 @@ from serving.domain.ticket import (
     UnknownTicket,
     VersionMismatch,
     WrongStatus,
+    version_at_restatement,
 )
 
 from tests.serving.builders import LATER, NOON, a_ticket
@@ -201,3 +205,27 @@ def test_whatever_is_commanded_versions_count_events_and_transitions_are_legal(
 
     assert ticket.version == events
     assert (ticket.id, ticket.lines, ticket.ordered_at) == (first.id, first.lines, NOON)
+
+
+@pytest.mark.parametrize("known", [TicketStatus.QUEUED, TicketStatus.SERVED, TicketStatus.VOIDED])
+@pytest.mark.parametrize("status", [*TicketStatus, "cooling"])
+def test_a_ticket_that_is_restated_stays_as_it_is_unless_ordering_knows_it_settled(
+    status: TicketStatus | str, known: TicketStatus
+) -> None:
+    ticket = a_ticket(status=status, version=3)
+
+    event = ticket.restate(known, version=7_000_000, at=LATER)
+
+    is_open = status not in (TicketStatus.SERVED, TicketStatus.VOIDED)
+    expected = known if is_open and known is not TicketStatus.QUEUED else status
+    assert event.ticket == replace(ticket, status=expected, version=7_000_000)
+
+
+@given(st.integers(1, 10**6), st.integers(1, VERSIONS_PER_RESTATEMENT - 1))
+def test_a_ticket_has_a_higher_version_after_each_restatement_whatever_happened_to_it(
+    order_version: int, changes: int
+) -> None:
+    before = version_at_restatement(order_version) + changes
+
+    assert changes < version_at_restatement(order_version)
+    assert before < version_at_restatement(order_version + 1) <= MAX_SAFE_INTEGER

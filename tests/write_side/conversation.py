@@ -156,6 +156,12 @@ class Conversation:
         await mail.deliver(positions, lose_track=lose_track)
         self._send()
 
+    def lose_tickets(self) -> None:
+        """The kitchen's stream is empty, and so is what it has told ordering and was not heard."""
+        self._tickets.lose_all()
+        self._ticket_events_sent = 0
+        self.to_ordering.unheard.clear()
+
     async def drain(self, chance: random.Random) -> None:
         """Deliver whatever was not heard, in random order, until there is nothing."""
         while waiting := [mail for mail in self._mails if mail.unheard]:

@@ -21,19 +21,22 @@ from ordering.domain.order import (
     CancellationEnded,
     CancellationRequested,
     Order,
+    OrderRestated,
     OrderStatus,
     Party,
     Takeaway,
 )
 from serving.application import change_ticket
-from serving.domain.ticket import TicketStatus
+from serving.domain.ticket import TicketStatus, version_at_restatement
 
 from tests.ordering.builders import ADA, TABLE_12
-from tests.ordering.use_cases import adding, cancelling, closing
+from tests.ordering.use_cases import adding, cancelling, closing, restating
 from tests.write_side.conversation import MOVES, Conversation, Mail
 
 BEGUN = {TicketStatus.PREPARING, TicketStatus.READY, TicketStatus.SERVED}
 MOST_ROUNDS = 4
+RESTATEMENTS = {version_at_restatement(version) for version in range(1, 1000)}
+"""The versions of tickets that are restated."""
 
 rounds = st.integers(1, MOST_ROUNDS)
 moves = st.sampled_from(sorted(MOVES))
@@ -100,6 +103,11 @@ class OneOrder(RuleBasedStateMachine):
         self._deliver(self.conversation.to_ordering, positions, lose_track)
 
     @rule()
+    def restate(self) -> None:
+        """As after a loss, of which there was none."""
+        self._run(self.conversation.ask(restating(self.conversation.order.order_id)))
+
+    @rule()
     def deliver_everything(self) -> None:
         self._run(self.conversation.drain(self._chance))
         self._is_settled()
@@ -124,9 +132,9 @@ class OneOrder(RuleBasedStateMachine):
     def between_a_request_to_cancel_and_its_answer_nothing_happens_to_the_order(self) -> None:
         for before, event in itertools.pairwise(self.conversation.order_events):
             if before.order.status is OrderStatus.CANCELLING:
-                asked_again = isinstance(event, CancellationRequested)
-                assert asked_again or isinstance(event, CancellationEnded)
-                assert not asked_again or _agree_but_for_the_version(before.order, event.order)
+                again = isinstance(event, CancellationRequested | OrderRestated)
+                assert again or isinstance(event, CancellationEnded)
+                assert not again or _agree_but_for_the_version(before.order, event.order)
 
     @invariant()
     def what_the_kitchen_does_not_make_is_not_paid_unless_it_is_under_negotiation(self) -> None:
@@ -145,7 +153,10 @@ class OneOrder(RuleBasedStateMachine):
         orders = [event.order.version for event in self.conversation.order_events]
         assert orders == list(range(1, self.conversation.order.version + 1))
         for history in self.conversation.ticket_histories.values():
-            assert [each.version for each in history] == list(range(1, len(history) + 1))
+            restated = [each.version for each in history if each.version in RESTATEMENTS]
+            assert restated == sorted(set(restated))
+            for before, after in itertools.pairwise(history):
+                assert after.version in (before.version + 1, *restated)
 
     def teardown(self) -> None:
         try:
@@ -231,6 +242,53 @@ async def test_a_verdict_that_was_lost_is_said_again_when_ordering_asks_again() 
     conversation.to_ordering.unheard.clear()
 
     await conversation.ask(cancelling(order_id))
+    await conversation.drain(random.Random(0))
+
+    assert conversation.order.status is OrderStatus.CANCELLED
+
+
+ROUNDS = 4
+
+
+async def test_lost_tickets_come_back_once_and_those_that_ordering_knows_settled_are_so() -> None:
+    """Though everything that was ever said comes again, in any order, as if it were new."""
+    conversation = Conversation()
+    await conversation.begin(TABLE_12)
+    order_id, chance = conversation.order.order_id, random.Random(0)
+    for _ in range(ROUNDS - 1):
+        await conversation.ask(adding(order_id))
+    await conversation.drain(chance)
+    for move in ("start", "ready", "serve"):
+        await conversation.cook(1, move)
+    await conversation.ask(cancelling(order_id, 2))
+    await conversation.cook(3, "start")
+    await conversation.drain(chance)
+    seen = {number: ticket.version for number, ticket in conversation.tickets.items()}
+
+    conversation.lose_tickets()
+    await conversation.ask(restating(order_id))
+    conversation.to_kitchen.unheard = set(range(len(conversation.to_kitchen.sent)))
+    await conversation.drain(chance)
+
+    assert {number: str(ticket.status) for number, ticket in conversation.tickets.items()} == {
+        1: "served",
+        2: "voided",
+        3: "queued",
+        4: "queued",
+    }
+    assert all(conversation.tickets[number].version > seen[number] for number in seen)
+    assert conversation.order.in_the_kitchen == (3, 4)
+
+
+async def test_a_cancellation_that_was_lost_on_its_way_to_the_kitchen_is_answered() -> None:
+    conversation = Conversation()
+    await conversation.begin(TABLE_12)
+    await conversation.drain(random.Random(0))
+    await conversation.ask(cancelling(conversation.order.order_id))
+    conversation.to_kitchen.unheard.clear()
+    conversation.lose_tickets()
+
+    await conversation.ask(restating(conversation.order.order_id))
     await conversation.drain(random.Random(0))
 
     assert conversation.order.status is OrderStatus.CANCELLED

@@ -22,7 +22,7 @@ Count = Annotated[int, Field(ge=1, le=MAX_SAFE_INTEGER)]
 """One or more: how many of something, or its place among its like."""
 
 Version = Annotated[int, Field(ge=1, le=MAX_SAFE_INTEGER)]
-"""1, 2, 3, … per aggregate, without gaps."""
+"""1, 2, 3, … per aggregate, without a gap but before a `restated`."""
 
 Money = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 """An amount in minor units (cents, pence) of the restaurant's currency."""
@@ -67,7 +67,8 @@ class State(Published):
     restaurant: str
     """Slug of the venue, such as `la-piazza`."""
     version: Version
-    """1, 2, 3, … without gaps; of two states of one aggregate the higher version is the newer."""
+    """1, 2, 3, …; of two states of one aggregate the higher version is the newer. There is no gap,
+    but before a `restated`."""
 
 
 # decision/0052: an event says whose token led to it

@@ -142,6 +142,7 @@ READY = _next(PREPARING, status=contracts.TicketStatus.READY, ready_at=_after(11
 RECALLED = _next(READY, status=contracts.TicketStatus.PREPARING)
 REFUSED = _next(PREPARING)
 SERVED = _next(READY, status=contracts.TicketStatus.SERVED, served_at=_after(14))
+RESTATED = _next(READY, version=4_000_000)
 VOIDED = _next(
     TICKET,
     round=2,
@@ -177,6 +178,9 @@ EXAMPLES: list[Event] = [
     contracts.OrderClosed(
         at=_after(50), order=_next(WITHOUT_DESSERT, status=contracts.OrderStatus.CLOSED)
     ),
+    contracts.OrderRestated(
+        at=_after(13), order=_next(ORDER, version=4), open_rounds=(1,), served_rounds=()
+    ),
     contracts.TicketQueued(at=AT, ticket=TICKET),
     contracts.TicketStarted(at=_after(2), actor="Gina", by=GINA, ticket=PREPARING),
     contracts.TicketReady(at=_after(11), actor="Gina", by=GINA, ticket=READY),
@@ -184,6 +188,7 @@ EXAMPLES: list[Event] = [
     contracts.TicketServed(at=_after(14), actor="Luigi", by=LUIGI, ticket=SERVED),
     contracts.TicketVoided(at=_after(27), ticket=VOIDED),
     contracts.TicketVoidRefused(at=_after(27), ticket=REFUSED),
+    contracts.TicketRestated(at=_after(13), ticket=RESTATED),
     contracts.MenuItemSet(at=AT, actor="Gina", by=GINA, item=ITEM),
     contracts.MenuItemWithdrawn(
         at=_after(300),

@@ -189,3 +189,19 @@ class OrderClosed(OrderEvent):
     """Everything was served and the order is over."""
 
     TYPE: ClassVar[str] = "comanda.order.closed.v1"
+
+
+# decision/0066: a loss of streams is made good by restatements
+class OrderRestated(OrderEvent):
+    """Nothing happened: the order is said again as it is, after the streams lost messages.
+
+    It has a version of its own: take its state as any. Whoever acts on `placed`, or on any other
+    event, has nothing to do. The kitchen is told by it what it lost.
+    """
+
+    TYPE: ClassVar[str] = "comanda.order.restated.v1"
+
+    open_rounds: tuple[Count, ...]
+    """Numbers of the rounds that are still to be made or served, as far as ordering knows."""
+    served_rounds: tuple[Count, ...]
+    """Numbers of the rounds that the kitchen has served. What is in neither, it does not make."""

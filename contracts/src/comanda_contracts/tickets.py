@@ -128,3 +128,14 @@ class TicketVoidRefused(TicketEvent):
     """The kitchen was asked not to make it, and had already begun."""
 
     TYPE: ClassVar[str] = "comanda.ticket.void-refused.v1"
+
+
+# decision/0066: a loss of streams is made good by restatements
+class TicketRestated(TicketEvent):
+    """Nothing happened: the ticket is said again as it is, after the streams lost messages.
+
+    Its version is above all that anyone can have seen of the ticket: there may be a gap before it.
+    Times that went with the lost events are null. Whoever acts on `queued` has nothing to do.
+    """
+
+    TYPE: ClassVar[str] = "comanda.ticket.restated.v1"

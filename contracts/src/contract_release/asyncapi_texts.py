@@ -23,7 +23,8 @@ INFO: dict[str, Any] = {
 What happens in the restaurants that use Comanda, for every team that wants to know.
 
 **Every event carries the whole state after it**, and that state's `version`: 1, 2, 3, … per order,
-ticket, menu item or restaurant. You need no history of your own and nobody to ask.
+ticket, menu item or restaurant; before a `restated` of a ticket there may be a gap. You need no
+history of your own and nobody to ask.
 
 **Read it so:** by the durable pull consumer that is made for your team on each stream; drop what
 you have had before by `ce-id`; of one aggregate apply the highest `version` only. Then it does

@@ -26,7 +26,7 @@ def _tickets(*events: str) -> tuple[str, ...]:
 READERS: dict[str, tuple[str, ...]] = {
     "ordering": _tickets("served", "voided", "void-refused"),
     "serving": (
-        *_orders("placed", "items-added", "cancellation-requested"),
+        *_orders("placed", "items-added", "cancellation-requested", "restated"),
         subjects.ALL_TICKETS,
         subjects.ALL_ACCESS,
     ),

@@ -1,7 +1,8 @@
 """`python -m ordering` serves; `migrate` brings the schema up to date, `set-up` makes streams.
 
 `dead-letters` lists, shows, replays and discards the messages that were set aside; `parked` lists,
-shows and releases the events that can't be published.
+shows and releases the events that can't be published; `republish` has the present state published
+again after the streams lost it.
 """
 
 import sys
@@ -47,8 +48,18 @@ def main(arguments: list[str]) -> None:
             from ordering.outbound.outbox.parked_commands import parked_app
 
             parked_app(_engine)(rest, prog_name="python -m ordering parked")
+        case ["republish", *rest]:
+            from service_kit.runtime.clock import utc_now
+            from uuid_utils.compat import uuid7
+
+            from ordering.outbound.republish.commands import republish_app
+
+            republish = republish_app(_engine, new_id=uuid7, clock=utc_now)
+            republish(rest, prog_name="python -m ordering republish")
         case _:
-            sys.exit("usage: python -m ordering [migrate | set-up | dead-letters | parked]")
+            sys.exit(
+                "usage: python -m ordering [migrate | set-up | dead-letters | parked | republish]"
+            )
 
 
 def _serve() -> None:

@@ -25,6 +25,7 @@ EVENT_MODELS: dict[type[RecordedEvent], type[contracts.Event]] = {
     domain.ItemsCancelled: contracts.ItemsCancelled,
     domain.OrderCancelled: contracts.OrderCancelled,
     domain.OrderClosed: contracts.OrderClosed,
+    domain.OrderRestated: contracts.OrderRestated,
 }
 
 

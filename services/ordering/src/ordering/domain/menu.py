@@ -38,6 +38,13 @@ class MenuItem:
         changed = replace(self, available=available)
         return set_menu_item(self, changed, reason=reason, at=at, actor=actor, by=by)
 
+    def restate(self, *, at: datetime) -> "MenuItemSet | MenuItemWithdrawn":
+        """Say again what the item is, at its next version; nothing changes."""
+        again: type[MenuItemSet | MenuItemWithdrawn] = (
+            MenuItemWithdrawn if self.withdrawn else MenuItemSet
+        )
+        return again(item=replace(self, version=self.version + 1), reason=None, at=at, actor=None)
+
     def withdraw(
         self, *, reason: str | None, at: datetime, actor: str | None, by: Sender | None = None
     ) -> "MenuItemWithdrawn | None":

@@ -225,6 +225,24 @@ class Order:
             return ItemsCancelled(order=order, rounds=voided, **why)
         return OrderCancelled(order=replace(order, status=OrderStatus.CANCELLED), **why)
 
+    # decision/0066: a loss of streams is made good by restatements
+    def restate(self, *, at: datetime) -> "OrderRestated":
+        """Say again what the order is, and what the kitchen is to have of it; nothing changes."""
+        served, voided = KitchenVerdict.SERVED, KitchenVerdict.VOIDED
+        is_over = self.status in (OrderStatus.CANCELLED, OrderStatus.CLOSED)
+        by_verdict = {each: self.verdicts.get(each) for each in self._standing}
+        return OrderRestated(
+            order=self._next(),
+            at=at,
+            actor=None,
+            open_rounds=tuple(
+                each
+                for each, verdict in by_verdict.items()
+                if not is_over and verdict not in (served, voided)
+            ),
+            served_rounds=tuple(each for each, verdict in by_verdict.items() if verdict is served),
+        )
+
     @property
     def closes_by_itself(self) -> bool:
         """Whether nothing is left to do: an open takeaway order, all of it handed over."""
@@ -295,6 +313,17 @@ class OrderCancelled(OrderEvent):
 
 class OrderClosed(OrderEvent):
     """Everything was served and the order is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRestated(OrderEvent):
+    """The order is as it was, and is said again: the streams lost what was said of it.
+
+    `open_rounds` are still to be made or served, `served_rounds` were; others are not made.
+    """
+
+    open_rounds: tuple[int, ...]
+    served_rounds: tuple[int, ...]
 
 
 CancellationEnded = CancellationRefused | ItemsCancelled | OrderCancelled

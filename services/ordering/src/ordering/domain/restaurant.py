@@ -28,6 +28,10 @@ class Restaurant:
     day_begins: time = time(0)
     day_begins_since: datetime | None = None
 
+    def restate(self, *, at: datetime) -> "RestaurantSet":
+        """Say again what the restaurant is, at its next version; nothing changes."""
+        return RestaurantSet(restaurant=replace(self, version=self.version + 1), at=at, actor=None)
+
     def business_day(self, at: datetime) -> date:
         """The date of the business day that is running `at` an aware time; it never goes back."""
         since = self.day_begins_since

@@ -14,6 +14,19 @@ ExpectedVersion = int | Collection[int] | None
 """The version that a change is meant for, or one of several; None stands for any."""
 
 
+VERSIONS_PER_RESTATEMENT = 1_000_000
+"""Versions that a ticket has between two restatements of its order: more than any kitchen makes."""
+
+
+def version_at_restatement(order_version: int) -> int:
+    """The ticket's version when its order is restated at that version.
+
+    It is above whatever anybody has seen, and the same wherever it is reckoned: each restatement of
+    an order has a higher version than the one before.
+    """
+    return order_version * VERSIONS_PER_RESTATEMENT
+
+
 class TicketStatus(StrEnum):
     """Where the round is on its way from the till to the guest."""
 
@@ -136,6 +149,17 @@ class Ticket:
             )
         return TicketVoidRefused(ticket=self._next(), at=at, actor=actor, by=by)
 
+    # decision/0066: a loss of streams is made good by restatements
+    def restate(self, known: TicketStatus, *, version: int, at: datetime) -> "TicketRestated":
+        """Say again what the ticket is, at this version.
+
+        `known` is what ordering knows of it: one that was served or voided there is so here, if it
+        seems to be open; one that is `queued` there may be further here, and stays where it is.
+        """
+        is_settled = self.status in (TicketStatus.SERVED, TicketStatus.VOIDED)
+        status = self.status if is_settled or known is TicketStatus.QUEUED else known
+        return TicketRestated(ticket=replace(self, version=version, status=status), at=at)
+
     def _require(self, status: TicketStatus, command: str) -> None:
         if self.status is not status:
             raise WrongStatus(self, command)
@@ -183,6 +207,10 @@ class TicketVoided(TicketEvent):
 
 class TicketVoidRefused(TicketEvent):
     """The kitchen was asked not to make it, and had already begun."""
+
+
+class TicketRestated(TicketEvent):
+    """It is as it was, and is said again: the stream lost what was said of it."""
 
 
 class Refusal(Exception):

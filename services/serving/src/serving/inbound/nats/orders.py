@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import comanda_contracts as contracts
 from comanda_contracts import (
     CancellationRequested,
     ItemsAdded,
     Order,
     OrderPlaced,
+    OrderRestated,
     Unreadable,
     subjects,
 )
 from comanda_contracts import Round as OrderedRound
+from comanda_contracts.envelope import MAX_SAFE_INTEGER
 from comanda_contracts.streams import ORDERS
 from nats.aio.msg import Msg
 from service_kit.nats.batches import each_by_itself
@@ -22,14 +25,15 @@ from service_kit.runtime.tracing import traced
 
 from serving.application.change_ticket import ChangeTicket, Clock, NewId
 from serving.application.queue_ticket import QueueTicket, queue_tickets
+from serving.application.restate_ticket import RestateTicket, restate_ticket
 from serving.application.tickets import StoreUnavailable, Tickets, TicketTooLarge
 from serving.application.void_ticket import void_ticket
 from serving.contract import EVENT_MODELS, sender_from_contract
-from serving.domain.ticket import Ticket, TicketLine
+from serving.domain.ticket import Ticket, TicketLine, TicketStatus, version_at_restatement
 
 SERVICE = "serving"
 """The name of the durable, of the connection and of the service's dead letters."""
-CONSUMED_EVENTS = ("placed", "items-added", "cancellation-requested")
+CONSUMED_EVENTS = ("placed", "items-added", "cancellation-requested", "restated")
 """The events of an order that are of concern to the kitchen."""
 FAILURES = Classifier(permanent=(TicketTooLarge,), outages=(StoreUnavailable,))
 """The errors by which a message fails: which are its own fault, and which nobody's."""
@@ -38,9 +42,10 @@ TRACE_HEADERS = ("traceparent",)
 
 @dataclass(frozen=True, slots=True)
 class KitchenRequest:
-    """The commands that a message leads to: tickets to queue, then those of them to void."""
+    """The commands that a message leads to: tickets to queue or restate, then some to void."""
 
-    to_queue: Sequence[QueueTicket]
+    to_queue: Sequence[QueueTicket] = ()
+    to_restate: Sequence[RestateTicket] = ()
     to_void: Sequence[ChangeTicket] = ()
 
 
@@ -56,7 +61,10 @@ def order_router(*, tickets: Tickets, clock: Clock, new_id: NewId) -> Router:
         reader=read_kitchen_request,
     )
     async def on_orders(batch: list[Received[KitchenRequest]]) -> None:
-        """Queues a ticket for each round, and voids the tickets of cancelled rounds."""
+        """Queues a ticket for each round, and voids the tickets of cancelled rounds.
+
+        Of an order that is restated it restates the tickets, and makes those that are missing.
+        """
         await carry_out(batch, tickets=tickets, clock=clock, new_id=new_id)
 
     return router
@@ -65,7 +73,7 @@ def order_router(*, tickets: Tickets, clock: Clock, new_id: NewId) -> Router:
 async def carry_out(
     batch: Sequence[Received[KitchenRequest]], *, tickets: Tickets, clock: Clock, new_id: NewId
 ) -> None:
-    """Queue and void the tickets of a batch. Safe to repeat.
+    """Queue, restate and void the tickets of a batch. Safe to repeat.
 
     Each message is acknowledged once its commands are stored. Raises BatchFailed, which names the
     others, once all are done with.
@@ -87,13 +95,15 @@ async def _finish(
     clock: Clock,
     new_id: NewId,
 ) -> None:
-    """Void the tickets of a request and acknowledge its message.
+    """Restate and void the tickets of a request, and acknowledge its message.
 
     `failures` says of each of its tickets whether it could be queued; raises the first of them.
     """
     for failure in filter(None, failures):
         raise failure
     with traced(received.message.headers):
+        for each in received.event.to_restate:
+            await restate_ticket(each, tickets=tickets, clock=clock, new_id=new_id)
         for command in received.event.to_void:
             await void_ticket(command, tickets=tickets, clock=clock, new_id=new_id)
     await received.message.ack()
@@ -109,9 +119,10 @@ def read_kitchen_request(message: Msg) -> KitchenRequest:
         case CancellationRequested(order=order) as event:
             rounds = order.cancellation.rounds if order.cancellation else ()
             to_queue = [_queue(message, order, number) for number in rounds]
-            return KitchenRequest(
-                to_queue, [_void(event, each.ticket, message) for each in to_queue]
-            )
+            to_void = [_void(event.actor, event.by, each.ticket, message) for each in to_queue]
+            return KitchenRequest(to_queue, to_void=to_void)
+        case OrderRestated(order=order) as event:
+            return _restatement(message, event)
         case event:
             raise Unreadable(f"{event.TYPE} does not belong on {message.subject}")
 
@@ -122,12 +133,49 @@ def _queue(message: Msg, order: Order, number: int) -> QueueTicket:
     return QueueTicket(_ticket(order, number), trace)
 
 
-def _void(event: CancellationRequested, ticket: Ticket, message: Msg) -> ChangeTicket:
+def _restatement(message: Msg, event: OrderRestated) -> KitchenRequest:
+    """Each round is restated; those whose cancellation the kitchen has not answered are voided."""
+    order = event.order
+    version = version_at_restatement(order.version)
+    if version > MAX_SAFE_INTEGER:
+        raise Unreadable("order.version: no ticket can have a version above it")
+    to_restate = [
+        RestateTicket(
+            ticket=_ticket(order, each.round),
+            known=_known_status(event, each.round),
+            version=version,
+        )
+        for each in order.rounds
+    ]
+    cancellation = order.cancellation
+    cancelled = cancellation.rounds if cancellation else ()
+    actor = cancellation.actor if cancellation else None
+    return KitchenRequest(
+        to_restate=to_restate,
+        to_void=[
+            _void(actor, None, each.ticket, message)
+            for each in to_restate
+            if each.ticket.round in cancelled and each.known is TicketStatus.QUEUED
+        ],
+    )
+
+
+def _known_status(event: OrderRestated, number: int) -> TicketStatus:
+    """The status of a round's ticket, as far as ordering knows."""
+    if number in event.open_rounds:
+        return TicketStatus.QUEUED
+    return TicketStatus.SERVED if number in event.served_rounds else TicketStatus.VOIDED
+
+
+def _void(
+    actor: str | None, by: contracts.Sender | None, ticket: Ticket, message: Msg
+) -> ChangeTicket:
     """The event's id is the command's key, so that one delivered twice has one effect."""
     event_id = (message.headers or {}).get("ce-id")
     key = f"message/{event_id}" if event_id else None
-    by = sender_from_contract(event.by)
-    return ChangeTicket(ticket_id=ticket.id, actor=event.actor, by=by, request_key=key)
+    return ChangeTicket(
+        ticket_id=ticket.id, actor=actor, by=sender_from_contract(by), request_key=key
+    )
 
 
 def _ticket(order: Order, number: int) -> Ticket:

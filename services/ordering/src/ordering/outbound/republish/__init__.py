@@ -1,0 +1,1 @@
+"""Publishing the present state again, after the streams have lost it."""

@@ -1,0 +1,45 @@
+"""Say a ticket again, and make one that the stream has lost."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+from serving.application.change_ticket import RETRY_PAUSES_S, Clock, NewId
+from serving.application.tickets import Overtaken, StoreUnavailable, Tickets
+from serving.domain.ticket import Ticket, TicketStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestateTicket:
+    """Have the ticket at this `version`, or a later one.
+
+    `ticket` is as a new one would be; `known` is its status as far as ordering knows.
+    """
+
+    ticket: Ticket
+    known: TicketStatus
+    version: int
+
+
+# decision/0066: a loss of streams is made good by restatements
+async def restate_ticket(
+    command: RestateTicket, *, tickets: Tickets, clock: Clock, new_id: NewId
+) -> None:
+    """Say the ticket again, as it is stored or else as ordering knows it.
+
+    Safe to repeat, late or in any order: at this version or above nothing is said. One that is
+    settled is made, too, where it is missing: so no older message can have it queued. Raises
+    StoreUnavailable, TicketTooLarge.
+    """
+    for pause in RETRY_PAUSES_S:
+        await asyncio.sleep(pause)
+        stored = await tickets.load(command.ticket.id)
+        if stored and stored.ticket.version >= command.version:
+            return
+        event = (stored.ticket if stored else command.ticket).restate(
+            command.known, version=command.version, at=clock()
+        )
+        with contextlib.suppress(Overtaken):
+            await tickets.append(event, event_id=new_id(), after=stored.sequence if stored else 0)
+            return
+    raise StoreUnavailable("other changes of the ticket kept coming first")
