@@ -91,7 +91,7 @@ def test_a_problem_has_every_field_that_some_refusal_has(document: Json) -> None
     ]
 
     assert {name for each in shown for name in each} <= fields.keys()
-    assert {"instance", "request_id"} <= fields.keys()
+    assert {"instance", "request_id", "trace_id"} <= fields.keys()
     assert not {"default", "anyOf"} & {keyword for each in fields.values() for keyword in each}
 
 

@@ -140,6 +140,26 @@ async def test_a_request_is_a_line_in_the_log_without_its_path_and_query(
     }
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (ROUTE.format(restaurant="la-piazza", name="Ada"), 401),
+        ("/v1/nothing", 404),
+        ("/v1/a%2fb", 400),
+        ("/v1/fails", 500),
+    ],
+)
+async def test_a_problem_says_which_trace_its_request_belongs_to(
+    http: httpx.AsyncClient, path: str, status: int
+) -> None:
+    trace = {"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01"}
+
+    traced, alone = await http.get(path, headers=trace), await http.get(path)
+
+    assert (traced.status_code, traced.json()["trace_id"]) == (status, TRACE_ID)
+    assert "trace_id" not in alone.json(), "it is in no trace"
+
+
 @pytest.mark.usefixtures("_logging")
 async def test_lines_are_written_before_long_though_no_other_comes(
     http: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service_kit.http.gateway import prefix_of
 from service_kit.http.response_headers import referred
 from service_kit.runtime.request_id import REQUEST_ID
+from service_kit.runtime.tracing import current_trace_id
 
 log = structlog.get_logger()
 
@@ -69,6 +70,12 @@ class Problem(BaseModel):
     errors: list[FieldError] = Field(description="the fields that are wrong, where any are")
     instance: UriReference = Field("", description="the path that was asked for")
     request_id: str = Field("", description="the answer's `Request-Id`, as logs have it")
+    trace_id: str = Field(
+        "",
+        description="the trace that the request belongs to, as logs have it: that of its "
+        "`traceparent`, or the service's own",
+        examples=["0af7651916cd43dd8448eb211c80319c"],
+    )
 
 
 # decision/0058: a problem's type names its page
@@ -118,9 +125,14 @@ class ProblemError(Exception):
             **self.extensions,
         }
 
+    def traced_details(self) -> dict[str, Any]:
+        """The details with the id of the current trace, if there is one."""
+        trace_id = current_trace_id()
+        return self.details() | ({"trace_id": trace_id} if trace_id else {})
+
     def response(self) -> Response:
-        """The HTTP response, with the id of the request that is being answered."""
-        details = self.details()
+        """The HTTP response, with the ids of the request that is being answered and its trace."""
+        details = self.traced_details()
         if request_id := REQUEST_ID.get():
             details["request_id"] = request_id
         return ProblemResponse(details, self.status, headers=dict(self.headers or {}))

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import orjson
 import structlog
-from opentelemetry import trace
+
+from service_kit.runtime.tracing import current_trace_id
 
 WRITE_AFTER_S = 0.2
 """Seconds that a line waits for others, at most: a process that is killed may leave these out."""
@@ -49,9 +50,8 @@ def is_on() -> bool:
 
 def write(**fields: str | int | float) -> None:
     """Say of a request what the fields tell, and the id of the trace that it belongs to."""
-    trace_id = trace.get_current_span().get_span_context().trace_id
-    if trace_id:
-        fields["trace_id"] = trace.format_trace_id(trace_id)
+    if trace_id := current_trace_id():
+        fields["trace_id"] = trace_id
     if _log.service is None:
         log.info("request", **fields)
         return

@@ -181,6 +181,12 @@ def current_trace() -> dict[str, str]:
     return carrier
 
 
+def current_trace_id() -> str:
+    """The id of the current trace, whether or not it is recorded; empty outside a trace."""
+    trace_id = trace.get_current_span().get_span_context().trace_id
+    return trace.format_trace_id(trace_id) if trace_id else ""
+
+
 def _is_sampled(headers: Mapping[str, str]) -> bool:
     return headers.get(TRACEPARENT, "")[FLAGS_END : FLAGS_END + 1] in SAMPLED
 

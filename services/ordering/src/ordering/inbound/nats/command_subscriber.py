@@ -178,7 +178,8 @@ def _unless_expired(
 def _problem(problem: ProblemError) -> Reply:
     headers = problem.headers or {}
     when = {name: headers[name] for name in (RETRY_AFTER,) if name in headers}
-    return Reply(problem.status, "application/problem+json", json.dumps(problem.details()), when)
+    body = json.dumps(problem.traced_details())
+    return Reply(problem.status, "application/problem+json", body, when)
 
 
 def bind_use_case(
