@@ -31,6 +31,7 @@ subprocess.Popen = ForkingPopen  # type: ignore[misc]
 logs.configure("test", "INFO")
 structlog.configure(cache_logger_on_first_use=False)  # a test may configure it otherwise
 os.environ.update(own_issuer().environment)  # whom services believe that have no Stack
+os.environ["COMANDA_RECALL_GRACE_SECONDS"] = "0"  # a takeaway order is over with its last round
 os.environ.update(HIGH_RATES)  # a test's load comes from one subject, for one restaurant
 
 NewNatsServer = Callable[[], Nats]

@@ -71,6 +71,7 @@ def test_every_event_of_a_ticket_is_a_verdict_or_is_refused() -> None:
 
     assert verdicts == {
         "served": KitchenVerdict.SERVED,
+        "recalled": KitchenVerdict.STARTED,
         "voided": KitchenVerdict.VOIDED,
         "void-refused": KitchenVerdict.STARTED,
     }

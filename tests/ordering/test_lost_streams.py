@@ -36,7 +36,15 @@ from uuid_utils.compat import uuid7
 from tests.ordering.builders import NOON, TABLE_12, a_place_order
 from tests.ordering.conftest import Database
 from tests.ordering.relaying import a_relay, messages, outbox_is_empty, set_up_streams
-from tests.ordering.use_cases import adding, cancelling, closing, finding, open_la_piazza, placing
+from tests.ordering.use_cases import (
+    NO_GRACE,
+    adding,
+    cancelling,
+    closing,
+    finding,
+    open_la_piazza,
+    placing,
+)
 from tests.support.eventually import eventually
 
 MOVES = {"start": start_ticket, "ready": mark_ready, "serve": serve_ticket}
@@ -79,7 +87,8 @@ class Evening:
             Broker([self._server.url], "ordering"),
             Broker([self._server.url], "serving"),
         )
-        ordering.include_router(verdict_router(self.store, lambda: NOON))
+        verdicts = verdict_router(self.store, lambda: NOON, recall_grace=NO_GRACE)
+        ordering.include_router(verdicts)
         kitchen = TicketStream(partial(connected_client, serving))
         serving.include_router(order_router(tickets=kitchen, clock=lambda: NOON, new_id=uuid7))
         await set_up_streams(self._server)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from comanda_contracts import (
     Ticket,
+    TicketRecalled,
     TicketServed,
     TicketVoided,
     TicketVoidRefused,
@@ -35,7 +36,7 @@ from service_kit.nats.set_up import set_up_stream
 from tests.conftest import NewNatsServer
 from tests.ordering.builders import ADA, NOON, a_place_order
 from tests.ordering.fakes import InMemoryStore
-from tests.ordering.use_cases import open_la_piazza, placing
+from tests.ordering.use_cases import NO_GRACE, open_la_piazza, placing
 from tests.support.asyncapi import contract_payloads, payloads
 from tests.support.commands import anybody
 from tests.support.tokens import bearer
@@ -85,6 +86,7 @@ def ticket_of(order: Order) -> Ticket:
         (TicketServed, KitchenVerdict.SERVED),
         (TicketVoided, KitchenVerdict.VOIDED),
         (TicketVoidRefused, KitchenVerdict.STARTED),
+        (TicketRecalled, KitchenVerdict.STARTED),
     ],
 )
 async def test_a_verdict_of_the_kitchen_reaches_its_order(
@@ -92,7 +94,8 @@ async def test_a_verdict_of_the_kitchen_reaches_its_order(
 ) -> None:
     order = await an_order(store)
     message = seal(event(at=NOON, ticket=ticket_of(order)), event_id=uuid.uuid4())
-    broker = Broker([SERVERS["nats_url"]], "ordering", [verdict_router(store, lambda: NOON)])
+    router = verdict_router(store, lambda: NOON, recall_grace=NO_GRACE)
+    broker = Broker([SERVERS["nats_url"]], "ordering", [router])
 
     async with TestNatsBroker(broker):
         await broker.publish(message.body, message.subject, headers=dict(message.headers))

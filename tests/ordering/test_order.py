@@ -1,7 +1,8 @@
+import random
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import comanda_contracts
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ordering.application.keyed_request import KeyReused
 from ordering.domain.order import (
+    RECALL_MARGIN,
     Cancellation,
     CancellationRefused,
     CancellationRequested,
@@ -20,6 +22,7 @@ from ordering.domain.order import (
     OrderPlaced,
     OrderStatus,
     Round,
+    TicketState,
     order_number,
     place,
 )
@@ -136,6 +139,62 @@ def test_only_a_takeaway_order_closes_by_itself_and_only_with_its_last_round() -
     assert an_order(ADA).take_verdict(1, KitchenVerdict.SERVED).closes_by_itself
     assert not an_order(ADA, rounds=2).take_verdict(1, KitchenVerdict.SERVED).closes_by_itself
     assert not an_order(TABLE_12).take_verdict(1, KitchenVerdict.SERVED).closes_by_itself
+
+
+A_MINUTE = timedelta(minutes=1)
+OVER = NOON + A_MINUTE + RECALL_MARGIN
+
+
+def test_a_takeaway_order_closes_when_nothing_of_it_can_be_taken_back_any_more() -> None:
+    once, again = TicketState(4, NOON), TicketState(2, NOON - A_MINUTE)
+    half = an_order(ADA, rounds=2).take_verdict(1, KitchenVerdict.SERVED, once)
+    order = half.take_verdict(2, KitchenVerdict.SERVED, again)
+
+    assert half.handed_over_at is None
+    assert order.handed_over_at == NOON
+    assert not order.is_past_recall(at=OVER - timedelta(milliseconds=1), grace=A_MINUTE)
+    assert order.is_past_recall(at=OVER, grace=A_MINUTE)
+    assert order.is_past_recall(at=NOON, grace=timedelta())
+    assert not half.is_past_recall(at=OVER, grace=A_MINUTE)
+
+
+def test_a_dine_in_order_does_not_close_by_itself_whenever_it_was_served() -> None:
+    order = an_order(TABLE_12).take_verdict(1, KitchenVerdict.SERVED, TicketState(4, NOON))
+
+    assert not order.is_past_recall(at=OVER, grace=timedelta())
+
+
+SERVED, STARTED = KitchenVerdict.SERVED, KitchenVerdict.STARTED
+RECALLED_AND_SERVED = [
+    (STARTED, TicketState(3)),  # refused to void it
+    (SERVED, TicketState(5, NOON)),
+    (STARTED, TicketState(6, NOON)),  # recalled
+    (SERVED, TicketState(7, NOON + A_MINUTE)),
+]
+
+
+@pytest.mark.parametrize("known", range(1, len(RECALLED_AND_SERVED) + 1))
+@given(chance=st.randoms(use_true_random=False))
+def test_the_latest_word_on_a_ticket_counts_in_whatever_order_they_come(
+    known: int, chance: random.Random
+) -> None:
+    words = RECALLED_AND_SERVED[:known] * 2
+    chance.shuffle(words)
+
+    order = an_order(ADA)
+    for verdict, ticket in words:
+        order = order.take_verdict(1, verdict, ticket)
+
+    verdict, ticket = RECALLED_AND_SERVED[known - 1]
+    assert (order.verdicts, order.tickets) == ({1: verdict}, {1: ticket})
+
+
+def test_a_round_that_is_recalled_is_in_the_kitchen_again() -> None:
+    """Also one that the release before took for served, which noted nothing of its ticket."""
+    served = an_order(ADA).take_verdict(1, SERVED)
+
+    assert served.take_verdict(1, STARTED, TicketState(6, NOON)).in_the_kitchen == (1,)
+    assert served.take_verdict(1, STARTED, TicketState(3)).in_the_kitchen == ()
 
 
 def test_statuses_have_the_names_of_the_contract() -> None:

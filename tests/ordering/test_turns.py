@@ -41,7 +41,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.ordering.builders import NOON, a_place_order, a_restaurant, an_item
 from tests.ordering.conftest import Database
-from tests.ordering.use_cases import adding, offering, open_la_piazza, placing, setting
+from tests.ordering.use_cases import NO_GRACE, adding, offering, open_la_piazza, placing, setting
 from tests.support.commands import anybody
 
 LINE = {"sku": "margherita", "quantity": 1}
@@ -365,7 +365,7 @@ def handler_of_commands(store: GroupCommit) -> Handler:
 
 
 def handler_of_verdicts(store: GroupCommit) -> Handler:
-    return handler_of(verdict_router(store, lambda: NOON))
+    return handler_of(verdict_router(store, lambda: NOON, recall_grace=NO_GRACE))
 
 
 class Settled(Msg):

@@ -43,6 +43,7 @@ from tests.ordering.builders import (
 )
 from tests.ordering.fakes import InMemoryStore
 from tests.ordering.use_cases import (
+    NO_GRACE,
     adding,
     cancelling,
     open_la_piazza,
@@ -236,7 +237,7 @@ def voiding(order: Order, number: int) -> Callable[[Transaction], Awaitable[Orde
         round=number,
         verdict=KitchenVerdict.VOIDED,
     )
-    return lambda tx: take_verdict(command, transaction=tx, at=LATER)
+    return lambda tx: take_verdict(command, transaction=tx, at=LATER, recall_grace=NO_GRACE)
 
 
 async def test_the_last_verdict_ends_the_cancellation_when_it_comes(

@@ -2,11 +2,12 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from ordering.application.add_items import AddItems, add_items
 from ordering.application.cancel_order import CancelOrder, cancel_order
+from ordering.application.close_handed_over import CloseHandedOver, close_handed_over
 from ordering.application.close_order import CloseOrder, close_order
 from ordering.application.place_order import PlaceOrder, place_order
 from ordering.application.restate import RestateOrder, restate_order
@@ -19,7 +20,7 @@ from ordering.application.withdraw_access import WithdrawAccess, withdraw_access
 from ordering.application.withdraw_menu_item import WithdrawMenuItem, withdraw_menu_item
 from ordering.domain.access import Withdrawal
 from ordering.domain.menu import MenuItem
-from ordering.domain.order import KitchenVerdict, Order
+from ordering.domain.order import KitchenVerdict, Order, TicketState
 from ordering.domain.refusals import UnknownOrder
 from ordering.domain.restaurant import Restaurant
 from ordering.outbound.transaction.group_commit import GroupCommit
@@ -28,6 +29,9 @@ from tests.ordering.builders import NOON, a_place_order, a_requested_line, a_res
 from tests.ordering.fakes import InMemoryStore
 
 Store = GroupCommit | InMemoryStore
+
+NO_GRACE = timedelta()
+"""Nothing that was served is taken back."""
 
 
 def setting(
@@ -85,12 +89,27 @@ def adding(order_id: UUID, version: int | None = None) -> Callable[[Transaction]
 
 
 def taking_verdict(
-    order_id: UUID, round_number: int, verdict: KitchenVerdict = KitchenVerdict.SERVED
+    order_id: UUID,
+    round_number: int,
+    verdict: KitchenVerdict = KitchenVerdict.SERVED,
+    ticket: TicketState | None = None,
+    recall_grace: timedelta = NO_GRACE,
 ) -> Callable[[Transaction], Awaitable[Order]]:
     command = TakeVerdict(
-        order_id=order_id, restaurant="la-piazza", round=round_number, verdict=verdict
+        order_id=order_id,
+        restaurant="la-piazza",
+        round=round_number,
+        verdict=verdict,
+        ticket=ticket,
     )
-    return lambda tx: take_verdict(command, transaction=tx, at=NOON)
+    return lambda tx: take_verdict(command, transaction=tx, at=NOON, recall_grace=recall_grace)
+
+
+def closing_handed_over(
+    order_id: UUID, at: datetime, recall_grace: timedelta
+) -> Callable[[Transaction], Awaitable[Order]]:
+    command = CloseHandedOver(order_id=order_id, restaurant="la-piazza")
+    return lambda tx: close_handed_over(command, transaction=tx, at=at, recall_grace=recall_grace)
 
 
 def finding(order_id: UUID) -> Callable[[Transaction], Awaitable[Order | None]]:

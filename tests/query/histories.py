@@ -28,6 +28,7 @@ COOLING, PAUSED = "cooling", "paused"
 STEPS: dict[AnyTicketStatus, list[tuple[type[TicketEvent], AnyTicketStatus]]] = {
     TicketStatus.QUEUED: [
         (contracts.TicketStarted, TicketStatus.PREPARING),
+        (contracts.TicketReady, TicketStatus.READY),
         (contracts.TicketVoided, TicketStatus.VOIDED),
     ],
     TicketStatus.PREPARING: [
@@ -40,7 +41,7 @@ STEPS: dict[AnyTicketStatus, list[tuple[type[TicketEvent], AnyTicketStatus]]] = 
         (contracts.TicketServed, TicketStatus.SERVED),
         (contracts.TicketRecalled, TicketStatus.PREPARING),
     ],
-    TicketStatus.SERVED: [],
+    TicketStatus.SERVED: [(contracts.TicketRecalled, TicketStatus.READY)],
     TicketStatus.VOIDED: [],
 }
 

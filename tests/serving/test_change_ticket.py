@@ -5,7 +5,13 @@ from datetime import datetime
 from uuid import UUID
 
 import pytest
-from serving.application.change_ticket import RETRY_PAUSES_S, ChangeTicket
+from serving.application.change_ticket import (
+    RETRY_PAUSES_S,
+    ChangedTicket,
+    ChangeTicket,
+    Clock,
+    NewId,
+)
 from serving.application.keyed_request import KeyedRequest, KeyReused
 from serving.application.mark_ready import mark_ready
 from serving.application.recall_ticket import recall_ticket
@@ -14,6 +20,7 @@ from serving.application.start_ticket import start_ticket
 from serving.application.tickets import Overtaken, StoreUnavailable, Tickets
 from serving.application.void_ticket import void_ticket
 from serving.domain.ticket import (
+    RECALL_GRACE,
     Ticket,
     TicketEvent,
     TicketId,
@@ -26,6 +33,14 @@ from uuid_utils.compat import uuid7
 
 from tests.serving.builders import LATER, a_ticket, queued
 from tests.serving.fakes import InMemoryTickets
+
+
+async def recall(
+    command: ChangeTicket, *, tickets: Tickets, clock: Clock, new_id: NewId
+) -> ChangedTicket:
+    return await recall_ticket(
+        command, tickets=tickets, clock=clock, new_id=new_id, grace=RECALL_GRACE
+    )
 
 
 def clock() -> datetime:
@@ -50,10 +65,15 @@ async def ready(store: Tickets, ticket: TicketId, **fields: object) -> Ticket:
     return (await mark_ready(command, tickets=store, clock=clock, new_id=uuid7)).ticket
 
 
+async def serve(store: Tickets, ticket: TicketId, **fields: object) -> Ticket:
+    command = ChangeTicket(ticket_id=ticket, **fields)  # type: ignore[arg-type]
+    return (await serve_ticket(command, tickets=store, clock=clock, new_id=uuid7)).ticket
+
+
 async def test_a_ticket_goes_the_whole_way(store: Tickets, ticket: Ticket) -> None:
     command = ChangeTicket(ticket_id=ticket.id, actor="Luigi")
 
-    for use_case in (start_ticket, mark_ready, recall_ticket, mark_ready, serve_ticket):
+    for use_case in (start_ticket, mark_ready, recall, mark_ready, serve_ticket):
         last = (await use_case(command, tickets=store, clock=clock, new_id=uuid7)).ticket
 
     stored = await store.load(ticket.id)
@@ -112,7 +132,7 @@ async def test_a_request_that_is_sent_twice_at_once_has_one_effect(
 async def test_a_request_is_known_again_whatever_has_happened_to_the_ticket_since(
     store: Tickets, ticket: Ticket
 ) -> None:
-    moves = (start_ticket, mark_ready, recall_ticket, mark_ready, serve_ticket)
+    moves = (start_ticket, mark_ready, recall, mark_ready, serve_ticket)
     commands = [
         (move, ChangeTicket(ticket_id=ticket.id, request_key=f"tablet-7/{number}"))
         for number, move in enumerate(moves)
@@ -175,11 +195,11 @@ async def test_a_request_that_was_refused_may_be_tried_again_with_its_key(
     store: Tickets, ticket: Ticket
 ) -> None:
     with pytest.raises(WrongStatus):
-        await ready(store, ticket.id, request_key="k")
+        await serve(store, ticket.id, request_key="k")
 
-    await start(store, ticket.id)
+    await ready(store, ticket.id)
 
-    assert (await ready(store, ticket.id, request_key="k")).status is TicketStatus.READY
+    assert (await serve(store, ticket.id, request_key="k")).status is TicketStatus.SERVED
 
 
 class AlwaysOvertaken(InMemoryTickets):

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from service_kit.http.server import application
 from serving.application.tickets import StoredTicket, StoreUnavailable
 from serving.contract import event_to_contract, ticket_to_contract
-from serving.domain.ticket import Ticket, TicketId, TicketStatus
+from serving.domain.ticket import RECALL_GRACE, Ticket, TicketId, TicketStatus
 from serving.inbound.http.queue import LastEventId
 from serving.inbound.http.tickets import routes
 from serving.queue_updates import QueueUpdate
@@ -40,6 +40,7 @@ def an_app(store: InMemoryTickets) -> FastAPI:
             open_feed=open_no_feed,
             clock=lambda: LATER,
             new_id=uuid7,
+            recall_grace=RECALL_GRACE,
         )
     )
     return app
@@ -124,15 +125,28 @@ async def test_the_ticket_can_be_looked_at(http: httpx.AsyncClient, ticket: Tick
 
 
 async def test_each_command_moves_the_ticket(http: httpx.AsyncClient, ticket: Ticket) -> None:
-    commands = ["start", "ready", "recall", "ready", "serve"]
+    commands = ["start", "ready", "recall", "ready", "serve", "recall", "serve"]
 
     answers = [await http.post(path(ticket, command)) for command in commands]
 
     statuses = [answer.json()["status"] for answer in answers]
-    assert statuses == ["preparing", "ready", "preparing", "ready", "served"]
+    assert statuses == ["preparing", "ready", "preparing", "ready", "served", "ready", "served"]
 
 
-@pytest.mark.parametrize("command", ["ready", "recall", "serve"])
+async def test_what_was_served_too_long_ago_is_not_recalled() -> None:
+    """A page tells that from a status that somebody else has changed."""
+    served = a_ticket(status=TicketStatus.SERVED, served_at=LATER - 2 * RECALL_GRACE)
+    store = InMemoryTickets()
+    await store.append(queued(served), event_id=uuid7(), after=0)
+
+    async with client_of(store) as http:
+        answer = await http.post(path(served, "recall"))
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "too-late-to-recall")
+    assert answer.json()["ticket"]["status"] == "served"
+
+
+@pytest.mark.parametrize("command", ["recall", "serve"])
 async def test_a_command_the_status_does_not_allow_is_refused_with_the_ticket_as_it_is(
     http: httpx.AsyncClient, ticket: Ticket, command: str
 ) -> None:

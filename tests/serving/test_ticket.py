@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import comanda_contracts
 import pytest
@@ -18,6 +19,7 @@ from serving.domain.ticket import (
     TicketStatus,
     TicketVoided,
     TicketVoidRefused,
+    TooLateToRecall,
     UnknownTicket,
     VersionMismatch,
     WrongStatus,
@@ -41,7 +43,9 @@ COMMANDS: dict[str, Decide] = {
 LEGAL = {
     ("queued", "start"): "preparing",
     ("preparing", "ready"): "ready",
+    ("queued", "ready"): "ready",
     ("ready", "recall"): "preparing",
+    ("served", "recall"): "ready",
     ("ready", "serve"): "served",
     ("queued", "void"): "voided",
     ("preparing", "void"): "preparing",
@@ -71,7 +75,7 @@ def test_a_ticket_with_a_status_of_a_later_release_is_not_voided() -> None:
 
 @pytest.mark.parametrize(("status", "command"), LEGAL)
 def test_a_legal_command_leads_to_the_next_status(status: str, command: str) -> None:
-    before = a_ticket(status=TicketStatus(status), version=7)
+    before = a_ticket(status=TicketStatus(status), version=7, served_at=NOON)
 
     event = COMMANDS[command](before)
 
@@ -81,7 +85,7 @@ def test_a_legal_command_leads_to_the_next_status(status: str, command: str) -> 
 
 @pytest.mark.parametrize(("status", "command"), LEGAL)
 def test_an_event_says_who_sent_what_led_to_it(status: str, command: str) -> None:
-    ticket = a_ticket(status=TicketStatus(status))
+    ticket = a_ticket(status=TicketStatus(status), served_at=NOON)
 
     event = getattr(ticket, command)(at=LATER, actor="Gina", by=LUIGI)
 
@@ -120,6 +124,40 @@ def test_a_recall_keeps_the_time_of_the_last_start_and_ready() -> None:
     recalled = ready.recall(at=LATER).ticket
 
     assert (recalled.started_at, recalled.ready_at) == (NOON, NOON)
+
+
+def test_what_is_ready_at_once_was_never_begun() -> None:
+    ready = a_ticket().ready(at=LATER).ticket
+
+    assert (ready.started_at, ready.ready_at) == (None, LATER)
+    assert isinstance(ready.void(at=LATER), TicketVoidRefused)
+
+
+def test_a_served_ticket_is_recalled_to_the_pass_and_keeps_its_times() -> None:
+    served = a_ticket().ready(at=NOON).ticket.serve(at=NOON).ticket
+
+    recalled = served.recall(at=LATER).ticket
+
+    assert (recalled.status, recalled.served_at) == (TicketStatus.READY, NOON)
+    assert recalled.recall(at=LATER).ticket.status is TicketStatus.PREPARING
+
+
+@pytest.mark.parametrize(("seconds", "is_late"), [(0, False), (60, False), (60.001, True)])
+def test_a_served_ticket_is_recalled_within_the_grace_alone(seconds: float, is_late: bool) -> None:
+    served = a_ticket(status=TicketStatus.SERVED, served_at=NOON)
+    at, grace = NOON + timedelta(seconds=seconds), timedelta(minutes=1)
+
+    if not is_late:
+        assert served.recall(at=at, grace=grace).ticket.status is TicketStatus.READY
+        return
+    with pytest.raises(TooLateToRecall, match="more than 60 seconds ago") as refusal:
+        served.recall(at=at, grace=grace)
+    assert refusal.value.ticket is served
+
+
+def test_what_was_served_nobody_knows_when_is_not_recalled() -> None:
+    with pytest.raises(TooLateToRecall):
+        a_ticket(status=TicketStatus.SERVED).recall(at=NOON)
 
 
 def test_a_queued_ticket_is_voided_and_a_started_one_is_not() -> None:
@@ -174,6 +212,7 @@ def test_every_refusal_keeps_the_code_that_clients_have_been_written_for() -> No
     } == {
         UnknownTicket: "unknown-ticket",
         WrongStatus: "wrong-status",
+        TooLateToRecall: "too-late-to-recall",
         VersionMismatch: "version-mismatch",
         KeyReused: "idempotency-key-reused",
     }

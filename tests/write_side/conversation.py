@@ -4,6 +4,8 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from comanda_contracts import Event, Message, seal
@@ -11,13 +13,13 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from ordering import contract as ordering_contract
 from ordering.application.transaction import Transaction
-from ordering.domain.order import Order, OrderEvent, Party
+from ordering.domain.order import RECALL_GRACE, Order, OrderEvent, Party
 from ordering.domain.refusals import Refusal
 from ordering.inbound.nats.verdict_subscriber import verdict_router
 from service_kit.nats.router import Router
 from service_kit.nats.subscriber import BatchSubscriber, Received
 from serving import contract as serving_contract
-from serving.application.change_ticket import ChangeTicket, NewId
+from serving.application.change_ticket import ChangedTicket, ChangeTicket, NewId
 from serving.application.mark_ready import mark_ready
 from serving.application.recall_ticket import recall_ticket
 from serving.application.serve_ticket import serve_ticket
@@ -29,13 +31,15 @@ from uuid_utils.compat import uuid7
 
 from tests.ordering.builders import NOON, a_place_order
 from tests.ordering.fakes import InMemoryStore
-from tests.ordering.use_cases import open_la_piazza, placing
+from tests.ordering.use_cases import closing_handed_over, open_la_piazza, placing
 from tests.serving.fakes import InMemoryTickets
 
-MOVES = {
+Move = Callable[..., Awaitable[ChangedTicket]]
+
+MOVES: dict[str, Move] = {
     "start": start_ticket,
     "ready": mark_ready,
-    "recall": recall_ticket,
+    "recall": partial(recall_ticket, grace=RECALL_GRACE),
     "serve": serve_ticket,
 }
 
@@ -94,9 +98,12 @@ class Conversation:
         self._tickets = InMemoryTickets()
         new_id: NewId = uuid7
         self.to_kitchen = Mail(
-            order_router(tickets=self._tickets, clock=lambda: NOON, new_id=new_id)
+            order_router(tickets=self._tickets, clock=lambda: self.now, new_id=new_id)
         )
-        self.to_ordering = Mail(verdict_router(self._store, lambda: NOON))
+        self.to_ordering = Mail(
+            verdict_router(self._store, lambda: self.now, recall_grace=RECALL_GRACE)
+        )
+        self.now = NOON
         self._order_events_sent = 0
         self._ticket_events_sent = 0
 
@@ -138,6 +145,18 @@ class Conversation:
         else:
             assert answer == self.order == self.order_events[-1].order
             assert (answer.version, len(self.order_events)) == (order.version + 1, count + 1)
+        self._send()
+
+    async def wait(self, time: timedelta) -> None:
+        """Let time pass, and what is due by itself happen, as ordering does it once it can.
+
+        A takeaway order is closed when nothing that the kitchen said is on its way.
+        """
+        self.now += time
+        if self.to_ordering.unheard:
+            return
+        grace = RECALL_GRACE
+        await self._store.run(closing_handed_over(self.order.order_id, self.now, grace))
         self._send()
 
     async def cook(self, number: int, *moves: str, meanwhile: Iterable[int] = ()) -> None:
@@ -185,10 +204,10 @@ class Conversation:
         shown: Ticket | None = None
         try:
             moved = await MOVES[move](
-                command, tickets=self._tickets, clock=lambda: NOON, new_id=uuid7
+                command, tickets=self._tickets, clock=lambda: self.now, new_id=uuid7
             )
             return moved.ticket
-        except kitchen.WrongStatus as refusal:
+        except (kitchen.WrongStatus, kitchen.TooLateToRecall) as refusal:
             shown = refusal.ticket
         except kitchen.UnknownTicket:
             assert number not in self.tickets

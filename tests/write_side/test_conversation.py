@@ -5,6 +5,7 @@ import itertools
 import random
 from collections.abc import Awaitable
 from dataclasses import replace
+from datetime import timedelta
 
 import hypothesis.strategies as st
 import pytest
@@ -18,6 +19,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from ordering.domain.order import (
+    RECALL_GRACE,
+    RECALL_MARGIN,
     CancellationEnded,
     CancellationRequested,
     Order,
@@ -49,6 +52,7 @@ class OneOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._loop = asyncio.new_event_loop()
+        self.has_closed_by_itself = False
 
     @initialize(
         party=st.sampled_from([ADA, TABLE_12]), extra=st.integers(0, 2), seed=st.integers(0, 2**16)
@@ -102,6 +106,10 @@ class OneOrder(RuleBasedStateMachine):
     def tell_ordering(self, positions: list[int], lose_track: bool) -> None:
         self._deliver(self.conversation.to_ordering, positions, lose_track)
 
+    @rule(minutes=st.sampled_from([1, 14, 16]))
+    def wait(self, minutes: int) -> None:
+        self._wait(timedelta(minutes=minutes))
+
     @rule()
     def restate(self) -> None:
         """As after a loss, of which there was none."""
@@ -119,8 +127,15 @@ class OneOrder(RuleBasedStateMachine):
 
     @invariant()
     def everything_of_a_closed_order_was_served(self) -> None:
-        if self.conversation.order.status is OrderStatus.CLOSED:
+        """And stays so, but where it was closed by hand while a round was being recalled."""
+        order = self.conversation.order
+        if self.has_closed_by_itself:
             assert _unserved(self.conversation) == []
+        if order.status is OrderStatus.CLOSED:
+            histories = self.conversation.ticket_histories
+            for each in order.rounds:
+                served = any(t.status is TicketStatus.SERVED for t in histories[each.round])
+                assert served or each.voided
 
     @invariant()
     def a_round_is_voided_only_before_it_is_begun(self) -> None:
@@ -162,6 +177,8 @@ class OneOrder(RuleBasedStateMachine):
         try:
             self._run(self.conversation.drain(self._chance))
             self._is_settled()
+            self._wait(RECALL_GRACE + RECALL_MARGIN)
+            self._is_closed_if_handed_over()
             settled = self.conversation.order
             self._run(self.conversation.repeat_everything(self._chance))
             assert self.conversation.order == settled, "news that is heard again is no news"
@@ -176,6 +193,11 @@ class OneOrder(RuleBasedStateMachine):
         if order.status is OrderStatus.OPEN:
             assert any(not each.voided for each in order.rounds)
         if order.status is OrderStatus.OPEN and isinstance(order.party, Takeaway):
+            assert (order.handed_over_at is None) == bool(_unserved(self.conversation))
+
+    def _is_closed_if_handed_over(self) -> None:
+        order = self.conversation.order
+        if order.status is OrderStatus.OPEN and isinstance(order.party, Takeaway):
             assert _unserved(self.conversation) != []
 
     def _existing(self, number: int) -> int:
@@ -184,6 +206,12 @@ class OneOrder(RuleBasedStateMachine):
 
     def _deliver(self, mail: Mail, positions: list[int], lose_track: bool) -> None:
         self._run(self.conversation.deliver(mail, positions, lose_track=lose_track))
+
+    def _wait(self, time: timedelta) -> None:
+        before = self.conversation.order.status
+        self._run(self.conversation.wait(time))
+        if before is not self.conversation.order.status:
+            self.has_closed_by_itself = True
 
     def _run(self, doing: Awaitable[None]) -> None:
         self._loop.run_until_complete(doing)
@@ -200,7 +228,9 @@ def _sum_of_lines(order: Order) -> int:
 
 def _agree_but_for_the_version(one: Order, other: Order) -> bool:
     """What the kitchen said meanwhile is in no event."""
-    return replace(one, version=other.version, verdicts=other.verdicts) == other
+    return (
+        replace(one, version=other.version, verdicts=other.verdicts, tickets=other.tickets) == other
+    )
 
 
 def _unserved(conversation: Conversation) -> list[int]:

@@ -107,7 +107,9 @@ class TicketReady(TicketEvent):
 
 
 class TicketRecalled(TicketEvent):
-    """It was not ready after all; the kitchen works on it again."""
+    """It was not ready after all, and the kitchen works on it again (`preparing`); or it was not
+    served after all, and waits on the pass again (`ready`).
+    """
 
     TYPE: ClassVar[str] = "comanda.ticket.recalled.v1"
 

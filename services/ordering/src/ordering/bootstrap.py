@@ -33,6 +33,8 @@ from service_kit.runtime.components import Component, Ready
 from service_kit.runtime.settings import ServiceSettings, load
 from uuid_utils.compat import uuid7
 
+from ordering.application.close_handed_over import CloseHandedOver, close_handed_over
+from ordering.domain.order import RECALL_GRACE
 from ordering.inbound.change import Store
 from ordering.inbound.http.access import access_routes
 from ordering.inbound.http.menu import menu_routes
@@ -45,6 +47,7 @@ from ordering.inbound.nats.sender import Identify, by_letter, by_token, nobody
 from ordering.inbound.nats.verdict_subscriber import verdict_router
 from ordering.outbound.database.cancellations import watch_cancellations
 from ordering.outbound.database.engine import connect
+from ordering.outbound.database.handed_over import watch_handed_over
 from ordering.outbound.database.health import WriteHealth, needing_schema, watch
 from ordering.outbound.database.withdrawals import (
     access_components,
@@ -78,7 +81,13 @@ def bootstrap(settings: Settings) -> Application:
     export_queue(store)
     admission = admission_by(settings, withdrawals)
     guests = _guests(settings)
-    broker = messaging(settings.nats_servers, store, by_token(admission), guests)
+    broker = messaging(
+        settings.nats_servers,
+        store,
+        by_token(admission),
+        guests,
+        recall_grace=settings.recall_grace,
+    )
     relay = Relay(engine, broker.client, first_events, token_life_max_s=settings.token_life_max_s)
 
     async def database(ready: Ready) -> None:
@@ -94,6 +103,28 @@ def bootstrap(settings: Settings) -> Application:
     async def cancellations(ready: Ready) -> None:
         await watch_cancellations(engine, ready, clock=utc_now)
 
+    async def handed_over(ready: Ready) -> None:
+        grace = settings.recall_grace
+
+        async def close(restaurant: str, order_id: UUID) -> None:
+            command = CloseHandedOver(order_id=order_id, restaurant=restaurant)
+            await store.run(
+                lambda tx: close_handed_over(
+                    command, transaction=tx, at=utc_now(), recall_grace=grace
+                ),
+                restaurant=restaurant,
+                comes_again=True,
+            )
+
+        await watch_handed_over(
+            engine,
+            ready,
+            close=close,
+            is_up_to_date=partial(broker.is_up_to_date, TICKETS),
+            clock=utc_now,
+            recall_grace=grace,
+        )
+
     async def sweep(ready: Ready) -> None:
         await delete_expired_answers(engine, ready)
 
@@ -107,6 +138,7 @@ def bootstrap(settings: Settings) -> Application:
         Component("outbox", waiting),
         Component("relay", relay.run, required=False),
         Component("cancellations", cancellations, required=False),
+        Component("handed-over", handed_over, required=False),
         Component("sweep", sweep, required=False),
         Component("withdrawals-sweep", withdrawals_sweep, required=False),
     ]
@@ -147,12 +179,15 @@ def messaging(
     store: Store,
     identify: Identify = nobody,
     guests: GuestSigner | None = None,
+    *,
+    recall_grace: timedelta = RECALL_GRACE,
 ) -> Broker:
     """The broker with everything that ordering consumes and publishes.
 
     Without a way to `identify` their senders no command is carried out: for what consumes none.
     """
-    broker = Broker(servers, SERVICE, [event_router(), verdict_router(store, utc_now)])
+    verdicts = verdict_router(store, utc_now, recall_grace=recall_grace)
+    broker = Broker(servers, SERVICE, [event_router(), verdicts])
     commands = command_router(
         store, broker.client, clock=utc_now, new_id=new_id, identify=identify, guests=guests
     )

@@ -1,5 +1,6 @@
 """Ordering's settings, from the environment."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
@@ -15,6 +16,8 @@ from service_kit.runtime.settings import (
     with_scheme,
 )
 from service_kit.runtime.tls import FreshContext, fresh_context
+
+from ordering.domain.order import RECALL_GRACE
 
 
 def _with_key(file: str) -> str:
@@ -80,3 +83,14 @@ class Settings(OperatorSettings, AccessSettings):
         description="seconds that an order's event may wait to be published until ordering is not "
         "ready",
     )
+    recall_grace_seconds: float = Field(
+        default=RECALL_GRACE.total_seconds(),
+        ge=0,
+        description="seconds after it was served in which the kitchen may take a round back, and a "
+        "takeaway order stays open; as serving's",
+    )
+
+    @property
+    def recall_grace(self) -> timedelta:
+        """How long after it was served the kitchen may take a round back."""
+        return timedelta(seconds=self.recall_grace_seconds)

@@ -69,6 +69,7 @@ def bootstrap(settings: Settings) -> Application:
             open_feed=queues.feed,
             clock=utc_now,
             new_id=uuid7,
+            recall_grace=settings.recall_grace,
         )
     )
     app.include_router(

@@ -25,6 +25,7 @@ from service_kit.nats.jetstream import (
     jetstream,
     require_server,
 )
+from service_kit.nats.leader import asking_leader_of
 from service_kit.nats.middlewares import Settlement, Spans, metrics
 from service_kit.nats.router import Router
 from service_kit.nats.subscriber import BatchSubscriber
@@ -175,7 +176,7 @@ class Broker(NatsBroker):
         It is not ready while the durable is missing, without which FastStream would be silent for
         ever, while there is no connection, or while batches fail.
         """
-        (subscriber,) = (each for each in self.batch_subscribers if each.stream.name == stream.name)
+        subscriber = self._subscriber(stream)
 
         lag = ConsumerLag(stream, subscriber.durable)
 
@@ -191,6 +192,19 @@ class Broker(NatsBroker):
                 await asyncio.sleep(PROBE_INTERVAL_S)
 
         return watch
+
+    async def is_up_to_date(self, stream: Stream) -> bool:
+        """Whether the consumer of a stream has been given all that is stored. Raises NatsError."""
+        subscriber = self._subscriber(stream)
+        js = await self.jetstream_context()
+        with asking_leader_of(f"{stream.name}/{subscriber.durable}"):
+            consumer = await js.consumer_info(stream.name, subscriber.durable)
+        return bool(consumer.num_pending == 0)
+
+    def _subscriber(self, stream: Stream) -> BatchSubscriber:
+        """The one that consumes the stream."""
+        (found,) = (each for each in self.batch_subscribers if each.stream.name == stream.name)
+        return found
 
     @override
     def _log_connection_broken(self, error_cb: Any = None) -> Any:

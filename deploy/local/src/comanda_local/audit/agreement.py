@@ -1,10 +1,17 @@
 """Whether ordering and serving agree with each other, once nothing is on its way any more."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 
 from comanda_contracts import Channel, Order, OrderStatus, Round, Ticket, TicketStatus
 
 from comanda_local.audit.expected import Tickets, is_all_served, total
+
+GRACE_VARIABLE, RECALL_GRACE_S = "COMANDA_RECALL_GRACE_SECONDS", 900
+"""The setting of ordering and serving, and its default."""
+CLOSING_DELAY = timedelta(seconds=30)
+"""A margin of ordering's own, and the time until it looks."""
 
 Disagreement = tuple[str, object, object]
 """The subject, ordering's value, and serving's value or the one that ordering should have."""
@@ -41,5 +48,15 @@ def _wrong_status(order: Order, tickets: Tickets) -> Iterator[Disagreement]:
         yield "status as stored", "cancelling", "cancelled or open"
     if order.status is OrderStatus.CLOSED and not served:
         yield "status as stored", "closed", "open, for not everything is served"
-    if order.status is OrderStatus.OPEN and order.channel is Channel.TAKEAWAY and served:
+    is_over = served and not may_be_recalled(tickets.values(), now=datetime.now(UTC))
+    if order.status is OrderStatus.OPEN and order.channel is Channel.TAKEAWAY and is_over:
         yield "status as stored", "open", "closed, for everything is served"
+
+
+def may_be_recalled(tickets: Iterable[Ticket], *, now: datetime) -> bool:
+    """Whether one was served so lately that ordering waits for it to be recalled."""
+    grace = timedelta(seconds=float(os.environ.get(GRACE_VARIABLE, RECALL_GRACE_S)))
+    if not grace:
+        return False
+    times = [each.served_at for each in tickets if each.served_at]
+    return bool(times) and now < max(times) + grace + CLOSING_DELAY

@@ -5,7 +5,7 @@ Every decision returns an event that carries the whole order after it; nothing i
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -27,22 +27,33 @@ ORDERS_PER_LETTER = 999
 """Orders of a business day whose numbers begin with the same letter."""
 
 
+RECALL_GRACE = timedelta(minutes=15)
+"""How long after it was served the kitchen may take a round back, unless an operator says else."""
+
+RECALL_MARGIN = timedelta(seconds=10)
+"""For clocks that differ, and for the word of a recall at the last moment to come."""
+
+
 # decision/0005: what ordering hears from the kitchen makes no version
 class KitchenVerdict(StrEnum):
     """The kitchen's latest word on a round; a round without a verdict is still queued, or new.
 
-    A verdict stays true: a round that was started can't be voided any more, and one that was voided
-    is never started.
+    A round that was started can't be voided any more, and one that was voided is never started. One
+    that was served may be recalled: then it is started again.
     """
 
     STARTED = "begun"  # the value is in stored rows
     SERVED = "served"
     VOIDED = "voided"
 
-    @property
-    def is_final(self) -> bool:
-        """Whether no other verdict can follow."""
-        return self is not KitchenVerdict.STARTED
+
+@dataclass(frozen=True, slots=True)
+class TicketState:
+    """What a verdict is as of: the ticket's version, by which later ones are told from earlier."""
+
+    version: int
+    served_at: datetime | None = None
+    """When it was last served, though it may have been recalled since."""
 
 
 class OrderStatus(StrEnum):
@@ -115,8 +126,9 @@ class Cancellation:
 class Order:
     """The whole order.
 
-    `version` counts its events. `verdicts` are those of the kitchen, by round: knowledge of
-    ordering's own that no event carries, so another verdict makes no new version.
+    `version` counts its events. `verdicts` are those of the kitchen, by round, and `tickets` what
+    each is as of: knowledge of ordering's own that no event carries, so another verdict makes no
+    new version. A verdict that the release before noted has no ticket.
     """
 
     order_id: UUID
@@ -131,6 +143,7 @@ class Order:
     status: OrderStatus = OrderStatus.OPEN
     cancellation: Cancellation | None = None
     verdicts: Mapping[int, KitchenVerdict] = field(default_factory=dict)
+    tickets: Mapping[int, TicketState] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -190,12 +203,29 @@ class Order:
         order = self._next(status=OrderStatus.CANCELLING, cancellation=cancellation)
         return CancellationRequested(order=order, at=at, actor=actor, by=by)
 
-    def take_verdict(self, number: int, verdict: KitchenVerdict) -> "Order":
+    def take_verdict(
+        self, number: int, verdict: KitchenVerdict, ticket: TicketState | None = None
+    ) -> "Order":
         """Note the kitchen's verdict on a round; one that is repeated, or late, changes nothing."""
-        known = self.verdicts.get(number)
-        if known is verdict or (known is not None and known.is_final):
+        if not self._is_news(number, verdict, ticket):
             return self
-        return replace(self, verdicts={**self.verdicts, number: verdict})
+        tickets = self.tickets if ticket is None else {**self.tickets, number: ticket}
+        return replace(self, verdicts={**self.verdicts, number: verdict}, tickets=tickets)
+
+    def _is_news(self, number: int, verdict: KitchenVerdict, ticket: TicketState | None) -> bool:
+        """Whether the verdict is later than the one that is known, by the ticket's version.
+
+        Where a version is not known, a round that was begun may be served, and one that was served
+        is begun again only if its ticket says that it was served before.
+        """
+        known, known_ticket = self.verdicts.get(number), self.tickets.get(number)
+        if ticket and known_ticket:
+            return ticket.version > known_ticket.version
+        if known is None or verdict is known:
+            return known is None
+        if known is KitchenVerdict.SERVED and verdict is KitchenVerdict.STARTED:
+            return ticket is not None and ticket.served_at is not None
+        return known is KitchenVerdict.STARTED
 
     def end_cancellation(self, *, at: datetime) -> "CancellationEnded | None":
         """End the cancellation by the kitchen's verdicts; None while one is missing, or no request.
@@ -251,6 +281,25 @@ class Order:
             and isinstance(self.party, Takeaway)
             and not self.in_the_kitchen
         )
+
+    @property
+    def handed_over_at(self) -> datetime | None:
+        """When the last of an order was handed over that closes by itself; None if it does not.
+
+        Where nothing tells when, it is long ago.
+        """
+        if not self.closes_by_itself:
+            return None
+        served = (self.tickets.get(each) for each in self._standing)
+        times = [each.served_at for each in served if each and each.served_at]
+        return max(times, default=self.placed_at)
+
+    def is_past_recall(self, *, at: datetime, grace: timedelta) -> bool:
+        """Whether it closes by itself, and the kitchen can take nothing of it back any more."""
+        over = self.handed_over_at
+        if over is None:
+            return False
+        return not grace or at >= over + grace + RECALL_MARGIN
 
     @property
     def _standing(self) -> tuple[int, ...]:

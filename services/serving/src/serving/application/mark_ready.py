@@ -14,7 +14,7 @@ from serving.domain.ticket import Ticket
 async def mark_ready(
     command: ChangeTicket, *, tickets: Tickets, clock: Clock, new_id: NewId
 ) -> ChangedTicket:
-    """Mark a ticket ready that is being prepared.
+    """Mark a ticket ready that is being prepared, or still queued.
 
     Raises UnknownTicket, VersionMismatch, WrongStatus, StoreUnavailable.
     """

@@ -5,10 +5,13 @@ Every decision returns an event that carries the whole ticket after it; nothing 
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+
+RECALL_GRACE = timedelta(minutes=15)
+"""How long after it was served a round may be recalled, unless an operator says else."""
 
 ExpectedVersion = int | Collection[int] | None
 """The version that a change is meant for, or one of several; None stands for any."""
@@ -107,31 +110,50 @@ class Ticket:
         self, *, at: datetime, actor: str | None = None, by: Sender | None = None
     ) -> "TicketStarted":
         """Begin to make it; from now on it can't be voided. Raises WrongStatus unless queued."""
-        self._require(TicketStatus.QUEUED, "start")
+        self._require("start", TicketStatus.QUEUED)
         after = self._next(status=TicketStatus.PREPARING, started_at=at)
         return TicketStarted(ticket=after, at=at, actor=actor, by=by)
 
     def ready(
         self, *, at: datetime, actor: str | None = None, by: Sender | None = None
     ) -> "TicketReady":
-        """Put it on the pass. Raises WrongStatus unless it is being prepared."""
-        self._require(TicketStatus.PREPARING, "finish")
+        """Put it on the pass; one that is still queued, such as a drink, goes there at once.
+
+        Then nobody ever began it, and `started_at` stays as it is. Raises WrongStatus unless it is
+        queued or being prepared.
+        """
+        self._require("finish", TicketStatus.QUEUED, TicketStatus.PREPARING)
         after = self._next(status=TicketStatus.READY, ready_at=at)
         return TicketReady(ticket=after, at=at, actor=actor, by=by)
 
+    # decision/0067: a served round comes back within a grace, and a takeaway waits for it
     def recall(
-        self, *, at: datetime, actor: str | None = None, by: Sender | None = None
+        self,
+        *,
+        at: datetime,
+        actor: str | None = None,
+        by: Sender | None = None,
+        grace: timedelta = RECALL_GRACE,
     ) -> "TicketRecalled":
-        """Take it back from the pass to work on it again. Raises WrongStatus unless ready."""
-        self._require(TicketStatus.READY, "recall")
-        after = self._next(status=TicketStatus.PREPARING)
+        """Take it back one step: from the pass to be worked on again, from the guest to the pass.
+
+        Raises WrongStatus unless it is ready or served, and TooLateToRecall if it was served longer
+        ago than the grace.
+        """
+        self._require("recall", TicketStatus.READY, TicketStatus.SERVED)
+        if self.status is TicketStatus.SERVED and (
+            self.served_at is None or at - self.served_at > grace
+        ):
+            raise TooLateToRecall(self, grace)
+        is_served = self.status is TicketStatus.SERVED
+        after = self._next(status=TicketStatus.READY if is_served else TicketStatus.PREPARING)
         return TicketRecalled(ticket=after, at=at, actor=actor, by=by)
 
     def serve(
         self, *, at: datetime, actor: str | None = None, by: Sender | None = None
     ) -> "TicketServed":
         """Carry it to the table, or hand it over. Raises WrongStatus unless ready."""
-        self._require(TicketStatus.READY, "serve")
+        self._require("serve", TicketStatus.READY)
         after = self._next(status=TicketStatus.SERVED, served_at=at)
         return TicketServed(ticket=after, at=at, actor=actor, by=by)
 
@@ -160,8 +182,8 @@ class Ticket:
         status = self.status if is_settled or known is TicketStatus.QUEUED else known
         return TicketRestated(ticket=replace(self, version=version, status=status), at=at)
 
-    def _require(self, status: TicketStatus, command: str) -> None:
-        if self.status is not status:
+    def _require(self, command: str, *statuses: TicketStatus) -> None:
+        if self.status not in statuses:
             raise WrongStatus(self, command)
 
     def _next(self, **changes: Any) -> "Ticket":
@@ -194,7 +216,7 @@ class TicketReady(TicketEvent):
 
 
 class TicketRecalled(TicketEvent):
-    """It was not ready after all."""
+    """It was not ready after all, or not served: one step back."""
 
 
 class TicketServed(TicketEvent):
@@ -239,6 +261,19 @@ class WrongStatus(Refusal):
         super().__init__(
             f"Round {ticket.round} of order {ticket.number} is {ticket.status}, "
             f"so you can't {command} it."
+        )
+        self.ticket = ticket
+
+
+class TooLateToRecall(Refusal):
+    """The ticket was served longer ago than it may be taken back."""
+
+    code = "too-late-to-recall"
+
+    def __init__(self, ticket: Ticket, grace: timedelta) -> None:
+        super().__init__(
+            f"Round {ticket.round} of order {ticket.number} was served more than "
+            f"{grace.total_seconds():g} seconds ago, so you can't recall it."
         )
         self.ticket = ticket
 

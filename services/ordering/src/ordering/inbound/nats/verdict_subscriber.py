@@ -1,12 +1,14 @@
 """The kitchen's verdicts on rounds, from the events of their tickets."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from comanda_contracts import (
     Event,
+    TicketRecalled,
     TicketServed,
+    TicketStatus,
     TicketVoided,
     TicketVoidRefused,
     Unreadable,
@@ -20,18 +22,20 @@ from service_kit.nats.subscriber import Received, read_event
 from service_kit.runtime.tracing import traced
 
 from ordering.application.take_verdict import TakeVerdict, take_verdict
-from ordering.domain.order import KitchenVerdict
+from ordering.domain.order import KitchenVerdict, TicketState
 from ordering.domain.refusals import UnknownOrder
 from ordering.inbound.change import Store
 from ordering.inbound.nats.failures import FAILURES
 
 log = structlog.get_logger()
 
-VERDICT_EVENTS = ("served", "voided", "void-refused")
+VERDICT_EVENTS = ("served", "recalled", "voided", "void-refused")
 """The events of a ticket that are verdicts on its round."""
 
 
-def verdict_router(store: Store, clock: Callable[[], datetime]) -> Router:
+def verdict_router(
+    store: Store, clock: Callable[[], datetime], *, recall_grace: timedelta
+) -> Router:
     """The subscriber that has ordering take the kitchen's verdicts."""
     router = Router(FAILURES)
 
@@ -40,7 +44,9 @@ def verdict_router(store: Store, clock: Callable[[], datetime]) -> Router:
         try:
             with traced(received.message.headers):
                 await store.run(
-                    lambda tx: take_verdict(command, transaction=tx, at=clock()),
+                    lambda tx: take_verdict(
+                        command, transaction=tx, at=clock(), recall_grace=recall_grace
+                    ),
                     restaurant=command.restaurant,
                     comes_again=True,
                 )
@@ -76,7 +82,11 @@ def verdict_of(event: Event) -> TakeVerdict:
             verdict = KitchenVerdict.SERVED
         case TicketVoided(ticket=ticket):
             verdict = KitchenVerdict.VOIDED
+        case TicketVoidRefused(ticket=ticket) if ticket.status is TicketStatus.SERVED:
+            verdict = KitchenVerdict.SERVED
         case TicketVoidRefused(ticket=ticket):  # the kitchen refuses to void what it has started
+            verdict = KitchenVerdict.STARTED
+        case TicketRecalled(ticket=ticket):
             verdict = KitchenVerdict.STARTED
         case _:
             raise Unreadable(f"{event.TYPE} is no verdict of the kitchen")
@@ -85,4 +95,5 @@ def verdict_of(event: Event) -> TakeVerdict:
         restaurant=ticket.restaurant,
         round=ticket.round,
         verdict=verdict,
+        ticket=TicketState(ticket.version, served_at=ticket.served_at),
     )

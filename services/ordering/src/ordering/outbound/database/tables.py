@@ -29,6 +29,9 @@ KIND: ColumnElement[str] = literal_column("split_part(outbox.aggregate, '.', 1)"
 CANCELLING = text("status = 'cancelling'")
 """The orders whose cancellation the kitchen has not answered; an index has them."""
 
+HANDED_OVER = text("status = 'open' AND handed_over_at IS NOT NULL")
+"""The orders that will close by themselves; an index has them."""
+
 
 class RestaurantRow(SQLModel, table=True):
     """A restaurant; a release that knows no `day_begins` may still write to it."""
@@ -93,6 +96,7 @@ class OrderRow(SQLModel, table=True):
     __table_args__ = (
         Index("orders_number", "restaurant", "business_day", "number", unique=True),
         Index("orders_cancelling", "id", postgresql_where=CANCELLING),
+        Index("orders_handed_over", "handed_over_at", postgresql_where=HANDED_OVER),
     )
 
     id: UUID = Field(primary_key=True)
@@ -111,6 +115,11 @@ class OrderRow(SQLModel, table=True):
     placed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     cancellation: dict[str, Any] | None = Field(sa_column=Column(JSONB(none_as_null=True)))
     kitchen: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
+    kitchen_tickets: dict[str, Any] = Field(
+        sa_column=Column(JSONB, server_default=text("'{}'"), nullable=False)
+    )
+    """What each of the kitchen's verdicts is as of; the release before writes none."""
+    handed_over_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
     version: int
 
 

@@ -17,6 +17,7 @@ from ordering.domain.order import (
     Party,
     Round,
     Takeaway,
+    TicketState,
 )
 from ordering.domain.restaurant import Restaurant
 
@@ -24,6 +25,7 @@ Row = Mapping[Any, Any]
 
 _ROUNDS = TypeAdapter(tuple[Round, ...])
 _CANCELLATION = TypeAdapter(Cancellation | None)
+_TICKETS = TypeAdapter(dict[int, TicketState])
 
 
 def restaurant_row(restaurant: Restaurant) -> dict[str, Any]:
@@ -81,6 +83,8 @@ def order_row(order: Order) -> dict[str, Any]:
         "placed_at": order.placed_at,
         "cancellation": _CANCELLATION.dump_python(order.cancellation, mode="json"),
         "kitchen": {str(number): verdict.value for number, verdict in order.verdicts.items()},
+        "kitchen_tickets": _TICKETS.dump_python(dict(order.tickets), mode="json"),
+        "handed_over_at": order.handed_over_at,
         "version": order.version,
     }
 
@@ -102,6 +106,7 @@ def order_of(row: Row) -> Order:
         verdicts={
             int(number): KitchenVerdict(verdict) for number, verdict in row["kitchen"].items()
         },
+        tickets=_TICKETS.validate_python(row["kitchen_tickets"]),
     )
 
 

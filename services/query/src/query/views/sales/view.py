@@ -147,7 +147,7 @@ class Sales:
             self.items[sku].orders += 1
 
     def _add_waiting(self, figures: Figures, ordered_at: str, ticket: AggregateState) -> None:
-        """A round that was recalled is not ready any more, whatever its `ready_at` says."""
+        """A round that was recalled is not ready, or served, any more, whatever its times say."""
         if ticket["status"] not in WAS_READY or not ticket["ready_at"]:
             return
         ordered, ready = epoch_seconds(ordered_at), epoch_seconds(ticket["ready_at"])
@@ -155,7 +155,7 @@ class Sales:
         if ticket["started_at"]:
             started = epoch_seconds(ticket["started_at"])
             self.preparations.append([ready, ready - started, started - ordered])
-        if ticket["served_at"]:
+        if ticket["status"] == TicketStatus.SERVED and ticket["served_at"]:
             histogram.count(figures.served, epoch_seconds(ticket["served_at"]) - ordered)
 
 

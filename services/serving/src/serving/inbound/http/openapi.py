@@ -14,7 +14,14 @@ from service_kit.http.sse import event, events
 from serving.application.keyed_request import KeyReused
 from serving.application.tickets import StoreUnavailable
 from serving.contract import ticket_from_contract
-from serving.domain.ticket import TicketId, UnknownTicket, VersionMismatch, WrongStatus
+from serving.domain.ticket import (
+    RECALL_GRACE,
+    TicketId,
+    TooLateToRecall,
+    UnknownTicket,
+    VersionMismatch,
+    WrongStatus,
+)
 from serving.inbound.http.problems import to_problem
 from serving.inbound.http.queue_view import QueueView
 
@@ -26,6 +33,7 @@ KEY = "screen-1/2026-05-04/42"
 SEQUENCE = 8_117
 
 _PREPARING = ticket_from_contract(examples.PREPARING)
+_SERVED = ticket_from_contract(examples.SERVED)
 _QUEUE = QueueView(tickets=[examples.PREPARING])
 _TICKETS = {"preparing": examples.PREPARING, "ready": examples.READY, "served": examples.SERVED}
 
@@ -58,6 +66,12 @@ CHANGE_RESPONSES = {200: sent_with("ETag", "Idempotent-Replayed")} | problem_res
     to_problem(VersionMismatch(_PREPARING, (1,))),
 )
 """Headers and refusals of the queue, its feed, a ticket, and of routes that change a ticket."""
+
+RECALL_RESPONSES = CHANGE_RESPONSES | problem_responses(
+    to_problem(WrongStatus(_PREPARING, "recall")),
+    to_problem(TooLateToRecall(_SERVED, RECALL_GRACE)),
+)
+"""The same, of a recall: it may come too late."""
 
 TAGS = {
     "Queue": "What a kitchen has to work on.",

@@ -12,7 +12,14 @@ from service_kit.http.problems import ProblemError
 from serving.application.keyed_request import KeyReused
 from serving.application.tickets import StoreUnavailable
 from serving.contract import ticket_to_contract
-from serving.domain.ticket import Refusal, Ticket, UnknownTicket, VersionMismatch, WrongStatus
+from serving.domain.ticket import (
+    Refusal,
+    Ticket,
+    TooLateToRecall,
+    UnknownTicket,
+    VersionMismatch,
+    WrongStatus,
+)
 
 RETRY_AFTER_S = 1
 
@@ -38,7 +45,7 @@ def to_problem(error: Refusal | StoreUnavailable) -> ProblemError:
     """The problem for an error, with the ticket if that says why. Raises one that has none."""
     why = str(error)
     match error:
-        case WrongStatus(ticket=ticket):
+        case WrongStatus(ticket=ticket) | TooLateToRecall(ticket=ticket):
             return ProblemError(409, error.code, why, ticket=_json(ticket))
         case VersionMismatch(ticket=ticket):
             return ProblemError(412, error.code, why, field="If-Match", ticket=_json(ticket))

@@ -1,6 +1,7 @@
 """Tickets over HTTP: commands in, the changed ticket or a refusal out."""
 
 from collections.abc import Awaitable
+from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from serving.inbound.http.openapi import (
     CHANGE_RESPONSES,
     KEY,
     ORDER_ID,
+    RECALL_RESPONSES,
     ROUND,
     TICKET_RESPONSES,
 )
@@ -110,6 +112,7 @@ def routes(
     open_feed: OpenFeed,
     clock: Clock,
     new_id: NewId,
+    recall_grace: timedelta,
 ) -> APIRouter:
     """The routes of serving."""
     router = APIRouter(
@@ -146,13 +149,23 @@ def routes(
 
     @router.post(f"{ticket}/ready", operation_id="markTicketReady", **change)
     async def post_ready(command: Command) -> Response:
-        """Put a round that is being prepared on the pass; else 409, with the `ticket` as it is."""
+        """Put a round that is queued or being prepared on the pass; else 409, with the `ticket`."""
         return await _respond(mark_ready(command, tickets=tickets, clock=clock, new_id=new_id))
 
-    @router.post(f"{ticket}/recall", operation_id="recallTicket", **change)
+    @router.post(
+        f"{ticket}/recall",
+        operation_id="recallTicket",
+        **(change | {"responses": RECALL_RESPONSES}),
+    )
     async def post_recall(command: Command) -> Response:
-        """Take a round that is ready back from the pass; else 409, with the `ticket` as it is."""
-        return await _respond(recall_ticket(command, tickets=tickets, clock=clock, new_id=new_id))
+        """Take a round back: from the pass to work on it again, or from the guest to the pass.
+
+        The second for a while after it was served (`COMANDA_RECALL_GRACE_SECONDS`); else 409, with
+        the `ticket` as it is.
+        """
+        return await _respond(
+            recall_ticket(command, tickets=tickets, clock=clock, new_id=new_id, grace=recall_grace)
+        )
 
     @router.post(f"{ticket}/serve", operation_id="serveTicket", **change)
     async def post_serve(command: Command) -> Response:
