@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.support.openapi import APPS, Json, document_of, operations
+from tests.support.openapi import APPS, Json, document_of, operations, resolved
 
 OPERATION_ID = re.compile(r"[a-z]+([A-Z][a-z]+)+")
 OPERATION_ID_LENGTH_MAX = 20
@@ -76,6 +76,27 @@ def test_every_operation_has_a_tag_that_is_explained_and_a_sentence(document: Js
         assert operation["description"].endswith("."), where
     used = {each for _, operation in operations(document) for each in operation["tags"]}
     assert explained == used
+
+
+def test_parameters_stand_as_in_the_path_and_before_others(document: Json) -> None:
+    """Generators make positional arguments of them, that would else be mistaken for each other."""
+    for where, operation in operations(document):
+        in_path = re.findall(r"{(\w+)}", where)
+        named = [each["name"] for each in operation.get("parameters", ())]
+        assert named[: len(in_path)] == in_path, where
+
+
+def test_a_choice_that_a_null_tells_stands_last(document: Json) -> None:
+    """Some generated clients take the first that fits, and compare no null."""
+    for choices in (each["anyOf"] for each in parts(document) if "anyOf" in each):
+        told_by_null = [
+            any(
+                field.get("type") == "null"
+                for field in resolved(document, choice).get("properties", {}).values()
+            )
+            for choice in choices
+        ]
+        assert told_by_null == sorted(told_by_null), choices
 
 
 def test_a_document_says_where_it_is_answered(document: Json) -> None:

@@ -74,6 +74,7 @@ def completed(
         }
         if "description" in operation:
             operation["summary"] = _first_sentence(operation["description"])
+    _order_path_parameters(document)
     components["responses"] = dict(sorted(answers.items()))
     components["headers"] = _headers_of(document)
     codes = {code for each in answers.values() for code in _codes_of(each)}
@@ -140,6 +141,18 @@ def _headers_of(document: Json) -> Json:
     shared = document["components"]["responses"].values()
     used = {name for each in (*own, *shared) for name in each.get("headers", ())}
     return {name: header for name, header in HEADERS.items() if name in used}
+
+
+def _order_path_parameters(document: Json) -> None:
+    """Have them stand as in the path, ahead of others: generators make arguments of them."""
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            if "parameters" in operation:
+                operation["parameters"].sort(
+                    key=lambda each: (
+                        path.index(f"{{{each['name']}}}") if each["in"] == "path" else len(path)
+                    )
+                )
 
 
 def _pascal_case(name: str) -> str:

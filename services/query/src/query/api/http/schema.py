@@ -332,9 +332,11 @@ REPORTS: Mapping[By | None, type[SalesTotals]] = {
 
 
 class SalesReport(
-    RootModel[TotalReport | DayReport | HourReport | ChannelReport | ItemReport | CategoryReport]
+    RootModel[DayReport | HourReport | ChannelReport | ItemReport | CategoryReport | TotalReport]
 ):
     """What was sold in a span of time; `by` tells the groups apart."""
+
+    # The last is what generated clients take that try one after another and compare no null.
 
 
 class TopItems(BaseModel):
