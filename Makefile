@@ -74,4 +74,5 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean:  ## remove the environment and the embedded servers' data
-	rm -rf .venv .data .mutants services/pages/node_modules services/pages/types contracts/docs/node_modules contracts/docs/build examples/subscribers/javascript/node_modules
+	rm -rf .venv .data .mutants services/pages/node_modules services/pages/types contracts/docs/node_modules contracts/docs/build examples/subscribers/javascript/node_modules \
+		tests/clients/node_modules tests/clients/.build

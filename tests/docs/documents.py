@@ -14,6 +14,8 @@ PATH = re.compile(r"[\w.-]+(/[\w.-]+)*/?")
 NAMED_FILE = re.compile(r"\.(py|md|toml|conf|ya?ml|mjs|js|sh|json|lock|in|lua)$")
 MADE_LATER = frozenset({".data", ".venv", ".bench"})
 """Folders that are no part of the repository."""
+INSTALLED = frozenset({"node_modules", ".build"})
+"""Folders of what others wrote."""
 
 
 def documents() -> list[Path]:
@@ -24,7 +26,9 @@ def documents() -> list[Path]:
     pages += sorted((ROOT / "docs").rglob("*.md"))
     for folder in ("contracts", "deploy", "examples", "services", "tests"):
         pages += sorted(
-            page for page in (ROOT / folder).rglob("README.md") if "node_modules" not in page.parts
+            page
+            for page in (ROOT / folder).rglob("README.md")
+            if not INSTALLED.intersection(page.parts)
         )
     return [page for page in pages if page.exists()]
 
