@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from serving.application.keyed_request import KeyedRequest
@@ -20,6 +21,7 @@ class InMemoryTickets:
 
     def __init__(self) -> None:
         self.events: list[TicketEvent] = []
+        self.hot_window: timedelta | None = None
         self._stored: dict[TicketId, list[StoredTicket]] = {}
 
     async def load(self, ticket_id: TicketId) -> StoredTicket | None:
@@ -43,6 +45,10 @@ class InMemoryTickets:
         self.events.append(event)
         stored = StoredTicket(event.ticket, event_id, len(self.events), after, request)
         self._stored.setdefault(event.ticket.id, []).append(stored)
+
+    async def horizon(self, at: datetime) -> datetime | None:
+        await asyncio.sleep(0)
+        return at - self.hot_window if self.hot_window else None
 
     async def add(self, new: Sequence[NewTicket]) -> list[StoreUnavailable | TicketTooLarge | None]:
         for each in new:

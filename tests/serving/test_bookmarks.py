@@ -177,7 +177,7 @@ async def the_bookmark_is_rubbish(client: Client) -> None:
 
 async def the_bookmark_is_of_another_format(client: Client) -> None:
     js = client.jetstream()
-    another = (await load_bookmark(js)).model_dump_json().replace('"format":1', '"format":2')
+    another = (await load_bookmark(js)).model_dump_json().replace('"format":1', '"format":3')
     await (await js.key_value(BUCKET)).put(KEY, another.encode())
 
 
@@ -305,3 +305,29 @@ async def test_the_bucket_can_be_set_up_again(js: JetStreamContext) -> None:
     await set_up_bookmarks(js, replicas=1)
 
     assert (await js.stream_info(STREAM_OF_BUCKET)).config.max_msgs_per_subject == 1
+
+
+async def test_a_bookmark_has_room_for_any_number_of_open_tickets_and_leaves_no_part_behind(
+    server: Nats, client: Client, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bookmarks, "PART_TICKETS", 10)
+    open_tickets = [a_ticket() for _ in range(35)]
+    await publish(client, *map(queued, open_tickets))
+    await serve(client, INTERVAL_MESSAGES // 4)
+    async with bookmarked(server, js):
+        first = await bookmark_is_set(js, 35)
+        await serve(client, INTERVAL_MESSAGES // 4)
+        second = await bookmark_is_set(js, first.sequence + INTERVAL_MESSAGES)
+
+    stored = Bookmark.model_validate_json(
+        (await (await js.key_value(BUCKET)).get(KEY)).value or b""
+    )
+    async with running_queues(server.url) as (queues, component):
+        await is_ready(component)
+        shown_anew = {ticket.order_id for ticket in queues.of(HERE)}
+    kept = (await js.stream_info(STREAM_OF_BUCKET, subjects_filter=">")).state.subjects or {}
+    held = [key for key in kept if "part." in key]
+    still_there = [key for key in held if (await js.get_last_msg(STREAM_OF_BUCKET, key)).data]
+    assert (len(first.open), len(second.open), len(stored.open)) == (35, 35, 10)
+    assert shown_anew == {ticket.order_id for ticket in open_tickets}
+    assert [key.removeprefix(f"$KV.{BUCKET}.") for key in still_there] == list(stored.parts)

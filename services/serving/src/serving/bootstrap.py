@@ -28,6 +28,7 @@ from serving.inbound.http.tickets import routes
 from serving.inbound.nats.orders import SERVICE, order_router
 from serving.outbound.bookmarks import keep_bookmark, set_up_bookmarks
 from serving.outbound.connection import connected_client, until_connected
+from serving.outbound.hot_window import keep_in_window
 from serving.outbound.kitchen_queues import KitchenQueues, export_lengths
 from serving.outbound.room import watch_room
 from serving.outbound.ticket_stream import TicketStream
@@ -56,6 +57,7 @@ def bootstrap(settings: Settings) -> Application:
             Component("room", partial(_watch_room, broker)),
             Component("fill", partial(_watch_fill, broker, settings), required=False),
             Component("orders", broker.watching(ORDERS), required=False),
+            Component("window", partial(_keep_in_window, broker, queues), required=False),
             Component("bookmark", partial(_keep_bookmark, broker, queues), required=False),
         ],
         on_shutdown=[queues.close],
@@ -128,6 +130,10 @@ async def _watch_room(broker: Broker, ready: Ready) -> None:
 async def _watch_fill(broker: Broker, settings: Settings, ready: Ready) -> None:
     js = await broker.jetstream_context()
     await watch_fill(js, [TICKETS], ready, orders_max=settings.orders_kept_max)
+
+
+async def _keep_in_window(broker: Broker, queues: KitchenQueues, ready: Ready) -> None:
+    await keep_in_window(await broker.jetstream_context(), queues.open_sequences, ready)
 
 
 async def _keep_bookmark(broker: Broker, queues: KitchenQueues, ready: Ready) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from datetime import datetime
 
 from serving.application.change_ticket import RETRY_PAUSES_S, Clock, NewId
 from serving.application.tickets import Overtaken, StoreUnavailable, Tickets
@@ -19,6 +20,8 @@ class RestateTicket:
     ticket: Ticket
     known: TicketStatus
     version: int
+    said_at: datetime | None = None
+    """When ordering said so, if that is known."""
 
 
 # decision/0066: a loss of streams is made good by restatements
@@ -28,13 +31,16 @@ async def restate_ticket(
     """Say the ticket again, as it is stored or else as ordering knows it.
 
     Safe to repeat, late or in any order: at this version or above nothing is said. One that is
-    settled is made, too, where it is missing: so no older message can have it queued. Raises
+    settled is made, too, where it is missing: so no older message can have it queued. What was
+    said so long ago that what came of it may be forgotten is not made again. Raises
     StoreUnavailable, TicketTooLarge.
     """
     for pause in RETRY_PAUSES_S:
         await asyncio.sleep(pause)
         stored = await tickets.load(command.ticket.id)
         if stored and stored.ticket.version >= command.version:
+            return
+        if stored is None and await _is_forgotten(command, tickets, clock):
             return
         event = (stored.ticket if stored else command.ticket).restate(
             command.known, version=command.version, at=clock()
@@ -43,3 +49,10 @@ async def restate_ticket(
             await tickets.append(event, event_id=new_id(), after=stored.sequence if stored else 0)
             return
     raise StoreUnavailable("other changes of the ticket kept coming first")
+
+
+async def _is_forgotten(command: RestateTicket, tickets: Tickets, clock: Clock) -> bool:
+    horizon = await tickets.horizon(clock())
+    if horizon is None or command.said_at is None:
+        return False
+    return command.said_at < horizon

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -19,6 +20,10 @@ class StoreUnavailable(Exception):
 
 class TicketTooLarge(Exception):
     """The store takes no ticket of that size, however often it is tried."""
+
+
+class OrderedTooLongAgo(Exception):
+    """The round's ticket may have been served and forgotten, so it is not queued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,13 @@ class Tickets(Protocol):
 
         Safe to repeat with the same `event_id`. Raises Overtaken if the ticket has changed since
         then, StoreUnavailable, TicketTooLarge.
+        """
+        ...
+
+    async def horizon(self, at: datetime) -> datetime | None:
+        """Of a round ordered before this the store may know no more whether it had a ticket.
+
+        None if it forgets nothing. Raises StoreUnavailable.
         """
         ...
 

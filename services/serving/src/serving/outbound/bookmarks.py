@@ -10,13 +10,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from typing import Literal
+from uuid import uuid4
 
 from comanda_contracts.streams import TICKETS
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext, api
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NotFoundError
 from nats.js.kv import KeyValue
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from service_kit.nats.leader import asking_leader_of
 from service_kit.runtime.components import Ready
 
@@ -24,6 +25,8 @@ BUCKET = "serving"
 KEY = "bookmark"
 STREAM_OF_BUCKET = f"KV_{BUCKET}"
 
+PART_TICKETS = 50_000
+"""Open tickets in one message at the most: a sequence has a dozen digits in a stream of years."""
 BOOKMARK_INTERVAL_MESSAGES = 5_000
 """Messages from one bookmark to the next: a replica that starts reads about so many."""
 CHECK_INTERVAL_S = 1.0
@@ -44,10 +47,15 @@ class Bookmark(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 1
     sequence: int = Field(ge=1)
     message_id: str = Field(min_length=1)
     open: tuple[int, ...]
+    parts: tuple[str, ...] = ()
+    """Keys of further sequences, where they are too many for one message: of format 2."""
+
+
+_SEQUENCES = TypeAdapter(tuple[int, ...])
 
 
 class UnusableBookmark(Exception):
@@ -69,8 +77,8 @@ async def load_bookmark(js: JetStreamContext) -> Bookmark:
     """The bookmark in the bucket. Raises UnusableBookmark."""
     try:
         bucket = await js.key_value(BUCKET)
-        return await _checked(js, await bucket.get(KEY))
-    except NatsError as error:
+        return await _whole(bucket, await _checked(js, await bucket.get(KEY)))
+    except (NatsError, ValidationError) as error:
         raise _unusable(error) from error
 
 
@@ -120,15 +128,49 @@ async def _set(js: JetStreamContext, bucket: KeyValue, bookmark: Bookmark) -> in
     Returns the sequence of the bookmark that is stored then.
     """
     revision = 0
+    no_more: tuple[str, ...] = ()
     with contextlib.suppress(KeyNotFoundError, UnusableBookmark):
         entry = await bucket.get(KEY)
-        revision = entry.revision or 0
+        revision, no_more = entry.revision or 0, _parts_of(entry)
         stored = await _checked(js, entry)
         if bookmark.sequence < stored.sequence + BOOKMARK_INTERVAL_MESSAGES:
             return stored.sequence
-    with contextlib.suppress(KeyWrongLastSequenceError):  # a replica was faster
-        await bucket.update(KEY, bookmark.model_dump_json().encode(), last=revision)
+    sliced = await _sliced(bucket, bookmark)
+    try:
+        await bucket.update(KEY, sliced.model_dump_json().encode(), last=revision)
+    except KeyWrongLastSequenceError:  # a replica was faster
+        no_more = sliced.parts
+    for key in no_more:
+        await bucket.purge(key)
     return bookmark.sequence
+
+
+async def _sliced(bucket: KeyValue, bookmark: Bookmark) -> Bookmark:
+    """The bookmark with what is too much for one message in parts, which are stored."""
+    if len(bookmark.open) <= PART_TICKETS:
+        return bookmark
+    name, parts = uuid4().hex, []
+    for first in range(PART_TICKETS, len(bookmark.open), PART_TICKETS):
+        parts.append(f"part.{name}.{first}")
+        part = bookmark.open[first : first + PART_TICKETS]
+        await bucket.put(parts[-1], _SEQUENCES.dump_json(part))
+    first_part = {"open": bookmark.open[:PART_TICKETS], "parts": tuple(parts), "format": 2}
+    return bookmark.model_copy(update=first_part)
+
+
+async def _whole(bucket: KeyValue, bookmark: Bookmark) -> Bookmark:
+    """The bookmark with what is in its parts. Raises NotFoundError if one is missing."""
+    sequences = list(bookmark.open)
+    for key in bookmark.parts:
+        sequences += _SEQUENCES.validate_json((await bucket.get(key)).value or b"")
+    return bookmark.model_copy(update={"open": tuple(sequences), "parts": (), "format": 1})
+
+
+def _parts_of(entry: KeyValue.Entry) -> tuple[str, ...]:
+    """The keys of the parts of a bookmark that may not fit the stream any more."""
+    with contextlib.suppress(ValidationError):
+        return Bookmark.model_validate_json(entry.value or b"").parts
+    return ()
 
 
 async def _checked(js: JetStreamContext, entry: KeyValue.Entry) -> Bookmark:

@@ -159,6 +159,10 @@ class KitchenQueues:
         """A bookmark of the queues as they are; None while they are not up to date."""
         return self._current[0].bookmark() if self._current else None
 
+    def open_sequences(self) -> list[int]:
+        """The sequence of each open ticket's last message; none while that is not known."""
+        return self._current[0].sequences() if self._current else []
+
     def _up_to_date(self) -> tuple[OpenTickets, TicketChanges]:
         self._client()
         if self._current is None:

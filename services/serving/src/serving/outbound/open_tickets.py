@@ -105,15 +105,18 @@ class OpenTickets:
             for key in tickets
         }
 
+    def sequences(self) -> list[int]:
+        """The sequence of the last message of each open ticket."""
+        return sorted(
+            each.sequence for tickets in self._by_restaurant.values() for each in tickets.values()
+        )
+
     def bookmark(self) -> Bookmark | None:
         """A bookmark of this state; None if the last message has no id to recognize it by."""
         if self._message_id is None:
             return None
-        sequences = (
-            each.sequence for tickets in self._by_restaurant.values() for each in tickets.values()
-        )
         return Bookmark(
-            sequence=self.sequence, message_id=self._message_id, open=tuple(sorted(sequences))
+            sequence=self.sequence, message_id=self._message_id, open=tuple(self.sequences())
         )
 
     def continue_after(self, bookmark: Bookmark) -> None:

@@ -1,7 +1,9 @@
 """The store of tickets: the stream TICKETS, where a ticket's last message is the ticket."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from comanda_contracts import Ticket as PublishedTicket
@@ -18,6 +20,8 @@ from opentelemetry.trace import SpanKind
 from prometheus_client import Counter
 from service_kit.nats.failures import MESSAGE_TOO_LARGE
 from service_kit.nats.jetstream import Outcome, jetstream, publish_all, require_sendable
+from service_kit.nats.leader import LeaderSilent
+from service_kit.nats.stream_follower import leader_says
 from service_kit.runtime.tracing import continued, current_trace, span
 
 from serving.application.keyed_request import KeyedRequest
@@ -30,15 +34,21 @@ from serving.application.tickets import (
 )
 from serving.contract import event_to_contract, ticket_from_contract
 from serving.domain.ticket import TicketEvent, TicketId
+from serving.outbound.hot_window import clocks_differ_by_max, hot_window
 from serving.outbound.open_tickets import read_ticket
+from serving.outbound.ticket_conditions import (
+    EXPECTED_SEQUENCE,
+    WRONG_LAST_SEQUENCE,
+    only_after,
+)
 
+WINDOW_KNOWN_S = 1.0
+"""Seconds for which an answer to how long the stream keeps messages is believed."""
 NO_MESSAGE = 10037
-WRONG_LAST_SEQUENCE = 10071
 OTHER_IN_FLIGHT = 10164
 SAME_IN_FLIGHT = 10158
 """Error codes of JetStream; those in flight come from a cluster, where storing takes a while."""
 
-EXPECTED_SEQUENCE = api.Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value
 REQUEST_HEADER = "Comanda-Request"
 
 CHANGES = Counter("comanda_serving_ticket_changes", "Changes of tickets stored", ["change"])
@@ -50,6 +60,8 @@ class TicketStream:
 
     def __init__(self, client: Callable[[], Client]) -> None:
         self._client = client
+        self._hot_window: tuple[float, timedelta | None] | None = None
+        """When it was asked for last, by the monotonic clock, and how long it was."""
 
     async def load(self, ticket_id: TicketId) -> StoredTicket | None:
         last = await self._last(ticket_id)
@@ -94,6 +106,21 @@ class TicketStream:
                 raise _unavailable(error) from error
             if not await self._is_last(event.ticket.id, event_id):
                 raise Overtaken from error
+
+    async def horizon(self, at: datetime) -> datetime | None:
+        """The stream's own age is asked for, whoever set it, and clocks may differ a little."""
+        window = await self._window()
+        return at - window + clocks_differ_by_max(window) if window else None
+
+    async def _window(self) -> timedelta | None:
+        now = time.monotonic()
+        if self._hot_window is None or now - self._hot_window[0] > WINDOW_KNOWN_S:
+            try:
+                info = await leader_says(jetstream(self._client()), TICKETS)
+            except (LeaderSilent, NatsError) as error:
+                raise _unavailable(error) from error
+            self._hot_window = now, hot_window(info)
+        return self._hot_window[1]
 
     async def add(self, new: Sequence[NewTicket]) -> list[StoreUnavailable | TicketTooLarge | None]:
         traces = [dict(each.trace) for each in new]
@@ -204,10 +231,7 @@ def _sealed(
 ) -> Message:
     """The event's message, to be stored only if the ticket's last sequence is `after`."""
     message = seal(event, event_id=event_id, trace=further)
-    condition = {
-        EXPECTED_SEQUENCE: str(after),
-        "Nats-Expected-Last-Subject-Sequence-Subject": _all_events_of(event.ticket),
-    }
+    condition = only_after(after, message.subject)
     return Message(message.subject, {**message.headers, **condition}, message.body)
 
 

@@ -1,9 +1,11 @@
 """Events of orders from NATS: new rounds become tickets, cancelled rounds are voided."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import comanda_contracts as contracts
+import structlog
 from comanda_contracts import (
     CancellationRequested,
     ItemsAdded,
@@ -26,10 +28,23 @@ from service_kit.runtime.tracing import traced
 from serving.application.change_ticket import ChangeTicket, Clock, NewId
 from serving.application.queue_ticket import QueueTicket, queue_tickets
 from serving.application.restate_ticket import RestateTicket, restate_ticket
-from serving.application.tickets import StoreUnavailable, Tickets, TicketTooLarge
+from serving.application.tickets import (
+    OrderedTooLongAgo,
+    StoreUnavailable,
+    Tickets,
+    TicketTooLarge,
+)
 from serving.application.void_ticket import void_ticket
 from serving.contract import EVENT_MODELS, sender_from_contract
-from serving.domain.ticket import Ticket, TicketLine, TicketStatus, version_at_restatement
+from serving.domain.ticket import (
+    Ticket,
+    TicketLine,
+    TicketStatus,
+    UnknownTicket,
+    version_at_restatement,
+)
+
+log = structlog.get_logger()
 
 SERVICE = "serving"
 """The name of the durable, of the connection and of the service's dead letters."""
@@ -90,22 +105,26 @@ async def carry_out(
 
 async def _finish(
     received: Received[KitchenRequest],
-    failures: Sequence[StoreUnavailable | TicketTooLarge | None],
+    failures: Sequence[StoreUnavailable | TicketTooLarge | OrderedTooLongAgo | None],
     tickets: Tickets,
     clock: Clock,
     new_id: NewId,
 ) -> None:
     """Restate and void the tickets of a request, and acknowledge its message.
 
-    `failures` says of each of its tickets whether it could be queued; raises the first of them.
+    `failures` says of each of its tickets whether it could be queued; raises the first of them, but
+    for those that are long over.
     """
     for failure in filter(None, failures):
-        raise failure
+        if not isinstance(failure, OrderedTooLongAgo):
+            raise failure
+        log.warning("ordered too long ago for the kitchen", subject=received.message.subject)
     with traced(received.message.headers):
         for each in received.event.to_restate:
             await restate_ticket(each, tickets=tickets, clock=clock, new_id=new_id)
         for command in received.event.to_void:
-            await void_ticket(command, tickets=tickets, clock=clock, new_id=new_id)
+            with contextlib.suppress(UnknownTicket):  # of long ago: its verdict was told then
+                await void_ticket(command, tickets=tickets, clock=clock, new_id=new_id)
     await received.message.ack()
 
 
@@ -144,6 +163,7 @@ def _restatement(message: Msg, event: OrderRestated) -> KitchenRequest:
             ticket=_ticket(order, each.round),
             known=_known_status(event, each.round),
             version=version,
+            said_at=event.at,
         )
         for each in order.rounds
     ]
