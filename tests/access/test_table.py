@@ -45,7 +45,16 @@ from tests.access.forge import (
     signed_with_the_public_key,
     unsigned,
 )
-from tests.access.who_may import COMMANDS, GUESTS_MAY, HERE, OF_ANY, PUBLIC, WHO_MAY, Row
+from tests.access.who_may import (
+    COMMANDS,
+    GUESTS_MAY,
+    HERE,
+    OF_ALL,
+    OF_ANY,
+    PUBLIC,
+    WHO_MAY,
+    Row,
+)
 from tests.support.commands import identified
 
 NATS = "nats://nats:4222"
@@ -57,6 +66,7 @@ GIVEN = {
     "sku": "margherita",
     "business_day": "2026-11-23",
     "number": "A-017",
+    "letter": "17",
 }
 
 
@@ -163,7 +173,7 @@ def test_every_route_has_its_row_and_says_what_stands_there(service: str) -> Non
         for row, operation in operations(service)
     }
 
-    written_down = WHO_MAY | OF_ANY
+    written_down = WHO_MAY | OF_ANY | OF_ALL
     assert documented == {row: roles for row, roles in written_down.items() if row[0] == service}
 
 
@@ -178,11 +188,16 @@ def test_what_is_public_is_what_is_known_to_be(service: str) -> None:
     documented = set(app_of(service).openapi()["paths"])
     routes = {route.path.pattern for route in guarded_routes(app_of(service))}
     others = {pattern for pattern in routes if "(?P<restaurant>" not in pattern}
-    of_any = {path for of, _, path in OF_ANY if of == service}
+    of_any = {path for of, _, path in OF_ANY | OF_ALL if of == service}
 
     known = PUBLIC | of_any
-    assert others == {f"^{path}$".replace(".", r"\.").replace("-", r"\-") for path in known}
+    assert others == {_pattern_of(path) for path in known}
     assert not documented & PUBLIC
+
+
+def _pattern_of(path: str) -> str:
+    escaped = path.replace(".", r"\.").replace("-", r"\-")
+    return f"^{escaped.replace('{letter}', '(?P<letter>[^/]+)')}$"
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -239,6 +254,22 @@ async def test_who_holds_a_role_in_any_restaurant_is_answered_for_those(row: Row
     for kind, bad in BAD_TOKENS.items():
         assert await service.verdict(method, path, bad()) == 401, kind
     assert await service.verdict("HEAD", path, None) == 401
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=" ".join(row)) for row in OF_ALL])
+async def test_what_is_about_all_restaurants_needs_the_role_in_every_one(row: Row) -> None:
+    service, (_, method, path) = Service(row[0]), row
+    path = path.format(**GIVEN)
+
+    for role in Role:
+        expected = LET_THROUGH if role in OF_ALL[row] else 403
+        for _ in ("cold", "warm"):
+            assert await service.verdict(method, path, token_of(role, restaurant="*")) == expected
+            assert await service.verdict(method, path, token_of(role)) == 403, role
+    for token in (token_of(), token_of("act-as"), signed(claims(comanda=None))):
+        assert await service.verdict(method, path, token) == 403
+    for kind, bad in BAD_TOKENS.items():
+        assert await service.verdict(method, path, bad()) == 401, kind
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=" ".join(row)) for row in OF_ANY])

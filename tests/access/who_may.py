@@ -63,6 +63,20 @@ OF_ANY: dict[Row, set[Role]] = {
 """Routes that name no restaurant, with their whole paths: who holds one of the roles anywhere is
 answered, for the restaurants in which he does."""
 
+_LETTERS = "/v1/operate/dead-letters"
+OF_ALL: dict[Row, set[Role]] = {
+    (service, method, path): {OPERATOR}
+    for service in ("ordering", "serving", "query")
+    for method, path in (
+        ("GET", "/v1/operate/status"),
+        ("GET", _LETTERS),
+        ("GET", f"{_LETTERS}/{{letter}}"),
+        ("POST", f"{_LETTERS}/replay"),
+        ("POST", f"{_LETTERS}/discard"),
+    )
+}
+"""Routes about all restaurants, with their whole paths: the role is needed in each, `*`."""
+
 GUESTS_MAY: set[Row] = {
     ("query", "GET", AN_ORDER),
     ("query", "GET", f"{AN_ORDER}/live"),

@@ -1,5 +1,6 @@
 """The services hold to their own OpenAPI, whatever they are asked."""
 
+import asyncio
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.apis.venue import Names, open_venue
+from tests.apis.venue import Names, open_venue, put_letter
 from tests.support.tokens import bearer
 
 pytestmark = [
@@ -79,7 +80,8 @@ def test_every_answer_is_one_that_is_documented(
     url, headers = services[service].url, bearer(issuer=stack.issuer)
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
     schema.config.generation.with_security_parameters = False  # the token is good, if one is sent
-    unchanged = open_venue(services, headers)
+    letter = asyncio.run(put_letter(stack, service))
+    unchanged = [each | {"letter": letter} for each in open_venue(services, headers)]
     with requests.Session() as session:
         for found in schema.get_all_operations():
             assert isinstance(found, Ok), found
@@ -132,7 +134,8 @@ def _ask(
             case.body = _aimed(body, known)
             judge(case)
 
-    for test in (valid, invalid, about_what_exists):
+    takes_something = bool(operation.body) or any(operation.iter_parameters())
+    for test in (valid, invalid, about_what_exists) if takes_something else (valid,):
         test()
     return answered
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
+import nats
+from comanda_contracts import subjects
 from comanda_local.services import Service
+from comanda_local.stack import NATS_URL, Stack
 
 PATIENCE = 60.0
 """Seconds until every order must have its ticket."""
@@ -41,6 +44,14 @@ def open_venue(services: Mapping[str, Service], headers: Mapping[str, str]) -> l
                 http.post(url).raise_for_status()
         _wait_for_views(http, query)
     return [_names(slug, order) for order in orders]
+
+
+async def put_letter(stack: Stack, service: str) -> int:
+    """Set a message aside that nobody can read, as the service does. Returns its number."""
+    subject = subjects.dead_letter(service, "TICKETS")
+    headers = {"Comanda-Reason": "not read", "Comanda-Stream": "TICKETS"}
+    async with await nats.connect(stack.urls[NATS_URL]) as client:
+        return (await client.jetstream().publish(subject, b"{", headers=headers)).seq
 
 
 def _names(slug: str, order: Names) -> Names:

@@ -25,6 +25,7 @@ from comanda_local.team_consumers import make_consumers
 from comanda_local.teams import written_teams
 
 NATS_URL = "COMANDA_NATS_URL"
+OPERATOR_NATS_URL = "COMANDA_OPERATOR_NATS_URL"
 DATABASE_URL = "COMANDA_DATABASE_URL"
 MONGODB_URL = "COMANDA_MONGODB_URL"
 GATEWAY_PREFIXES = "COMANDA_GATEWAY_PREFIXES"
@@ -233,6 +234,8 @@ class Stack:
         guests = GuestKeys(self.folder / access.FOLDER / access.GUESTS_FOLDER)
         told = self._urls_for(name) | self.issuer.environment | guests.environment_of(name)
         told[GATEWAY_PREFIXES] = f"/{name}"  # below which the pages' host has it
+        if isinstance(server := self.servers.get(NATS_URL), Nats):
+            told[OPERATOR_NATS_URL] = server.url_of(f"{name}-operator")
         return Service(name, port, self.folder / folder, told, *role)
 
     def _urls_for(

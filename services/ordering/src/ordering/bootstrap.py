@@ -28,9 +28,15 @@ from service_kit.nats.broker import Broker, running
 from service_kit.nats.fill import watch_fill
 from service_kit.nats.set_up import Limits, set_up
 from service_kit.nats.stream_follower import set_up_stored_subjects
+from service_kit.operate.connection import OperatorConnection
+from service_kit.operate.letters import TAGS as OPERATE_TAGS
+from service_kit.operate.letters import letter_routes
+from service_kit.operate.status import status_routes
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
+from service_kit.runtime.nats_servers import NatsServers
 from service_kit.runtime.settings import ServiceSettings, load
+from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from ordering.application.close_handed_over import CloseHandedOver, close_handed_over
@@ -164,8 +170,12 @@ def bootstrap(settings: Settings) -> Application:
     app.include_router(
         asyncapi_routes(broker, title=TITLE, description=DESCRIPTION, version=app.version)
     )
+    operator = OperatorConnection(SERVICE, settings.operator_servers)
+    replaying = partial(_replaying, engine, store, settings)
+    app.include_router(letter_routes(operator, replaying, of_commands=True))
+    app.include_router(status_routes(app, operator, broker, lambda: broker.batch_subscribers))
     app.add_middleware(FastLane, lanes=[placement_lane(place)])
-    app.described = ApiDescription(TAGS, BODY_EXAMPLES)
+    app.described = ApiDescription(TAGS | OPERATE_TAGS, BODY_EXAMPLES)
     return app
 
 
@@ -220,17 +230,30 @@ async def replaying_broker(actor: str | None) -> AsyncIterator[Broker]:
     settings = load(OperatorSettings)
     engine = connect(settings.database_url.get_secret_value(), settings.database_tls)
     store = GroupCommit(engine, new_id=new_id, first_events=FirstEvents())
+    try:
+        async with _replaying(engine, store, settings, settings.nats_servers, actor) as broker:
+            yield broker
+    finally:
+        await engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def _replaying(
+    engine: AsyncEngine,
+    store: Store,
+    settings: ServiceSettings,
+    servers: NatsServers,
+    actor: str | None,
+) -> AsyncIterator[Broker]:
+    """The same on this store, over these servers."""
     identify = by_letter(
         actor,
         is_withdrawn=partial(is_withdrawn, engine),
         clock=utc_now,
         token_life_max_s=settings.token_life_max_s,
     )
-    try:
-        async with messaging(settings.nats_servers, store, identify).without_consuming() as broker:
-            yield broker
-    finally:
-        await engine.dispose()
+    async with messaging(servers, store, identify).without_consuming() as broker:
+        yield broker
 
 
 def new_id() -> UUID:

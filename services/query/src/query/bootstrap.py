@@ -21,7 +21,12 @@ from service_kit.nats.asyncapi import asyncapi_routes
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.set_up import set_up as set_up_messaging
 from service_kit.nats.withdrawal_follower import access_components
+from service_kit.operate.connection import OperatorConnection
+from service_kit.operate.letters import TAGS as OPERATE_TAGS
+from service_kit.operate.letters import letter_routes
+from service_kit.operate.status import status_routes
 from service_kit.runtime.components import Component
+from service_kit.runtime.nats_servers import NatsServers
 from service_kit.runtime.settings import ServiceSettings, load
 
 from query.api.board_routes import board_cache, board_lane, board_routes
@@ -119,6 +124,12 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> Application:
     )
     if role is not Role.PROJECTOR:
         answers.add_to(app)
+        operator = OperatorConnection(SERVICE, settings.operator_servers)
+        replaying = partial(_replaying, settings, generations)
+        app.include_router(letter_routes(operator, replaying))
+        app.include_router(
+            status_routes(app, operator, broker, lambda: projecting.batch_subscribers)
+        )
     _close_in_the_end(app, client)
     return app
 
@@ -138,7 +149,7 @@ class Answers(NamedTuple):
             app.include_router(each)
         app.add_middleware(FastLane, lanes=self.lanes)
         app.add_middleware(AgeOfViews)
-        app.described = ApiDescription(TAGS, ANSWERS, schema.Problem, FEEDS)
+        app.described = ApiDescription(TAGS | OPERATE_TAGS, ANSWERS, schema.Problem, FEEDS)
 
 
 def answers_from(generations: Generations, *, min_version_wait: float) -> Answers:
@@ -196,16 +207,33 @@ async def replaying_broker() -> AsyncIterator[Broker]:
     settings = load(OperatorSettings)
     client, database = connect(settings.mongodb_url.get_secret_value(), settings.mongodb_tls)
     async with client:
-        broker = _projecting_broker(settings, stores_over(Generations(database, live=None)))
-        async with broker.without_consuming():
+        generations = Generations(database, live=None)
+        async with _replaying(settings, generations, settings.nats_servers) as broker:
             yield broker
 
 
+@contextlib.asynccontextmanager
+async def _replaying(
+    settings: ServiceSettings, generations: Generations, servers: NatsServers, _: str | None = None
+) -> AsyncIterator[Broker]:
+    """The same into these views, over these servers."""
+    broker = _projecting_broker(settings, stores_over(generations), servers=servers)
+    async with broker.without_consuming():
+        yield broker
+
+
 def _projecting_broker(
-    settings: ServiceSettings, stores: Stores, provenance: Provenance | None = None
+    settings: ServiceSettings,
+    stores: Stores,
+    provenance: Provenance | None = None,
+    *,
+    servers: NatsServers | None = None,
 ) -> Broker:
-    """The process's one connection to NATS, and the projection of the streams over it."""
-    broker = Broker(settings.nats_servers, SERVICE)
+    """The process's one connection to NATS, and the projection of the streams over it.
+
+    The servers are those of the settings, unless others are given.
+    """
+    broker = Broker(servers or settings.nats_servers, SERVICE)
     broker.include_router(projection_router(stores, provenance.note if provenance else None))
     return broker
 

@@ -17,8 +17,13 @@ from service_kit.nats.set_up import Limits
 from service_kit.nats.set_up import set_up as set_up_messaging
 from service_kit.nats.stream_follower import set_up_stored_subjects
 from service_kit.nats.withdrawal_follower import access_components
+from service_kit.operate.connection import OperatorConnection
+from service_kit.operate.letters import TAGS as OPERATE_TAGS
+from service_kit.operate.letters import letter_routes
+from service_kit.operate.status import status_routes
 from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, Ready
+from service_kit.runtime.nats_servers import NatsServers
 from service_kit.runtime.settings import ServiceSettings, load
 from uuid_utils.compat import uuid7
 
@@ -77,7 +82,10 @@ def bootstrap(settings: Settings) -> Application:
     app.include_router(
         asyncapi_routes(broker, title=TITLE, description=DESCRIPTION, version=app.version)
     )
-    app.described = ApiDescription(TAGS, RESPONSE_EXAMPLES, Problem, FEEDS)
+    operator = OperatorConnection(SERVICE, settings.operator_servers)
+    app.include_router(letter_routes(operator, partial(_replaying, settings)))
+    app.include_router(status_routes(app, operator, broker, lambda: broker.batch_subscribers))
+    app.described = ApiDescription(TAGS | OPERATE_TAGS, RESPONSE_EXAMPLES, Problem, FEEDS)
     return app
 
 
@@ -106,14 +114,29 @@ async def set_up(settings: ServiceSettings) -> None:
 @contextlib.asynccontextmanager
 async def replaying_broker() -> AsyncIterator[Broker]:
     """Serving's handlers on the running system's stream, with nothing consumed."""
-    broker, _ = _messaging(load(ServiceSettings))
+    settings = load(ServiceSettings)
+    async with _replaying(settings, settings.nats_servers) as broker:
+        yield broker
+
+
+@contextlib.asynccontextmanager
+async def _replaying(
+    settings: ServiceSettings, servers: NatsServers, _: str | None = None
+) -> AsyncIterator[Broker]:
+    """The same, over these servers."""
+    broker, _tickets = _messaging(settings, servers)
     async with broker.without_consuming():
         yield broker
 
 
-def _messaging(settings: ServiceSettings) -> tuple[Broker, TicketStream]:
-    """The process's one connection to NATS with what is consumed over it, and the store on it."""
-    broker = Broker(settings.nats_servers, SERVICE)
+def _messaging(
+    settings: ServiceSettings, servers: NatsServers | None = None
+) -> tuple[Broker, TicketStream]:
+    """The process's one connection to NATS with what is consumed over it, and the store on it.
+
+    The servers are those of the settings, unless others are given.
+    """
+    broker = Broker(servers or settings.nats_servers, SERVICE)
     tickets = TicketStream(partial(connected_client, broker))
     broker.include_router(order_router(tickets=tickets, clock=utc_now, new_id=uuid7))
     return broker, tickets

@@ -30,9 +30,16 @@ class Needs(SecurityBase):
     """
 
     def __init__(
-        self, roles: frozenset[Role], *, admits_guests: bool = False, is_of_any: bool = False
+        self,
+        roles: frozenset[Role],
+        *,
+        admits_guests: bool = False,
+        is_of_any: bool = False,
+        is_of_all: bool = False,
     ) -> None:
         self.roles = roles
+        self.is_of_all = is_of_all
+        """Whether the route is about all restaurants at once: it is needed in each of them, `*`."""
         self.is_of_any = is_of_any
         """Whether the route names no restaurant, and sees to it that none is answered for that is
         not within the reach of whoever asks."""
@@ -81,6 +88,15 @@ def needs_somewhere(*roles: Role) -> Dependency:
     if not roles:
         raise ValueError("nobody could ask")
     declared: Dependency = Security(Needs(frozenset(roles), is_of_any=True), scopes=sorted(roles))
+    return declared
+
+
+def needs_everywhere(*roles: Role) -> Dependency:
+    """As `needs`, for a route that is about all restaurants: one is needed in every one, `*`."""
+    if not roles:
+        raise ValueError("nobody could ask")
+    needed = Needs(frozenset(roles), is_of_any=True, is_of_all=True)
+    declared: Dependency = Security(needed, scopes=sorted(roles))
     return declared
 
 

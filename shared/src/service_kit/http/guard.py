@@ -74,6 +74,8 @@ class Guard:
                         _authorization(scope), needed.roles, asked=scope["path"]
                     )
                     principal, state[REACH] = reach.principal, reach
+                    if needed.is_of_all and not reach.is_everywhere:
+                        raise Forbidden
                 else:
                     principal = await self._admission.admit(
                         _authorization(scope),

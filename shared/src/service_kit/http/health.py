@@ -1,6 +1,7 @@
 """Probes for the orchestrator and metrics for Prometheus."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
@@ -12,6 +13,19 @@ from service_kit.runtime.components import Component
 
 ABLE = frozenset({"ready", "degraded"})
 """What a service says of itself that does its own job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a service says of itself: `ready`, `degraded`, `not ready` or `leaving`, and why."""
+
+    status: str
+    components: dict[str, str]
+
+    @classmethod
+    def of(cls, components: Sequence[Component], draining: Draining) -> "Health":
+        states = {component.name: component.state for component in components}
+        return cls(_status(components, draining), states)
 
 
 def health_routes(components: Sequence[Component], draining: Draining) -> APIRouter:
@@ -28,13 +42,10 @@ def health_routes(components: Sequence[Component], draining: Draining) -> APIRou
 
     @router.get("/health/ready")
     async def ready() -> JSONResponse:
-        status = _status(components, draining)
+        health = Health.of(components, draining)
         return JSONResponse(
-            {
-                "status": status,
-                "components": {component.name: component.state for component in components},
-            },
-            status_code=200 if status in ABLE else 503,
+            {"status": health.status, "components": health.components},
+            status_code=200 if health.status in ABLE else 503,
         )
 
     @router.get("/metrics")

@@ -26,7 +26,7 @@ from service_kit.http.edge import EDGE_REFUSALS, Edge, KnownHosts
 from service_kit.http.gateway import BelowPrefix
 from service_kit.http.guard import Guard, answer_forbidden, answer_too_many_feeds, refusals
 from service_kit.http.gzip import Gzip
-from service_kit.http.health import health_routes
+from service_kit.http.health import Health, health_routes
 from service_kit.http.home_page import home_routes
 from service_kit.http.openapi import SERVERS, ApiDescription, Json, completed, operation_id
 from service_kit.http.problems import (
@@ -65,6 +65,8 @@ class Application(FastAPI):
     gates: Sequence[Callable[[ASGIApp], ASGIApp]] = ()
     """What a request goes through ahead of the edge, the innermost first."""
     described = ApiDescription()
+    health: Callable[[], Health]
+    """What the health page says now."""
 
     def build_middleware_stack(self) -> ASGIApp:
         """The edge is ahead of whatever is added; behind it the guard. Raises Undeclared."""
@@ -125,6 +127,7 @@ def application(
         telemetry=NO_TELEMETRY,
     )
     app.admission = admission
+    app.health = partial(Health.of, running_parts, draining)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(DeclaredBody)
     app.include_router(health_routes(running_parts, draining))

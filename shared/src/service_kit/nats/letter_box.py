@@ -85,12 +85,15 @@ class Letter:
         return OMITTED in self.headers
 
 
-async def letters(js: JetStreamContext, service: str, *, reason: str = "") -> AsyncIterator[Letter]:
-    """The letters of a service (of each with `*`) whose reason begins so, oldest first.
+async def letters(
+    js: JetStreamContext, service: str, *, reason: str = "", after: int = 0
+) -> AsyncIterator[Letter]:
+    """The letters of a service (of each with `*`) whose reason begins so, oldest first, from the
+    one after this number on.
 
     Those that are there by now: a replay that fails adds none that would be met again.
     """
-    end, number = await _last_number(js, service), 0
+    end, number = await _last_number(js, service), after
     of_service = subjects.dead_letter(service, "*")
     while number < end:
         try:

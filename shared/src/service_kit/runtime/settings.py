@@ -32,11 +32,16 @@ RATE_WINDOW_MAX_S = 3600
 FEEDS_PER_SUBJECT = 200
 
 
-def with_scheme(*schemes: str, several: bool = False) -> AfterValidator:
-    """Validates that a secret URL, or each of several between commas, has one of these schemes."""
+def with_scheme(*schemes: str, several: bool = False, is_needed: bool = True) -> AfterValidator:
+    """Validates that a secret URL, or each of several between commas, has one of these schemes.
+
+    One that is not needed may be empty.
+    """
 
     def check(secret: SecretStr) -> SecretStr:
         whole = secret.get_secret_value()
+        if not whole and not is_needed:
+            return secret
         for url in whole.split(",") if several else [whole]:
             if not url.strip().startswith(tuple(f"{scheme}://" for scheme in schemes)):
                 raise ValueError(f"is not a URL that starts with {schemes[0]}://")
@@ -45,7 +50,9 @@ def with_scheme(*schemes: str, several: bool = False) -> AfterValidator:
     return AfterValidator(check)
 
 
-NatsUrl = Annotated[SecretStr, with_scheme("nats", "tls", "ws", "wss", several=True)]
+NATS_SCHEMES = ("nats", "tls", "ws", "wss")
+NatsUrl = Annotated[SecretStr, with_scheme(*NATS_SCHEMES, several=True)]
+MaybeNatsUrl = Annotated[SecretStr, with_scheme(*NATS_SCHEMES, several=True, is_needed=False)]
 
 
 def _without_password(jwks: str) -> str:
@@ -164,6 +171,14 @@ class ServiceSettings(BaseSettings):
     )
     nats_cert: TlsFile = Field(default="", description="file of a certificate for NATS")
     nats_key: TlsFile = Field(default="", description="file of that certificate's key")
+    operator_nats_url: MaybeNatsUrl = Field(
+        default=SecretStr(""),
+        description="the same servers with the user `<service>-operator`, for `/v1/operate`; "
+        "without it these routes do nothing",
+    )
+    operator_nats_nkey: str = Field(
+        default="", description="file with the seed of the user whom that URL names"
+    )
     http_host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - a container's only address
     http_port: int = Field(default=8000, ge=1, le=65535, description="port to listen on")
     admin_port: int = Field(
@@ -260,9 +275,19 @@ class ServiceSettings(BaseSettings):
     @property
     def nats_servers(self) -> NatsServers:
         """The NATS servers, and who we are to them."""
-        urls = (url.strip() for url in self.nats_url.get_secret_value().split(","))
+        return self._servers(self.nats_url, self.nats_nkey)
+
+    @property
+    def operator_servers(self) -> NatsServers | None:
+        """The NATS servers, and who does what operators ask for; None if nobody does."""
+        if not self.operator_nats_url.get_secret_value():
+            return None
+        return self._servers(self.operator_nats_url, self.operator_nats_nkey)
+
+    def _servers(self, url: SecretStr, nkey: str) -> NatsServers:
+        urls = (each.strip() for each in url.get_secret_value().split(","))
         files = {"ca": self.nats_ca, "cert": self.nats_cert, "key": self.nats_key}
-        return NatsServers(urls, nkey=self.nats_nkey, **files)
+        return NatsServers(urls, nkey=nkey, **files)
 
 
 class AccessSettings(BaseSettings):
