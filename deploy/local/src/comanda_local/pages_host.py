@@ -24,6 +24,7 @@ DEVICES_TOKEN_S = 30 * 24 * 3600.0
 ROLES: dict[str, tuple[Role, ...]] = {
     "kitchen": (Role.KITCHEN,),
     "till": (Role.TILL,),
+    "manager": (Role.MANAGER,),
 }
 """What a page's device may do, of each that is paired before there is an order."""
 

@@ -308,7 +308,7 @@ function settingsPanel(_, { t, settings, change, learn, learning }) {
 /** @param {Kitchen} state @param {Seen} seen */
 function toast(state, { t, undo }) {
   if (state.notice) {
-    const known = ['wrong-status', 'version-mismatch', 'no-answer', 'forbidden', 'recall-too-late'];
+    const known = ['wrong-status', 'version-mismatch', 'no-answer', 'forbidden', 'too-late-to-recall'];
     const { word, number } = state.notice;
     const text = known.includes(word) ? t(`went.${word}`, { number }) : t('went.other', { number, code: word });
     return html`<div class="toast" role="alert"><p>${text}</p></div>`;
