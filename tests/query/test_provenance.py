@@ -1,14 +1,18 @@
 """Ready means able: views that are not those of the streams are not ready, and say so."""
 
+import asyncio
 import uuid
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import pytest
 from comanda_contracts import Message
 from comanda_contracts.streams import DEAD_LETTERS, ORDERS
 from comanda_local.servers import Nats
 from nats.aio.client import Client
+from nats.js.errors import NotFoundError
+from query import bootstrap
 from query.bootstrap import Role
 from query.projection.projector import PROJECTED, SERVICE
 from query.projection.provenance import Provenance
@@ -26,6 +30,16 @@ from tests.support.eventually import eventually
 
 def provenance(database: Database) -> Provenance:
     return Provenance(MongoCheckpoints(database, Generations(database)), PROJECTED)
+
+
+@pytest.fixture
+def unrecovered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lost views stay so."""
+
+    async def nothing(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(bootstrap, "keep_recovering", nothing)
 
 
 async def project_one(nats: Client, orders: MongoOrders) -> None:
@@ -110,12 +124,20 @@ class BusySystem:
 
     async def replace(self, *_: Any) -> None: ...
 
+    async def lose(self, *_: Any) -> None: ...
+
+    async def has_effect_of(self, *_: Any) -> bool:
+        return True
+
     async def has_views(self) -> bool:
         return True
 
     async def stream_info(self, _: str) -> Any:
         state = SimpleNamespace(last_seq=self.moves_on())
         return SimpleNamespace(created="today", state=state)
+
+    async def get_msg(self, *_: Any) -> Any:
+        raise NotFoundError
 
     async def consumer_info(self, *_: str) -> Any:
         return SimpleNamespace(ack_floor=SimpleNamespace(stream_seq=self.moves_on()))
@@ -148,6 +170,7 @@ async def test_views_that_another_replica_has_just_missed_are_missed_by_this_one
     assert len(await checks.check(js)) == 1
 
 
+@pytest.mark.usefixtures("unrecovered")
 async def test_a_service_without_its_views_is_not_ready_and_says_why(
     nats: Client,
     nats_server: Nats,
@@ -182,6 +205,7 @@ async def test_a_new_system_whose_first_messages_can_not_be_read_is_ready(
     assert ready.status_code == 200
 
 
+@pytest.mark.usefixtures("unrecovered")
 async def test_views_that_went_while_everything_was_down_are_missed_also_if_news_come_first(
     nats: Client,
     nats_server: Nats,

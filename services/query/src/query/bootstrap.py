@@ -46,6 +46,8 @@ from query.live.change_stream import ChangeStream
 from query.live.feeds import MongoLiveOrders
 from query.live.stale_caches import Caches, StaleMenus
 from query.live.version_waiter import ChangeStreamVersionWaiter
+from query.maintenance.recovery import keep_recovering
+from query.maintenance.session import OperatorSession, open_session
 from query.projection.lag import keep_measuring
 from query.projection.projector import PROJECTED, SERVICE, projection_router
 from query.projection.provenance import Provenance
@@ -101,6 +103,9 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> Application:
         ending = partial(keep_ending_orphaned_transactions, client)
         components.append(Component("abandoned-transactions", ending, required=False))
         components.append(Component("roll-up", RollUp(generations).run, required=False))
+        opening = partial(_session, settings)
+        recovering = partial(keep_recovering, checkpoints, opening)
+        components.append(Component("recovery", recovering, required=False))
     guests = None
     if settings.guest_jwks and role is not Role.PROJECTOR:
         guest_keys = KeySet(source_of(settings.guest_jwks), of="guests")
@@ -220,6 +225,12 @@ async def _replaying(
     broker = _projecting_broker(settings, stores_over(generations), servers=servers)
     async with broker.without_consuming():
         yield broker
+
+
+def _session(settings: OperatorSettings) -> contextlib.AbstractAsyncContextManager[OperatorSession]:
+    """Connections of its own for a rebuild, of a user that may make no consumer."""
+    store = settings.mongodb_url.get_secret_value(), settings.mongodb_tls
+    return open_session(settings.nats_servers, *store, makes_consumers=False)
 
 
 def _projecting_broker(

@@ -17,7 +17,13 @@ from service_kit.nats.subscriber import Received
 
 from query.maintenance.retry import retry_while_away
 from query.maintenance.session import REBUILDER, OperatorSession
-from query.maintenance.stream_reader import batches, last_sequence, readable
+from query.maintenance.stream_reader import (
+    batches,
+    direct_batches,
+    last_sequence,
+    readable,
+    sequence_of,
+)
 from query.maintenance.switchover import Sequences
 from query.maintenance.task_group import task_group
 from query.projection.apply import FAILURES, apply_batch
@@ -84,14 +90,18 @@ async def _read(
     on_progress: OnProgress,
 ) -> None:
     after, until = progress.read.get(stream.name, 0), progress.until[stream.name]
-    found = batches(session.js, stream, REBUILDER, after=after, until=until)
+    found = (
+        batches(session.js, stream, REBUILDER, after=after, until=until)
+        if session.makes_consumers
+        else direct_batches(session.nats, stream, after=after, until=until)
+    )
     async with contextlib.aclosing(found):
         async for messages in found:
             received = readable(messages)
             if received:
                 progress.skipped += await _apply(received, stores)
             progress.skipped += len(messages) - len(received)
-            progress.read[stream.name] = messages[-1].metadata.sequence.stream
+            progress.read[stream.name] = sequence_of(messages[-1])
             on_progress(progress)
     progress.read[stream.name] = max(after, until)
 

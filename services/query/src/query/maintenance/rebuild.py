@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -15,7 +15,7 @@ from query.maintenance.comparison import Comparison, Deviation, compare
 from query.maintenance.evidence import doubts, require_consent
 from query.maintenance.retry import retry_while_away
 from query.maintenance.session import OperatorSession
-from query.maintenance.switchover import Candidate, Sequences, Switchover
+from query.maintenance.switchover import Candidate, NotPossible, Sequences, Switchover
 from query.maintenance.task_group import task_group
 from query.projection.projector import PROJECTED
 from query.storage.checkpoints import MongoCheckpoints
@@ -61,6 +61,17 @@ async def rebuild(
     return await _fill_and_promote(session, candidate, listener, yes_really)
 
 
+async def rebuild_untold(session: OperatorSession, listener: ProgressListener) -> Outcome:
+    """As `rebuild`, without anybody having asked for it.
+
+    Raises NotPossible, too, if the streams are not known to be whole, or one view would show less.
+    """
+    if reasons := await doubts(session):
+        raise NotPossible(f"{'; '.join(reasons)}: it takes an operator to rebuild from that")
+    candidate = await session.switchover.begin()
+    return await _fill_and_promote(session, candidate, listener, 0, ["nobody has asked for it"])
+
+
 async def roll_back(
     session: OperatorSession, listener: ProgressListener, *, yes_really: int = 0
 ) -> Outcome:
@@ -70,7 +81,11 @@ async def roll_back(
 
 
 async def _fill_and_promote(
-    session: OperatorSession, candidate: Candidate, listener: ProgressListener, yes_really: int
+    session: OperatorSession,
+    candidate: Candidate,
+    listener: ProgressListener,
+    yes_really: int,
+    reservations: Sequence[str] = (),
 ) -> Outcome:
     """Catch up, compare, and promote the candidate.
 
@@ -91,7 +106,7 @@ async def _fill_and_promote(
             partial(compare, session, candidate.number, listener.on_comparison)
         )
         baseless = comparison.deviations[Deviation.BASELESS]
-        require_consent(await doubts(session), baseless, yes_really, "left out")
+        require_consent([*reservations, *await doubts(session)], baseless, yes_really, "left out")
         await retry_while_away(partial(roll_up_all, generation.live))
 
     read_by_live = {stream.name: await ack_floor(session, stream) or 0 for stream in PROJECTED}

@@ -38,6 +38,8 @@ class OperatorSession:
     generations: Generations
     """As of when the session began."""
     switchover: Switchover
+    makes_consumers: bool = True
+    """Whether NATS lets its user make any; else the streams are read without."""
 
     @property
     def js(self) -> JetStreamContext:
@@ -47,7 +49,11 @@ class OperatorSession:
 
 @contextlib.asynccontextmanager
 async def open_session(
-    nats_servers: Sequence[str], mongodb_url: str, mongodb_tls: ssl.SSLContext | None = None
+    nats_servers: Sequence[str],
+    mongodb_url: str,
+    mongodb_tls: ssl.SSLContext | None = None,
+    *,
+    makes_consumers: bool = True,
 ) -> AsyncIterator[OperatorSession]:
     """Connect, once the servers are there. Raises StoreUnavailable or TimeoutError."""
     client, database = connect(mongodb_url, mongodb_tls)
@@ -58,7 +64,8 @@ async def open_session(
         async with contextlib.AsyncExitStack() as connections:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 nats = await connections.enter_async_context(connected(nats_servers, SERVICE))
-            yield OperatorSession(nats, database, generations, Switchover(database, holder))
+            switchover = Switchover(database, holder)
+            yield OperatorSession(nats, database, generations, switchover, makes_consumers)
 
 
 async def _until_known(generations: Generations) -> None:

@@ -14,7 +14,14 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 from service_kit.nats.jetstream import jetstream
-from service_kit.nats.past import SUBJECT_HEADER, Part, archived_messages, part_after
+from service_kit.nats.past import (
+    SEQUENCE_HEADER,
+    SUBJECT_HEADER,
+    Part,
+    archived_messages,
+    direct_batch,
+    part_after,
+)
 from service_kit.nats.subscriber import Received, read_event
 
 from query.maintenance.retry import Absence, retry_while_away
@@ -64,7 +71,7 @@ async def batches(
                     absence.end()
                     if await _has_left_meanwhile(js, part, batch, position):
                         break
-                    position = _sequence(batch[-1])
+                    position = sequence_of(batch[-1])
                     yield batch if position <= part.until else _up_to(batch, part.until)
                     if position >= part.until:
                         break
@@ -75,13 +82,70 @@ async def batches(
             await absence.endure(error)
 
 
+async def direct_batches(
+    client: Client, stream: Stream, *, after: int = 0, until: int
+) -> AsyncGenerator[list[Msg], None]:
+    """As `batches`, by direct gets: without a consumer, which nothing that runs may make."""
+    js, position, absence = jetstream(client), after, Absence()
+    while position < until:
+        try:
+            part = await part_after(js, stream, position, until)
+            found = await direct_batch(client, part.stream, {"seq": position + 1})
+            batch = [_DirectMessage.of(each) for each in found]
+            batch = batch or await _from_leader(js, part.stream, position + 1)
+        except (nats.errors.Error, OSError) as error:
+            await absence.endure(error)
+            continue
+        absence.end()
+        taken = [each for each in batch if each.sequence <= part.until]
+        position = taken[-1].sequence if taken else part.until
+        if taken:
+            yield list(taken)
+
+
+async def _from_leader(
+    js: JetStreamContext, stream: Stream, sequence: int
+) -> "list[_DirectMessage]":
+    """The next message from the sequence on, if there is one: a replica may be behind."""
+    try:
+        found = await js.get_msg(stream.name, sequence, subject=">", next=True)
+    except NotFoundError:
+        return []
+    return [_DirectMessage.stored(js, found)]
+
+
+class _DirectMessage(Msg):
+    """A message that no consumer has delivered, with the subject that it was stored on."""
+
+    sequence: int = 0
+
+    @classmethod
+    def of(cls, message: Msg) -> "_DirectMessage":
+        headers = dict(message.headers or {})
+        subject, sequence = headers[SUBJECT_HEADER], int(headers[SEQUENCE_HEADER])
+        return cls._made(message._client, subject, sequence, headers, message.data)
+
+    @classmethod
+    def stored(cls, js: JetStreamContext, found: api.RawStreamMsg) -> "_DirectMessage":
+        headers = dict(found.headers or {})
+        return cls._made(js._nc, found.subject or "", found.seq or 0, headers, found.data or b"")
+
+    @classmethod
+    def _made(
+        cls, client: Client, subject: str, sequence: int, headers: dict[str, str], body: bytes
+    ) -> "_DirectMessage":
+        made = cls(client, subject=subject, data=body, headers=headers)
+        made.sequence = sequence
+        return made
+
+
 async def _has_left_meanwhile(
     js: JetStreamContext, part: Part, batch: Sequence[Msg], position: int
 ) -> bool:
     """Whether messages before the batch have just left the stream: the archive has them."""
-    if _sequence(batch[0]) == position + 1:
+    if sequence_of(batch[0]) == position + 1:
         return False
-    present = await part_after(js, part.stream, position, _sequence(batch[0]) - 1)
+    present = await part_after(js, part.stream, position, sequence_of(batch[0]) - 1)
     return present.stream is not part.stream
 
 
@@ -201,9 +265,12 @@ async def _fetch(subscription: JetStreamContext.PullSubscription, pending: int) 
     return await subscription.fetch(min(pending, BATCH_MESSAGES), FETCH_TIMEOUT_S)
 
 
-def _sequence(message: Msg) -> int:
+def sequence_of(message: Msg) -> int:
+    """Its place in its stream."""
+    if isinstance(message, _DirectMessage):
+        return message.sequence
     return message.metadata.sequence.stream
 
 
 def _up_to(batch: Sequence[Msg], until: int) -> list[Msg]:
-    return [message for message in batch if _sequence(message) <= until]
+    return [message for message in batch if sequence_of(message) <= until]

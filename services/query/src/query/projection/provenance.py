@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import nats.errors
-from comanda_contracts.streams import Stream
+from comanda_contracts import Event, Unreadable, read, subjects
+from comanda_contracts.streams import DEAD_LETTERS, Stream
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 from prometheus_client import Gauge
+from service_kit.nats.dead_letters import SEQUENCE
 from service_kit.nats.jetstream import jetstream
 from service_kit.runtime.components import Ready
 
@@ -39,8 +41,9 @@ class Provenance:
     """Compares each stream with its checkpoint, and keeps the checkpoint up to date.
 
     The views are foreign if a stream was projected and there are none, if their checkpoint was lost
-    while we looked on, if the stream was made anew, or if it ends before what was projected. That
-    stays so until a rebuild has made the views from the streams.
+    while we looked on, if they lack what was acknowledged (an older copy of them came back), if the
+    stream was made anew, or if it ends before what was projected. That stays so until a rebuild has
+    made the views from the streams.
     """
 
     def __init__(
@@ -51,6 +54,8 @@ class Provenance:
         self._streams = streams
         self._is_keeper = is_keeper
         self._seen: set[str] = set()
+        self._evidence: dict[str, int] = {}
+        """By stream the message acknowledged last when we looked: the views have its effect."""
         self._checking = asyncio.Lock()
 
     async def keep_checking(
@@ -98,30 +103,64 @@ class Provenance:
         """The checkpoint is read first: the stream is then no shorter than whoever put it saw."""
         async with self._checking:
             checkpoint = (await self._checkpoints.known()).get(stream.name)
-            return await self._compare(stream.name, checkpoint, await _state(js, stream))
+            return await self._compare(js, stream.name, checkpoint, await _state(js, stream))
 
     async def _compare(
-        self, name: str, checkpoint: Checkpoint | None, now: StreamState
+        self, js: JetStreamContext, name: str, checkpoint: Checkpoint | None, now: StreamState
     ) -> str | None:
         if checkpoint is None:
             if name in await self._checkpoints.known():
                 return None  # another replica has just made it, and may be projecting: next time
             is_gone = name in self._seen or not await self._checkpoints.has_views()
+            is_gone = is_gone or not await self._has_what_was_acknowledged(js, name, now)
             is_lost = is_gone and now.projected > 0
             if self._is_keeper:
                 await self._checkpoints.add(name, now.created, now.projected, is_lost=is_lost)
                 self._seen.add(name)
             return _gone(name, now.projected) if is_lost else None
         self._seen.add(name)
-        if checkpoint.is_lost:
-            return _gone(name, checkpoint.sequence)
-        if checkpoint.created != now.created:
-            return f"{name} is not the stream that the views were made from"
-        if now.last_sequence < checkpoint.sequence:
-            return f"{name} ends at {now.last_sequence}, the views are at {checkpoint.sequence}"
-        if now.projected > checkpoint.sequence and self._is_keeper:
+        if foreign := _contradiction(name, checkpoint, now):
+            self._evidence.pop(name, None)
+            return foreign
+        return await self._verified(js, name, checkpoint, now) if self._is_keeper else None
+
+    async def _verified(
+        self, js: JetStreamContext, name: str, checkpoint: Checkpoint, now: StreamState
+    ) -> str | None:
+        """Move the checkpoint on if the views have what was acknowledged; else note their loss."""
+        if not await self._has_what_was_acknowledged(js, name, now):
+            await self._checkpoints.lose(name)
+            return _gone(name, now.projected)
+        if now.projected > checkpoint.sequence:
             await self._checkpoints.advance(name, now.created, now.projected)
         return None
+
+    # decision/0070: views that were lost are made anew by themselves
+    async def _has_what_was_acknowledged(
+        self, js: JetStreamContext, name: str, now: StreamState
+    ) -> bool:
+        """Whether the views have the event that was acknowledged last, and that of the last look.
+
+        What is projected into an older copy is in it: so the one from before is looked for, too. An
+        event that is no longer on the stream, or was set aside, says nothing.
+        """
+        for sequence in {self._evidence.get(name, 0), now.projected} - {0}:
+            event = await _acknowledged(js, name, sequence)
+            if event is not None and not await self._checkpoints.has_effect_of(event):
+                return False
+        self._evidence[name] = now.projected
+        return True
+
+
+def _contradiction(name: str, checkpoint: Checkpoint, now: StreamState) -> str | None:
+    """Why the views with this checkpoint are not those of the stream, as far as it tells."""
+    if checkpoint.is_lost:
+        return _gone(name, checkpoint.sequence)
+    if checkpoint.created != now.created:
+        return f"{name} is not the stream that the views were made from"
+    if now.last_sequence < checkpoint.sequence:
+        return f"{name} ends at {now.last_sequence}, the views are at {checkpoint.sequence}"
+    return None
 
 
 async def _state(js: JetStreamContext, stream: Stream) -> StreamState:
@@ -136,4 +175,25 @@ async def _state(js: JetStreamContext, stream: Stream) -> StreamState:
 
 
 def _gone(name: str, sequence: int) -> str:
-    return f"the views are empty or younger than {name}, which was projected up to {sequence}"
+    return (
+        f"the views are empty, or not those made from {name}, which was projected up to {sequence}"
+    )
+
+
+async def _acknowledged(js: JetStreamContext, name: str, sequence: int) -> Event | None:
+    """The event that was acknowledged; None if it is gone, was set aside or can't be read."""
+    try:
+        message = await js.get_msg(name, sequence)
+        event = read(message.headers, message.data or b"")
+    except (NotFoundError, Unreadable):
+        return None
+    return None if await _was_set_aside(js, name, sequence) else event
+
+
+async def _was_set_aside(js: JetStreamContext, name: str, sequence: int) -> bool:
+    """Whether this message, or a later one, is among the dead letters."""
+    try:
+        letter = await js.get_last_msg(DEAD_LETTERS.name, subjects.dead_letter(SERVICE, name))
+    except NotFoundError:
+        return False
+    return int((letter.headers or {}).get(SEQUENCE, 0)) >= sequence

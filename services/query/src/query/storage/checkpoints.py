@@ -2,8 +2,11 @@
 
 from datetime import datetime
 
+from comanda_contracts import Event, MenuEvent, OrderEvent, RestaurantEvent, TicketEvent
+
 from query.storage.client import WRITE_TIMEOUT_S, Database, store_call
 from query.storage.generations import Generations
+from query.views import menu
 from query.views.merge import Document
 from query.views.ports import Checkpoint
 
@@ -39,6 +42,31 @@ class MongoCheckpoints:
         says = _said(created, sequence) | {"is_lost": False}
         async with store_call(WRITE_TIMEOUT_S):
             await self._checkpoints.replace_one({"_id": stream}, says, upsert=True)
+
+    async def lose(self, stream: str) -> None:
+        async with store_call(WRITE_TIMEOUT_S):
+            await self._checkpoints.update_one({"_id": stream}, {"$set": {"is_lost": True}})
+
+    async def has_effect_of(self, event: Event) -> bool:
+        async with store_call():
+            await self._generations.refresh()
+            live = self._generations.live
+            match event:
+                case OrderEvent(order=order):
+                    collection, key, version = live.orders, str(order.order_id), "order.version"
+                case TicketEvent(ticket=ticket):
+                    collection, key = live.orders, str(ticket.order_id)
+                    version = f"tickets.{ticket.round}.version"
+                case MenuEvent():
+                    collection, key = live.menu, menu.view_of(event).key
+                    version = "state.version"
+                case RestaurantEvent():
+                    collection, key = live.restaurants, menu.view_of(event).key
+                    version = "state.version"
+                case _:
+                    raise TypeError(f"no view is made from {type(event).__name__}")
+            wanted = {"_id": key, version: {"$gte": event.state.version}}
+            return await collection.find_one(wanted, {"_id": 1}) is not None
 
     async def has_views(self) -> bool:
         async with store_call():

@@ -10,6 +10,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
+from comanda_contracts import Event
+
 from query.views.board.view import Board
 from query.views.menu import MenuView
 from query.views.merge import Document
@@ -199,8 +201,14 @@ class Checkpoints(Protocol):
     async def replace(self, stream: str, created: str, sequence: int) -> None:
         """Set the checkpoint of a stream from which the views were just made anew."""
 
+    async def lose(self, stream: str) -> None:
+        """Note that the views made from this stream are gone, or older than what was projected."""
+
     async def has_views(self) -> bool:
         """Whether there is any view at all."""
+
+    async def has_effect_of(self, event: Event) -> bool:
+        """Whether the views have the state that the event told, or a newer one."""
 
 
 @dataclass(frozen=True, slots=True)
