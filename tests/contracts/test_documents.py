@@ -17,6 +17,8 @@ from comanda_contracts.envelope import Published
 from comanda_contracts.examples import EXAMPLES, PLACE_ORDER
 from comanda_contracts.known_values import KnownValues
 from comanda_contracts.reading import EVENTS
+from comanda_contracts.streams import ORDERS
+from comanda_local.teams import JETSTREAM_API
 from contract_release.__main__ import check
 from contract_release.contract import KNOWN_VALUES, current
 from contract_release.generated import FOLDER, generated, stale
@@ -177,6 +179,23 @@ def test_every_schema_of_headers_in_the_asyncapi_document_is_of_an_object() -> N
     assert [name for name, part in parts if "$ref" not in part and part["type"] != "object"] == []
 
 
+def test_the_asyncapi_document_names_the_consumer_that_a_team_is_given() -> None:
+    document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
+
+    orders = document["operations"]["subscribeToOrders"]["x-jetstream-consumer"]
+
+    assert orders["api_prefix"] == JETSTREAM_API
+    assert orders["filter_subjects"] == [ORDERS.subject]
+
+
+def test_every_tag_of_the_asyncapi_document_is_explained() -> None:
+    document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
+
+    used = {tag["name"] for each in document["operations"].values() for tag in each["tags"]}
+
+    assert {each["name"] for each in document["info"]["tags"]} == used
+
+
 def test_the_asyncapi_document_promises_no_answer_that_does_not_come() -> None:
     """A command that can't be carried out now is not answered: it comes again."""
     document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
@@ -200,6 +219,26 @@ def test_the_official_parser_finds_nothing_wrong_with_the_asyncapi_document(tmp_
     assert "9 channels 14 operations 25 messages" in right.stdout
     assert wrong.returncode == 1
     assert "action" in wrong.stderr
+
+
+@pytest.mark.packages
+@pytest.mark.timeout(300)
+def test_no_document_breaks_a_rule_of_spectral_owasp_or_redocly(tmp_path: Path) -> None:
+    lint = [Path(node()), installed(DOCS) / "lint.mjs"]
+    documents = [FOLDER / "asyncapi.yaml", *sorted((ROOT / "docs" / "api").glob("*.json"))]
+    broken = tmp_path / "broken.json"
+    serving = json.loads(documents[-1].read_text())
+    del serving["components"]["securitySchemes"]["token"]["description"]
+    broken.write_text(json.dumps(serving))
+
+    right, wrong = (
+        subprocess.run([*lint, *files], check=False, capture_output=True, text=True)
+        for files in (documents, [broken])
+    )
+
+    assert (right.returncode, right.stderr) == (0, "")
+    assert len(right.stdout.splitlines()) == len(documents) == 4
+    assert (wrong.returncode, "owasp:api2:2023" in wrong.stderr) == (1, True)
 
 
 @pytest.mark.packages

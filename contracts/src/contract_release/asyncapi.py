@@ -109,13 +109,13 @@ def _subscribe(stream: Stream) -> Json:
         "channel": _channel_reference(stream),
         "summary": f"A subscriber reads {_key(stream)} by the durable pull consumer of its team.",
         "description": "Drop what was read before by `ce-id`; of one aggregate keep the highest "
-        "`version`. What a team is granted may be narrower than the stream:\n\n"
+        "`version`. A team is granted the whole stream, or any narrower subjects, such as:\n\n"
         + "\n".join(f"- `{everywhere(stream, event.name)}`" for event in events),
         "tags": [{"name": "subscriber"}],
         "bindings": NATS_BINDING,
         "x-jetstream-consumer": {
             **CONSUMER,
-            "filter_subjects": [everywhere(stream, events[0].name)],
+            "filter_subjects": [stream.subject],
         },
     }
 
@@ -127,6 +127,8 @@ def _command_operations() -> Json:
             "action": "send",
             "channel": channel,
             "summary": "A till asks ordering to change an order.",
+            "description": "It may be sent again, with the same `Comanda-Request-Id`, until it is "
+            "answered.",
             "tags": [{"name": "till"}],
             "bindings": NATS_BINDING,
         },
@@ -134,6 +136,8 @@ def _command_operations() -> Json:
             "action": "receive",
             "channel": channel,
             "summary": "Ordering carries each command out once, and answers.",
+            "description": "Until the time in `Comanda-Expires`; one that comes again is answered "
+            "as the first time.",
             "tags": [{"name": "ordering"}],
             "bindings": NATS_BINDING,
             "reply": {

@@ -41,6 +41,12 @@ that you do not know. Anything else would be a `v2` beside this `v1`.
 Money is in minor units of the restaurant's currency, times are RFC 3339 in UTC. `send` is what a
 service or a till publishes, `receive` what a subscriber or ordering does.
 """,
+    "tags": [
+        {"name": "subscriber", "description": "What a team does that reads events."},
+        {"name": "till", "description": "What a till does that speaks no HTTP."},
+        {"name": "ordering", "description": "What the service does that owns the orders."},
+        {"name": "serving", "description": "What the service does that owns the tickets."},
+    ],
 }
 
 SERVER: dict[str, Any] = {
@@ -67,6 +73,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 CONSUMER: dict[str, Any] = {
+    "api_prefix": "$JS.comanda.API",
     "durable_name": "<team>",
     "deliver_policy": "all",
     "ack_policy": "explicit",

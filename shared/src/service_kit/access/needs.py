@@ -48,7 +48,8 @@ class Needs(SecurityBase):
         self.scheme_name = "token"
         self.model = HTTPBearer(
             bearerFormat="JWT",
-            description="An access token (RFC 9068) that grants one of these roles there.",
+            description="An access token (RFC 9068) that grants one of these roles there. "
+            "It is verified as RFC8725 asks.",
         )
 
     async def __call__(self, request: Request) -> Principal:
