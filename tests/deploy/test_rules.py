@@ -372,6 +372,26 @@ IN_PRODUCTION: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         lambda m: alert(m, "serving")["labels"].update(severity="loud"),
         "alert JetStreamFull does not say how much it hurries",
     ),
+    "a panel that shows what nobody exports": (
+        lambda m: change_panel(m, "service", "comanda_commands_total", "comanda_orders_total"),
+        "asks for comanda_orders_total, which nobody exports",
+    ),
+    "a panel that shows what nobody records": (
+        lambda m: change_panel(m, "service", "ratio_rate3d", "ratio_rate2d"),
+        "asks for comanda:orders_shown_late:ratio_rate2d, which nobody exports",
+    ),
+    "a panel that asks the log for what is in no line": (
+        lambda m: change_panel(m, "restaurant", "unwrap ms", "unwrap seconds"),
+        "asks the log for seconds, which no line has",
+    ),
+    "a panel that shows a field that is in no line": (
+        lambda m: change_panel(m, "restaurant", ".trace_id", ".span_id"),
+        "asks the log for span_id, which no line has",
+    ),
+    "a panel that asks what is not there": (
+        lambda m: change_panel(m, "restaurant", "loki", "elasticsearch"),
+        "asks elasticsearch, which is no data source of ours",
+    ),
     "a monitor of nothing": (
         lambda m: m["PodMonitor/ordering"]["spec"]["selector"]["matchLabels"].update(app="a"),
         "PodMonitor/ordering selects no pod",
@@ -500,6 +520,12 @@ def trigger(manifests: Manifests) -> Any:
 
 def alert(manifests: Manifests, name: str) -> Any:
     return manifests[f"PrometheusRule/{name}"]["spec"]["groups"][0]["rules"][0]
+
+
+def change_panel(manifests: Manifests, board: str, old: str, new: str) -> None:
+    data = manifests["ConfigMap/comanda-dashboards"]["data"]
+    assert old in data[f"{board}.json"]
+    data[f"{board}.json"] = data[f"{board}.json"].replace(old, new)
 
 
 def config_of(manifests: Manifests, service: str) -> Any:

@@ -16,7 +16,7 @@ Each service answers Prometheus at `/metrics`, at `COMANDA_ADMIN_PORT` if there 
 
 No label is a restaurant's, an order's or a person's: each has a bound that the code sets. Nothing is asked of a store when Prometheus scrapes: a value is that of the last look of the part that looks anyway, every few seconds, or comes from memory; a certificate's file is read. What counts rows ends at a bound, and the age of the oldest comes from an index.
 
-Besides there is what Prometheus's client tells of any process (`process_*`, `python_*`). [Logs and traces](telemetry.md) say what a label can't.
+Besides there is what Prometheus's client tells of any process (`process_*`, `python_*`). [Alerts and dashboards](../deploy/observability/README.md) are made of these; [logs and traces](telemetry.md) say what a label can't.
 """  # noqa: E501 - a paragraph is a line
 OF_ALL_REPLICAS = (
     "comanda_consumer_",

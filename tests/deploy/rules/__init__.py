@@ -31,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     monitoring.monitors_choose_what_is_there,
     monitoring.what_is_asked_for_is_exported,
     monitoring.alerts_lead_to_their_page,
+    monitoring.panels_ask_for_what_is_there,
     programs.images_are_pinned,
     programs.programs_are_known_and_given_their_settings,
     programs.services_are_set_up,
