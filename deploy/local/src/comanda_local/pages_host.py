@@ -25,8 +25,11 @@ ROLES: dict[str, tuple[Role, ...]] = {
     "kitchen": (Role.KITCHEN,),
     "till": (Role.TILL,),
     "manager": (Role.MANAGER,),
+    "operator": (Role.OPERATOR,),
 }
 """What a page's device may do, of each that is paired before there is an order."""
+EVERY_RESTAURANT = "*"
+"""Where an operator is one."""
 
 
 class PagesHost:
@@ -97,7 +100,7 @@ def paired_links(host: PagesHost, restaurant: str, issuer: Issuer) -> dict[str, 
     for page, roles in ROLES.items():
         device = f"{page}-{secrets.token_hex(3)}"
         token = issuer.token(
-            {restaurant: roles},
+            {EVERY_RESTAURANT if Role.OPERATOR in roles else restaurant: roles},
             subject=f"{device}@{restaurant}",
             lifetime_s=DEVICES_TOKEN_S,
             device=device,

@@ -111,6 +111,22 @@ export class Client {
   }
 
   /**
+   * Ask a service as its operator: below `/v1/operate`, of no restaurant. Raises Refused or NoAnswer.
+   *
+   * @param {Service} service
+   * @param {string} path such as `/status`
+   * @param {{method?: string, body?: unknown, key?: string}} [command]
+   * @returns {Promise<{body: any, headers: Headers}>}
+   */
+  async operate(service, path, { method = 'GET', body, key } = {}) {
+    /** @type {Record<string, string>} */
+    const headers = key === undefined ? {} : { 'Idempotency-Key': key };
+    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    const content = body === undefined ? null : JSON.stringify(body);
+    return this.#patiently(`/${service}/v1/operate${path}`, { method, headers, body: content }, 1);
+  }
+
+  /**
    * @param {string} url
    * @param {RequestInit} request
    * @param {number} [attempts]

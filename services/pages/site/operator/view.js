@@ -1,0 +1,186 @@
+/** What an operator sees: each service, how far behind it is, and what was set aside. */
+
+import { commonSettings, icon, mark } from '../app/frame.js';
+import { html, nothing } from '../vendor/lit-html/lit-html.js';
+import { repeat } from '../vendor/lit-html/directives/repeat.js';
+import { SERVICES, isStale, stateOf, troubles } from './state.js';
+
+/** @typedef {import('./state.js').Operator} Operator */
+/** @typedef {import('./state.js').Watched} Watched */
+/** @typedef {import('../app/client.js').Service} Service */
+/** @typedef {import('../app/settings.js').Settings} Settings */
+
+/**
+ * @typedef {object} Seen
+ * @property {import('../app/frame.js').T} t
+ * @property {ReturnType<typeof import('../app/format.js').formats>} format
+ * @property {Settings} settings
+ * @property {(event: import('./state.js').OperatorEvent) => void} dispatch
+ * @property {(changed: Partial<Settings>) => void} change
+ * @property {(number: number) => void} open a letter
+ * @property {() => void} more letters
+ * @property {() => void} confirm what was asked for
+ */
+
+/** @param {Operator} state @param {Seen} seen */
+export function operator(state, seen) {
+  const { t, dispatch } = seen;
+  return html`
+    <header class="bar">
+      <h1 class="bar-name">${mark()}<span>${t('operator')}</span></h1>
+      <span class="bar-space"></span>
+      <span class="bar-clock number">${state.now ? seen.format.time(state.now) : ''}</span>
+      <button class="tab" aria-label=${t('settings')} @click=${() => dispatch({ type: 'settings', open: !state.settings })}>${icon('settings')}</button>
+    </header>
+    <main class="page">
+      <ul class="services">${SERVICES.map((service) => card(service, state, seen))}</ul>
+      ${letters(state, seen)}
+    </main>
+    ${state.open ? letterPanel(state.open, state, seen) : nothing} ${state.settings ? settingsPanel(seen) : nothing}
+    ${state.asked ? question(state, seen) : nothing}
+    ${state.notice ? html`<div class="toast" role="status"><p>${t(state.notice.word, state.notice.values)}</p></div>` : nothing}
+  `;
+}
+
+/** @param {Service} service @param {Operator} state @param {Seen} seen */
+function card(service, state, { t, format }) {
+  const watched = state.services[service];
+  const how = stateOf(watched, state.now);
+  const wrong = troubles(watched);
+  const stale = isStale(watched, state.now);
+  return html`<li class="service is-${how}" data-service=${service} data-state=${how}>
+    <header>
+      <h2>${service}</h2>
+      <span class="light" role="status">${t(`state.${how}`)}</span>
+    </header>
+    ${stale
+      ? html`<p class="stale" role="alert">${watched.heardAt === null ? t('stale.never') : t('stale.since', { time: format.time(watched.heardAt) })}${watched.trouble ? html` <code>${watched.trouble}</code>` : nothing}</p>`
+      : nothing}
+    <div class="service-body ${stale ? 'is-old' : ''}">
+      ${wrong.length
+        ? html`<ul class="troubles">${wrong.map(([part, why]) => html`<li><strong>${part}</strong> ${why}</li>`)}</ul>`
+        : watched.status
+          ? html`<p class="muted">${t('parts.well', { count: Object.keys(watched.status.components).length })}</p>`
+          : nothing}
+      ${measures(watched, t, format)}
+    </div>
+  </li>`;
+}
+
+const WORDS = {
+  comanda_ordering_outbox_events: 'outbox',
+  comanda_ordering_outbox_oldest_seconds: 'outbox.oldest',
+  comanda_ordering_parked_events: 'parked',
+  comanda_serving_tickets: 'tickets',
+};
+export const MEASURES = Object.keys(WORDS);
+
+/** @param {Watched} watched @param {Seen['t']} t @param {Seen['format']} format */
+function measures({ status, measures: found }, t, format) {
+  const consumers = status?.consumers ?? [];
+  const known = Object.entries(WORDS).filter(([name]) => name in found);
+  if (!status) return nothing;
+  return html`<table class="figures">
+    <caption class="visually-hidden">${status.service}</caption>
+    <tbody>
+      ${consumers.map(({ stream, behind }) => html`<tr class=${behind ? 'is-behind' : ''}><th scope="row">${t('behind', { stream })}</th><td class="number">${behind === null ? '?' : format.number(behind)}</td></tr>`)}
+      ${known.map(([name, word]) => html`<tr><th scope="row">${t(word)}</th><td class="number">${format.number(Math.round((found[name] ?? 0) * 10) / 10)}</td></tr>`)}
+      <tr class=${status.dead_letters ? 'is-behind' : ''}><th scope="row">${t('letters')}</th><td class="number">${status.dead_letters === null ? '?' : format.number(status.dead_letters)}</td></tr>
+    </tbody>
+  </table>`;
+}
+
+/** @param {Operator} state @param {Seen} seen */
+function letters(state, { t, format, dispatch, open, more }) {
+  const watched = state.services[state.tab];
+  const { chosen } = state;
+  const isOff = state.isBusy || isStale(watched, state.now) || chosen.length === 0;
+  /** @param {'replay' | 'discard'} what */
+  const ask = (what) => dispatch({ type: 'ask', asked: { service: state.tab, what, numbers: chosen } });
+  return html`<section class="sheet" aria-labelledby="letters-title">
+    <header class="sheet-head">
+      <h2 id="letters-title">${t('letters')}</h2>
+      <nav class="chips" aria-label=${t('letters')}>
+        ${SERVICES.map((service) => html`<button class="chip" aria-pressed=${state.tab === service} @click=${() => dispatch({ type: 'tab', service })}>
+          ${service} <span class="count">${state.services[service].status?.dead_letters ?? '?'}</span>
+        </button>`)}
+      </nav>
+      <div class="actions">
+        <button class="button" ?disabled=${isOff} @click=${() => ask('replay')}>${t('replay')}</button>
+        <button class="button" ?disabled=${isOff} @click=${() => ask('discard')}>${t('discard')}</button>
+      </div>
+    </header>
+    ${watched.letters.length === 0
+      ? html`<p class="muted none">${t('letters.none')}</p>`
+      : html`<div class="scrolls" tabindex="0" role="region" aria-label=${t('letters')}><table class="figures letters">
+          <thead><tr>
+            <th scope="col"><input type="checkbox" aria-label=${t('all')} .checked=${chosen.length > 0 && chosen.length === watched.letters.length} @change=${() => dispatch({ type: 'choose-all' })} /></th>
+            <th scope="col">${t('since')}</th><th scope="col">${t('subject')}</th><th scope="col">${t('reason')}</th>
+          </tr></thead>
+          <tbody>
+            ${repeat(watched.letters, ({ number }) => number, (letter) => html`<tr data-letter=${letter.number}>
+              <td><input type="checkbox" aria-label=${t('letter', { number: letter.number })} .checked=${chosen.includes(letter.number)} @change=${() => dispatch({ type: 'choose', number: letter.number })} /></td>
+              <td class="number">${letter.since ? `${format.day(letter.since)} ${format.time(letter.since)}` : '?'}</td>
+              <td><button class="link" @click=${() => open(letter.number)}>${letter.subject}</button></td>
+              <td>${letter.reason}${watched.undone[letter.number] ? html`<span class="refusal" role="alert">${watched.undone[letter.number]}</span>` : nothing}</td>
+            </tr>`)}
+          </tbody>
+        </table></div>
+        ${watched.next === null ? nothing : html`<button class="button" @click=${more}>${t('more')}</button>`}`}
+  </section>`;
+}
+
+/** @param {NonNullable<Operator['open']>} letter @param {Operator} state @param {Seen} seen */
+function letterPanel(letter, state, { t, dispatch }) {
+  /** @param {'replay' | 'discard'} what */
+  const ask = (what) => dispatch({ type: 'ask', asked: { service: letter.service, what, numbers: [letter.number] } });
+  const title = t('letter', { number: letter.number });
+  return html`<aside class="panel wide" role="dialog" aria-label=${title}>
+    <header class="panel-head"><h2>${title}</h2>
+      <button class="tab" aria-label=${t('close')} @click=${() => dispatch({ type: 'open', details: null })}>${icon('close')}</button>
+    </header>
+    <div class="panel-body">
+      <p class="refusal">${letter.reason}</p>
+      <p><code>${letter.subject}</code></p>
+      <dl class="headers">${Object.entries(letter.headers).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
+      <pre tabindex="0">${pretty(letter.body)}</pre>
+      <div class="actions">
+        <button class="button" ?disabled=${state.isBusy} @click=${() => ask('discard')}>${t('discard')}</button>
+        <button class="button primary" ?disabled=${state.isBusy} @click=${() => ask('replay')}>${t('replay')}</button>
+      </div>
+    </div>
+  </aside>`;
+}
+
+/** @param {string} body */
+function pretty(body) {
+  try {
+    return JSON.stringify(JSON.parse(body), null, 2);
+  } catch {
+    return body;
+  }
+}
+
+/** What can't be taken back is asked for twice. @param {Operator} state @param {Seen} seen */
+function question(state, { t, dispatch, confirm }) {
+  if (!state.asked) return nothing;
+  const { what, numbers, service } = state.asked;
+  const text = t(`ask.${what}`, { count: numbers.length, service });
+  return html`<div class="veil"><div class="question" role="alertdialog" aria-modal="true" aria-label=${text}>
+    <p>${text}</p>
+    <div class="actions">
+      <button class="button" @click=${() => dispatch({ type: 'ask', asked: null })}>${t('no')}</button>
+      <button class="button ${what === 'discard' ? 'danger' : 'primary'}" ?disabled=${state.isBusy} @click=${confirm}>${t(what)}</button>
+    </div>
+  </div></div>`;
+}
+
+/** @param {Seen} seen */
+function settingsPanel({ t, settings, change, dispatch }) {
+  return html`<aside class="panel" role="dialog" aria-label=${t('settings')}>
+    <header class="panel-head"><h2>${t('settings')}</h2>
+      <button class="tab" aria-label=${t('close')} @click=${() => dispatch({ type: 'settings', open: false })}>${icon('close')}</button>
+    </header>
+    <div class="panel-body">${commonSettings(settings, t, change)}</div>
+  </aside>`;
+}
