@@ -40,7 +40,8 @@ STEPS = {"ordering": ("migrate", "set-up"), "serving": ("set-up",), "query": ("s
 """The arguments with which a service's image runs once before it serves."""
 
 GIVEN_BY_A_SECRET = {
-    "COMANDA_NATS_URL": "nats://user:password@host",
+    "COMANDA_NATS_URL": "nats://user@host",
+    "COMANDA_NATS_SEED": f"SU{'A' * 56}",
     "COMANDA_DATABASE_URL": "postgresql+asyncpg://user:password@host/database",
     "COMANDA_MONGODB_URL": "mongodb://user:password@host/database",
 }

@@ -31,6 +31,11 @@ KEYS = "/etc/comanda/guests"
 MADE_KEY = "/made/key.json"
 GUESTS_JWKS = "/etc/comanda/guests-jwks.json"
 STORES = ("postgresql", "mongodb", "nats")
+NO_DIGITS = str.maketrans("0189", "2345")
+CLIENTS_SEEDS = {
+    f"COMANDA_NATS_{client}_SEED" for client in ("NOTIFIER", "WALLBOARD", "TILL_LA_PIAZZA_1")
+}
+"""Of teams and tills, whom they are handed to: no container is given one."""
 
 Services = dict[str, dict[str, Any]]
 
@@ -52,9 +57,20 @@ def variables() -> list[str]:
     return re.findall(r"^([A-Z0-9_]+)=$", (ROOT / ".env.example").read_text(), re.MULTILINE)
 
 
+def given() -> dict[str, str]:
+    """A value for each, as different as they are."""
+    seed = f"SU{'A' * 24}"
+    return {
+        name: f"{seed}{secrets.token_hex(16).upper().translate(NO_DIGITS)}"
+        if name.endswith("_SEED")
+        else secrets.token_hex(8)
+        for name in variables()
+    }
+
+
 @pytest.fixture(scope="module")
 def services() -> Services:
-    done = compose({name: secrets.token_hex(8) for name in variables()})
+    done = compose(given())
     assert done.returncode == 0, done.stderr
     found: Services = json.loads(done.stdout)["services"]
     return found
@@ -65,13 +81,14 @@ def ours(services: Services) -> dict[str, dict[str, Any]]:
 
 
 def test_every_password_must_be_given() -> None:
-    given = {name: secrets.token_hex(8) for name in variables()}
+    everything = given()
 
-    assert given
-    for missing in given:
-        done = compose({name: value for name, value in given.items() if name != missing})
-        assert done.returncode != 0
-        assert missing in done.stderr
+    assert everything
+    assert everything.keys() >= CLIENTS_SEEDS
+    for missing in everything:
+        done = compose({name: value for name, value in everything.items() if name != missing})
+        assert (done.returncode == 0) is (missing in CLIENTS_SEEDS)
+        assert done.returncode == 0 or missing in done.stderr
 
 
 def test_our_containers_are_given_their_settings(services: Services) -> None:
@@ -154,8 +171,23 @@ def test_no_network_joins_a_service_to_another_or_to_a_store_of_another(services
         assert met <= {service, "nats", stores[service]}
 
 
-def test_nats_is_given_every_password(services: Services) -> None:
+def test_nats_is_given_every_password_and_no_seed(services: Services) -> None:
     assert services["nats"]["environment"].keys() - {"GOMEMLIMIT"} == passwords()
+    assert not [name for name in passwords() if name.endswith("_SEED")]
+
+
+def test_each_container_is_given_its_own_users_seed_and_no_other(services: Services) -> None:
+    everything = given()
+    done = compose(everything)
+    found: Services = json.loads(done.stdout)["services"]
+
+    for each in ours(found).values():
+        if url := each["environment"].get("COMANDA_NATS_URL"):
+            user = str(urlsplit(url).username).upper().replace("-", "_")
+            assert urlsplit(url).password is None
+            assert (
+                each["environment"]["COMANDA_NATS_SEED"] == everything[f"COMANDA_NATS_{user}_SEED"]
+            )
 
 
 def test_each_begins_once_what_it_needs_is_there(services: Services) -> None:
@@ -212,7 +244,7 @@ def test_stores_are_guarded_as_services_are(services: Services) -> None:
 
 
 def test_the_networks_of_stores_lead_nowhere_else() -> None:
-    done = compose({name: secrets.token_hex(8) for name in variables()})
+    done = compose(given())
     networks = json.loads(done.stdout)["networks"]
 
     assert {name for name, each in networks.items() if each.get("internal")} == {

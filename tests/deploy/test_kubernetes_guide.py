@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from comanda_local.cluster_secrets import Size, new_secrets, write_secrets
+from comanda_local.cluster_secrets import CLIENTS, Size, new_secrets, write_secrets
+from comanda_local.nats_keys import public_half
+from comanda_local.servers.nats import key_variable
 
 from tests.deploy.cluster import SecretKey, pods, secret_keys, secret_keys_of_values
 from tests.deploy.manifests import KUBERNETES, ROOT, Manifest, render
@@ -117,7 +119,11 @@ def test_an_empty_cluster_is_brought_up_by_the_guide_in_its_order(trial: Trial) 
         assert done.returncode == 0, done.stderr
 
     secrets = trial.secrets()
-    assert secrets.keys() == wanted(trial.size)
+    clients = {key for key in secrets if key[0] == CLIENTS}
+    assert secrets.keys() - clients == wanted(trial.size)
+    assert {file for _, file in clients} == {
+        *("notifier.nk", "wallboard.nk", "till-la-piazza-1.nk")
+    }
     passwords = {value for value in secrets.values() if re.fullmatch("p[0-9a-f]{32}", value)}
     assert passwords
     assert not [word for word in passwords if word in trial.said + trial.commands]
@@ -172,12 +178,25 @@ def test_whoever_connects_has_the_password_that_the_store_has(size: Size) -> Non
             login = urlsplit(url)
             assert login.username
             if login.scheme == "nats":
-                user = login.username.upper().replace("-", "_")
                 assert login.username == name
-                assert login.password == secrets["nats"][f"COMANDA_NATS_{user}_PASSWORD"]
+                assert login.password is None
+                known = secrets["nats"][key_variable(name)]
+                assert known == public_half(values["COMANDA_NATS_SEED"].encode())
             else:
                 store, key = stores[name][size]
                 assert login.password == secrets[store][key]
+
+
+@pytest.mark.parametrize("size", Size)
+def test_nats_has_no_seed_and_no_seed_is_in_two_secrets(size: Size) -> None:
+    secrets = new_secrets(size)
+    seeds = [value for each in secrets.values() for value in each.values() if value[:2] == "SU"]
+
+    assert len(seeds) == len(set(seeds)) == 9
+    assert not [value for value in secrets["nats"].values() if value in seeds]
+    assert {public_half(seed.encode()) for seed in seeds} == {
+        value for name, value in secrets["nats"].items() if name.endswith("_NKEY")
+    }
 
 
 @pytest.mark.parametrize("size", Size)

@@ -1,4 +1,4 @@
-"""NATS is given its whole configuration, and every password in it, wherever it is deployed."""
+"""NATS is given its whole configuration, with every password and key, wherever it is deployed."""
 
 import re
 from pathlib import Path
@@ -34,8 +34,8 @@ def names(environment: list[dict[str, Any]]) -> set[str]:
     return {each["name"] for each in environment if "secretKeyRef" in each.get("valueFrom", {})}
 
 
-def test_the_configuration_asks_for_passwords() -> None:
-    assert {"COMANDA_NATS_ORDERING_PASSWORD", "COMANDA_NATS_QUERY_PASSWORD"} <= passwords()
+def test_the_configuration_asks_for_passwords_and_keys() -> None:
+    assert {"COMANDA_NATS_OPERATOR_PASSWORD", "COMANDA_NATS_QUERY_NKEY"} <= passwords()
 
 
 def test_the_config_map_holds_every_file() -> None:

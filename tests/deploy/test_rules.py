@@ -254,7 +254,9 @@ DEFECTS: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         "Deployment/query: COMANDA_MONGO_URL is no setting",
     ),
     "a required setting that is not given": (
-        lambda m: container(m, "Deployment/ordering")["env"].pop(),
+        lambda m: container(m, "Deployment/ordering")["env"].pop(
+            -2
+        ),  # the last is the seed, which it could do without
         "Deployment/ordering: COMANDA_NATS_URL: Field required",
     ),
     "a setting that is out of bounds": (

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from comanda_local.cluster_secrets import Size, new_secrets
+from comanda_local.nats_keys import public_half
 
 from tests.deploy.cluster import pods
 from tests.deploy.manifests import KUBERNETES, ROOT, render
@@ -21,6 +22,11 @@ BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 ELSEWHERE = re.compile(r"^(docker|kubectl) .*$", re.MULTILINE)
 """What needs containers or a cluster."""
+
+KUBECTL = """#!/bin/sh
+# keeps what a secret is patched with
+case "$1" in patch) cat > "$3.patch" ;; create) cat > /dev/null ;; esac
+"""
 
 with_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="the page's commands use jq")
 
@@ -91,6 +97,66 @@ def test_a_password_is_changed_and_no_other(tmp_path: Path, store: str) -> None:
     assert re.fullmatch(rf"{variable}=p[0-9a-f]{{32}}", changed)
     assert len(file.read_text().splitlines()) == len(before.splitlines())
     assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_services_key_is_changed_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / ".env.example").write_text((ROOT / ".env.example").read_text())
+    follow("comanda env", tmp_path)
+    file = tmp_path / ".env"
+    before = set(file.read_text().splitlines())
+
+    follow(block_with("_SERVING_SEED=/d"), tmp_path)
+
+    changed = set(file.read_text().splitlines()) - before
+    assert {line.partition("=")[0] for line in changed} == {
+        *("COMANDA_NATS_SERVING_SEED", "COMANDA_NATS_SERVING_NKEY")
+    }
+    assert file.stat().st_mode & 0o077 == 0
+
+
+UPGRADE = (KUBERNETES / "README.md").read_text().partition("**Keys on NATS**")[2]
+
+
+@with_jq
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        (UPGRADE, {"ordering", "serving", "query"}),
+        (TEXT.partition("## A service's nkey")[2], {"serving"}),
+    ],
+    ids=["from passwords", "renewed"],
+)
+def test_each_secret_on_kubernetes_is_given_its_half_and_nothing_else(
+    tmp_path: Path, text: str, given: set[str]
+) -> None:
+    commands = next(
+        each for each in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) if "keys.json" in each
+    )
+    (tmp_path / "kubectl").write_text(KUBECTL)
+    (tmp_path / "kubectl").chmod(0o755)
+
+    path = f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        check=True,
+        capture_output=True,
+    )
+
+    patched = {
+        file.stem: json.loads(file.read_text())["stringData"] for file in tmp_path.glob("*.patch")
+    }
+    assert patched.keys() == {
+        "nats",
+        *(each for service in given for each in (service, f"{service}-operator")),
+    }
+    known = patched.pop("nats")
+    assert all(each.keys() == {"COMANDA_NATS_SEED"} for each in patched.values())
+    halves = {public_half(each["COMANDA_NATS_SEED"].encode()) for each in patched.values()}
+    assert halves <= set(known.values())
+    assert all(name.endswith("_NKEY") for name in known)
+    assert not (tmp_path / "keys.json").exists()
 
 
 def test_each_secret_and_key_that_is_changed_is_there_as_it_is_made() -> None:

@@ -24,7 +24,7 @@ async def test_a_till_orders_and_hears_the_answer(stack: Stack) -> None:
     headers = {"Comanda-Reply-To": "replies.v1.la-piazza.1.17", "Comanda-Request-Id": "till-1/17"}
     headers |= bearer({"la-piazza": ["till"]}, subject="till-1", issuer=stack.issuer)
     own = "replies.v1.la-piazza.1"
-    async with await nats.connect(server.url_of("till-la-piazza-1"), inbox_prefix=own) as till:
+    async with await nats.connect(**server.login_of("till-la-piazza-1"), inbox_prefix=own) as till:
         answers = await till.subscribe(f"{own}.17")
 
         stored = await till.jetstream().publish(

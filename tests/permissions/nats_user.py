@@ -26,7 +26,7 @@ class NatsUser:
     async def of(cls, server: Nats, user: str, inbox: str) -> "AsyncIterator[NatsUser]":
         connection = cls()
         connection.client = await nats.connect(
-            server.url_of(user), inbox_prefix=inbox, error_cb=connection.hear
+            **server.login_of(user), inbox_prefix=inbox, error_cb=connection.hear
         )
         try:
             yield connection

@@ -1,6 +1,7 @@
 """A team is added by one command, and the server takes what the command writes."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 from comanda_contracts.streams import MENU, ORDERS
 from comanda_local.folders import temporary_folder
+from comanda_local.nats_keys import new_seed, public_half
 from comanda_local.servers import Nats
-from comanda_local.servers.nats import ACCOUNTS, password_variable
+from comanda_local.servers.nats import ACCOUNTS, key_variable, password_variable, users_of
 from comanda_local.team_consumers import make_consumers
 from comanda_local.teams import TEAMS_FILE, NotGranted, file_of, write_team, written_teams
 from comanda_local.tills import TILLS_FILE, write_till
@@ -159,34 +161,47 @@ def test_a_till_has_the_names_of_a_restaurant_and_a_device(
         write_till(restaurant, device, folder)
 
 
-def test_the_server_does_not_start_without_a_password(folder: Path) -> None:
+def test_the_server_does_not_start_without_a_key_or_a_password(folder: Path) -> None:
     write_team("loyalty", ["menu.v1.>"], folder)
-    services = ("ordering", "serving", "query")
-    own = (
-        "operator",
-        "system",
-        "till-la-piazza-1",
-        *services,
-        *(f"{each}-operator" for each in services),
-    )
-    users = (*own, "notifier", "wallboard")
-    passwords = {password_variable(user): "p1" for user in users}
+    passwords = {password_variable(user): "p1" for user in ("operator", "system")}
+    keys = {key_variable(user): public_half(new_seed()) for user in users_of(ACCOUNTS, "NKEY")}
+    own = passwords | keys
     config = str(folder / "nats.conf")
 
     check = [str(NATS_SERVER), "-t", "-c", config]
-    lacking = subprocess.run(check, env=passwords, capture_output=True, text=True, check=False)
-    whole = passwords | {password_variable("loyalty"): "p1"}
+    lacking = subprocess.run(check, env=own, capture_output=True, text=True, check=False)
+    whole = own | {password_variable("loyalty"): "p1"}
     complete = subprocess.run(check, env=whole, capture_output=True, text=True, check=False)
+    keyless = whole | {key_variable("serving"): ""}
+    without = subprocess.run(check, env=keyless, capture_output=True, text=True, check=False)
 
     assert lacking.returncode != 0
+    assert without.returncode != 0
     assert "COMANDA_NATS_LOYALTY_PASSWORD" in lacking.stderr
     assert complete.returncode == 0, complete.stderr
 
 
-def test_the_passwords_of_a_local_server_are_kept_for_their_owner_alone(tmp_path: Path) -> None:
-    first = Nats(tmp_path / "nats", accounts=ACCOUNTS).url_of("ordering").split("@")[0]
-    again = Nats(tmp_path / "nats", accounts=ACCOUNTS).url_of("ordering").split("@")[0]
+def test_keys_and_passwords_of_a_local_server_are_kept_for_their_owner_alone(
+    tmp_path: Path,
+) -> None:
+    first, again = (Nats(tmp_path / "nats", 4222, accounts=ACCOUNTS) for _ in range(2))
+    seed = first.seed_file_of("ordering")
+    assert seed
+    before = seed.read_text()
 
-    assert again == first
-    assert (tmp_path / "nats" / "passwords.json").stat().st_mode & 0o077 == 0
-    assert os.environ.get(password_variable("ordering")) is None
+    assert again.url == first.url
+    assert first.seed_file_of("operator") is None
+    assert seed.read_text() == before
+    for secret in (tmp_path / "nats" / "passwords.json", seed, seed.parent):
+        assert secret.stat().st_mode & 0o077 == 0
+    assert not [name for name in os.environ if name.startswith("COMANDA_NATS_O")]
+
+
+def test_nobody_but_the_operator_and_the_system_has_a_password() -> None:
+    text = "".join(each.read_text() for each in ACCOUNTS.parent.glob("*.conf"))
+
+    assert users_of(ACCOUNTS, "PASSWORD") == ["operator", "system"]
+    assert re.findall(r"^ *password: (.*)$", text, re.MULTILINE) == [
+        f"${password_variable(user)}" for user in ("system", "operator")
+    ]
+    assert not re.search(r"\bSU[A-Z2-7]{56}\b", text), "a seed is nobody's but its user's"

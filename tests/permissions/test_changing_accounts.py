@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from comanda_local import cli
 from comanda_local.account_changes import changing
-from comanda_local.nats_logins import Login, new_seed
+from comanda_local.nats_keys import new_seed
+from comanda_local.nats_logins import Login
 from comanda_local.nats_reload import NotReloaded
 from comanda_local.servers.nats import ACCOUNTS
 from comanda_local.teams import NotGranted, remove_team, write_team, written_teams

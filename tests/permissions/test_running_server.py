@@ -11,10 +11,11 @@ import nats.errors
 import pytest
 from comanda_contracts.streams import COMMANDS, MENU
 from comanda_local.folders import temporary_folder
-from comanda_local.nats_logins import Login, new_seed, save_seed
+from comanda_local.nats_keys import new_seed, save_seed
+from comanda_local.nats_logins import Login
 from comanda_local.nats_reload import NotReloaded, lacks_variable, reload_nats
 from comanda_local.servers import Nats
-from comanda_local.servers.nats import ACCOUNTS, password_variable
+from comanda_local.servers.nats import ACCOUNTS, key_variable, password_variable
 from comanda_local.team_consumers import make_consumers
 from comanda_local.teams import JETSTREAM_API, remove_team, write_team
 from comanda_local.tills import remove_till, write_till
@@ -88,7 +89,7 @@ async def site() -> AsyncIterator[Site]:
 
 
 async def test_a_till_is_added_renewed_and_removed_and_nobody_else_notices(site: Site) -> None:
-    async with await nats.connect(site.server.url_of("serving")) as bystander:
+    async with await nats.connect(**site.server.login_of("serving")) as bystander:
         write_till(*TILL, site.accounts, login=site.new_key("first"))
         await site.reload()
         first = await site.enter("first")
@@ -109,7 +110,7 @@ async def test_a_till_is_added_renewed_and_removed_and_nobody_else_notices(site:
 
 
 async def test_a_team_is_added_and_removed_while_its_neighbour_reads_on(site: Site) -> None:
-    async with await nats.connect(site.server.url_of("notifier")) as neighbour:
+    async with await nats.connect(**site.server.login_of("notifier")) as neighbour:
         write_team("loyalty", ["menu.v1.>"], site.accounts, login=site.new_key("team"))
         await site.reload()
         team = await site.enter("team")
@@ -146,11 +147,11 @@ async def test_a_configuration_that_can_not_be_read_is_said_and_changes_nothing(
     write_till(*TILL, site.accounts)  # by a password, which a running process is not given
 
     assert lacks_variable(site.data, password_variable("till-da-mario-bar"))
-    assert not lacks_variable(site.data, password_variable("serving"))
+    assert not lacks_variable(site.data, key_variable("serving"))
     with pytest.raises(NotReloaded, match="COMANDA_NATS_TILL_DA_MARIO_BAR_PASSWORD"):
         await asyncio.to_thread(reload_nats, site.data)
 
-    async with await nats.connect(site.server.url_of("serving")) as still_let_in:
+    async with await nats.connect(**site.server.login_of("serving")) as still_let_in:
         await still_let_in.flush()
 
 

@@ -377,7 +377,7 @@ async def intruding(server: Nats, user: str) -> AsyncIterator[Intruder]:
     intruder = Intruder(user)
     own = f"_INBOX_{user}" if user.removesuffix("-operator") in SERVICES else "_INBOX"
     intruder.client = await nats.connect(
-        server.url_of(user), inbox_prefix=own, error_cb=intruder.note
+        **server.login_of(user), inbox_prefix=own, error_cb=intruder.note
     )
     try:
         yield intruder

@@ -12,6 +12,7 @@ from nats.js import api
 from service_kit.nats import past, stream_follower
 from service_kit.nats.jetstream import connected
 from service_kit.nats.set_up import set_up_consumer
+from service_kit.runtime.nats_servers import NatsServers
 from serving.outbound.ticket_changes import TicketMessage
 
 from tests.permissions.conftest import STREAMS, ConnectAs
@@ -227,7 +228,8 @@ async def test_serving_follows_its_stream(
         await operator.client.publish(kept, f"{number}".encode())
     last = (await operator.client.jetstream().publish(kept, b"last")).seq
 
-    async with connected([server.url_of("serving")], "serving") as serving:
+    servers = NatsServers([server.url_of("serving")], nkey=str(server.seed_file_of("serving")))
+    async with connected(servers, "serving") as serving:
         messages = stream_follower.follow_stream(
             serving, streams.TICKETS, TicketMessage, after=last - 1000
         )

@@ -104,13 +104,13 @@ async def test_poison_ends_exactly_once_and_good_traffic_does_not_feel_it(
 
     async with contextlib.AsyncExitStack() as tills:
         client = await tills.enter_async_context(
-            await nats.connect(server.url_of("till-la-piazza-1"), inbox_prefix=ANSWERS)
+            await nats.connect(**server.login_of("till-la-piazza-1"), inbox_prefix=ANSWERS)
         )
         till = Till(client, bearer({"la-piazza": ["till"]}, issuer=stack.issuer))
         await client.subscribe(f"{ANSWERS}.>", cb=till.hear)
         for each in TILLS:
-            url = server.url_of(f"till-{each}-1")
-            listening = await tills.enter_async_context(await nats.connect(url))
+            login = server.login_of(f"till-{each}-1")
+            listening = await tills.enter_async_context(await nats.connect(**login))
             await listening.subscribe(f"replies.v1.{each}.1.>", cb=till.hear)
         async with RawPublisher.connected(server.url) as publisher:
             for number, poison in enumerate(MESSAGES):
@@ -140,7 +140,7 @@ async def test_poison_ends_exactly_once_and_good_traffic_does_not_feel_it(
     await asyncio.to_thread(is_served_and_shown, till_restaurant, till.orders[-10:])
     for name, service in stack.services.items():
         await eventually(partial(is_ready, service.url))
-        await _an_operator_reads_the_letters(name, server.url_of(f"{name}-operator"))
+        await _an_operator_reads_the_letters(name, server)
 
 
 def _restaurant_of(poison: Poison) -> str:
@@ -149,15 +149,17 @@ def _restaurant_of(poison: Poison) -> str:
     return named if named in TILLS else RESTAURANT
 
 
-async def _an_operator_reads_the_letters(service: str, nats_url: str) -> None:
+async def _an_operator_reads_the_letters(service: str, server: Nats) -> None:
     """With the rights of the service's operator, and nothing that a terminal would obey."""
-    listed = await run(service, "dead-letters", "list", nats_url=nats_url)
+    user = f"{service}-operator"
+    login = {"nats_url": server.url_of(user), "nats_nkey": str(server.seed_file_of(user))}
+    listed = await run(service, "dead-letters", "list", **login)
 
     assert (listed.code, len(listed.output.splitlines()) > 1) == (0, True), listed.notes
     assert all(line.isprintable() for line in listed.output.splitlines())
     if service == "serving":
         unknown = ("dead-letters", "replay", "--reason", "unknown-type")
-        replayed = await run(service, *unknown, nats_url=nats_url)
+        replayed = await run(service, *unknown, **login)
         assert replayed.code == 1
         assert {line.rpartition("' ")[2] for line in replayed.output.splitlines()} == {
             "is not known"

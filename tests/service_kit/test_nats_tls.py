@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from comanda_local.folders import temporary_folder
-from comanda_local.nats_logins import Login, new_seed, save_seed
+from comanda_local.nats_keys import new_seed, save_seed
+from comanda_local.nats_logins import Login
 from comanda_local.ports import free_port
 from comanda_local.processes import Child
 from comanda_local.servers.nats import _program
@@ -17,7 +18,7 @@ from pydantic import SecretStr
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.jetstream import connected, credentials
 from service_kit.runtime.nats_servers import NatsServers
-from service_kit.runtime.settings import ServiceSettings
+from service_kit.runtime.settings import ServiceSettings, load
 
 from tests.support.certificates import Authority
 from tests.support.eventually import eventually
@@ -207,3 +208,60 @@ def test_the_settings_name_the_files() -> None:
     assert settings.nats_servers == ["nats://query@one:1", "nats://two:2"]
     assert told.keys() == {"user", "inbox_prefix", "nkeys_seed", "tls", "tls_handshake_first"}
     assert credentials(NatsServers(["nats://token@one:1"])) == {}
+
+
+def test_the_seed_itself_does_as_its_file() -> None:
+    servers = NatsServers(["nats://query:p1@one:1"], seed="SU")
+
+    told = credentials(servers)
+
+    assert told.keys() == {"user", "inbox_prefix", "password", "nkeys_seed_str"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"COMANDA_NATS_SEED": "UABC"}, "is no seed"),
+        ({"COMANDA_NATS_SEED": new_seed().decode(), "COMANDA_NATS_NKEY": "/run/seed"}, "no use"),
+    ],
+)
+def test_what_is_no_seed_is_refused_without_showing_it(
+    given: dict[str, str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in {"COMANDA_NATS_URL": "nats://query@one:1", **given}.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(SystemExit):
+        load(ServiceSettings)
+
+    told = capsys.readouterr().err
+    assert told.startswith("COMANDA_NATS_SEED: ")
+    assert said in told
+    assert given["COMANDA_NATS_SEED"] not in told
+
+
+async def test_from_a_password_to_a_key_each_server_lets_in_by_what_it_knows() -> None:
+    """As servers are changed one by one, whoever has both is let in by either."""
+    seed = new_seed()
+    logins = ("user: serving, password: p1", Login.by_key(seed).lines[0])
+    with temporary_folder() as folder:
+        for number, login in enumerate(logins):
+            port, config = free_port(), folder / f"{number}.conf"
+            config.write_text(
+                f'listen: "127.0.0.1:{port}"\nauthorization {{ users: [{{ {login} }}] }}\n'
+            )
+            process = Child("NATS", [str(_program()), "-c", str(config)], folder / str(number))
+            process.start()
+            try:
+                await asyncio.to_thread(
+                    process.wait_until, partial(process.listens_on, port), within=30
+                )
+                url = f"nats://serving:p1@127.0.0.1:{port}"
+                servers = NatsServers([url], seed=seed.decode())
+                async with asyncio.timeout(WITHIN_S), connected(servers, "test") as client:
+                    await client.flush()
+            finally:
+                await asyncio.to_thread(process.stop)

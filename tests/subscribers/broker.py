@@ -10,7 +10,8 @@ import nats
 from comanda_contracts import Event
 from comanda_contracts.envelope import seal
 from comanda_contracts.streams import Stream
-from comanda_local.nats_logins import Login, new_seed, save_seed
+from comanda_local.nats_keys import new_seed, save_seed
+from comanda_local.nats_logins import Login
 from comanda_local.nats_reload import reload_nats
 from comanda_local.processes import Child
 from comanda_local.servers import Nats

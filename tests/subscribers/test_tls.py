@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from comanda_local.folders import temporary_folder
-from comanda_local.nats_logins import Login, new_seed, save_seed
+from comanda_local.nats_keys import new_seed, save_seed
+from comanda_local.nats_logins import Login
 from comanda_local.ports import free_port
 from comanda_local.processes import Child
 from comanda_local.servers.nats import _program

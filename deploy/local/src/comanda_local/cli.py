@@ -17,10 +17,12 @@ from comanda_local.account_changes import changing
 from comanda_local.audit import CONVERGENCE_TIMEOUT_S
 from comanda_local.audit.command import print_audit
 from comanda_local.cluster_secrets import Size, new_secrets, write_secrets
+from comanda_local.compose_environment import complete_environment
 from comanda_local.demo import demo as hold_demo
 from comanda_local.events.commands import app as events
 from comanda_local.interrupts import run
-from comanda_local.nats_logins import Login, new_seed, save_seed
+from comanda_local.nats_keys import new_seed, save_seed
+from comanda_local.nats_logins import Login
 from comanda_local.nats_reload import NotReloaded, lacks_variable, reload_nats
 from comanda_local.operators_commands import HELP_OPTION, SUMMARIES, run_command, show_help
 from comanda_local.options import (
@@ -497,7 +499,7 @@ def secrets(
     size: Annotated[Size, typer.Argument(help="The size of the cluster.")],
     file: Annotated[Path, typer.Argument(help="A new file, which its owner alone can read.")],
 ) -> None:
-    """Make the passwords of a cluster on Kubernetes, as Secrets for `kubectl create -f`.
+    """Make the passwords and keys of a cluster on Kubernetes, as Secrets for `kubectl create -f`.
 
     Each is made once, and is in each Secret that needs it. A file that is there is left as it is.
     """
@@ -505,6 +507,19 @@ def secrets(
         made = new_secrets(size)
         write_secrets(made, file)
         print(f"{file}: {', '.join(made)}")
+
+
+@app.command()
+def env(
+    file: Annotated[Path, typer.Argument(help="Beside .env.example.")] = Path(".env"),
+) -> None:
+    """Make the passwords and keys that Docker Compose is given, in a file of yours alone.
+
+    What is missing is made, what is there stays: repeat it after an upgrade.
+    """
+    with in_plain_words():
+        made = complete_environment(file)
+        print(f"{file}: {len(made)} made" if made else f"{file}: nothing was missing")
 
 
 def _find(data: Path, *urls: str | None, with_database: bool = True) -> SystemUrls:

@@ -7,9 +7,11 @@ from typing import Any
 
 from comanda_local.access import JWKS_FILE, KEY_FILE, new_key_pair
 from comanda_local.folders import make_file
+from comanda_local.nats_keys import new_seed, public_half
 from comanda_local.servers.nats import (
     ACCOUNTS,
     ENVIRONMENT,
+    key_variable,
     new_password,
     password_variable,
     users_of,
@@ -17,6 +19,9 @@ from comanda_local.servers.nats import (
 
 NAMESPACE = "comanda"
 SERVICES = ("ordering", "serving", "query")
+SEED = "COMANDA_NATS_SEED"
+CLIENTS = "nats-clients"
+"""The Secret with the seeds of teams and tills, for whoever hands them out: nothing mounts it."""
 DATABASE, VIEWS = "COMANDA_DATABASE_URL", "COMANDA_MONGODB_URL"
 
 
@@ -35,16 +40,18 @@ def new_secrets(size: Size, accounts: Path = ACCOUNTS) -> Secrets:
     """All that the manifests of this size refer to, but the ingress's certificate.
 
     A password that a store is given and a service gives it is made once, for both, and so is the
-    key of guests' capabilities, of which ordering has the private and query the public half.
+    key of guests' capabilities, of which ordering has the private and query the public half. NATS
+    is given the public half of each user's key, and whoever has the key its seed.
     """
-    users = {user: new_password() for user in users_of(accounts)}
+    seeds = {user: new_seed() for user in users_of(accounts, "NKEY")}
+    publics = {key_variable(user): public_half(seed) for user, seed in seeds.items()}
     postgresql, migrator, reader, projector = (new_password() for _ in range(4))
     database_host, views = {
         Size.SMALL: ("postgresql", "mongodb:27017/comanda?replicaSet=rs0"),
         Size.PRODUCTION: ("postgresql-rw", "mongodb-svc:27017/comanda?replicaSet=mongodb"),
     }[size]
     secrets = {
-        name: {ENVIRONMENT: f"nats://{name}:{users[name]}@nats:4222"}
+        name: {ENVIRONMENT: f"nats://{name}@nats:4222", SEED: seeds.pop(name).decode()}
         for service in SERVICES
         for name in (service, f"{service}-operator")
     }
@@ -57,7 +64,10 @@ def new_secrets(size: Size, accounts: Path = ACCOUNTS) -> Secrets:
     private, public = new_key_pair()
     secrets["ordering-guests"] = {KEY_FILE: private}
     secrets["query-guests"] = {JWKS_FILE: public}
-    secrets["nats"] = {password_variable(user): password for user, password in users.items()}
+    secrets["nats"] = publics | {
+        password_variable(user): new_password() for user in users_of(accounts, "PASSWORD")
+    }
+    secrets[CLIENTS] = {f"{user}.nk": seed.decode() for user, seed in seeds.items()}
     return secrets | _secrets_of_stores(size, postgresql, migrator, reader, projector)
 
 

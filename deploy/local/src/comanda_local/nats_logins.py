@@ -1,18 +1,17 @@
 """How a team or a till shows NATS who it is: by a key, or by a password."""
 
-import os
 import re
 from pathlib import Path
 from typing import Self
 
-import nkeys
-
 from comanda_local.folders import replace_file
+from comanda_local.nats_keys import public_half
 from comanda_local.servers.nats import password_variable
 
-SEED_BYTES = 32
 LOGIN_LINES = re.compile(
-    r"^      (?:(nkey: U[A-Z2-7]{55})|(user: \S+)\n      (password: \S+))$", re.MULTILINE
+    r"^      (?:(nkey: (?:U[A-Z2-7]{55}|\$COMANDA_NATS_[A-Z0-9_]+_NKEY))"
+    r"|(user: \S+)\n      (password: \S+))$",
+    re.MULTILINE,
 )
 
 
@@ -30,7 +29,7 @@ class Login:
     @classmethod
     def by_key(cls, seed: bytes) -> Self:
         """A key, of which the server is given the public half."""
-        return cls(f"nkey: {nkeys.from_seed(bytearray(seed)).public_key.decode()}")
+        return cls(f"nkey: {public_half(seed)}")
 
     @classmethod
     def found_in(cls, account: Path) -> Self | None:
@@ -40,18 +39,6 @@ class Login:
 
     def __str__(self) -> str:
         return "".join(f"      {line}\n" for line in self.lines)
-
-
-def new_seed() -> bytes:
-    """The secret half of a user's new key."""
-    seed: bytes = nkeys.encode_seed(os.urandom(SEED_BYTES), nkeys.PREFIX_BYTE_USER)
-    return seed
-
-
-def save_seed(seed: bytes, file: Path) -> None:
-    """Write it for its owner alone, in the place of one that was there before."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    replace_file(file, seed, mode=0o600)
 
 
 def list_account(file: Path, listed: Path) -> None:

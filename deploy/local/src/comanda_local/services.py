@@ -78,7 +78,7 @@ def environment(urls: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_of_server(variable: str) -> bool:
-    servers, kinds = "|".join(SERVERS), "|".join(("URL", *server_files.KINDS))
+    servers, kinds = "|".join(SERVERS), "|".join(("URL", "SEED", *server_files.KINDS))
     return re.fullmatch(f"COMANDA_({servers})_({kinds})", variable) is not None
 
 

@@ -26,6 +26,8 @@ from comanda_local.teams import written_teams
 
 NATS_URL = "COMANDA_NATS_URL"
 OPERATOR_NATS_URL = "COMANDA_OPERATOR_NATS_URL"
+OPERATOR_NATS_NKEY = "COMANDA_OPERATOR_NATS_NKEY"
+NATS_NKEY = "COMANDA_NATS_NKEY"
 DATABASE_URL = "COMANDA_DATABASE_URL"
 MONGODB_URL = "COMANDA_MONGODB_URL"
 GATEWAY_PREFIXES = "COMANDA_GATEWAY_PREFIXES"
@@ -236,6 +238,7 @@ class Stack:
         told[GATEWAY_PREFIXES] = f"/{name}"  # below which the pages' host has it
         if isinstance(server := self.servers.get(NATS_URL), Nats):
             told[OPERATOR_NATS_URL] = server.url_of(f"{name}-operator")
+            told[OPERATOR_NATS_NKEY] = str(server.seed_file_of(f"{name}-operator"))
         return Service(name, port, self.folder / folder, told, *role)
 
     def _urls_for(
@@ -243,10 +246,13 @@ class Stack:
     ) -> dict[str, str]:
         """The URLs of what the service uses, on the embedded servers those of users of its own.
 
-        Beside the URL of one that is given are its files.
+        Beside the URL of one that is given are its files, beside that of the embedded NATS is the
+        file of the user's key.
         """
         users = {NATS_URL: nats or service, DATABASE_URL: database or service}
         told = {name: self._url_for(users.get(name, service), name) for name in USES[service]}
+        if isinstance(server := self.servers.get(NATS_URL), Nats):
+            told[NATS_NKEY] = str(server.seed_file_of(users[NATS_URL]) or "")
         for name in USES[service]:
             told |= self._files.get(name, {})
         return told

@@ -119,16 +119,18 @@ def credentials(servers: Sequence[str]) -> dict[str, Any]:
     handshake comes first, so that the server has `handshake_first` in its configuration, too.
     """
     told: dict[str, Any] = {}
-    nkey = tls = None
+    key: dict[str, str] = {}
+    tls = None
     if isinstance(servers, NatsServers):
-        nkey, tls = servers.nkey, servers.tls
+        key = {"nkeys_seed": servers.nkey, "nkeys_seed_str": servers.seed}
+        tls = servers.tls
+    key = {name: value for name, value in key.items() if value}
     parts = urlsplit(servers[0])
     user = unquote(parts.username or "")
-    if user and (nkey or parts.password):  # a name alone is a token, which the client knows
+    if user and (key or parts.password):  # a name alone is a token, which the client knows
         told |= {"user": user, "inbox_prefix": f"_INBOX_{user}"}
-    if nkey:
-        told["nkeys_seed"] = nkey
-    elif user and parts.password:
+    told |= key
+    if user and parts.password:  # beside a key for a server that knows of none yet
         told["password"] = unquote(parts.password)
     if tls:
         told |= {"tls": tls, "tls_handshake_first": True}

@@ -54,6 +54,20 @@ NATS_SCHEMES = ("nats", "tls", "ws", "wss")
 NatsUrl = Annotated[SecretStr, with_scheme(*NATS_SCHEMES, several=True)]
 MaybeNatsUrl = Annotated[SecretStr, with_scheme(*NATS_SCHEMES, several=True, is_needed=False)]
 
+SEED_PATTERN = r"SU[A-Z2-7]{56}"
+
+
+def _of_a_users_key(seed: SecretStr, known: ValidationInfo) -> SecretStr:
+    file = f"{str(known.field_name).removesuffix('seed')}nkey"
+    if seed.get_secret_value() and known.data.get(file):
+        raise ValueError(f"is of no use beside {PREFIX}{file.upper()}")
+    if seed.get_secret_value() and not re.fullmatch(SEED_PATTERN, seed.get_secret_value()):
+        raise ValueError("is no seed of a user's nkey, which begins with SU")
+    return seed
+
+
+NatsSeed = Annotated[SecretStr, AfterValidator(_of_a_users_key)]
+
 
 def _without_password(jwks: str) -> str:
     if "://" not in jwks:
@@ -166,6 +180,9 @@ class ServiceSettings(BaseSettings):
     nats_nkey: str = Field(
         default="", description="file with the seed of the user whom NATS's URL names"
     )
+    nats_seed: NatsSeed = Field(
+        default=SecretStr(""), description="the seed itself, where no file is mounted"
+    )
     nats_ca: str = Field(
         default="", description="file of the CA that signs NATS's certificates; TLS alone then"
     )
@@ -178,6 +195,9 @@ class ServiceSettings(BaseSettings):
     )
     operator_nats_nkey: str = Field(
         default="", description="file with the seed of the user whom that URL names"
+    )
+    operator_nats_seed: NatsSeed = Field(
+        default=SecretStr(""), description="that seed itself, where no file is mounted"
     )
     http_host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - a container's only address
     http_port: int = Field(default=8000, ge=1, le=65535, description="port to listen on")
@@ -275,19 +295,21 @@ class ServiceSettings(BaseSettings):
     @property
     def nats_servers(self) -> NatsServers:
         """The NATS servers, and who we are to them."""
-        return self._servers(self.nats_url, self.nats_nkey)
+        return self._servers(self.nats_url, self.nats_nkey, self.nats_seed)
 
     @property
     def operator_servers(self) -> NatsServers | None:
         """The NATS servers, and who does what operators ask for; None if nobody does."""
         if not self.operator_nats_url.get_secret_value():
             return None
-        return self._servers(self.operator_nats_url, self.operator_nats_nkey)
+        return self._servers(
+            self.operator_nats_url, self.operator_nats_nkey, self.operator_nats_seed
+        )
 
-    def _servers(self, url: SecretStr, nkey: str) -> NatsServers:
+    def _servers(self, url: SecretStr, nkey: str, seed: SecretStr) -> NatsServers:
         urls = (each.strip() for each in url.get_secret_value().split(","))
         files = {"ca": self.nats_ca, "cert": self.nats_cert, "key": self.nats_key}
-        return NatsServers(urls, nkey=nkey, **files)
+        return NatsServers(urls, nkey=nkey, seed=seed.get_secret_value(), **files)
 
 
 class AccessSettings(BaseSettings):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from comanda_local.folders import replace_file
+from comanda_local.nats_keys import public_half, saved_seed
 from comanda_local.ports import LOOPBACK, free_port, require_free
 from comanda_local.processes import CannotStart, Child
 
@@ -21,7 +22,10 @@ ACCOUNTS = Path(__file__).parents[4] / "nats" / "accounts.conf"
 """Who may do what on Comanda's NATS, here as anywhere."""
 OPERATOR = "operator"
 """The user who may do everything."""
-PASSWORD = re.compile(r"\$COMANDA_NATS_([A-Z0-9_]+)_PASSWORD")
+LOGIN_VARIABLE = re.compile(r"\$COMANDA_NATS_([A-Z0-9_]+)_(PASSWORD|NKEY)")
+"""What the configuration reads of a user: a password, or the public half of a key."""
+KEYS_FOLDER = "keys"
+"""In the server's folder: the seeds of users' keys, each in a file of the user's name."""
 
 
 def require_port(port: int) -> None:
@@ -32,8 +36,8 @@ def require_port(port: int) -> None:
 class Nats:
     """One server; a restart keeps its port and its data. `start` raises CannotStart.
 
-    With `accounts`, the file that says who may do what, only its users are let in. They get
-    passwords that are kept in the server's folder.
+    With `accounts`, the file that says who may do what, only its users are let in. The keys and
+    passwords of those who have none there are made, and kept in the server's folder.
     """
 
     def __init__(
@@ -51,7 +55,9 @@ class Nats:
         self._feature_flags = feature_flags
         self._config = self._folder / "nats.conf"
         self._passwords = _passwords(self._folder, accounts) if accounts else {}
+        self._keys = _keys(self._folder, accounts) if accounts else {}
         variables = {password_variable(user): word for user, word in self._passwords.items()}
+        variables |= {key_variable(user): public for user, public in self._keys.items()}
         command = [str(_program()), "-c", str(self._config)]
         environment = {**os.environ, **variables}
         self.process = Child("NATS", command, self._folder, env=environment, advice=ADVICE)
@@ -62,8 +68,18 @@ class Nats:
         return self.url_of(OPERATOR) if self._accounts else f"nats://{LOOPBACK}:{self.port}"
 
     def url_of(self, user: str) -> str:
-        """The URL of one user of the accounts."""
-        return f"nats://{user}:{self._passwords[user]}@{LOOPBACK}:{self.port}"
+        """The URL of one user of the accounts; with it one that has a key needs its seed."""
+        secret = "" if user in self._keys else f":{self._passwords[user]}"
+        return f"nats://{user}{secret}@{LOOPBACK}:{self.port}"
+
+    def seed_file_of(self, user: str) -> Path | None:
+        """The file with the seed of the user's key; None for one who has a password."""
+        return _seed_file(self._folder, user) if user in self._keys else None
+
+    def login_of(self, user: str) -> dict[str, str]:
+        """What `nats.connect` is told to be let in as this user."""
+        seed = self.seed_file_of(user)
+        return {"servers": self.url_of(user)} | ({"nkeys_seed": str(seed)} if seed else {})
 
     def start(self) -> None:
         """Start it and wait until it takes connections."""
@@ -109,15 +125,30 @@ def _passwords(folder: Path, accounts: Path) -> dict[str, str]:
     """Each user's password, kept in the folder for its owner only; a new user gets a new one."""
     file = folder / "passwords.json"
     kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    passwords = {user: kept.get(user) or new_password() for user in users_of(accounts)}
+    users = users_of(accounts, "PASSWORD")
+    passwords = {user: kept.get(user) or new_password() for user in users}
     replace_file(file, json.dumps(passwords, indent=2).encode(), mode=0o600)
     return passwords
 
 
-def users_of(accounts: Path) -> list[str]:
-    """The users of these accounts, of teams and tills too, whose passwords the server is given."""
+def _keys(folder: Path, accounts: Path) -> dict[str, str]:
+    """The public half of each user's key, whose seed is kept in the folder for its owner only."""
+    users = users_of(accounts, "NKEY")
+    return {user: public_half(saved_seed(_seed_file(folder, user))) for user in users}
+
+
+def _seed_file(folder: Path, user: str) -> Path:
+    return folder / KEYS_FOLDER / f"{user}.nk"
+
+
+def users_of(accounts: Path, *kinds: str) -> list[str]:
+    """The users of these accounts, of teams and tills too, of whom the server is given something.
+
+    With `kinds` those alone of whom it is given this: a PASSWORD, or the public half of an NKEY.
+    """
     configuration = "".join(each.read_text() for each in accounts.parent.glob("*.conf"))
-    names = set(PASSWORD.findall(configuration))
+    found = LOGIN_VARIABLE.findall(configuration)
+    names = {name for name, kind in found if kind in (kinds or ("PASSWORD", "NKEY"))}
     return sorted(name.lower().replace("_", "-") for name in names)
 
 
@@ -129,6 +160,16 @@ def new_password() -> str:
 def password_variable(user: str) -> str:
     """The environment variable in which the server looks for the user's password."""
     return f"COMANDA_NATS_{user.upper().replace('-', '_')}_PASSWORD"
+
+
+def key_variable(user: str) -> str:
+    """The environment variable in which the server looks for the public half of the user's key."""
+    return f"COMANDA_NATS_{user.upper().replace('-', '_')}_NKEY"
+
+
+def seed_variable(user: str) -> str:
+    """The variable of the other half, where whoever starts containers keeps it."""
+    return f"COMANDA_NATS_{user.upper().replace('-', '_')}_SEED"
 
 
 def _program() -> Path:
