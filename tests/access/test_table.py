@@ -4,6 +4,7 @@ The services are put together as they run; only what is behind the guard is take
 whoever is let through is seen to be, and no store is asked.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -67,6 +68,7 @@ GIVEN = {
     "business_day": "2026-11-23",
     "number": "A-017",
     "letter": "17",
+    "event": "17",
 }
 
 
@@ -197,7 +199,8 @@ def test_what_is_public_is_what_is_known_to_be(service: str) -> None:
 
 def _pattern_of(path: str) -> str:
     escaped = path.replace(".", r"\.").replace("-", r"\-")
-    return f"^{escaped.replace('{letter}', '(?P<letter>[^/]+)')}$"
+    matched = re.sub("{(.+?)}", r"(?P<\1>[^/]+)", escaped)
+    return f"^{matched}$"
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -75,6 +75,13 @@ OF_ALL: dict[Row, set[Role]] = {
         ("POST", f"{_LETTERS}/discard"),
     )
 }
+OF_ALL |= {
+    ("ordering", "GET", "/v1/operate/outbox"): {OPERATOR},
+    ("ordering", "GET", "/v1/operate/parked-events"): {OPERATOR},
+    ("ordering", "GET", "/v1/operate/parked-events/{event}"): {OPERATOR},
+    ("ordering", "POST", "/v1/operate/parked-events/release"): {OPERATOR},
+    ("query", "GET", "/v1/operate/generations"): {OPERATOR},
+}
 """Routes about all restaurants, with their whole paths: the role is needed in each, `*`."""
 
 GUESTS_MAY: set[Row] = {

@@ -59,6 +59,9 @@ ENDLESS = {
 }
 """Answers that do not end by themselves: they have tests of their own."""
 
+ABOUT_WHAT_IS_BROKEN = {"GET /v1/operate/parked-events/{event}"}
+"""Questions for something that is never there while all is well."""
+
 EXAMPLES_OF_EACH = int(os.environ.get("COMANDA_API_EXAMPLES", "10"))
 """Valid and invalid requests of each operation, the same at every run: more look further."""
 EXAMPLES = settings(
@@ -93,7 +96,8 @@ def test_every_answer_is_one_that_is_documented(
 
                     answered = _ask(operation, venue, session, headers)
 
-                    assert any(status < 300 for status in answered), answered
+                    has_what_it_is_about = operation.label not in ABOUT_WHAT_IS_BROKEN
+                    assert any(status < 300 for status in answered) or not has_what_it_is_about
 
 
 def _ask(

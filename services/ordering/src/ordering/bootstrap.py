@@ -61,7 +61,8 @@ from ordering.outbound.database.withdrawals import (
     is_withdrawn,
 )
 from ordering.outbound.outbox.first_events import FirstEvents
-from ordering.outbound.outbox.waiting import watch_waiting
+from ordering.outbound.outbox.operate_routes import outbox_routes
+from ordering.outbound.outbox.waiting import oldest_s, watch_waiting
 from ordering.outbound.relay.publisher import event_router
 from ordering.outbound.relay.relay import Relay
 from ordering.outbound.transaction.group_commit import GroupCommit, export_queue
@@ -174,6 +175,7 @@ def bootstrap(settings: Settings) -> Application:
     replaying = partial(_replaying, engine, store, settings)
     app.include_router(letter_routes(operator, replaying, of_commands=True))
     app.include_router(status_routes(app, operator, broker, lambda: broker.batch_subscribers))
+    app.include_router(outbox_routes(engine, partial(oldest_s, clock=utc_now)))
     app.add_middleware(FastLane, lanes=[placement_lane(place)])
     app.described = ApiDescription(TAGS | OPERATE_TAGS, BODY_EXAMPLES)
     return app

@@ -46,6 +46,7 @@ from query.live.change_stream import ChangeStream
 from query.live.feeds import MongoLiveOrders
 from query.live.stale_caches import Caches, StaleMenus
 from query.live.version_waiter import ChangeStreamVersionWaiter
+from query.maintenance.operate_routes import generation_routes
 from query.maintenance.recovery import keep_recovering
 from query.maintenance.session import OperatorSession, open_session
 from query.projection.lag import keep_measuring
@@ -132,6 +133,7 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> Application:
         operator = OperatorConnection(SERVICE, settings.operator_servers)
         replaying = partial(_replaying, settings, generations)
         app.include_router(letter_routes(operator, replaying))
+        app.include_router(generation_routes(database))
         app.include_router(
             status_routes(app, operator, broker, lambda: projecting.batch_subscribers)
         )

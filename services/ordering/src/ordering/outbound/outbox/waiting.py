@@ -43,10 +43,10 @@ async def watch_waiting(
     """
     while True:
         async with engine.connect() as connection:
-            waited_s = await _oldest_s(connection, clock)
+            waited_s = await oldest_s(connection, clock)
             is_late = waited_s > within_s  # an order's event has waited no longer than the oldest
             if is_late:
-                is_late = await _oldest_s(connection, clock, OF_ORDERS) > within_s
+                is_late = await oldest_s(connection, clock, OF_ORDERS) > within_s
             DEPTH.set(await count_unpublished(connection))
             PARKED.set(await count_parked(connection))
         OLDEST.set(waited_s)
@@ -55,7 +55,7 @@ async def watch_waiting(
         await asyncio.sleep(CHECK_INTERVAL_S)
 
 
-async def _oldest_s(
+async def oldest_s(
     connection: AsyncConnection, clock: Callable[[], datetime], kinds: Collection[str] = KINDS
 ) -> float:
     """Seconds since the oldest unpublished event was decided; 0 if none waits."""
