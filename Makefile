@@ -42,7 +42,7 @@ bench: $(INSTALLED)  ## Comanda, a CRUD service and the parts' limits, measured 
 images: $(INSTALLED)  ## build the services' images with CONTAINERS, docker or podman, and try them
 	COMANDA_CONTAINERS=$(CONTAINERS) $(BIN)/pytest tests/deploy/test_images.py
 
-schemas: $(INSTALLED)  ## generate the schemas, the AsyncAPI and OpenAPI documents and the page of metrics
+schemas: $(INSTALLED)  ## generate the schemas, the AsyncAPI and OpenAPI documents and the pages of events and metrics
 	$(BIN)/python -m contract_release generate
 	$(BIN)/python -m tests.apis.documents generate
 	$(BIN)/python -m tests.docs.metrics generate

@@ -23,7 +23,7 @@ def documents() -> list[Path]:
     pages = [
         ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
     ]
-    pages += sorted((ROOT / "docs").rglob("*.md"))
+    pages += [ROOT / "contracts" / "events.md", *sorted((ROOT / "docs").rglob("*.md"))]
     for folder in ("contracts", "deploy", "examples", "services", "tests"):
         pages += sorted(
             page
@@ -110,6 +110,7 @@ NOTE = re.compile(r"^Note (?:over|left of|right of) (\w+)(?:,\s*(\w+))?: [^;#]+$
 NODE = r"\w+(?:\[\[.+?\]\]|\[\(.+?\)\]|\(\[.+?\]\)|\[.+?\])?"
 EDGE = re.compile(rf"^{NODE}(?: (?:<?--|<?==) .+? (?:-->|==>)| (?:-->|==>)) {NODE}$")
 NODES = re.compile(rf"^{NODE}$")
+MOVE = re.compile(r"^(\[\*\]|\w+) --> (\[\*\]|\w+): [\w-]+$")
 
 
 def faults(diagram: str) -> list[str]:
@@ -119,6 +120,8 @@ def faults(diagram: str) -> list[str]:
         return list(_faults_of_sequence(lines))
     if re.fullmatch(r"flowchart (LR|TD|TB)", first):
         return list(_faults_of_flowchart(lines))
+    if first == "stateDiagram-v2":
+        return [line for line in lines if not MOVE.match(line)]
     return [first]
 
 

@@ -1,4 +1,4 @@
-"""The files that are generated from the models: JSON Schemas and the AsyncAPI document."""
+"""The files that are generated from the models: schemas, AsyncAPI document, catalogue."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from contract_release.asyncapi import document
+from contract_release.catalogue import catalogue
 from contract_release.contract import Json
 from contract_release.schemas import schemas
 
@@ -19,6 +20,7 @@ def generated(contract: Json) -> dict[Path, str]:
         FOLDER / "schemas" / f"{name}.json": as_json(schema)
         for name, schema in schemas(contract).items()
     }
+    files[FOLDER / "events.md"] = catalogue(contract)
     return files | {FOLDER / "asyncapi.yaml": _as_yaml(document(contract))}
 
 
