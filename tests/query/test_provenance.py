@@ -105,6 +105,28 @@ async def test_a_stream_that_was_made_anew_or_cut_off_is_foreign(
     assert "not the stream" in made_anew
 
 
+async def test_views_lack_what_left_a_stream_before_it_was_projected_until_they_are_rebuilt(
+    nats: Client, database: Database, orders: MongoOrders
+) -> None:
+    await project_one(nats, orders)
+    assert await provenance(database).check(nats.jetstream()) == []
+    await publish(nats, placed(an_order()), placed(an_order()))
+    js = nats.jetstream()
+    config = (await js.stream_info(ORDERS.name)).config
+    await js.update_stream(config.evolve(max_age=0.5, duplicate_window=0.1))
+
+    async def have_left() -> bool:
+        return (await js.stream_info(ORDERS.name)).state.messages == 0
+
+    await eventually(have_left)
+
+    [reason] = await provenance(database).check(nats.jetstream())
+
+    await project_one(nats, orders)  # the newest do not bring back what is between
+    assert "ORDERS, which was projected up to 1" in reason
+    assert len(await provenance(database).check(nats.jetstream())) == 1
+
+
 class BusySystem:
     """A stream and its checkpoint, which another replica moves on after each look at either."""
 
@@ -133,7 +155,7 @@ class BusySystem:
         return True
 
     async def stream_info(self, _: str) -> Any:
-        state = SimpleNamespace(last_seq=self.moves_on())
+        state = SimpleNamespace(first_seq=1, last_seq=self.moves_on())
         return SimpleNamespace(created="today", state=state)
 
     async def get_msg(self, *_: Any) -> Any:

@@ -1,13 +1,25 @@
 """The past of a stream stands beside it, on few subjects, whatever an operator has set there."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from comanda_contracts import subjects
-from comanda_contracts.streams import ORDERS, ORDERS_ARCHIVE, TICKETS, TICKETS_ARCHIVE, Archive
+from comanda_contracts.streams import (
+    MENU,
+    ORDERS,
+    ORDERS_ARCHIVE,
+    TICKETS,
+    TICKETS_ARCHIVE,
+    Archive,
+)
+from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
-from service_kit.nats.set_up import Limits, set_up_archive
+from service_kit.nats import set_up as setting_up
+from service_kit.nats.broker import Broker
+from service_kit.nats.jetstream import connected
+from service_kit.nats.set_up import CannotSetUp, Limits, set_up, set_up_archive, set_up_stream
 
 from tests.conftest import NewNatsServer
 from tests.support.eventually import eventually
@@ -93,3 +105,81 @@ async def test_what_leaves_the_stream_stays_in_the_archive(js: JetStreamContext)
     await js.purge_stream(ORDERS.name)
 
     assert (await archived(js, ORDERS_ARCHIVE.name, ack.seq)).data == b"1"
+
+
+HOT_S = 30.0 * 86_400
+
+
+async def test_a_new_stream_with_an_archive_keeps_the_hot_window_and_any_other_what_it_kept(
+    new_nats_server: NewNatsServer,
+) -> None:
+    limits = Limits(hot_s=HOT_S)
+    async with connected([new_nats_server().url], "test") as client:
+        for stream in (ORDERS, MENU):
+            await set_up_stream(client.jetstream(), stream, replicas=1, limits=limits)
+
+        infos = await client.jetstream().streams_info()
+
+    assert {each.config.name: each.config.max_age for each in infos} == {"ORDERS": HOT_S, "MENU": 0}
+
+
+async def test_a_stream_that_is_there_keeps_all_until_it_is_told_and_then_the_hot_window(
+    new_nats_server: NewNatsServer,
+) -> None:
+    server = new_nats_server()
+    async with client_with(ORDERS, server=server) as client:
+        js = client.jetstream()
+        told: list[tuple[float, float | None]] = []
+        await js.publish(subjects.order("la-piazza", ORDER_ID, "placed"), b"1")
+
+        async def before(_: Client, window_s: float) -> None:
+            told.append((window_s, await max_age(js)))
+
+        set_up_again = partial(
+            set_up,
+            Broker([server.url], "test"),
+            [server.url],
+            streams=[ORDERS],
+            replicas=1,
+            limits=Limits(hot_s=HOT_S),
+            archives=[ORDERS_ARCHIVE],
+            before_retention=before,
+        )
+        await set_up_again()
+        untold = await max_age(js)
+        await set_up_again(apply_retention=True)
+        await set_up_again(apply_retention=True)
+
+        assert (untold, await max_age(js), told) == (0, HOT_S, [(HOT_S, 0)])
+
+
+async def test_a_stream_keeps_all_while_its_archive_lacks_something(
+    new_nats_server: NewNatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setting_up, "ARCHIVE_CATCH_UP_S", 0.5)
+    server = new_nats_server()
+    async with client_with(ORDERS, server=server) as client:
+        js = client.jetstream()
+        await set_up_archive(js, ORDERS_ARCHIVE, replicas=1)
+        for number in range(3):
+            await js.publish(subjects.order("la-piazza", ORDER_ID, "placed"), b"%d" % number)
+        await archived(js, ORDERS_ARCHIVE.name, 3)
+        await js.purge_stream(ORDERS_ARCHIVE.name, seq=3)
+        broker = Broker([server.url], "test")
+
+        with pytest.raises(CannotSetUp, match=r"ORDERS_ARCHIVE has messages 3 to 3, and ORDERS"):
+            await set_up(
+                broker,
+                [server.url],
+                streams=[ORDERS],
+                replicas=1,
+                limits=Limits(hot_s=HOT_S),
+                archives=[ORDERS_ARCHIVE],
+                apply_retention=True,
+            )
+
+        assert await max_age(js) == 0
+
+
+async def max_age(js: JetStreamContext) -> float | None:
+    return (await js.stream_info(ORDERS.name)).config.max_age

@@ -182,7 +182,7 @@ def test_limits_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("COMANDA_STREAM_MAX_AGE_S", "DEAD_LETTERS=3600")
 
     assert Limits.of(load(ServiceSettings)) == Limits(
-        {"ORDERS": 40_000_000_000, "MENU": 5}, {"DEAD_LETTERS": 3600}
+        {"ORDERS": 40_000_000_000, "MENU": 5}, {"DEAD_LETTERS": 3600}, 30 * 86_400
     )
 
 

@@ -24,9 +24,10 @@ from serving.application.start_ticket import start_ticket
 from serving.application.tickets import OrderedTooLongAgo
 from serving.domain.ticket import Ticket, TicketStatus
 from serving.inbound.nats.orders import SERVICE, order_router
+from serving.outbound.bookmarks import set_up_bookmarks
 from serving.outbound.connection import connected_client
 from serving.outbound.hot_window import keep_in_window, publish_again
-from serving.outbound.kitchen_queues import KitchenQueues
+from serving.outbound.kitchen_queues import KitchenQueues, keep_open_tickets
 from serving.outbound.ticket_stream import TicketStream
 from uuid_utils.compat import uuid7
 
@@ -179,3 +180,24 @@ async def test_a_ticket_that_changes_meanwhile_is_not_set_back(
     assert (count, await messages(js)) == (0, 4)
     assert stored is not None
     assert stored.ticket.status is TicketStatus.SERVED
+
+
+async def test_before_a_window_is_set_what_is_open_and_older_is_published_again_without_a_replica(
+    client: Client, js: JetStreamContext, tickets: TicketStream
+) -> None:
+    over, still_open = (a_ticket(ordered_at=utc_now()) for _ in range(2))
+    for ticket in (over, still_open):
+        command = QueueTicket(ticket, {})
+        await queue_tickets([command], tickets=tickets, clock=utc_now, new_id=uuid7)
+    await served(tickets, over)
+    config = (await js.stream_info(TICKETS.name)).config
+    await js.update_stream(config.evolve(duplicate_window=0.1))
+    await set_up_bookmarks(js, replicas=1)
+
+    async def is_published_again() -> bool:
+        await keep_open_tickets(client, WINDOW_S / 10)
+        return await messages(js) > 5
+
+    await eventually(is_published_again)
+    last = await js.get_msg(TICKETS.name, 6)
+    assert subjects.parse_ticket(last.subject or "").order_id == str(still_open.order_id)

@@ -28,13 +28,14 @@ def main(arguments: list[str]) -> None:
             _serve()
         case ["migrate"]:
             _migrate()
-        case ["set-up"]:
+        case ["set-up"] | ["set-up", "--apply-retention"]:
             with uncollected():
                 from service_kit.nats.set_up import run_set_up
 
                 from ordering.bootstrap import set_up_messaging
 
-            run_set_up(set_up_messaging(load(ServiceSettings)))
+            apply_retention = len(arguments) > 1
+            run_set_up(set_up_messaging(load(ServiceSettings), apply_retention=apply_retention))
         case ["dead-letters", *rest]:
             from service_kit.nats.letter_commands import dead_letters_app
 

@@ -207,7 +207,7 @@ def messaging(
     return broker
 
 
-async def set_up_messaging(settings: ServiceSettings) -> None:
+async def set_up_messaging(settings: ServiceSettings, *, apply_retention: bool = False) -> None:
     """Make ordering's streams and durables. Safe to repeat. Raises TimeoutError."""
     no_database = connect("postgresql+asyncpg://")  # nothing is consumed, so nothing connects
     store = GroupCommit(no_database, new_id=new_id, first_events=FirstEvents())
@@ -219,6 +219,7 @@ async def set_up_messaging(settings: ServiceSettings) -> None:
         limits=Limits.of(settings),
         archives=[ORDERS_ARCHIVE],
         archive_tags=settings.archive_server_tags,
+        apply_retention=apply_retention,
         steps=[partial(set_up_stored_subjects, stream=ACCESS)],
     )
 

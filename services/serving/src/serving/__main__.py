@@ -20,8 +20,8 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case []:
             _serve()
-        case ["set-up"]:
-            _set_up()
+        case ["set-up"] | ["set-up", "--apply-retention"]:
+            _set_up(apply_retention=len(arguments) > 1)
         case ["dead-letters", *rest]:
             from service_kit.nats.letter_commands import dead_letters_app
 
@@ -46,7 +46,7 @@ def _serve() -> None:
     http.serve(bootstrap(settings), settings)
 
 
-def _set_up() -> None:
+def _set_up(*, apply_retention: bool) -> None:
     with uncollected():
         from service_kit.nats.set_up import run_set_up
 
@@ -54,7 +54,7 @@ def _set_up() -> None:
 
     settings = load(ServiceSettings)
     logs.configure("serving", settings.log_level)
-    run_set_up(set_up(settings))
+    run_set_up(set_up(settings, apply_retention=apply_retention))
 
 
 if __name__ == "__main__":

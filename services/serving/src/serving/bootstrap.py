@@ -34,7 +34,7 @@ from serving.inbound.nats.orders import SERVICE, order_router
 from serving.outbound.bookmarks import keep_bookmark, set_up_bookmarks
 from serving.outbound.connection import connected_client, until_connected
 from serving.outbound.hot_window import keep_in_window
-from serving.outbound.kitchen_queues import KitchenQueues, export_lengths
+from serving.outbound.kitchen_queues import KitchenQueues, export_lengths, keep_open_tickets
 from serving.outbound.room import watch_room
 from serving.outbound.ticket_stream import TicketStream
 from serving.settings import Settings
@@ -89,7 +89,7 @@ def bootstrap(settings: Settings) -> Application:
     return app
 
 
-async def set_up(settings: ServiceSettings) -> None:
+async def set_up(settings: ServiceSettings, *, apply_retention: bool = False) -> None:
     """Make TICKETS, its archive, the bookmark's bucket and the durable. Safe to repeat.
 
     ORDERS is ordering's, and is waited for. Raises TimeoutError if it does not come.
@@ -104,6 +104,8 @@ async def set_up(settings: ServiceSettings) -> None:
         limits=Limits.of(settings),
         archives=[TICKETS_ARCHIVE],
         archive_tags=settings.archive_server_tags,
+        apply_retention=apply_retention,
+        before_retention=keep_open_tickets,
         steps=[
             partial(set_up_stored_subjects, stream=TICKETS),
             partial(set_up_bookmarks, replicas=replicas),

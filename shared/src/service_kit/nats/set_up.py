@@ -19,7 +19,9 @@ from comanda_contracts.streams import (
     MESSAGE_BYTES_MAX,
     Archive,
     Stream,
+    archive_of,
 )
+from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError
 
@@ -42,6 +44,9 @@ UNAVAILABLE, TOO_FEW_PEERS = 503, 10005
 """A code and an error code of JetStream."""
 MAX_AGE_S_BY_STREAM = {COMMANDS.name: 86_400, DEAD_LETTERS.name: 90 * 86_400}
 """How long a new stream keeps its messages; the others keep them as the contract has it."""
+DAY_S = 86_400
+ARCHIVE_CATCH_UP_S = 10.0
+"""Seconds for which an archive is waited for before a stream is told to drop what is old."""
 UNSETTLED_MAX = 10_000
 """Messages that a consumer may have been given and not settled yet."""
 
@@ -56,6 +61,8 @@ class Limits:
 
     max_bytes: Mapping[str, int] = field(default_factory=dict)
     max_age_s: Mapping[str, int] = field(default_factory=dict)
+    hot_s: float = 0
+    """How long a new stream that has an archive keeps its messages; 0: it keeps them all."""
 
     @classmethod
     def of(cls, settings: ServiceSettings) -> Self:
@@ -64,18 +71,30 @@ class Limits:
         if settings.token_life_max_s != TOKEN_LIFE_MAX_S:
             needed_s = settings.token_life_max_s + WITHDRAWAL_MARGIN_S
             max_age_s = {ACCESS.name: needed_s} | max_age_s
-        return cls(parse_stream_limits(settings.stream_max_bytes), max_age_s)
+        hot_s = settings.hot_days * DAY_S
+        return cls(parse_stream_limits(settings.stream_max_bytes), max_age_s, hot_s)
 
     def of_stream(self, name: str) -> dict[str, Any]:
         """Those that are given for the stream, by JetStream's names for them."""
         given = {"max_bytes": self.max_bytes.get(name), "max_age": self.max_age_s.get(name)}
         return {limit: number for limit, number in given.items() if number is not None}
 
+    def max_age_of_new(self, stream: Stream) -> float:
+        """How long a new stream keeps its messages, in seconds; 0: for ever."""
+        usual = self.hot_s if self.hot_s and archive_of(stream) else stream.max_age
+        known = MAX_AGE_S_BY_STREAM.get(stream.name, usual)
+        return self.max_age_s.get(stream.name, known)
+
 
 NO_LIMITS = Limits()
 NOWHERE_SPECIAL: Sequence[str] = ()
 """No tags of servers: an archive is wherever there is room."""
 Step = Callable[[JetStreamContext], Awaitable[None]]
+BeforeRetention = Callable[[Client, float], Awaitable[None]]
+"""What is to be done before a stream keeps its messages for so many seconds only."""
+
+
+async def _nothing(_client: Client, _window_s: float) -> None: ...
 
 
 # decision/0032: streams and durables are set up in a step of their owner
@@ -88,6 +107,8 @@ async def set_up(
     limits: Limits = NO_LIMITS,
     archives: Sequence[Archive] = (),
     archive_tags: Sequence[str] = NOWHERE_SPECIAL,
+    apply_retention: bool = False,
+    before_retention: BeforeRetention = _nothing,
     steps: Sequence[Step] = (),
 ) -> None:
     """Make the streams that the service owns and their archives, then its broker's durables.
@@ -114,6 +135,9 @@ async def set_up(
                 copy = partial(set_up_archive, js, archive, replicas=replicas, limits=limits)
                 await wait.until_done(partial(copy, tags=archive_tags))
                 print(f"archive {archive.name}")
+                if apply_retention:
+                    work = partial(_keep_for, client, archive, limits, before_retention)
+                    await wait.until_done(work)
             for step in steps:
                 await wait.until_done(partial(step, js))
             wait.missing = {f"stream {each.stream.name}" for each in broker.batch_subscribers}
@@ -185,7 +209,7 @@ async def set_up_stream(
     Its copies are never lowered; limits that are not given, placement and whatever else is set
     stay as they are.
     """
-    given = limits.of_stream(stream.name)
+    given, max_age_s = limits.of_stream(stream.name), limits.max_age_of_new(stream)
     wanted = api.StreamConfig(
         name=stream.name,
         subjects=[stream.subject],
@@ -194,10 +218,10 @@ async def set_up_stream(
         ),
         storage=api.StorageType.FILE,
         num_replicas=replicas,
-        max_age=given.get("max_age", MAX_AGE_S_BY_STREAM.get(stream.name, stream.max_age)),
+        max_age=max_age_s,
         max_bytes=given.get("max_bytes"),
         max_msgs_per_subject=1 if stream.newest_only else -1,
-        duplicate_window=stream.duplicate_window,
+        duplicate_window=min(stream.duplicate_window, max_age_s or stream.duplicate_window),
         max_msg_size=None if stream.name == DEAD_LETTERS.name else MESSAGE_BYTES_MAX,
         allow_direct=True,
         allow_atomic=not stream.work_queue,  # its owner may have many messages stored as one
@@ -257,6 +281,44 @@ async def set_up_archive(
     needed = found.evolve(num_replicas=max(found.num_replicas or 1, replicas), **given)
     if needed != found:
         await js.update_stream(needed)
+
+
+async def _keep_for(
+    client: Client, archive: Archive, limits: Limits, before: BeforeRetention
+) -> None:
+    """Have the archive's stream keep messages for the hot window; one that is shorter stays.
+
+    Raises CannotSetUp unless all that is on the stream is in the archive.
+    """
+    js = jetstream(client)
+    config = (await js.stream_info(archive.origin)).config
+    window_s = limits.max_age_s.get(archive.origin, limits.hot_s)
+    if config.max_age and config.max_age <= window_s:
+        print(f"{archive.origin} keeps its messages for {config.max_age:.0f} s, as before")
+        return
+    await _require_archived(js, archive)
+    await before(client, window_s)
+    duplicate_window_s = min(config.duplicate_window or window_s, window_s)
+    await js.update_stream(config.evolve(max_age=window_s, duplicate_window=duplicate_window_s))
+    print(f"{archive.origin} keeps its messages for {window_s:.0f} s")
+
+
+async def _require_archived(js: JetStreamContext, archive: Archive) -> None:
+    """Raise CannotSetUp unless the archive has what is on the stream, or has it in a moment."""
+    wanted = (await js.stream_info(archive.origin)).state
+    deadline = asyncio.get_running_loop().time() + ARCHIVE_CATCH_UP_S
+    while True:
+        held = (await js.stream_info(archive.name)).state
+        end = (await js.stream_info(archive.origin)).state.last_seq
+        is_whole = not wanted.messages or held.first_seq <= wanted.first_seq
+        if wanted.last_seq <= held.last_seq <= end and is_whole:
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise CannotSetUp(
+                f"{archive.name} has messages {held.first_seq} to {held.last_seq}, and "
+                f"{archive.origin} has {wanted.first_seq} to {end}: what it lacks would be lost"
+            )
+        await asyncio.sleep(LOOK_AGAIN_AFTER_S)
 
 
 async def set_up_consumer(

@@ -96,6 +96,19 @@ async def follow_stream(
                 raise MessagesMissed(f"the stream ends at {end.sequence}, not {position}")
 
 
+async def read_stream(
+    client: Client, stream: Stream, make: MakeMessage[StoredMessage], *, after: int = 0
+) -> AsyncGenerator[StoredMessage]:
+    """The messages after the sequence `after`, up to the stream's present end.
+
+    Raises MessagesMissed, LeaderSilent.
+    """
+    follower = _Follower(client, stream, make)
+    end = await follower.end()
+    async for message in follower.read(after + 1, end.sequence):
+        yield message
+
+
 class _Follower(Generic[StoredMessage]):
     """One connection's ways to the messages of the stream."""
 

@@ -247,6 +247,12 @@ class ServiceSettings(BaseSettings):
     stream_max_age_s: StreamLimits = Field(
         default="", description="seconds that set-up has streams keep messages"
     )
+    hot_days: float = Field(
+        default=30,
+        gt=0,
+        description="days that new streams with an archive keep their messages, and others once "
+        "`set-up --apply-retention` was run; teams are promised 30",
+    )
     archive_tags: str = Field(
         default="",
         description="tags, comma-separated, of the NATS servers that set-up puts archives on",

@@ -32,6 +32,7 @@ class StreamState:
     """A stream as it is now."""
 
     created: str
+    first_sequence: int
     last_sequence: int
     projected: int
     """All up to this message is acknowledged, by whichever views there were then."""
@@ -42,8 +43,9 @@ class Provenance:
 
     The views are foreign if a stream was projected and there are none, if their checkpoint was lost
     while we looked on, if they lack what was acknowledged (an older copy of them came back), if the
-    stream was made anew, or if it ends before what was projected. That stays so until a rebuild has
-    made the views from the streams.
+    stream was made anew, if it ends before what was projected, or if it begins after that, so that
+    something left it for its archive unseen. That stays so until a rebuild has made the views from
+    the streams.
     """
 
     def __init__(
@@ -113,7 +115,7 @@ class Provenance:
                 return None  # another replica has just made it, and may be projecting: next time
             is_gone = name in self._seen or not await self._checkpoints.has_views()
             is_gone = is_gone or not await self._has_what_was_acknowledged(js, name, now)
-            is_lost = is_gone and now.projected > 0
+            is_lost = (is_gone and now.projected > 0) or _has_left_unseen(now, now.projected)
             if self._is_keeper:
                 await self._checkpoints.add(name, now.created, now.projected, is_lost=is_lost)
                 self._seen.add(name)
@@ -128,7 +130,8 @@ class Provenance:
         self, js: JetStreamContext, name: str, checkpoint: Checkpoint, now: StreamState
     ) -> str | None:
         """Move the checkpoint on if the views have what was acknowledged; else note their loss."""
-        if not await self._has_what_was_acknowledged(js, name, now):
+        is_whole = await self._has_what_was_acknowledged(js, name, now)
+        if not is_whole or _has_left_unseen(now, max(checkpoint.sequence, now.projected)):
             await self._checkpoints.lose(name)
             return _gone(name, now.projected)
         if now.projected > checkpoint.sequence:
@@ -163,6 +166,11 @@ def _contradiction(name: str, checkpoint: Checkpoint, now: StreamState) -> str |
     return None
 
 
+def _has_left_unseen(now: StreamState, projected: int) -> bool:
+    """Whether messages left the stream, by their age, before they were projected."""
+    return now.first_sequence > projected + 1
+
+
 async def _state(js: JetStreamContext, stream: Stream) -> StreamState:
     info = await js.stream_info(stream.name)
     try:
@@ -171,7 +179,7 @@ async def _state(js: JetStreamContext, stream: Stream) -> StreamState:
         projected = 0
     else:
         projected = consumer.ack_floor.stream_seq if consumer.ack_floor else 0
-    return StreamState(str(info.created), info.state.last_seq, projected)
+    return StreamState(str(info.created), info.state.first_seq, info.state.last_seq, projected)
 
 
 def _gone(name: str, sequence: int) -> str:

@@ -4,7 +4,7 @@ import contextlib
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
@@ -15,7 +15,7 @@ from nats.js import JetStreamContext
 from prometheus_client import Gauge
 from service_kit.http.live_feed import READER_LAG_MAX_CHANGES, FeedsClosed, Reader
 from service_kit.nats.jetstream import jetstream
-from service_kit.nats.stream_follower import follow_stream, leader_says
+from service_kit.nats.stream_follower import follow_stream, leader_says, read_stream
 from service_kit.runtime.components import Ready
 
 from serving.application.tickets import StoreUnavailable
@@ -25,6 +25,7 @@ from serving.outbound.bookmarks import (
     load_bookmark,
     load_open_tickets,
 )
+from serving.outbound.hot_window import PUBLISHED_AGAIN_AT_SHARE, publish_again
 from serving.outbound.open_tickets import OpenTickets, TicketKey, is_open
 from serving.outbound.ticket_changes import TicketChanges, TicketMessage
 from serving.queue_updates import QueueSnapshot, QueueUpdate, TicketChange
@@ -179,6 +180,18 @@ def export_lengths(queues: KitchenQueues, clock: Callable[[], datetime]) -> None
 
 def _oldest_s(queues: KitchenQueues, status: TicketStatus, clock: Callable[[], datetime]) -> float:
     return queues.oldest_s(status, clock())
+
+
+async def keep_open_tickets(client: Client, window_s: float) -> None:
+    """Publish again what is open and would leave the stream, if that keeps so many seconds only."""
+    open_tickets = await _load(jetstream(client))
+    whole = read_stream(client, TICKETS, TicketMessage, after=open_tickets.sequence)
+    async with contextlib.aclosing(whole) as messages:
+        async for each in messages:
+            open_tickets.apply(each.sequence, each.subject, each.headers, each.body)
+    half_s = window_s * PUBLISHED_AGAIN_AT_SHARE
+    stored_before = datetime.now(UTC) - timedelta(seconds=half_s)
+    await publish_again(jetstream(client), open_tickets.sequences(), stored_before=stored_before)
 
 
 async def _load(js: JetStreamContext) -> OpenTickets:
