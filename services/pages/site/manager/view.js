@@ -112,7 +112,7 @@ function report(sales, span, seen) {
     ${section(t('by.channel'), rows(t('by.channel'), sales.channels.map((each) => ({ label: channel(each.channel, t), value: each.revenue, text: format.money(each.revenue) })), width),
       table(t('by.channel'), [t('channel'), t('orders'), t('revenue')], sales.channels.map((each) => [channel(each.channel, t), format.number(each.orders), format.money(each.revenue)])))}
     ${section(t('waiting'), rows(t('waiting'), waits(totals).map(({ word, value }) => ({ label: t(word), value: value ?? 0, text: minutes(value) })), width),
-      table(t('waiting'), ['', 'p50', 'p90', 'p95', 'p99'], /** @type {const} */ (['ready', 'served']).map((each) => [t(`wait.${each}`), minutes(totals.waiting[each].p50), minutes(totals.waiting[each].p90), minutes(totals.waiting[each].p95), minutes(totals.waiting[each].p99)])))}
+      table(t('waiting'), [t('waiting'), 'p50', 'p90', 'p95', 'p99'], /** @type {const} */ (['ready', 'served']).map((each) => [t(`wait.${each}`), minutes(totals.waiting[each].p50), minutes(totals.waiting[each].p90), minutes(totals.waiting[each].p95), minutes(totals.waiting[each].p99)])))}
   `;
 }
 
@@ -147,7 +147,7 @@ function menuPage(state, seen) {
     </div>
     ${groups.length === 0 && state.connection.loaded ? html`<p class="muted none">${t(state.search ? 'menu.none' : 'menu.empty')}</p>` : nothing}
     ${groups.map(([category, items]) => html`<section class="sheet">
-      <h3>${category}</h3>
+      <h2>${category}</h2>
       <ul class="menu-list">
         ${repeat(items, ({ sku }) => sku, (item) => html`<li class=${item.available ? '' : 'is-out'} data-sku=${item.sku}>
           <button class="menu-item" @click=${() => seen.edit(item)}>
@@ -179,10 +179,10 @@ function itemPanel(form, state, seen) {
   /** @param {keyof Form} field */
   const type = (field) => (/** @type {string} */ value) => dispatch({ type: 'type', fields: { [field]: value } });
   const title = form.isNew ? t('item.new') : form.name;
-  return html`<aside class="panel" role="dialog" aria-label=${title}>
-    <header class="panel-head"><h2>${title}</h2>
+  return html`<div class="panel" role="dialog" aria-label=${title}>
+    <div class="panel-head"><h2>${title}</h2>
       <button class="tab" aria-label=${t('close')} @click=${() => dispatch({ type: 'edit', form: null })}>${icon('close')}</button>
-    </header>
+    </div>
     <form class="panel-body" @submit=${(/** @type {Event} */ event) => { event.preventDefault(); seen.save(); }}>
       ${input(t('name'), 'name', form.name, form.errors['name'], type('name'))}
       ${input(t('category'), 'category', form.category, form.errors['category'], type('category'), { list: 'categories' })}
@@ -193,7 +193,7 @@ function itemPanel(form, state, seen) {
       <button class="button primary" ?disabled=${form.isBusy || !state.connection.live}>${t('save')}</button>
       ${form.isNew ? nothing : html`<button type="button" class="button withdraw" ?disabled=${form.isBusy || !state.connection.live} @click=${() => seen.withdraw(form.sku)}>${t('withdraw')}</button><p class="muted">${t('withdraw.hint')}</p>`}
     </form>
-  </aside>`;
+  </div>`;
 }
 
 /** @param {Manager} state @param {Seen} seen */
@@ -204,7 +204,7 @@ function placePage(state, seen) {
   /** @param {keyof import('./state.js').Place} field */
   const type = (field) => (/** @type {string} */ value) => dispatch({ type: 'type-place', fields: { [field]: value } });
   return html`<section class="sheet narrow">
-    <h3>${t('tab.restaurant')}</h3>
+    <h2>${t('tab.restaurant')}</h2>
     <form class="form" @submit=${(/** @type {Event} */ event) => { event.preventDefault(); seen.savePlace(); }}>
       ${input(t('name'), 'name', place.name, placeErrors['name'], type('name'))}
       ${input(t('day-begins'), 'day_begins', place.day_begins, placeErrors['day_begins'], type('day_begins'), { type: 'time' })}
@@ -219,12 +219,12 @@ function placePage(state, seen) {
 
 /** @param {Seen} seen */
 function settingsPanel({ t, settings, change, dispatch }) {
-  return html`<aside class="panel" role="dialog" aria-label=${t('settings')}>
-    <header class="panel-head"><h2>${t('settings')}</h2>
+  return html`<div class="panel" role="dialog" aria-label=${t('settings')}>
+    <div class="panel-head"><h2>${t('settings')}</h2>
       <button class="tab" aria-label=${t('close')} @click=${() => dispatch({ type: 'settings', open: false })}>${icon('close')}</button>
-    </header>
+    </div>
     <div class="panel-body">${commonSettings(settings, t, change)}</div>
-  </aside>`;
+  </div>`;
 }
 
 /** Why it was refused, in words. @param {string} code @param {Seen['t']} t */

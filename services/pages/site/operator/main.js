@@ -65,8 +65,12 @@ beginPage('operator', (page) => {
 
   /** Where the metrics are at a port of their own, there is nothing to show. @param {Service} service */
   async function measure(service) {
-    const answer = await fetch(`/${service}/metrics`, { cache: 'no-store', signal: AbortSignal.timeout(LOOK_AGAIN_MS) }).catch(() => null);
-    if (answer?.ok) store.dispatch({ type: 'measures', service, measures: measuresOf(await answer.text(), MEASURES) });
+    try {
+      const answer = await fetch(`/${service}/metrics`, { cache: 'no-store', signal: AbortSignal.timeout(LOOK_AGAIN_MS) });
+      if (answer.ok) store.dispatch({ type: 'measures', service, measures: measuresOf(await answer.text(), MEASURES) });
+    } catch {
+      // the next look comes soon, and its status says how the service is
+    }
   }
 
   /** @param {Service} service @param {number} [after] */

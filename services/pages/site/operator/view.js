@@ -135,10 +135,10 @@ function letterPanel(letter, state, { t, dispatch }) {
   /** @param {'replay' | 'discard'} what */
   const ask = (what) => dispatch({ type: 'ask', asked: { service: letter.service, what, numbers: [letter.number] } });
   const title = t('letter', { number: letter.number });
-  return html`<aside class="panel wide" role="dialog" aria-label=${title}>
-    <header class="panel-head"><h2>${title}</h2>
+  return html`<div class="panel wide" role="dialog" aria-label=${title}>
+    <div class="panel-head"><h2>${title}</h2>
       <button class="tab" aria-label=${t('close')} @click=${() => dispatch({ type: 'open', details: null })}>${icon('close')}</button>
-    </header>
+    </div>
     <div class="panel-body">
       <p class="refusal">${letter.reason}</p>
       <p><code>${letter.subject}</code></p>
@@ -149,7 +149,7 @@ function letterPanel(letter, state, { t, dispatch }) {
         <button class="button primary" ?disabled=${state.isBusy} @click=${() => ask('replay')}>${t('replay')}</button>
       </div>
     </div>
-  </aside>`;
+  </div>`;
 }
 
 /** @param {string} body */
@@ -177,10 +177,10 @@ function question(state, { t, dispatch, confirm }) {
 
 /** @param {Seen} seen */
 function settingsPanel({ t, settings, change, dispatch }) {
-  return html`<aside class="panel" role="dialog" aria-label=${t('settings')}>
-    <header class="panel-head"><h2>${t('settings')}</h2>
+  return html`<div class="panel" role="dialog" aria-label=${t('settings')}>
+    <div class="panel-head"><h2>${t('settings')}</h2>
       <button class="tab" aria-label=${t('close')} @click=${() => dispatch({ type: 'settings', open: false })}>${icon('close')}</button>
-    </header>
+    </div>
     <div class="panel-body">${commonSettings(settings, t, change)}</div>
-  </aside>`;
+  </div>`;
 }

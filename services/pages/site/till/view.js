@@ -365,13 +365,13 @@ function panel(state, seen) {
   const { t, dispatch } = seen;
   if (state.panel === null) return nothing;
   const title = { settings: t('settings'), waiting: t('waiting'), cancel: t('cancel'), receipt: t('receipt') }[state.panel];
-  return html`<aside class="panel" role="dialog" aria-label=${title}>
-    <header class="panel-head">
+  return html`<div class="panel" role="dialog" aria-label=${title}>
+    <div class="panel-head">
       <h2>${title}</h2>
       <button class="tab" aria-label=${t('close')} @click=${() => dispatch({ type: 'panel', panel: null })}>${icon('close')}</button>
-    </header>
+    </div>
     <div class="panel-body">${panelBody(state, seen)}</div>
-  </aside>`;
+  </div>`;
 }
 
 /** @param {Till} state @param {Seen} seen */
