@@ -26,6 +26,7 @@ ROLES: dict[str, tuple[Role, ...]] = {
     "till": (Role.TILL,),
     "manager": (Role.MANAGER,),
     "operator": (Role.OPERATOR,),
+    "board": (Role.BOARD,),
 }
 """What a page's device may do, of each that is paired before there is an order."""
 EVERY_RESTAURANT = "*"

@@ -91,9 +91,15 @@ beginPage('kitchen', (page) => {
 
   /** @param {Ticket} ticket @param {Move} what @returns {Promise<Ticket>} */
   async function send(ticket, what) {
-    const path = `/orders/${ticket.order_id}/rounds/${ticket.round}/${what}`;
-    const { body } = await client.command('serving', path, { key: newKey() });
-    return body;
+    const to = (/** @type {Move} */ each) => `/orders/${ticket.order_id}/rounds/${ticket.round}/${each}`;
+    try {
+      return (await client.command('serving', to(what), { key: newKey() })).body;
+    } catch (error) {
+      const isQueued = error instanceof Refused && /** @type {any} */ (error.problem.ticket)?.status === 'queued';
+      if (what !== 'ready' || !isQueued) throw error;
+      await client.command('serving', to('start'), { key: newKey() }); // of a release before this one
+      return (await client.command('serving', to('ready'), { key: newKey() })).body;
+    }
   }
 
   function undo() {

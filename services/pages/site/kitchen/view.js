@@ -70,7 +70,7 @@ function bar(state, seen) {
     </nav>
     <span class="bar-space"></span>
     ${seen.isSilent
-      ? html`<button class="tab bar-sound">${icon('sound')}<span>${t('sound.touch')}</span></button>`
+      ? html`<button class="tab bar-sound" aria-label=${t('sound.touch')}>${icon('sound')}<span aria-hidden="true">${t('sound.touch')}</span></button>`
       : nothing}
     <span class="bar-clock number">${state.now ? seen.format.time(state.now) : ''}</span>
     <button class="tab" aria-label=${t('settings')} @click=${() => toggle(state, 'settings', dispatch)}>
