@@ -1,5 +1,6 @@
 """What each container of ours runs, and which settings that takes."""
 
+import json
 import tomllib
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +8,8 @@ from typing import Any
 from ordering.settings import DatabaseSettings
 from ordering.settings import OperatorSettings as OrderingOperatorSettings
 from ordering.settings import Settings as OrderingSettings
-from pydantic import SecretStr, ValidationError
-from pydantic_settings import BaseSettings
+from pydantic import HttpUrl, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from query.bootstrap import Role
 from query.settings import OperatorSettings as QueryOperatorSettings
 from query.settings import Settings as QuerySettings
@@ -19,6 +20,22 @@ from tests.deploy.manifests import ROOT
 from tests.support.admission import guest_keys
 
 SERVICES = ("ordering", "serving", "query")
+PAGES = "pages"
+"""The pages' host: of ours, and no service."""
+
+
+class PagesSettings(BaseSettings):
+    """What the pages' Caddyfile takes from the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
+
+    http_host: str = "0.0.0.0"
+    http_port: int = 8000
+    pages_site: str = "/srv"
+    ordering_url: HttpUrl = HttpUrl("http://127.0.0.1:8001")
+    serving_url: HttpUrl = HttpUrl("http://127.0.0.1:8002")
+    query_url: HttpUrl = HttpUrl("http://127.0.0.1:8003")
+
 
 PROGRAMS: dict[tuple[str, ...], type[BaseSettings]] = {
     ("ordering",): OrderingSettings,
@@ -33,10 +50,16 @@ PROGRAMS: dict[tuple[str, ...], type[BaseSettings]] = {
     ("query", Role.PROJECTOR): QuerySettings,
     ("query", "set-up"): ServiceSettings,
     ("query", "generations"): QueryOperatorSettings,
+    (PAGES,): PagesSettings,
 }
 """Image and arguments: the settings that are read."""
 
-STEPS = {"ordering": ("migrate", "set-up"), "serving": ("set-up",), "query": ("set-up",)}
+STEPS: dict[str, tuple[str, ...]] = {
+    "ordering": ("migrate", "set-up"),
+    "serving": ("set-up",),
+    "query": ("set-up",),
+    PAGES: (),
+}
 """The arguments with which a service's image runs once before it serves."""
 
 GIVEN_BY_A_SECRET = {
@@ -50,6 +73,8 @@ GIVEN_BY_A_SECRET = {
 
 def version_of(service: str) -> str:
     """The version that its package has."""
+    if service == PAGES:
+        return str(json.loads((ROOT / "services" / PAGES / "package.json").read_text())["version"])
     package = ROOT / "services" / service / "pyproject.toml"
     return str(tomllib.loads(package.read_text())["project"]["version"])
 

@@ -14,7 +14,7 @@ import pytest
 from comanda_local import access
 
 from tests.deploy.manifests import ROOT
-from tests.deploy.programs import PROGRAMS, SERVICES, complaints, version_of
+from tests.deploy.programs import PAGES, PROGRAMS, SERVICES, complaints, version_of
 from tests.deploy.test_nats import passwords
 
 FILE = ROOT / "docker-compose.yml"
@@ -93,7 +93,8 @@ def test_every_password_must_be_given() -> None:
 
 def test_our_containers_are_given_their_settings(services: Services) -> None:
     assert {each["image"].split("/")[2].split(":")[0] for each in ours(services).values()} == {
-        *SERVICES
+        *SERVICES,
+        PAGES,
     }
     for each in ours(services).values():
         service, version = each["image"].removeprefix(UNRESOLVABLE).split(":")
@@ -115,7 +116,8 @@ def test_who_serves_believes_the_key_that_the_guide_makes(services: Services) ->
         volumes = {volume["target"]: volume for volume in each.get("volumes", [])}
         told = each["environment"].get("COMANDA_JWKS")
 
-        assert told == (None if name in ONCE or name.endswith("-operator") else JWKS)
+        needs_none = name == PAGES or name in ONCE or name.endswith("-operator")
+        assert told == (None if needs_none else JWKS)
         if told:
             assert volumes[told]["source"] == str(ROOT / ".access" / "jwks.json")
             assert volumes[told]["read_only"]
@@ -160,8 +162,10 @@ def mounts(service: dict[str, Any]) -> dict[str, Any]:
 
 def test_no_network_joins_a_service_to_another_or_to_a_store_of_another(services: Services) -> None:
     stores = {"ordering": "postgresql", "serving": None, "query": "mongodb"}
-    joined = {name: each for name, each in services.items() if "networks" in each}
+    joined = {name: each for name, each in services.items() if "networks" in each and name != PAGES}
     for name, each in ours(services).items():
+        if name == PAGES:
+            continue
         service = name.partition("-")[0]
         met = {
             other.partition("-")[0]
@@ -169,6 +173,20 @@ def test_no_network_joins_a_service_to_another_or_to_a_store_of_another(services
             if each["networks"].keys() & that["networks"].keys()
         }
         assert met <= {service, "nats", stores[service]}
+
+
+def test_the_pages_host_reaches_each_service_and_no_store(services: Services) -> None:
+    host = services[PAGES]
+    met = {
+        name
+        for name, each in services.items()
+        if name != PAGES and host["networks"].keys() & each.get("networks", {}).keys()
+    }
+
+    assert met == {*SERVICES}
+    for name in SERVICES:
+        assert host["environment"][f"COMANDA_{name.upper()}_URL"] == f"http://{name}:8000"
+        assert services[name]["environment"]["COMANDA_GATEWAY_PREFIXES"] == f"/{name}"
 
 
 def test_nats_is_given_every_password_and_no_seed(services: Services) -> None:
@@ -199,7 +217,8 @@ def test_each_begins_once_what_it_needs_is_there(services: Services) -> None:
             assert ends or needed in ours(services) or "healthcheck" in services[needed]
     assert "ordering-migration" in services["ordering"]["depends_on"]
     for name, each in ours(services).items():
-        assert name in ONCE or f"{name.partition('-')[0]}-set-up" in each["depends_on"]
+        needs_none = name == PAGES or name in ONCE
+        assert needs_none or f"{name.partition('-')[0]}-set-up" in each["depends_on"]
     assert "mongodb-set-up" in services["query-projector"]["depends_on"]
     assert services["query-set-up"]["command"] == ["set-up"]
 

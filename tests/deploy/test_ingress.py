@@ -46,7 +46,7 @@ class Gateway(httpx.AsyncBaseTransport):
             (each["metadata"]["annotations"], path)
             for each in of_kind(manifests, "Ingress")
             for rule in each["spec"]["rules"]
-            if rule["host"] == HOST
+            if rule["host"] == HOST and each["metadata"]["name"] != "comanda-pages"
             for path in rule["http"]["paths"]
         ]
 
@@ -93,6 +93,20 @@ def http(manifests: list[Manifest]) -> httpx.AsyncClient:
         for name in SERVICES
     }
     return httpx.AsyncClient(transport=Gateway(manifests, apps), base_url=f"https://{HOST}")
+
+
+def test_the_pages_have_what_is_below_no_services_name(manifests: list[Manifest]) -> None:
+    (rule,) = (
+        rule
+        for each in of_kind(manifests, "Ingress")
+        if each["metadata"]["name"] == "comanda-pages"
+        for rule in each["spec"]["rules"]
+    )
+    (path,) = rule["http"]["paths"]
+
+    assert rule["host"] == HOST
+    assert (path["path"], path["pathType"]) == ("/", "Prefix")
+    assert path["backend"]["service"] == {"name": "pages", "port": {"name": "http"}}
 
 
 @pytest.mark.parametrize("service", SERVICES)

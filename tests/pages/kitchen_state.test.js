@@ -88,6 +88,15 @@ test('a snapshot that is older than an answer does not undo it', () => {
   assert.equal(cards({ ...shown, view: 'pass' })[0]?.status, 'ready');
 });
 
+test('a ticket that a snapshot lacked comes back as it was', () => {
+  const ticket = aTicket();
+  const lost = after([told(ticket), { type: 'snapshot', tickets: [] }]);
+
+  assert.deepEqual(cards(lost), []);
+  assert.equal(cards(reduce(lost, told(ticket))).length, 1);
+  assert.equal(cards(reduce(lost, { type: 'snapshot', tickets: [ticket] })).length, 1);
+});
+
 test('the oldest is first, and each page is full but the last', () => {
   const tickets = [3, 1, 2].map((minute) => aTicket({ order_id: `o${minute}`, ordered_at: `2026-11-27T12:0${minute}:00Z` }));
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from tests.deploy.cluster import of_kind, pods, selects
 from tests.deploy.exporters import EVERY_TARGET, asked_by, components_of, exported_by, grouped_by
 from tests.deploy.manifests import ROOT, Manifest, named
+from tests.deploy.programs import PAGES, SERVICES
 
 OURS = "comanda_"
 """How the names of our services' metrics begin."""
@@ -39,7 +40,8 @@ def pods_that_serve_are_scraped(manifests: Sequence[Manifest]) -> Iterator[str]:
     if not expressions(manifests):
         return
     monitors = list(of_kind(manifests, "PodMonitor"))
-    for pod in (pod for pod in pods(manifests) if pod.owner["kind"] == "Deployment"):
+    deployments = (pod for pod in pods(manifests) if pod.owner["kind"] == "Deployment")
+    for pod in (pod for pod in deployments if pod.service != PAGES):
         ports = {
             endpoint["port"]
             for each in monitors
@@ -59,7 +61,7 @@ def monitors_choose_what_is_there(manifests: Sequence[Manifest]) -> Iterator[str
 
 def what_is_asked_for_is_exported(manifests: Sequence[Manifest]) -> Iterator[str]:
     """By a service whose pods are there, with the labels by which it is chosen and grouped."""
-    services = {pod.service for pod in pods(manifests) if pod.service}
+    services = {pod.service for pod in pods(manifests) if pod.service} & {*SERVICES}
     recordings = recorded(manifests)
     for source, expression in expressions(manifests):
         labels: set[str] = set()

@@ -27,6 +27,7 @@ MAY_REACH: dict[tuple[str, str], dict[str, int | tuple[int, ...]]] = {
     },
     ("query", "set-up"): {"nats": 4222},
     ("query", "operator"): {"nats": 4222, "mongodb": 27017},
+    ("pages", "api"): {},
 }
 """What the design lets each part of us reach, besides names to be resolved: ports, by whose."""
 

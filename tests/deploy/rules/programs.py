@@ -7,6 +7,7 @@ from tests.deploy.cluster import Pod, image_of, of_kind, pods
 from tests.deploy.manifests import Manifest
 from tests.deploy.programs import (
     GIVEN_BY_A_SECRET,
+    PAGES,
     PROGRAMS,
     SERVICES,
     STEPS,
@@ -33,7 +34,7 @@ def images_are_pinned(manifests: Sequence[Manifest]) -> Iterator[str]:
             tag = image.rpartition("/")[2].partition(":")[2]
             if not tag or tag == "latest":
                 yield f"{pod.name}: {image} may be any version"
-            elif pod.service in SERVICES and tag != version_of(pod.service):
+            elif pod.service in (*SERVICES, PAGES) and tag != version_of(pod.service):
                 yield f"{pod.name}: {image} is not {version_of(pod.service)}"
 
 

@@ -23,8 +23,13 @@ const CARD_HEIGHT = 330;
 const GAP = 12;
 const NARROW = 700; // below, cards are in a list to scroll
 const LIST_SLOTS = 12;
-/** What takes a move back. @type {Record<Move, Move | null>} */
-const UNDO = { start: null, ready: 'recall', serve: 'recall', recall: 'ready' };
+/** What takes a move back. @type {Record<Move, (ticket: Ticket) => Move | null>} */
+const UNDO = {
+  start: () => null,
+  ready: () => 'recall',
+  serve: () => 'recall',
+  recall: (ticket) => (ticket.status === 'ready' ? 'serve' : 'ready'),
+};
 
 beginPage('kitchen', (page) => {
   const { client, clock, chimes, root } = page;
@@ -91,22 +96,15 @@ beginPage('kitchen', (page) => {
 
   /** @param {Ticket} ticket @param {Move} what @returns {Promise<Ticket>} */
   async function send(ticket, what) {
-    const to = (/** @type {Move} */ each) => `/orders/${ticket.order_id}/rounds/${ticket.round}/${each}`;
-    try {
-      return (await client.command('serving', to(what), { key: newKey() })).body;
-    } catch (error) {
-      const isQueued = error instanceof Refused && /** @type {any} */ (error.problem.ticket)?.status === 'queued';
-      if (what !== 'ready' || !isQueued) throw error;
-      await client.command('serving', to('start'), { key: newKey() }); // of a release before this one
-      return (await client.command('serving', to('ready'), { key: newKey() })).body;
-    }
+    const path = `/orders/${ticket.order_id}/rounds/${ticket.round}/${what}`;
+    return (await client.command('serving', path, { key: newKey() })).body;
   }
 
   function undo() {
     const done = store.state.done;
-    const back = done && UNDO[done.move];
     const ticket = done && find(store.state, done.key);
-    if (back && ticket) void move(ticket, back, true);
+    const back = done && ticket && UNDO[done.move](ticket);
+    if (back) void move(ticket, back, true);
   }
 
   const shown = () => {

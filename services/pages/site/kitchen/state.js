@@ -122,11 +122,25 @@ export function reduce(state, event) {
 /** The state of the highest version stays, in whatever order they come. @param {Kitchen} state @param {Ticket} ticket @returns {Kitchen} */
 function merge(state, ticket) {
   const key = keyOf(ticket);
-  const known = find(state, key);
-  if (known && known.version >= ticket.version) return state;
+  if (!isNews(state.tickets[key], state.gone[key], ticket)) return state;
   if (ticket.status === 'served') return leave({ ...state, tickets: { ...state.tickets, [key]: ticket } }, key);
   const gone = key in state.gone ? without(state, 'gone', key).gone : state.gone;
   return { ...state, gone, tickets: { ...state.tickets, [key]: ticket } };
+}
+
+/**
+ * Whether a ticket is newer than what is known of it. One that left without an end, as a snapshot
+ * lacked it, may come back as it was.
+ *
+ * @param {Ticket | undefined} shown
+ * @param {Ticket | undefined} gone
+ * @param {Ticket} ticket
+ */
+function isNews(shown, gone, ticket) {
+  if (shown) return ticket.version > shown.version;
+  if (!gone) return true;
+  const hasEnded = gone.status === 'served' || gone.status === 'voided';
+  return hasEnded ? ticket.version > gone.version : ticket.version >= gone.version;
 }
 
 /**
@@ -147,8 +161,7 @@ function snapshot(state, tickets) {
   const gone = { ...after.gone };
   for (const ticket of tickets) {
     const key = keyOf(ticket);
-    const known = found[key] ?? gone[key];
-    if (known && known.version >= ticket.version && (key in found || known.version > ticket.version)) continue;
+    if (!isNews(found[key], gone[key], ticket)) continue;
     delete gone[key];
     found[key] = ticket;
   }

@@ -1,0 +1,231 @@
+"""The pages as people use them, in a real browser, on the real services."""
+
+import asyncio
+import re
+
+import httpx
+import pytest
+from comanda_local.access import Role
+from comanda_local.stack import Stack
+from playwright.async_api import Locator, Page, expect
+
+from tests.e2e.restaurant import Restaurant, lines
+from tests.pages.conftest import PATIENCE_MS, Screens
+from tests.support.tokens import bearer
+
+pytestmark = [
+    pytest.mark.xdist_group("stack"),
+    pytest.mark.servers,
+    pytest.mark.timeout(300),
+]
+
+expect.set_options(timeout=PATIENCE_MS)
+
+TAKEAWAY = {"channel": "takeaway", "customer": "Ada", "lines": lines()}
+DINE_IN = {"channel": "dine_in", "table": "12", "guests": 2, "lines": lines(2)}
+THEMES = ("dark", "light")
+ONE_HOUR_LATER = "{ const now = Date.now; Date.now = () => now() + 3_600_000; }"
+
+
+def card(kitchen: Page, order: dict[str, str]) -> Locator:
+    return kitchen.locator(f'.card[data-number="{order["number"]}"]')
+
+
+def button(place: Page | Locator, name: str) -> Locator:
+    return place.get_by_role("button", name=name, exact=True)
+
+
+async def test_kitchen_board_and_guest_agree_through_an_evening(screens: Screens) -> None:
+    kitchen = await screens.open("kitchen", Role.KITCHEN)
+    board = await screens.open("board", Role.BOARD)
+    await expect(kitchen.get_by_text("All clear")).to_be_visible()
+    order, other = await screens.place(TAKEAWAY), await screens.place(DINE_IN)
+    guest = await screens.open_order(order, viewport={"width": 390, "height": 844})
+
+    await expect(guest.get_by_role("status")).to_have_text("We have your order")
+    await expect(card(kitchen, other)).to_contain_text("Table 12")
+    await button(card(kitchen, order), "Start").click()
+    await expect(guest.get_by_role("status")).to_have_text("The kitchen is at work")
+    await expect(
+        board.locator(f'#numbers-preparing [data-number="{order["number"]}"]')
+    ).to_be_visible()
+
+    await button(card(kitchen, order), "Ready").click()
+    await expect(card(kitchen, order)).to_have_count(0)
+    await expect(guest.get_by_role("status")).to_have_text("Ready for you to collect")
+    called = board.locator(f'#numbers-ready [data-number="{order["number"]}"]')
+    await expect(called).to_be_visible()
+    await expect(
+        board.locator(f'#numbers-preparing [data-number="{order["number"]}"]')
+    ).to_have_count(0)
+    assert "Ada" not in await board.locator("body").inner_text()
+
+    await kitchen.get_by_role("button", name=re.compile("^Pass")).click()
+    await button(card(kitchen, order), "Served").click()
+    await expect(guest.get_by_role("status")).to_have_text("Handed over. Enjoy!")
+    await expect(called).to_have_count(0)
+    await expect(
+        board.locator(f'#numbers-preparing [data-number="{other["number"]}"]')
+    ).to_be_visible()
+
+
+async def test_a_bump_by_key_or_double_tap_is_one_move_and_is_undone(
+    screens: Screens, restaurant: Restaurant
+) -> None:
+    order, other = await screens.place(TAKEAWAY), await screens.place(DINE_IN)
+    kitchen = await screens.open("kitchen", Role.KITCHEN)
+    await expect(kitchen.locator(".card")).to_have_count(2)
+    await expect(button(card(kitchen, order), "Ready")).to_be_enabled()
+
+    await kitchen.keyboard.press("1")
+    await expect(kitchen.locator(".card")).to_have_count(1)
+    await button(kitchen, "Undo").click()
+    await expect(card(kitchen, order)).to_contain_text("Called back")
+    await card(kitchen, other).locator(".card-head").dblclick()
+    await expect(card(kitchen, other)).to_have_count(0)
+
+    statuses = {each["number"]: each["status"] for each in restaurant.queue()}
+    assert statuses == {order["number"]: "preparing", other["number"]: "ready"}
+
+
+async def test_of_two_cooks_one_moves_it_and_both_see_it(screens: Screens) -> None:
+    order = await screens.place(DINE_IN)
+    cooks = [await screens.open("kitchen", Role.KITCHEN) for _ in range(2)]
+    for cook in cooks:
+        await expect(button(card(cook, order), "Ready")).to_be_enabled()
+
+    await asyncio.gather(*(button(card(cook, order), "Ready").click() for cook in cooks))
+
+    for cook in cooks:
+        await expect(card(cook, order)).to_have_count(0)
+        await expect(cook.get_by_role("button", name=re.compile("^Pass"))).to_have_text(
+            re.compile("1")
+        )
+
+
+async def test_a_dish_is_struck_and_all_day_counts_the_rest(screens: Screens) -> None:
+    await screens.place(DINE_IN)
+    other = await screens.place(DINE_IN)
+    kitchen = await screens.open("kitchen", Role.KITCHEN)
+    await card(kitchen, other).get_by_role("button", name=re.compile("Margherita")).click()
+
+    await kitchen.keyboard.press("a")
+
+    panel = kitchen.get_by_role("complementary", name="All day")
+    await expect(panel.locator(".sum").first).to_have_text(re.compile(r"2\s*Cola|2\s*Margherita"))
+    await expect(panel.locator(".sum")).to_have_count(2)
+
+
+async def test_what_is_voided_is_struck_through_until_a_cook_has_seen_it(
+    screens: Screens, restaurant: Restaurant
+) -> None:
+    order = await screens.place(TAKEAWAY)
+    kitchen = await screens.open("kitchen", Role.KITCHEN)
+    await expect(card(kitchen, order)).to_be_visible()
+
+    restaurant.cancel(order)
+
+    await expect(card(kitchen, order)).to_have_attribute("data-status", "voided")
+    await expect(card(kitchen, order).locator(".dish").first).to_be_disabled()
+    await button(card(kitchen, order), "Seen").click()
+    await expect(card(kitchen, order)).to_have_count(0)
+
+
+async def test_a_service_that_is_killed_leaves_its_screen_stale_until_it_is_back(
+    screens: Screens, stack: Stack
+) -> None:
+    order = await screens.place(DINE_IN)
+    kitchen = await screens.open("kitchen", Role.KITCHEN)
+    await expect(button(card(kitchen, order), "Ready")).to_be_enabled()
+    serving = stack.services["serving"]
+
+    serving.kill()
+    try:
+        await expect(kitchen.get_by_role("alert")).to_contain_text("Not up to date since")
+        await expect(card(kitchen, order)).to_be_visible()
+        await expect(button(card(kitchen, order), "Ready")).to_be_disabled()
+    finally:
+        serving.start()
+        serving.wait_until_ready()
+
+    await expect(kitchen.get_by_role("alert")).to_have_count(0)
+    await expect(card(kitchen, order)).to_be_visible()
+    await button(card(kitchen, order), "Ready").click()
+    await expect(card(kitchen, order)).to_have_count(0)
+
+
+async def test_a_tablet_whose_clock_is_wrong_shows_the_right_age(screens: Screens) -> None:
+    order = await screens.place(DINE_IN)
+    context_page = await screens.open("kitchen", Role.KITCHEN)
+    await context_page.add_init_script(ONE_HOUR_LATER)
+    await context_page.reload()
+
+    await expect(card(context_page, order)).to_have_class(re.compile(r"\bfresh\b"))
+    await expect(card(context_page, order).locator("time")).to_have_text(
+        re.compile(r"^[0-4]:\d\d$")
+    )
+
+
+async def test_a_token_that_is_withdrawn_ends_the_screen_that_has_it(
+    screens: Screens, stack: Stack
+) -> None:
+    board = await screens.at(screens.link("board", Role.BOARD, "lost-tablet"))
+    await expect(board.get_by_text("Nothing to collect yet")).to_be_visible()
+
+    url = stack.services["ordering"].url + f"/v1/restaurants/{screens.slug}"
+    headers = bearer(issuer=stack.issuer)
+    async with httpx.AsyncClient(trust_env=False, headers=headers) as http:
+        answer = await http.post(f"{url}/access/lost-tablet/withdraw")
+
+    assert answer.is_success, answer.text
+    await expect(board.get_by_role("heading")).to_have_text("This screen is no longer paired")
+
+
+async def test_a_screen_without_a_link_says_what_to_do_and_a_link_is_in_no_history(
+    screens: Screens,
+) -> None:
+    unpaired = await screens.at(f"{screens.host.url}/kitchen")
+    paired = await screens.open("kitchen", Role.KITCHEN)
+
+    await expect(unpaired.get_by_role("heading")).to_have_text("This screen is not paired yet")
+    await expect(paired.get_by_text("All clear")).to_be_visible()
+    assert paired.url == f"{screens.host.url}/kitchen"
+    await paired.reload()
+    await expect(paired.get_by_text("All clear")).to_be_visible()
+
+
+@pytest.mark.packages
+async def test_nobody_is_kept_out(screens: Screens, axe: str, restaurant: Restaurant) -> None:
+    """axe finds nothing on any page, in either theme: contrast, names, roles, order."""
+    orders = [await screens.place(DINE_IN), await screens.place(TAKEAWAY)]
+    restaurant.cook(orders[1], 1, "start", "ready")
+    found: dict[str, object] = {}
+    for theme in THEMES:
+        pages = [
+            await screens.open("kitchen", Role.KITCHEN, color_scheme=theme),
+            await screens.open("board", Role.BOARD, color_scheme=theme),
+            await screens.open_order(orders[0], color_scheme=theme),
+        ]
+        seen = [".card", "#numbers-ready .entry", ".bill-line"]
+        for page, shown in zip(pages, seen, strict=True):
+            await expect(page.locator(shown).first).to_be_visible()
+            for opened in (None, "Settings"):
+                if opened:
+                    await button(page, opened).click()
+                for violation in await violations(page, axe):
+                    found[f"{page.url} {theme} {opened} {violation['id']}"] = violation["nodes"]
+
+    assert found == {}
+
+
+async def violations(page: Page, axe: str) -> list[dict[str, object]]:
+    """What axe finds, once nothing moves any more."""
+    session = await page.context.new_cdp_session(page)
+    await session.send("Runtime.evaluate", {"expression": axe})
+    run = """async () => {
+        await Promise.all(document.getAnimations().map((each) => each.finished.catch(() => {})));
+        const { violations } = await axe.run({ resultTypes: ["violations"] });
+        const told = ({ html, failureSummary }) => `${html.slice(0, 300)} ${failureSummary}`;
+        return violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(told) }));
+    }"""
+    return list(await page.evaluate(run))
