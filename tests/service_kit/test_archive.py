@@ -1,6 +1,8 @@
 """The past of a stream stands beside it, on few subjects, whatever an operator has set there."""
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -20,6 +22,7 @@ from service_kit.nats import set_up as setting_up
 from service_kit.nats.broker import Broker
 from service_kit.nats.jetstream import connected
 from service_kit.nats.set_up import CannotSetUp, Limits, set_up, set_up_archive, set_up_stream
+from service_kit.nats.stream_follower import follow_stream
 
 from tests.conftest import NewNatsServer
 from tests.support.eventually import eventually
@@ -183,3 +186,29 @@ async def test_a_stream_keeps_all_while_its_archive_lacks_something(
 
 async def max_age(js: JetStreamContext) -> float | None:
     return (await js.stream_info(ORDERS.name)).config.max_age
+
+
+async def test_a_stream_is_read_by_its_own_subjects_though_its_archive_answers_for_it(
+    js: JetStreamContext,
+) -> None:
+    """NATS has a mirror answer direct gets of its origin as often as the origin itself."""
+    await set_up_archive(js, TICKETS_ARCHIVE, replicas=1)
+    subject = subjects.ticket("la-piazza", ORDER_ID, 1, "queued")
+    await js.publish(subject, b"{}")
+    await archived(js, TICKETS_ARCHIVE.name, 1)
+
+    for _ in range(20):
+        async with contextlib.aclosing(follow_stream(js._nc, TICKETS, Found)) as messages:
+            found = await anext(messages)
+        assert found is not None
+        assert (found.sequence, found.subject) == (1, subject)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A message as the follower makes it."""
+
+    sequence: int
+    subject: str
+    headers: Mapping[str, str] | None
+    body: bytes

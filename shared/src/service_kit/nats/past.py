@@ -24,6 +24,10 @@ SILENCE_TIMEOUT_S = 2.0
 ARCHIVE_LAG_MAX_S = 5.0
 """Seconds for which an archive is waited for that lacks what has left the stream just now."""
 LOOK_INTERVAL_S = 0.1
+ANSWERS_MAX = 20
+"""Direct gets in a row that something else than the stream may answer."""
+STREAM_HEADER = "Nats-Stream"
+"""The stream that answered."""
 SEQUENCE_HEADER, SUBJECT_HEADER = "Nats-Sequence", "Nats-Subject"
 
 
@@ -71,10 +75,20 @@ async def archived_messages(
 
 
 async def direct_batch(client: Client, stream: Stream, request: dict[str, Any]) -> list[Msg]:
-    """Messages by one direct get, with their sequences in a header; none if none fits.
+    """Messages by a direct get, with their sequences in a header; none if none fits.
 
-    A replica answers, which may be behind the leader. Raises nats.errors.Error.
+    A replica answers, which may be behind the leader. So does an archive, for the stream that it is
+    a mirror of, as often as the stream itself; but its messages have other subjects, so the stream
+    is asked again. Raises nats.errors.Error.
     """
+    for _ in range(ANSWERS_MAX):
+        messages = await _direct_batch(client, stream, request)
+        if all((each.headers or {}).get(STREAM_HEADER) == stream.name for each in messages):
+            return messages
+    return []
+
+
+async def _direct_batch(client: Client, stream: Stream, request: dict[str, Any]) -> list[Msg]:
     batch: asyncio.Queue[Msg] = asyncio.Queue()
     inbox = client.new_inbox()
     subscription = await client.subscribe(inbox, cb=batch.put)

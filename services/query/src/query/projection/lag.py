@@ -91,9 +91,8 @@ async def _all_of_it(js: JetStreamContext, stream: Stream) -> int:
 async def _time_after(js: JetStreamContext, stream: Stream, sequence: int) -> datetime | None:
     """When the event in the first message after this one happened; None if there is none."""
     try:
-        message = await js.get_msg(
-            stream.name, sequence + 1, subject=stream.subject, direct=True, next=True
-        )
+        # of the leader: a direct get the archive may answer, which has other subjects
+        message = await js.get_msg(stream.name, sequence + 1, subject=stream.subject, next=True)
     except NotFoundError:
         return None
     try:

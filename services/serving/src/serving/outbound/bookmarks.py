@@ -186,7 +186,7 @@ async def _checked(js: JetStreamContext, entry: KeyValue.Entry) -> Bookmark:
 
 
 async def _message(js: JetStreamContext, sequence: int) -> api.RawStreamMsg:
-    return await js.get_msg(TICKETS.name, seq=sequence, direct=True)
+    return await js.get_msg(TICKETS.name, seq=sequence)  # a direct get the archive may answer
 
 
 def _unusable(error: Exception) -> UnusableBookmark:
