@@ -179,6 +179,43 @@ def test_a_wrong_detail_of_the_view_is_found(what: str, plant: Callable[[Json], 
     assert [difference.path for difference in found] == [what]
 
 
+def a_restated_view(*ticket_versions: int) -> Json:
+    """As `a_view`, after a loss: of the ticket's first versions the timeline may have none."""
+    order = [{"source": "ordering", "round": None, "version": 3, "event": "restated"}]
+    ticket: list[Json] = [
+        {
+            "source": "serving",
+            "round": 1,
+            "version": version,
+            "event": "restated" if version == RESTATED else "started",
+        }
+        for version in ticket_versions
+    ]
+    view = a_view(timeline=[*order, *ticket])
+    view["rounds"][0]["ticket"]["version"] = RESTATED + 2
+    return view
+
+
+RESTATED = 3_000_000
+
+
+@pytest.mark.parametrize("before", [(), (1, 2)])
+def test_the_gap_before_a_restatement_is_no_difference(before: tuple[int, ...]) -> None:
+    ticket = a_ticket().model_copy(update={"version": RESTATED + 2})
+    view = a_restated_view(*before, RESTATED, RESTATED + 1, RESTATED + 2)
+
+    assert compare(ID, an_order(), {1: ticket}, view) == []
+
+
+def test_a_gap_after_a_restatement_is_found() -> None:
+    ticket = a_ticket().model_copy(update={"version": RESTATED + 2})
+    view = a_restated_view(1, RESTATED, RESTATED + 2)
+
+    found = compare(ID, an_order(), {1: ticket}, view)
+
+    assert [difference.path for difference in found] == ["timeline.round 1"]
+
+
 def test_a_line_that_the_view_lost_is_found() -> None:
     view = a_view()
     view["rounds"][0]["lines"].pop()

@@ -128,10 +128,19 @@ def _pick(values: Json, names: tuple[str, ...]) -> Json:
 
 
 def _versions_by_source(timeline: list[Json]) -> Json:
-    """The number of versions of the order, and of each ticket, in the timeline."""
-    versions: dict[str, set[object]] = {}
+    """The versions of the order, and of each ticket, that the timeline has without a gap.
+
+    What came before a restatement may have been lost, and before a ticket's there is a gap.
+    """
+    events: dict[str, dict[int, object]] = {}
     for entry in timeline:
         source = entry.get("source")
         about = "ordering" if source == "ordering" else f"round {entry.get('round')}"
-        versions.setdefault(about, set()).add(entry.get("version"))
-    return {about: len(seen) for about, seen in versions.items()}
+        events.setdefault(about, {})[entry.get("version", 0)] = entry.get("event")
+    return {about: _last_without_a_gap(seen) for about, seen in events.items()}
+
+
+def _last_without_a_gap(events: Mapping[int, object]) -> int:
+    """The version up to which there is each since the last restatement, or since the first."""
+    begin = max((version for version, event in events.items() if event == "restated"), default=1)
+    return begin - 1 + sum(version >= begin for version in events)
