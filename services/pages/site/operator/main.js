@@ -8,7 +8,7 @@ import { createStore } from '../app/store.js';
 import { words } from '../app/words.js';
 import { render } from '../vendor/lit-html/lit-html.js';
 import { EMPTY, SERVICES, measuresOf, reduce } from './state.js';
-import { MEASURES, operator } from './view.js';
+import { operator } from './view.js';
 import { operatorWords } from './words.js';
 
 /** @typedef {import('../app/client.js').Service} Service */
@@ -17,6 +17,7 @@ const LOOK_AGAIN_MS = 3_000;
 const TICK_MS = 1_000;
 const NOTICE_MS = 8_000;
 const OVER = new Set([401, 403]);
+const TICKETS = 'comanda_serving_tickets';
 
 beginPage('operator', (page) => {
   const { client, clock, root } = page;
@@ -63,13 +64,35 @@ beginPage('operator', (page) => {
     }
   }
 
-  /** Where the metrics are at a port of their own, there is nothing to show. @param {Service} service */
+  /** @param {Service} service */
   async function measure(service) {
     try {
-      const answer = await fetch(`/${service}/metrics`, { cache: 'no-store', signal: AbortSignal.timeout(LOOK_AGAIN_MS) });
-      if (answer.ok) store.dispatch({ type: 'measures', service, measures: measuresOf(await answer.text(), MEASURES) });
+      store.dispatch({ type: 'measures', service, measures: await measures(service) });
     } catch {
       // the next look comes soon, and its status says how the service is
+    }
+  }
+
+  /** @param {Service} service @returns {Promise<Record<string, number>>} by their words */
+  async function measures(service) {
+    switch (service) {
+      case 'ordering': {
+        const { body } = await client.operate(service, '/outbox');
+        return { 'outbox': body.waiting, 'outbox.oldest': body.oldest_s, 'parked': body.parked };
+      }
+      case 'query': {
+        const { body } = await client.operate(service, '/generations');
+        const of = (/** @type {{number: number, role: string, orders: number}} */ each) => [`generation ${each.number} ${each.role}`, each.orders];
+        return Object.fromEntries(body.generations.map(of));
+      }
+      case 'serving': {
+        // where its metrics are at a port of their own, there is nothing to show
+        const answer = await fetch(`/${service}/metrics`, { cache: 'no-store', signal: AbortSignal.timeout(LOOK_AGAIN_MS) });
+        const found = answer.ok ? measuresOf(await answer.text(), [TICKETS]) : {};
+        return TICKETS in found ? { tickets: found[TICKETS] ?? 0 } : {};
+      }
+      default:
+        throw new Error(`unknown service ${/** @type {never} */ (service)}`);
     }
   }
 

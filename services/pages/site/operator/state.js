@@ -9,7 +9,7 @@
 /**
  * @typedef {object} Watched
  * @property {Status | null} status the last that was told
- * @property {Record<string, number>} measures of its metrics, by their names
+ * @property {Record<string, number>} measures what else is told of it, by words
  * @property {number | null} heardAt server's milliseconds
  * @property {string | null} trouble code why there was no answer the last time
  * @property {Letter[]} letters

@@ -67,24 +67,21 @@ function card(service, state, { t, format }) {
   </li>`;
 }
 
-const WORDS = {
-  comanda_ordering_outbox_events: 'outbox',
-  comanda_ordering_outbox_oldest_seconds: 'outbox.oldest',
-  comanda_ordering_parked_events: 'parked',
-  comanda_serving_tickets: 'tickets',
-};
-export const MEASURES = Object.keys(WORDS);
+/** @param {string} measure @param {Seen['t']} t */
+function wordOf(measure, t) {
+  const [what = '', number = '', role = ''] = measure.split(' ');
+  return what === 'generation' ? t('generation', { number, role }) : t(what);
+}
 
 /** @param {Watched} watched @param {Seen['t']} t @param {Seen['format']} format */
 function measures({ status, measures: found }, t, format) {
   const consumers = status?.consumers ?? [];
-  const known = Object.entries(WORDS).filter(([name]) => name in found);
   if (!status) return nothing;
   return html`<table class="figures">
     <caption class="visually-hidden">${status.service}</caption>
     <tbody>
       ${consumers.map(({ stream, behind }) => html`<tr class=${behind ? 'is-behind' : ''}><th scope="row">${t('behind', { stream })}</th><td class="number">${behind === null ? '?' : format.number(behind)}</td></tr>`)}
-      ${known.map(([name, word]) => html`<tr><th scope="row">${t(word)}</th><td class="number">${format.number(Math.round((found[name] ?? 0) * 10) / 10)}</td></tr>`)}
+      ${Object.entries(found).map(([name, value]) => html`<tr><th scope="row">${wordOf(name, t)}</th><td class="number">${format.number(Math.round(value * 10) / 10)}</td></tr>`)}
       <tr class=${status.dead_letters ? 'is-behind' : ''}><th scope="row">${t('letters')}</th><td class="number">${status.dead_letters === null ? '?' : format.number(status.dead_letters)}</td></tr>
     </tbody>
   </table>`;
