@@ -14,7 +14,7 @@ from comanda_local.nats_keys import new_seed, public_half
 from comanda_local.servers import Nats
 from comanda_local.servers.nats import ACCOUNTS, key_variable, password_variable, users_of
 from comanda_local.team_consumers import make_consumers
-from comanda_local.teams import TEAMS_FILE, NotGranted, file_of, write_team, written_teams
+from comanda_local.teams import TEAMS_FILE, Grant, NotGranted, file_of, write_team, written_teams
 from comanda_local.tills import TILLS_FILE, write_till
 from nats.js import api
 
@@ -96,6 +96,26 @@ def test_a_grant_is_within_a_published_stream(folder: Path, subject: str) -> Non
         write_team("loyalty", [subject], folder)
 
     assert not (folder / "team-loyalty.conf").exists()
+
+
+@pytest.mark.parametrize(
+    ("subject", "stream"),
+    [
+        ("archive.orders.v1.>", "ORDERS_ARCHIVE"),
+        ("archive.orders.v1.la-piazza.*", "ORDERS_ARCHIVE"),
+        ("archive.tickets.v1.*.served", "TICKETS_ARCHIVE"),
+    ],
+)
+def test_the_past_is_granted_by_restaurant_and_kind_of_event(subject: str, stream: str) -> None:
+    assert Grant.of(subject).stream.name == stream
+
+
+@pytest.mark.parametrize(
+    "subject", ["archive.>", "archive.orders.>", "archive.orders.v2.>", "archive.menu.v1.>"]
+)
+def test_a_grant_of_the_past_is_within_one_archive(subject: str) -> None:
+    with pytest.raises(NotGranted):
+        Grant.of(subject)
 
 
 @pytest.mark.parametrize(

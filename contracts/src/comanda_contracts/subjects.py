@@ -240,7 +240,8 @@ def is_within(pattern: str, every: str) -> bool:
     wanted, parts = pattern.split("."), every.split(".")
     (root, version, *rest), (its_root, its_version, *ids) = wanted, parts
     reaches = len(rest) == len(ids) or (len(rest) < len(ids) and rest[-1:] == [">"])
-    return (root, version) == (its_root, its_version) and reaches
+    named = all(part in ("*", want) for want, part in zip(rest, ids, strict=False))
+    return (root, version) == (its_root, its_version) and named and reaches
 
 
 def _join(root: str, *parts: str) -> str:

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Self
 
 from comanda_contracts import subjects
-from comanda_contracts.streams import ACCESS, MENU, ORDERS, RESTAURANTS, TICKETS, Stream
+from comanda_contracts.streams import (
+    ACCESS,
+    MENU,
+    ORDERS,
+    ORDERS_ARCHIVE,
+    RESTAURANTS,
+    TICKETS,
+    TICKETS_ARCHIVE,
+    Stream,
+)
 
 from comanda_local.folders import replace_file
 from comanda_local.nats_logins import Login, list_account, remove_account
@@ -24,11 +33,13 @@ SUBJECTS_BY_STREAM = {
     MENU: subjects.menu_item("*", "*", "*"),
     RESTAURANTS: subjects.restaurant("*", "*"),
     ACCESS: subjects.access("*", "*", "*"),
+    ORDERS_ARCHIVE: subjects.archived_order("*", "*"),
+    TICKETS_ARCHIVE: subjects.archived_ticket("*", "*"),
 }
 """The streams that teams subscribe to, and what all their subjects look like."""
 
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,31}")
-FILTER_PATTERN = re.compile(r"[a-z]+\.v\d+(?:\.(?:[A-Za-z0-9_-]+|\*))*(?:\.>)?")
+FILTER_PATTERN = re.compile(r"(?:archive\.)?[a-z]+\.v\d+(?:\.(?:[A-Za-z0-9_-]+|\*))*(?:\.>)?")
 RESERVED_PATTERN = re.compile(r"(?:operator|system|tills?|ordering|serving|query)(?:-.*)?")
 """Names of users that are no team, and of their consumers: `query-rebuild` is one of query's."""
 GRANT_LINE = re.compile(r"#   (\S+)")

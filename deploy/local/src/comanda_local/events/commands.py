@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import typer
 from comanda_contracts import subjects
 from comanda_contracts.reading import EVENTS
+from comanda_contracts.streams import Archive
 from comanda_contracts.subjects import SLUG_PATTERN
 from nats.aio.msg import Msg
 
@@ -192,7 +193,11 @@ async def _trigger(
 
 def _subjects_of(restaurant: str) -> list[str]:
     """What a team is granted of one restaurant."""
-    roots = (subjects.root(subject) for subject in SUBJECTS_BY_STREAM.values())
+    roots = (
+        subjects.root(subject)
+        for stream, subject in SUBJECTS_BY_STREAM.items()
+        if not isinstance(stream, Archive)
+    )
     return [f"{root}.v1.{restaurant}.>" for root in roots]
 
 
