@@ -72,6 +72,14 @@ def test_what_any_request_may_be_refused_with_stands_beside_what_a_route_adds(
         assert {"keys-unavailable", own} <= problems["examples"].keys(), where
 
 
+def test_what_reads_many_says_that_it_may_be_too_slow() -> None:
+    document = dict(operations(document_of("query")))
+
+    for path in ("", "/{restaurant}/orders", "/{restaurant}/tables", "/{restaurant}/board"):
+        content = document[f"GET /v1/restaurants{path}"]["responses"]["503"]
+        assert "too-slow" in content["content"]["application/problem+json"]["examples"], path
+
+
 def test_every_operation_has_a_tag_that_is_explained_and_a_sentence(document: Json) -> None:
     explained = {each["name"] for each in document["tags"] if each["description"].endswith(".")}
 

@@ -154,12 +154,14 @@ _BEHIND = {"order_id": ORDER_ID, "version": 1, "wanted": 2}
 _READ = (_INVALID, store_unavailable())
 
 ORDER_REFUSALS = problem_responses(*_READ, _NO_ORDER, behind(1, 2), damaged_view(ORDER_ID))
-SEVERAL_ORDERS_REFUSALS = problem_responses(*_READ, _NO_RESTAURANT, all_behind([_BEHIND]))
+SEVERAL_ORDERS_REFUSALS = problem_responses(
+    *_READ, _NO_RESTAURANT, all_behind([_BEHIND]), too_slow()
+)
 PAGE_REFUSALS = problem_responses(
     *_READ, _NO_RESTAURANT, all_behind([_BEHIND]), expired(), too_slow()
 )
 RESTAURANT_REFUSALS = problem_responses(*_READ, _NO_RESTAURANT)
-RESTAURANT_LIST_REFUSALS = problem_responses(*_READ)
+RESTAURANT_LIST_REFUSALS = problem_responses(*_READ, too_slow())
 CHAIN_REFUSALS = problem_responses(
     *_READ, _NO_RESTAURANT, too_slow(), forbidden_restaurant(RESTAURANT)
 )
