@@ -45,8 +45,10 @@ GROUP_INTERVAL_S = 0.015
 
 Every group costs the relay, the broker, the kitchen and the projector a batch each.
 """
-MAX_LONE_TRANSACTIONS, MAX_LONE_OF_RESTAURANT = 4, 2
-"""Connections on which commands are tried alone, beside the groups: all, and one restaurant's."""
+MAX_LONE_TRANSACTIONS, MAX_LONE_OF_RESTAURANT, MAX_LONE_BLOCKED = 4, 2, 2
+"""Connections on which commands are tried beside the groups: all, one restaurant's, and together
+those of the restaurants that have lately met a lock.
+"""
 MAX_LONE_COMMANDS_OF_RESTAURANT = 256
 """Commands of one restaurant that wait to be tried alone: what is in their way is not soon gone."""
 MAX_LONE_WAIT_S = 0.5
@@ -79,8 +81,9 @@ class GroupCommit:
     A group is the commands that arrived while the group before it was being committed, and until
     that one began `GROUP_INTERVAL_S` ago. If none did, the next command waits for nobody. A refused
     command fails alone. If anything else fails that may be one command's, the group is rolled back
-    and each of its commands is tried alone, beside the groups that follow: again and again if
-    another transaction was in its way, until its time is over. While that is so the
+    and tried restaurant by restaurant, beside the groups that follow. Where that fails, too, each
+    command is tried alone: again and again if another transaction was in its way, until its time is
+    over. While that is so the
     restaurant's next commands are tried alone, too, and spoil no group. However many commands a
     restaurant sends, and whatever is in their way, the others have their turns.
     """
@@ -101,8 +104,9 @@ class GroupCommit:
         self._queue = CommandQueue()
         self._draining: asyncio.Task[None] | None = None
         self._lone_turns = asyncio.Semaphore(MAX_LONE_TRANSACTIONS)
+        self._blocked_turns = asyncio.Semaphore(MAX_LONE_BLOCKED)
         self._own_lone_turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-        self._lone: set[asyncio.Task[None]] = set()
+        self._lone: set[asyncio.Task[list[PendingCommand]]] = set()
         self._lone_by_restaurant = Counter[str]()
         self._blocked_until: dict[str, float] = {}
 
@@ -131,7 +135,7 @@ class GroupCommit:
     @property
     def queued(self) -> int:
         """How many commands wait for a transaction, or are tried alone."""
-        return len(self._queue) + len(self._lone)
+        return len(self._queue) + self._lone_by_restaurant.total()
 
     async def _run(
         self,
@@ -176,7 +180,7 @@ class GroupCommit:
         group = []
         for each in taken:
             if each.restaurant in self._blocked_until:
-                self._try_alone(each)
+                self._try_beside([each])
             else:
                 group.append(each)
         return group
@@ -190,71 +194,116 @@ class GroupCommit:
                 _fail(group, error)
                 return
             log.warning("group split", size=len(group), reason=reason_of(error))
+            shares: dict[str, list[PendingCommand]] = {}
             for each in group:
-                self._try_alone(each)
+                shares.setdefault(each.restaurant, []).append(each)
+            for share in shares.values():
+                if len(shares) > 1:
+                    self._try_beside(share)
+                else:  # together they have just failed
+                    self._try_each_alone(share)
 
-    def _try_alone(self, each: PendingCommand) -> None:
-        restaurant = each.restaurant
-        if self._lone_by_restaurant[restaurant] >= MAX_LONE_COMMANDS_OF_RESTAURANT:
+    def _try_each_alone(self, commands: Sequence[PendingCommand]) -> None:
+        for each in commands:
+            self._try_beside([each])
+
+    def _try_beside(self, share: list[PendingCommand]) -> None:
+        """Try commands of one restaurant beside the groups, together, then those left one by one.
+
+        What is more than the restaurant may have there is refused.
+        """
+        restaurant = share[0].restaurant
+        room = max(0, MAX_LONE_COMMANDS_OF_RESTAURANT - self._lone_by_restaurant[restaurant])
+        for each in share[room:]:
             each.fail(StoreUnavailable("something is in the way of its restaurant's commands"))
+        if not (share := share[:room]):
             return
 
-        def end(task: asyncio.Task[None]) -> None:
+        def end(task: asyncio.Task[list[PendingCommand]]) -> None:
             self._lone.discard(task)
-            self._lone_by_restaurant[restaurant] -= 1
+            self._lone_by_restaurant[restaurant] -= len(share)
             if not self._lone_by_restaurant[restaurant]:
                 del self._lone_by_restaurant[restaurant]
+            if not task.cancelled() and task.exception() is None:
+                self._try_each_alone(task.result())
 
-        task = asyncio.get_running_loop().create_task(self._run_alone(each))
+        run = self._run_alone(share[0]) if len(share) == 1 else self._run_share(share)
+        task = asyncio.get_running_loop().create_task(run)
         self._lone.add(task)
-        self._lone_by_restaurant[restaurant] += 1
+        self._lone_by_restaurant[restaurant] += len(share)
         task.add_done_callback(end)
 
-    async def _run_alone(self, each: PendingCommand) -> None:
+    async def _run_share(self, share: list[PendingCommand]) -> list[PendingCommand]:
+        """Try commands of one restaurant together, once. Returns those to be tried alone."""
+        try:
+            async with self._lone_turn(share[0], min(map(_lone_end, share))):
+                error = await self._failure_of(share)
+        except TimeoutError:  # of the first of them
+            return share
+        if error is None:
+            return []
+        self._remember(share[0].restaurant, error)
+        if failure_of(error).splits:
+            return share
+        _fail(share, error)
+        return []
+
+    def _remember(self, restaurant: str, error: Exception) -> None:
+        if failure_of(error) is BLOCKED:
+            now = asyncio.get_running_loop().time()
+            self._blocked_until[restaurant] = now + BLOCKED_MEMORY_S
+
+    async def _run_alone(self, each: PendingCommand) -> list[PendingCommand]:
         """Try the command by itself until it succeeds, its failure is its own, or it is too late.
 
         Between two tries others have their turn, so that one that is blocked holds nobody up.
+        Nothing is left to be tried again.
         """
         pause_s = LONE_PAUSE_MIN_S
         clock = asyncio.get_running_loop().time
-        give_up_at = each.give_up_at
-        if each.comes_again:
-            give_up_at = min(give_up_at, clock() + MAX_LONE_WAIT_S)
+        give_up_at = _lone_end(each)
         while True:
             try:
                 async with self._lone_turn(each, give_up_at):
                     error = await self._failure_alone(each)
             except TimeoutError:
                 each.fail(StoreUnavailable("it had no turn in time to be tried alone"))
-                return
+                return []
             if error is None:
-                return
+                return []
             failure = failure_of(error)
-            if failure is BLOCKED:
-                self._blocked_until[each.restaurant] = clock() + BLOCKED_MEMORY_S
+            self._remember(each.restaurant, error)
             is_given_back = failure is BLOCKED and each.comes_again
             is_too_late = clock() + pause_s >= give_up_at
             if not failure.is_retried or is_given_back or is_too_late:
                 _fail([each], error)
-                return
+                return []
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONE_PAUSE_MAX_S)
 
     @contextlib.asynccontextmanager
     async def _lone_turn(self, each: PendingCommand, give_up_at: float) -> AsyncIterator[None]:
-        """A turn, of those that its restaurant may have at once. Raises TimeoutError."""
+        """A turn, of those that its restaurant may have at once, and that all who are blocked may.
+
+        Raises TimeoutError.
+        """
         own = self._own_lone_turns.setdefault(
             each.restaurant, asyncio.Semaphore(MAX_LONE_OF_RESTAURANT)
         )
         async with contextlib.AsyncExitStack() as turn:
             async with asyncio.timeout_at(give_up_at):
                 await turn.enter_async_context(own)
+                if each.restaurant in self._blocked_until:
+                    await turn.enter_async_context(self._blocked_turns)
                 await turn.enter_async_context(self._lone_turns)
             yield
 
     async def _failure_alone(self, each: PendingCommand) -> Exception | None:
+        return await self._failure_of([each])
+
+    async def _failure_of(self, commands: list[PendingCommand]) -> Exception | None:
         try:
-            await self._commit([each])
+            await self._commit(commands)
         except Exception as error:  # it is told whose it is
             return error
         return None
@@ -294,6 +343,13 @@ class GroupCommit:
         _raise_failure(outcomes)
         await transaction.save()
         return outcomes, transaction.for_relay
+
+
+def _lone_end(each: PendingCommand) -> float:
+    """Until when the command, about to be tried beside the groups, has to have had a turn."""
+    if not each.comes_again:
+        return each.give_up_at
+    return min(each.give_up_at, asyncio.get_running_loop().time() + MAX_LONE_WAIT_S)
 
 
 def export_queue(commit: GroupCommit) -> None:
