@@ -37,8 +37,20 @@ OUTSIDE = ("provider", "monitoring")
 MAY_BE_REACHED_FROM = {"comanda/gateway": "http", "comanda/monitoring": "admin"}
 """The labels of the namespaces that may speak to us, and the port at which each may."""
 
-NAMES = {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}
-"""Where names are resolved."""
+NAMES = [
+    {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    },
+    {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "openshift-dns"}},
+        "podSelector": {"matchLabels": {"dns.operator.openshift.io/daemonset-dns": "default"}},
+    },
+    {"ipBlock": {"cidr": "169.254.20.10/32"}},
+]
+"""Where names are resolved: by Kubernetes' DNS, OpenShift's, and a node's own cache of it."""
+NAME_PORTS = {53, 5353}
+"""OpenShift's pods listen at the latter."""
 
 
 def every_pod_has_a_network_policy(manifests: Sequence[Manifest]) -> Iterator[str]:
@@ -63,8 +75,8 @@ def services_reach_their_stores_alone(manifests: Sequence[Manifest]) -> Iterator
                 if store is None:
                     yield f"{named(policy)} lets {pod.name} reach more than stores and names"
                 elif store == "names":
-                    if ports != {53}:
-                        yield f"{named(policy)} lets {pod.name} reach more of kube-system than DNS"
+                    if ports != NAME_PORTS:
+                        yield f"{named(policy)} lets {pod.name} reach more or less than DNS"
                 elif ports != _as_set(allowed.pop(store, None)):
                     yield f"{named(policy)} lets {pod.name} reach {store} at {ports}"
         if allowed:
@@ -80,8 +92,8 @@ def _reached_by(rule: Manifest) -> str | None:
     match rule.get("to"):
         case [{"podSelector": {"matchLabels": {"comanda/store": str(store), **more}}, **other}]:
             return store if not more and not other else None
-        case [{"namespaceSelector": selector, "podSelector": {"matchLabels": {"k8s-app": _}}}]:
-            return "names" if selector == NAMES else None
+        case peers if peers == NAMES:
+            return "names"
         case [{"namespaceSelector": selector, **other}]:
             of = {each: {"matchLabels": {f"comanda/{each}": "true"}} for each in OUTSIDE}
             return next((each for each in OUTSIDE if selector == of[each] and not other), None)
