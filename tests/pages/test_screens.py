@@ -178,7 +178,7 @@ async def test_a_token_that_is_withdrawn_ends_the_screen_that_has_it(
         answer = await http.post(f"{url}/access/lost-tablet/withdraw")
 
     assert answer.is_success, answer.text
-    await expect(board.get_by_role("heading")).to_have_text("This screen is no longer paired")
+    await expect(board.get_by_text("This screen is no longer paired")).to_be_visible()
 
 
 async def test_a_screen_without_a_link_says_what_to_do_and_a_link_is_in_no_history(
