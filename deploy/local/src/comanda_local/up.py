@@ -94,6 +94,7 @@ def _print_addresses(system: SystemUrls, stack: Stack, console: Console) -> None
     console.print("[bold green]Comanda is up.[/bold green] Ctrl-C stops it.\n")
     for name, url in system.services.items():
         console.print(f"  {name:<9} {url}/docs", highlight=False)
+    console.print(f"  {'':<9} metrics are at /metrics of each service", highlight=False)
     console.print(f"  {'nats':<9} {system.nats_address}", highlight=False)
     secrets = f"its operator's URL, with the password, is in {stack.folder / SYSTEM_FILE}"
     console.print(f"  {'':<9} {secrets}", highlight=False, soft_wrap=True)
