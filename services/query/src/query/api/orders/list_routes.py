@@ -1,5 +1,7 @@
 """Lists of a restaurant's orders, page by page, and its tables."""
 
+# decision/0073: a list has whole orders
+
 import contextlib
 import re
 from collections.abc import Awaitable, Callable
