@@ -1,14 +1,17 @@
-"""The till as a waiter uses it, on the real services."""
+"""The till and the manager's page as people use them, on the real services."""
 
 import re
 from typing import Any
 
+import httpx
 import pytest
 from comanda_local.access import Role
+from comanda_local.stack import Stack
 from playwright.async_api import Locator, Page, Route, expect
 
 from tests.e2e.restaurant import Restaurant
 from tests.pages.conftest import PATIENCE_MS, Screens
+from tests.support.tokens import bearer
 
 pytestmark = [
     pytest.mark.xdist_group("stack"),
@@ -17,6 +20,8 @@ pytestmark = [
 ]
 
 expect.set_options(timeout=PATIENCE_MS)
+
+THEMES = ("dark", "light")
 
 
 def table(till: Page, name: str) -> Locator:
@@ -122,3 +127,55 @@ async def test_an_order_outlives_a_reload_and_a_network_that_was_away(
 
 def item_of_menu(till: Page) -> Locator:
     return till.locator(".table-tile")
+
+
+async def test_a_refusal_stands_beside_its_line(
+    screens: Screens, restaurant: Restaurant, stack: Stack
+) -> None:
+    till = await screens.open("till", Role.TILL)
+    await table(till, "2").click()
+    await item(till, "margherita").click()
+    await item(till, "cola").click()
+
+    async with httpx.AsyncClient(trust_env=False, headers=bearer(issuer=stack.issuer)) as http:
+        url = restaurant.url("ordering", "/menu/cola/unavailable")
+        (await http.post(url, json={"reason": "empty"})).raise_for_status()
+
+    await expect(item(till, "cola")).to_be_disabled()
+    await expect(till.locator('.line[data-sku="cola"] .refusal')).to_have_text("Sold out")
+    await button(till, "Send to the kitchen").click()
+    await expect(till.locator('.line[data-sku="cola"] .refusal')).to_be_visible()
+    await expect(till.locator('.line[data-sku="margherita"] .refusal')).to_have_count(0)
+    assert await orders_of(restaurant) == []
+
+
+@pytest.mark.parametrize("page", ["till", "manager"])
+@pytest.mark.parametrize("theme", THEMES)
+async def test_everybody_can_use_it(screens: Screens, axe: str, page: str, theme: str) -> None:
+    """No colour is too faint, nothing is without a name, in neither theme and on a telephone."""
+    await screens.place(
+        {
+            "channel": "dine_in",
+            "table": "4",
+            "guests": 2,
+            "lines": [{"sku": "cola", "quantity": 1, "note": "no ice"}],
+        }
+    )
+    role = Role.TILL if page == "till" else Role.MANAGER
+    link = screens.link(page, role, f"{page}-{theme}") + f"&theme={theme}"
+    screen = await screens.at(link, viewport={"width": 390, "height": 844})
+    if page == "till":
+        await table(screen, "4").click()
+        await button(screen, "Menu").click()
+        await item(screen, "margherita").click()
+        steps = ["Menu", "Order"]
+    else:
+        steps = ["Menu", "Restaurant", "Day"]
+
+    for step in steps:
+        await screen.get_by_role("button", name=re.compile(f"^{step}")).first.click()
+        await screen.wait_for_timeout(200)  # what fades in has no colour yet
+        await screen.evaluate(axe)
+        found = await screen.evaluate("async () => (await axe.run()).violations")
+        wrong = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found]
+        assert wrong == [], step
