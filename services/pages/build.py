@@ -7,6 +7,8 @@ and the worker name that folder, and what a page's scripts import is named for t
 at once. Text is compressed beside itself.
 """
 
+# decision/0072: pages are at one origin with the services
+
 import gzip
 import hashlib
 import json
