@@ -33,6 +33,7 @@ EVERY_RESTAURANT = "*"
 """Where an operator is one."""
 
 
+# decision/0072: pages are at one origin with the services
 class PagesHost:
     """One host on loopback, for services at these addresses. Its methods raise CannotStart."""
 
