@@ -149,7 +149,8 @@ SecretKey = tuple[str, str]
 def secret_keys(manifests: Sequence[Manifest]) -> set[SecretKey]:
     """All that pods, ingresses and the stores' operators are to find in secrets.
 
-    What cert-manager signs is not among it: it makes those secrets by itself.
+    What cert-manager signs is not among it: it makes those secrets by itself. Nor is what may be
+    missing.
     """
     signed = {each["spec"]["secretName"] for each in of_kind(manifests, "Certificate")}
     found = set(_referred_keys([pod.spec for pod in pods(manifests)]))
@@ -169,6 +170,8 @@ def secret_keys(manifests: Sequence[Manifest]) -> set[SecretKey]:
 def _referred_keys(part: Any) -> Iterator[SecretKey]:
     """Each `secretKeyRef` in it and each file of a mounted secret, however deep."""
     match part:
+        case {"secretKeyRef": {"optional": True}}:
+            return
         case {"secretKeyRef": {"name": str(name), "key": str(key)}}:
             yield name, key
         case {"secret": {"secretName": str(name), "items": items}}:

@@ -208,6 +208,29 @@ def test_each_container_is_given_its_own_users_seed_and_no_other(services: Servi
             )
 
 
+def test_no_service_is_an_operator_unless_it_is_told_to() -> None:
+    everything = given()
+
+    untold = json.loads(compose(everything).stdout)["services"]
+    told = json.loads(compose(everything | {"COMANDA_OPERATE": "yes"}).stdout)["services"]
+
+    for name in SERVICES:
+        user, seed = (
+            f"nats://{name}-operator@nats:4222",
+            f"COMANDA_NATS_{name.upper()}_OPERATOR_SEED",
+        )
+        assert operating(untold[name]) == ("", "")
+        assert operating(told[name]) == (user, everything[seed])
+    assert [name for name, each in told.items() if any(operating(each))] == sorted(SERVICES)
+
+
+def operating(service: dict[str, Any]) -> tuple[str, str]:
+    """As whom, and by which seed, it does what /v1/operate is asked for."""
+    environment = service.get("environment", {})
+    url = environment.get("COMANDA_OPERATOR_NATS_URL", "")
+    return url, environment.get("COMANDA_OPERATOR_NATS_SEED", "")
+
+
 def test_each_begins_once_what_it_needs_is_there(services: Services) -> None:
     for each in services.values():
         for needed, condition in each.get("depends_on", {}).items():

@@ -258,9 +258,9 @@ DEFECTS: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         "Deployment/query: COMANDA_MONGO_URL is no setting",
     ),
     "a required setting that is not given": (
-        lambda m: container(m, "Deployment/ordering")["env"].pop(
-            -2
-        ),  # the last is the seed, which it could do without
+        lambda m: container(m, "Deployment/ordering")["env"].remove(
+            variable(m, "Deployment/ordering", "COMANDA_NATS_URL")
+        ),
         "Deployment/ordering: COMANDA_NATS_URL: Field required",
     ),
     "a setting that is out of bounds": (
@@ -286,6 +286,12 @@ DEFECTS: dict[str, tuple[Callable[[Manifests], Any], str]] = {
             "secretKeyRef"
         ].update(name="ordering"),
         "Deployment/query: COMANDA_NATS_URL is from the secret of ordering",
+    ),
+    "an operator's secret that is waited for": (
+        lambda m: variable(m, "Deployment/query", "COMANDA_OPERATOR_NATS_SEED")["valueFrom"][
+            "secretKeyRef"
+        ].pop("optional"),
+        "Deployment/query waits for query-operate, which need not be there",
     ),
     "the private half of the guests' key where the public one does": (
         lambda m: guests(m, "Deployment/query")["secret"].update(secretName="ordering-guests"),

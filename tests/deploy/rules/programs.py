@@ -26,6 +26,9 @@ SECRETS_OF_PARTS = {
 }
 """Which part of a service is given which secrets besides the service's own."""
 
+MAY_BE_MADE = {(each, "api"): f"{each}-operate" for each in SERVICES}
+"""The secret that makes an operator of what serves, if there is one: nothing makes it by itself."""
+
 
 def images_are_pinned(manifests: Sequence[Manifest]) -> Iterator[str]:
     """To a version; ours to the one that the package has."""
@@ -106,8 +109,12 @@ def secrets_go_to_their_service_alone(manifests: Sequence[Manifest]) -> Iterator
             *SECRETS_OF_PARTS.get((str(pod.service), part), set()),
         }
         for each in container.get("env", []):
-            secret = each.get("valueFrom", {}).get("secretKeyRef", {}).get("name")
-            if secret and secret not in allowed:
+            referred = each.get("valueFrom", {}).get("secretKeyRef", {})
+            secret = referred.get("name")
+            if secret and secret == MAY_BE_MADE.get((str(pod.service), part)):
+                if referred.get("optional") is not True:
+                    yield f"{pod.name} waits for {secret}, which need not be there"
+            elif secret and secret not in allowed:
                 yield f"{pod.name}: {each['name']} is from the secret of {secret}"
         for name, volume in _secret_volumes(pod).items():
             if volume["secretName"] not in allowed:
