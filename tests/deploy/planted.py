@@ -92,6 +92,7 @@ FOREIGN = f'comanda_query_views_foreign{{job="{QUERY}", stream="ORDERS"}}'
 FILL = f'comanda_stream_fill_ratio{{job="{SERVING}", stream="TICKETS", of="bytes"}}'
 CERTIFICATE = f'comanda_certificate_expires_timestamp_seconds{{job="{ORDERING}", file="nats_cert"}}'
 MIGRATION = 'kube_job_status_active{namespace="comanda", job_name="ordering-migration-1"}'
+PAGES = 'kube_deployment_status_replicas_available{namespace="comanda", deployment="pages"}'
 _VOLUME = '{namespace="comanda", persistentvolumeclaim="nats-0"}'
 USED = f"kubelet_volume_stats_used_bytes{_VOLUME}"
 
@@ -117,6 +118,7 @@ HEALTHY: Series = {
     read("404"): rising(10),
     read("404", "0.1"): rising(10),
     MIGRATION: always(0),
+    PAGES: always(3),
     USED: always(50e9),
     f"kubelet_volume_stats_capacity_bytes{_VOLUME}": always(100e9),
 }
@@ -226,6 +228,7 @@ EVENINGS: dict[str, Evening] = {
         | {lag("ORDERS", "serving"): gone(always(0))},
         {"ServiceDown": 2},
     ),
+    "pages that nobody serves": Evening({PAGES: then(always(3), always(0))}, {"PagesDown": 2}),
     "orders that are shown late": Evening(
         {
             shown("ORDERS", "1.0"): then(

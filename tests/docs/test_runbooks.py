@@ -27,7 +27,7 @@ HEADINGS = ["What it means", "How to look", "What to do", "When it is over"]
 OPERATE = "deploy/kubernetes/operate.sh"
 OTHERS = {
     "kubectl": re.compile(
-        r"apply|create|delete|describe|exec|get|logs|patch|port-forward|rollout (status|restart)"
+        r"apply|create|delete|describe|exec|get|logs|patch|port-forward|rollout (status|restart|undo)"
         r"|scale|top pods"
     ),
     "nats": re.compile(r"stream (report|info|backup|restore|edit|rm)|consumer report"),

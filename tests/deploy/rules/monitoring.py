@@ -13,6 +13,7 @@ OURS = "comanda_"
 """How the names of our services' metrics begin."""
 OF_JOBS, OF_VOLUMES = {"namespace", "job_name"}, {"namespace", "persistentvolumeclaim"}
 EXPORTED_ELSEWHERE = {
+    "kube_deployment_status_replicas_available": {"namespace", "deployment"},
     "kube_job_status_active": OF_JOBS,
     "kube_job_failed": {*OF_JOBS, "condition"},
     "kubelet_volume_stats_used_bytes": OF_VOLUMES,
