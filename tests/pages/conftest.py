@@ -1,7 +1,5 @@
 """The pages in a real browser, on the system that tests share."""
 
-import os
-import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -19,20 +17,12 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.e2e.restaurant import Restaurant
 from tests.node import installed
+from tests.support.browser import chromium
 from tests.support.tokens import bearer
 
 PAGES = Path(__file__).parents[2] / "services" / "pages"
 PATIENCE_MS = 60_000
 """Within which what is under way must be seen."""
-
-
-def chromium() -> str:
-    """Chromium. Without one a test is skipped, and fails where changes are decided on."""
-    if found := shutil.which(os.environ.get("COMANDA_CHROMIUM", "chromium")):
-        return found
-    if os.environ.get("CI"):
-        pytest.fail("needs Chromium, which is not on this machine")
-    pytest.skip("needs Chromium, which is not on this machine")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import socket
 from collections.abc import AsyncIterator
@@ -27,16 +28,19 @@ async def listening(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None
         await serving
 
 
-async def shown_at(address: str) -> tuple[str, str]:
-    """The page in Chromium once its scripts ran, without the internet; and the console's lines.
+def chromium() -> str:
+    """Chromium. Without one a test is skipped, and fails where changes are decided on."""
+    if found := shutil.which(os.environ.get("COMANDA_CHROMIUM", "chromium")):
+        return found
+    if os.environ.get("CI"):
+        pytest.fail("needs Chromium, which is not on this machine")
+    pytest.skip("needs Chromium, which is not on this machine")
 
-    Without Chromium the test is skipped.
-    """
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs Chromium, which is not on this machine")
+
+async def shown_at(address: str) -> tuple[str, str]:
+    """The page in Chromium once its scripts ran, without the internet; and the console's lines."""
     browser = await asyncio.create_subprocess_exec(
-        *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"),
+        *(chromium(), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"),
         *("--enable-logging=stderr", THIS_MACHINE_ALONE, "--virtual-time-budget=20000", address),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
