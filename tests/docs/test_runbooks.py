@@ -27,8 +27,8 @@ HEADINGS = ["What it means", "How to look", "What to do", "When it is over"]
 OPERATE = "deploy/kubernetes/operate.sh"
 OTHERS = {
     "kubectl": re.compile(
-        r"apply|create|delete|describe|exec|get|logs|patch|port-forward|rollout (status|restart|undo)"
-        r"|scale|top pods"
+        r"apply|create|delete|describe|exec|get|logs|patch|port-forward|scale|top pods"
+        r"|rollout (status|restart|undo)"
     ),
     "nats": re.compile(r"stream (report|info|backup|restore|edit|rm)|consumer report"),
     "helm": re.compile(r"upgrade --install nats nats/nats --version"),
