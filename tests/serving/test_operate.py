@@ -135,6 +135,20 @@ async def test_all_are_discarded_in_portions_and_no_other_services(
     assert (await client.jetstream().stream_info(DEAD_LETTERS.name)).state.messages == 1
 
 
+async def test_a_request_whose_time_is_over_says_where_to_go_on_though_it_found_nothing(
+    client: Client, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letters, "WORK_TIME_S", 0.0)
+    await set_aside(client, *(unreadable(each) for each in range(3)))
+
+    listed = (await http.get(LETTERS, params={"reason": "unknown"})).json()
+    chosen = {"reason": "unknown", "after": listed["next"]}
+    discarded = (await http.post(f"{LETTERS}/discard", json=chosen)).raise_for_status().json()
+
+    assert listed == {"letters": [], "next": 1}
+    assert discarded == {"outcomes": [], "next": 2}
+
+
 @pytest.mark.parametrize("body", [{}, {"every": False}, {"every": True, "numbers": [1]}, {"x": 1}])
 async def test_a_change_says_which_it_is_about(http: httpx.AsyncClient, body: Any) -> None:
     answer = await http.post(f"{LETTERS}/discard", json=body)

@@ -106,18 +106,16 @@ def _add_questions(router: APIRouter, operator: OperatorConnection) -> None:
     )
     async def list_dead_letters(paging: Annotated[Paging, Query()]) -> DeadLetters:
         """The messages that this service set aside, oldest first."""
-        found: list[Letter] = []
+        found: list[DeadLetter] = []
+        portion = _Portion(paging.limit)
         async with operator.jetstream() as js:
-            async for each in letters(js, service, reason=paging.reason, after=paging.after):
-                found.append(each)
-                if len(found) > paging.limit:
-                    break
-        page = found[: paging.limit]
-        is_last = len(found) <= paging.limit
-        return DeadLetters(
-            letters=[DeadLetter.model_validate(_shown(each)) for each in page],
-            next=None if is_last else page[-1].number,
-        )
+            async for each in letters(js, service, after=paging.after):
+                if portion.is_over(len(found)):
+                    return DeadLetters(letters=found, next=portion.looked_at)
+                portion.looked_at = each.number
+                if each.reason.startswith(paging.reason):
+                    found.append(DeadLetter.model_validate(_shown(each)))
+        return DeadLetters(letters=found, next=None)
 
     @router.get(
         "/{letter}",
@@ -190,25 +188,47 @@ def _replaying_with(broker: Broker) -> Do:
 
 async def _each(js: JetStreamContext, service: str, selection: Selection, do: Do) -> Outcomes:
     """Go through those that are meant, as many as a request may be about."""
-    give_up_at = time.monotonic() + WORK_TIME_S
     outcomes: list[Outcome] = []
-    async for number, each in _chosen(js, service, selection):
-        if len(outcomes) >= CHOSEN_MAX or time.monotonic() > give_up_at:
-            return Outcomes(outcomes=outcomes, next=outcomes[-1].number)
+    portion = _Portion(CHOSEN_MAX)
+    async for number, each in _candidates(js, service, selection):
+        if portion.is_over(len(outcomes)):
+            return Outcomes(outcomes=outcomes, next=portion.looked_at)
+        portion.looked_at = number
+        if (
+            isinstance(selection, ByReason)
+            and each
+            and not each.reason.startswith(selection.reason)
+        ):
+            continue
         why = await do(each) if each else NOT_THERE
         outcomes.append(Outcome(number=number, is_done=why is None, reason=why))
     return Outcomes(outcomes=outcomes, next=None)
 
 
-async def _chosen(
+class _Portion:
+    """As much as one request is about: so many letters, and what can be looked at in time."""
+
+    def __init__(self, letters_max: int) -> None:
+        self._letters_max = letters_max
+        self._ends_at = time.monotonic() + WORK_TIME_S
+        self.looked_at: int | None = None
+        """The number of the letter that was looked at last, whether it is meant or not."""
+
+    def is_over(self, found: int) -> bool:
+        """Whether the rest, with so many found, is the next one's; each looks at one at least."""
+        is_full = found >= self._letters_max or time.monotonic() > self._ends_at
+        return self.looked_at is not None and is_full
+
+
+async def _candidates(
     js: JetStreamContext, service: str, selection: Selection
 ) -> AsyncIterator[tuple[int, Letter | None]]:
+    """Those that may be meant; of those of a reason all: whose it is stands in the letter."""
     if isinstance(selection, ByNumber):
         for number in sorted({each for each in selection.numbers if each > selection.after}):
             yield number, await _found(js, number, service)
     else:
-        reason = selection.reason if isinstance(selection, ByReason) else ""
-        async for each in letters(js, service, reason=reason, after=selection.after):
+        async for each in letters(js, service, after=selection.after):
             yield each.number, each
 
 
