@@ -10,7 +10,13 @@ from typing import Any
 import nats
 import pytest
 from comanda_contracts import subjects
-from comanda_contracts.streams import ALL_STREAMS, DEAD_LETTERS, ORDERS
+from comanda_contracts.streams import (
+    ALL_STREAMS,
+    ARCHIVES,
+    DEAD_LETTERS,
+    ORDERS,
+    ORDERS_ARCHIVE,
+)
 from comanda_local.ports import LOOPBACK, free_port
 from comanda_local.stack import Stack
 from comanda_local.status.screen import as_json, print_status
@@ -37,7 +43,9 @@ ORDERING = ServiceStatus("ordering", "http://ordering", "ready", {"database": "r
 WELL = SystemStatus(
     services=[ORDERING],
     stores=[StoreStatus("nats", "2.12.0", 1024, 4096)],
-    streams=[StreamStatus(each.name, 10, 1000, bytes_max=10_000) for each in ALL_STREAMS],
+    streams=[
+        StreamStatus(each.name, 10, 1000, bytes_max=10_000) for each in (*ALL_STREAMS, *ARCHIVES)
+    ],
     consumers=[ConsumerStatus("ORDERS", "serving", 3, 1, 0.5)],
     outbox=OutboxStatus(2, 0.1, 0),
 )
@@ -53,6 +61,14 @@ def shown(status: SystemStatus) -> str:
 def test_nothing_is_wrong_with_a_system_that_works() -> None:
     assert troubles(WELL) == []
     assert shown(WELL).splitlines()[-1] == "All is well."
+
+
+def test_an_archive_is_missed_and_may_be_full() -> None:
+    others = [each for each in WELL.streams or () if each.name != ORDERS_ARCHIVE.name]
+    full = StreamStatus(ORDERS_ARCHIVE.name, 10, 10_000, bytes_max=10_000)
+
+    assert troubles(replace(WELL, streams=others)) == ["no stream ORDERS_ARCHIVE"]
+    assert troubles(replace(WELL, streams=[*others, full])) == []
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from comanda_contracts.streams import ALL_STREAMS
+from comanda_contracts.streams import ALL_STREAMS, ARCHIVES
 
 READY = "ready"
 AWAY = "away"
@@ -138,10 +138,13 @@ def _of_streams(streams: Sequence[StreamStatus] | None) -> Iterator[str]:
     if streams is None:
         return
     found = {stream.name for stream in streams}
-    yield from (f"no stream {each.name}" for each in ALL_STREAMS if each.name not in found)
+    wanted = (*ALL_STREAMS, *ARCHIVES)
+    yield from (f"no stream {each.name}" for each in wanted if each.name not in found)
+    archives = {each.name for each in ARCHIVES}
     for stream in streams:
-        if stream.fill is not None and stream.fill >= CROWDED_FROM:
-            yield f"{stream.name} is {stream.fill:.0%} full"
+        fill = 0.0 if stream.name in archives else stream.fill or 0.0  # a full archive keeps up
+        if fill >= CROWDED_FROM:
+            yield f"{stream.name} is {fill:.0%} full"
         if stream.copies_away:
             yield f"{stream.name} has no current copy on {', '.join(stream.copies_away)}"
 
