@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+from serving.application.keyed_request import KeyedRequest
 from serving.application.tickets import NewTicket, Overtaken, Tickets
 from uuid_utils.compat import uuid7
 
@@ -46,6 +47,21 @@ async def test_the_last_event_stored_is_the_ticket(store: Tickets, restaurant: s
     assert second is not None
     assert second.ticket == started.ticket
     assert second.sequence > first.sequence
+
+
+@pytest.mark.parametrize("order_version", [None, 7])
+async def test_an_event_keeps_the_request_that_led_to_it(
+    store: Tickets, restaurant: str, order_version: int | None
+) -> None:
+    ticket = a_ticket(restaurant=restaurant)
+    request = KeyedRequest.of("k", "void", None, order_version)
+
+    await store.append(ticket.void(at=LATER), event_id=uuid7(), after=0, request=request)
+
+    stored = await store.load(ticket.id)
+    assert stored is not None
+    assert stored.request == request
+    assert stored.request.order_version == order_version
 
 
 async def test_a_change_decided_on_an_older_ticket_is_overtaken(

@@ -310,6 +310,31 @@ async def test_lost_tickets_come_back_once_and_those_that_ordering_knows_settled
     assert conversation.order.in_the_kitchen == (3, 4)
 
 
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_cancellation_that_was_refused_takes_no_round_away_when_all_comes_again(
+    seed: int,
+) -> None:
+    """The tickets are lost, and what was said lately is said again in some order."""
+    conversation = Conversation()
+    await conversation.begin(TABLE_12)
+    order_id, chance = conversation.order.order_id, random.Random(seed)
+    await conversation.drain(chance)
+    await conversation.cook(1, "start")
+    await conversation.ask(cancelling(order_id))
+    await conversation.drain(chance)
+    conversation.lose_tickets()
+    await conversation.ask(restating(order_id))
+    conversation.to_kitchen.unheard = set(range(len(conversation.to_kitchen.sent)))
+    await conversation.drain(chance)
+
+    for move in ("start", "ready", "serve"):
+        await conversation.cook(1, move)
+    await conversation.drain(chance)
+    await conversation.ask(closing(order_id))
+
+    assert conversation.order.status is OrderStatus.CLOSED
+
+
 async def test_a_cancellation_that_was_lost_on_its_way_to_the_kitchen_is_answered() -> None:
     conversation = Conversation()
     await conversation.begin(TABLE_12)

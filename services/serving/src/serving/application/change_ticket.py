@@ -42,6 +42,7 @@ class ChangeTicket:
 
     `expected_version` of None stands for any. A request that is repeated with its `request_key`
     has one effect, whatever has happened to the ticket since; a key is the ticket's own.
+    `order_version` is that of the order's event which the request came of, if it came of one.
     """
 
     ticket_id: TicketId
@@ -49,6 +50,7 @@ class ChangeTicket:
     by: Sender | None = None
     expected_version: ExpectedVersion = None
     request_key: str | None = None
+    order_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,7 @@ async def change_ticket(
     from another request with the same key. Raises UnknownTicket, VersionMismatch, KeyReused,
     StoreUnavailable and what `decide` raises.
     """
-    key = command.request_key
-    request = KeyedRequest.of(key, verb, command.expected_version) if key else None
+    request = _keyed(command, verb)
     for pause in RETRY_PAUSES_S:
         await asyncio.sleep(pause)
         stored = await tickets.load(command.ticket_id)
@@ -100,6 +101,14 @@ async def change_ticket(
             await tickets.append(event, event_id=new_id(), after=stored.sequence, request=request)
             return ChangedTicket(event.ticket)
     raise StoreUnavailable("other changes of the ticket kept coming first")
+
+
+def _keyed(command: ChangeTicket, verb: str) -> KeyedRequest | None:
+    if not command.request_key:
+        return None
+    return KeyedRequest.of(
+        command.request_key, verb, command.expected_version, command.order_version
+    )
 
 
 # decision/0044: a refused request is decided anew

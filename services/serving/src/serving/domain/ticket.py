@@ -171,6 +171,14 @@ class Ticket:
             )
         return TicketVoidRefused(ticket=self._next(), at=at, actor=actor, by=by)
 
+    def require_cancellation(self, order_version: int) -> None:
+        """Raise CancellationOver if the order was restated after it asked at this version.
+
+        A restatement asks again for what has no answer.
+        """
+        if self.version >= version_at_restatement(order_version + 1):
+            raise CancellationOver(self)
+
     # decision/0066: a loss of streams is made good by restatements
     def restate(self, known: TicketStatus, *, version: int, at: datetime) -> "TicketRestated":
         """Say again what the ticket is, at this version.
@@ -263,6 +271,18 @@ class WrongStatus(Refusal):
             f"so you can't {command} it."
         )
         self.ticket = ticket
+
+
+class CancellationOver(Refusal):
+    """What is asked for was answered before the order was restated."""
+
+    code = "cancellation-over"
+
+    def __init__(self, ticket: Ticket) -> None:
+        super().__init__(
+            f"Round {ticket.round} of order {ticket.number} was restated after it was asked to be "
+            "cancelled."
+        )
 
 
 class TooLateToRecall(Refusal):

@@ -49,7 +49,7 @@ OTHER_IN_FLIGHT = 10164
 SAME_IN_FLIGHT = 10158
 """Error codes of JetStream; those in flight come from a cluster, where storing takes a while."""
 
-REQUEST_HEADER = "Comanda-Request"
+REQUEST_HEADER, ORDER_VERSION_HEADER = "Comanda-Request", "Comanda-Order-Version"
 
 CHANGES = Counter("comanda_serving_ticket_changes", "Changes of tickets stored", ["change"])
 
@@ -192,16 +192,15 @@ def _stored(message: api.RawStreamMsg) -> StoredTicket:
     """The ticket as a message left it. Raises Unreadable."""
     ticket = read_ticket(message.headers, message.data or b"")
     headers = message.headers or {}
-    request = str(headers.get(REQUEST_HEADER, ""))
     try:
         return StoredTicket(
             ticket_from_contract(ticket),
             UUID(_message_id(message)),
             sequence=message.seq or 0,
             after=int(headers.get(EXPECTED_SEQUENCE, 0)),
-            request=KeyedRequest(*request.split(maxsplit=1)) if request else None,
+            request=_request(headers),
         )
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise Unreadable(f"headers: {error}") from error
 
 
@@ -222,8 +221,21 @@ def _message_id(message: api.RawStreamMsg) -> str:
 
 
 def _request_header(request: KeyedRequest | None) -> dict[str, str]:
-    """The header by which an event is stored with the request that led to it."""
-    return {REQUEST_HEADER: f"{request.name} {request.change}"} if request else {}
+    """The headers by which an event is stored with the request that led to it."""
+    if request is None:
+        return {}
+    named = {REQUEST_HEADER: f"{request.name} {request.change}"}
+    at = request.order_version
+    return named if at is None else {**named, ORDER_VERSION_HEADER: str(at)}
+
+
+def _request(headers: Mapping[str, str]) -> KeyedRequest | None:
+    """The request in these headers, if there is one. Raises ValueError."""
+    if not (named := headers.get(REQUEST_HEADER)):
+        return None
+    name, change = named.split(maxsplit=1)
+    at = headers.get(ORDER_VERSION_HEADER)
+    return KeyedRequest(name, change, None if at is None else int(at))
 
 
 def _sealed(

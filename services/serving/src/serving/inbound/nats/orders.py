@@ -37,6 +37,7 @@ from serving.application.tickets import (
 from serving.application.void_ticket import void_ticket
 from serving.contract import EVENT_MODELS, sender_from_contract
 from serving.domain.ticket import (
+    CancellationOver,
     Ticket,
     TicketLine,
     TicketStatus,
@@ -123,7 +124,7 @@ async def _finish(
         for each in received.event.to_restate:
             await restate_ticket(each, tickets=tickets, clock=clock, new_id=new_id)
         for command in received.event.to_void:
-            with contextlib.suppress(UnknownTicket):  # of long ago: its verdict was told then
+            with contextlib.suppress(UnknownTicket, CancellationOver):  # it was answered then
                 await void_ticket(command, tickets=tickets, clock=clock, new_id=new_id)
     await received.message.ack()
 
@@ -138,7 +139,10 @@ def read_kitchen_request(message: Msg) -> KitchenRequest:
         case CancellationRequested(order=order) as event:
             rounds = order.cancellation.rounds if order.cancellation else ()
             to_queue = [_queue(message, order, number) for number in rounds]
-            to_void = [_void(event.actor, event.by, each.ticket, message) for each in to_queue]
+            to_void = [
+                _void(event.actor, event.by, each.ticket, order.version, message)
+                for each in to_queue
+            ]
             return KitchenRequest(to_queue, to_void=to_void)
         case OrderRestated(order=order) as event:
             return _restatement(message, event)
@@ -158,24 +162,26 @@ def _restatement(message: Msg, event: OrderRestated) -> KitchenRequest:
     version = version_at_restatement(order.version)
     if version > MAX_SAFE_INTEGER:
         raise Unreadable("order.version: no ticket can have a version above it")
+    cancellation = order.cancellation
+    cancelled = cancellation.rounds if cancellation else ()
     to_restate = [
         RestateTicket(
             ticket=_ticket(order, each.round),
             known=_known_status(event, each.round),
             version=version,
+            order_version=order.version,
+            is_cancelling=each.round in cancelled,
             said_at=event.at,
         )
         for each in order.rounds
     ]
-    cancellation = order.cancellation
-    cancelled = cancellation.rounds if cancellation else ()
     actor = cancellation.actor if cancellation else None
     return KitchenRequest(
         to_restate=to_restate,
         to_void=[
-            _void(actor, None, each.ticket, message)
+            _void(actor, None, each.ticket, order.version, message)
             for each in to_restate
-            if each.ticket.round in cancelled and each.known is TicketStatus.QUEUED
+            if each.is_cancelling and each.known is TicketStatus.QUEUED
         ],
     )
 
@@ -188,13 +194,21 @@ def _known_status(event: OrderRestated, number: int) -> TicketStatus:
 
 
 def _void(
-    actor: str | None, by: contracts.Sender | None, ticket: Ticket, message: Msg
+    actor: str | None,
+    by: contracts.Sender | None,
+    ticket: Ticket,
+    order_version: int,
+    message: Msg,
 ) -> ChangeTicket:
     """The event's id is the command's key, so that one delivered twice has one effect."""
     event_id = (message.headers or {}).get("ce-id")
     key = f"message/{event_id}" if event_id else None
     return ChangeTicket(
-        ticket_id=ticket.id, actor=actor, by=sender_from_contract(by), request_key=key
+        ticket_id=ticket.id,
+        actor=actor,
+        by=sender_from_contract(by),
+        request_key=key,
+        order_version=order_version,
     )
 
 
