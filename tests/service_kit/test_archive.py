@@ -110,6 +110,29 @@ async def test_what_leaves_the_stream_stays_in_the_archive(js: JetStreamContext)
     assert (await archived(js, ORDERS_ARCHIVE.name, ack.seq)).data == b"1"
 
 
+async def test_a_stream_that_is_made_anew_goes_on_where_its_archive_ends(
+    new_nats_server: NewNatsServer,
+) -> None:
+    server, subject = new_nats_server(), subjects.order("la-piazza", ORDER_ID, "placed")
+    async with client_with(ORDERS, server=server) as client:
+        js = client.jetstream()
+        await set_up_archive(js, ORDERS_ARCHIVE, replicas=1)
+        before = await js.publish(subject, b"before")
+        await archived(js, ORDERS_ARCHIVE.name, before.seq)
+        await js.delete_stream(ORDERS.name)
+        await set_up_stream(js, ORDERS, replicas=1)
+    server.stop()
+    server.start()  # it takes an archive some seconds to notice by itself
+
+    async with connected([server.url], "test") as client:
+        js = client.jetstream()
+        await set_up_stream(js, ORDERS, replicas=1)
+        after = await js.publish(subject, b"after")
+
+        for ack, body in ((before, b"before"), (after, b"after")):
+            assert (await archived(js, ORDERS_ARCHIVE.name, ack.seq)).data == body
+
+
 HOT_S = 30.0 * 86_400
 
 

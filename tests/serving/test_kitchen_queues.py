@@ -325,6 +325,31 @@ async def test_a_stream_made_anew_while_nothing_was_open_is_just_followed(
         await is_ready(component)
 
 
+async def test_a_reader_of_a_stream_that_was_made_anew_behind_its_archive_begins_with_a_snapshot(
+    new_nats_server: Callable[[], Nats],
+) -> None:
+    server = new_nats_server()
+    ticket = a_ticket()
+    async with (
+        running_queues(server.url) as (queues, component),
+        connected([server.url], "test") as client,
+    ):
+        await is_ready(component)
+        js = client.jetstream()
+        await js.delete_stream(TICKETS.name)
+        await js.add_stream(
+            name=TICKETS.name, subjects=[TICKETS.subject], allow_direct=True, first_seq=41
+        )
+        await add(client, ticket)
+        await shown(queues, "la-piazza", ticket)
+
+        with queues.feed("la-piazza", after=40) as updates:
+            first = await anext(updates)
+
+    assert isinstance(first, QueueSnapshot)
+    assert [each.order_id for each in first.tickets] == [ticket.order_id]
+
+
 async def publish_no_more(client: Client) -> None:
     """Have the server keep to itself what it stores."""
     js = client.jetstream()

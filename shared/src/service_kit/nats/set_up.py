@@ -207,7 +207,8 @@ async def set_up_stream(
     """Create the stream, or give an existing one what the services need of it and what is given.
 
     Its copies are never lowered; limits that are not given, placement and whatever else is set
-    stay as they are.
+    stay as they are. One that is made anew beside its archive goes on where that ends, since an
+    archive takes in only what comes after.
     """
     given, max_age_s = limits.of_stream(stream.name), limits.max_age_of_new(stream)
     wanted = api.StreamConfig(
@@ -230,7 +231,7 @@ async def set_up_stream(
     try:
         found = (await js.stream_info(stream.name)).config
     except NotFoundError:
-        await js.add_stream(wanted)
+        await js.add_stream(wanted.evolve(first_seq=await _first_sequence(js, stream)))
         return
     needed = found.evolve(
         subjects=wanted.subjects,
@@ -241,6 +242,17 @@ async def set_up_stream(
     )
     if needed != found:
         await js.update_stream(needed)
+
+
+async def _first_sequence(js: JetStreamContext, stream: Stream) -> int | None:
+    """Where a new stream begins: behind what its archive has; None if it has no archive yet."""
+    archive = archive_of(stream)
+    if archive is None:
+        return None
+    try:
+        return (await js.stream_info(archive.name)).state.last_seq + 1
+    except NotFoundError:
+        return None
 
 
 # decision/0065: the past is in an archive

@@ -121,13 +121,15 @@ class KitchenQueues:
         """
         begun = time.monotonic()
         js = jetstream(client)
-        created = (await leader_says(js, TICKETS)).created
+        stream = await leader_says(js, TICKETS)
+        created = stream.created
         lost = self._open_before(created)
         open_tickets = OpenTickets() if lost else await _load(js)
-        changes = TicketChanges(max(0, open_tickets.sequence - READER_LAG_MAX_CHANGES))
+        after = max(0, open_tickets.sequence - READER_LAG_MAX_CHANGES)
+        changes = TicketChanges(_known_after(after, stream.state.first_seq))
         try:
             async with contextlib.aclosing(
-                follow_stream(client, TICKETS, TicketMessage, after=changes.begin)
+                follow_stream(client, TICKETS, TicketMessage, after=after)
             ) as messages:
                 async for message in messages:
                     if message is not None:
@@ -139,7 +141,7 @@ class KitchenQueues:
                         self._current = open_tickets, changes
                         log.info(
                             "caught up",
-                            read=open_tickets.sequence - changes.begin,
+                            read=open_tickets.sequence - after,
                             seconds=round(time.monotonic() - begun, 3),
                         )
                     LOST.set(len(lost))
@@ -206,6 +208,14 @@ async def _load(js: JetStreamContext) -> OpenTickets:
         log.info("no bookmark: all is read again", reason=str(reason))
         return OpenTickets()
     return open_tickets
+
+
+def _known_after(after: int, first_sequence: int) -> int:
+    """The sequence after which all changes are read, reading after `after`.
+
+    What came before the stream's first message is not: it has left it, or was another stream's.
+    """
+    return max(after, first_sequence) if first_sequence > 1 else after
 
 
 def _apply(open_tickets: OpenTickets, changes: TicketChanges, message: TicketMessage) -> None:

@@ -29,7 +29,7 @@ UNREADABLE = Counter(
 )
 
 CLOSING_EVENTS = {"served", "voided"}
-"""Events after which a ticket is never open again: of their messages only the subject is read."""
+"""Events that leave a ticket closed: of their messages only the subject is read."""
 
 TicketKey = tuple[str, str]
 """Order id and round number, as they stand in a subject."""
