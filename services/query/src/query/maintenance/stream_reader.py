@@ -93,6 +93,8 @@ async def direct_batches(
             found = await direct_batch(client, part.stream, {"seq": position + 1})
             batch = [_DirectMessage.of(each) for each in found]
             batch = batch or await _from_leader(js, part.stream, position + 1)
+            if batch and await _has_left_meanwhile(js, part, batch, position):
+                continue
         except (nats.errors.Error, OSError) as error:
             await absence.endure(error)
             continue
