@@ -1,7 +1,7 @@
 """The audit finds every way in which the read side can differ from the write side."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -15,9 +15,15 @@ from comanda_contracts import (
     Round,
     Ticket,
     TicketLine,
+    TicketQueued,
     TicketStatus,
+    seal,
 )
 from comanda_local.audit import compare
+from comanda_local.audit.sources import TicketStates
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from uuid_utils.compat import uuid7
 
 ID = UUID("0199aaaa-0000-7000-8000-000000000001")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -272,6 +278,31 @@ def test_a_voided_round_is_no_part_of_the_total() -> None:
     assert ("total as stored", 4000, 2000) in [
         (difference.path, difference.written, difference.shown) for difference in found
     ]
+
+
+class Messages:
+    """Reads of a stream, or its archive, first these tickets and then those."""
+
+    def __init__(self, *batches: list[Ticket]) -> None:
+        self._batches = list(batches)
+
+    async def new(self) -> AsyncIterator[Msg]:
+        for ticket in self._batches.pop(0) if self._batches else []:
+            message = seal(TicketQueued(ticket=ticket, at=NOON), event_id=uuid7())
+            headers = dict(message.headers)
+            yield Msg(Client(), subject=message.subject, data=message.body, headers=headers)
+
+
+async def test_a_ticket_that_has_left_the_stream_is_found_in_its_archive() -> None:
+    served, before = a_ticket(1, TicketStatus.SERVED), a_ticket(2, TicketStatus.SERVED)
+    there, later, lost = a_ticket(2, TicketStatus.QUEUED), a_ticket(3), a_ticket(4)
+    past = Messages([served, before, lost], [before])
+    states = TicketStates(Messages([there], [later]), past=past)
+
+    await states.catch_up()
+    await states.catch_up()
+
+    assert states.by_order[ID] == {1: served, 2: there, 3: later}
 
 
 def test_a_round_that_the_kitchen_never_heard_of_is_found() -> None:

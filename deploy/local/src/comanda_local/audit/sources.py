@@ -5,13 +5,15 @@ import contextlib
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable
+from typing import Protocol
 from uuid import UUID
 
 import asyncpg
-from comanda_contracts import Order, Ticket, TicketEvent, read, streams, subjects
+from comanda_contracts import Order, Ticket, TicketEvent, TicketStatus, read, streams, subjects
 from comanda_contracts.streams import Stream
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
+from nats.js.errors import NotFoundError
 
 from comanda_local.api import Api, Json
 from comanda_local.server_files import connect_nats, tls
@@ -22,6 +24,7 @@ VIEWS_IN_FLIGHT = 24
 """Views that are requested at a time."""
 BATCH_MESSAGES = 500
 FETCH_TIMEOUT_S = 10.0
+SETTLED = (TicketStatus.SERVED, TicketStatus.VOIDED)
 CONSUMER_INACTIVE_S = 300.0
 """Seconds after which the server removes a consumer that no longer reads."""
 
@@ -58,8 +61,16 @@ class WriteSide:
         return {row["id"]: _order(row) for row in rows}
 
     async def follow_tickets(self, restaurant: str) -> "TicketStates":
+        """Also those that have left the stream: they are in its archive."""
         subject = subjects.ticket(restaurant, "*", "*", "*")
-        return TicketStates(await _StreamReader.open(self._js, streams.TICKETS, subject))
+        reader = await _StreamReader.open(self._js, streams.TICKETS, subject)
+        if (await self._js.stream_info(streams.TICKETS.name)).state.first_seq <= 1:
+            return TicketStates(reader)
+        past = subjects.archived_ticket(restaurant, "*")
+        with contextlib.suppress(NotFoundError):  # it has none
+            archive = await _StreamReader.open(self._js, streams.TICKETS_ARCHIVE, past)
+            return TicketStates(reader, past=archive)
+        return TicketStates(reader)
 
     async def follow_order_ids(self, restaurant: str) -> "PublishedOrderIds":
         subject = subjects.order(restaurant, "*", "*")
@@ -68,15 +79,36 @@ class WriteSide:
         )
 
 
-class TicketStates:
-    """The newest ticket of each round, as of the last `catch_up`."""
+class _Reader(Protocol):
+    """Some messages, each once."""
 
-    def __init__(self, reader: "_StreamReader") -> None:
-        self._reader = reader
+    def new(self) -> AsyncIterator[Msg]:
+        """The messages since the last call."""
+        ...
+
+
+class TicketStates:
+    """The newest ticket of each round, as of the last `catch_up`.
+
+    Of a ticket that the stream has nothing in its `past` counts; nor does one that was open there,
+    since what is open stays on the stream, or was lost.
+    """
+
+    def __init__(self, reader: "_Reader", *, past: "_Reader | None" = None) -> None:
+        self._reader, self._past = reader, past
         self.by_order: defaultdict[UUID, dict[int, Ticket]] = defaultdict(dict)
 
     async def catch_up(self) -> None:
-        async for message in self._reader.new():
+        past, self._past = self._past, None
+        if past:
+            await self._take(past)
+            for order_id, tickets in self.by_order.items():
+                settled = {n: each for n, each in tickets.items() if each.status in SETTLED}
+                self.by_order[order_id] = settled
+        await self._take(self._reader)
+
+    async def _take(self, reader: "_Reader") -> None:
+        async for message in reader.new():
             event = read(message.headers, message.data)
             if isinstance(event, TicketEvent):
                 self.by_order[event.ticket.order_id][event.ticket.round] = event.ticket
