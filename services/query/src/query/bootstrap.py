@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple
 
-from comanda_contracts.streams import Stream
+from comanda_contracts.streams import ARCHIVES, Stream
 from fastapi import APIRouter, FastAPI
 from service_kit.access.admission import admission_by
 from service_kit.access.guests import GuestVerifier
@@ -49,6 +49,7 @@ from query.live.version_waiter import ChangeStreamVersionWaiter
 from query.maintenance.operate_routes import generation_routes
 from query.maintenance.recovery import keep_recovering
 from query.maintenance.session import OperatorSession, open_session
+from query.projection.archive_lag import ArchiveLag
 from query.projection.lag import keep_measuring
 from query.projection.projector import PROJECTED, SERVICE, projection_router
 from query.projection.provenance import Provenance
@@ -107,6 +108,8 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> Application:
         opening = partial(_session, settings)
         recovering = partial(keep_recovering, checkpoints, opening)
         components.append(Component("recovery", recovering, required=False))
+        archives = partial(ArchiveLag(ARCHIVES).keep_checking, broker.jetstream_context)
+        components.append(Component("archives", archives, required=False))
     guests = None
     if settings.guest_jwks and role is not Role.PROJECTOR:
         guest_keys = KeySet(source_of(settings.guest_jwks), of="guests")
