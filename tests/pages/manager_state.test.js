@@ -55,3 +55,11 @@ test('a bar’s night is one day', () => {
   assert.equal(businessDay(at, 'Europe/Rome', '00:00'), '2026-11-28');
   assert.equal(dayAfter('2026-03-01', -1), '2026-02-28');
 });
+
+test('a night in which the clock is put forward or back is of the day before until the hour', () => {
+  const forward = ['2026-03-29T02:30:00Z', '2026-03-29T03:00:00Z']; // 04:30 and 05:00 in Rome
+  const back = ['2026-10-25T03:30:00Z', '2026-10-25T04:00:00Z'];
+  const days = [...forward, ...back].map((at) => businessDay(Date.parse(at), 'Europe/Rome', '05:00'));
+
+  assert.deepEqual(days, ['2026-03-28', '2026-03-29', '2026-10-24', '2026-10-25']);
+});

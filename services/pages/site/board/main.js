@@ -1,6 +1,6 @@
 /** The board's page. */
 
-import { formats } from '../app/format.js';
+import { formats, unknownPlace } from '../app/format.js';
 import { gate } from '../app/frame.js';
 import { beginPage } from '../app/page.js';
 import { createStore } from '../app/store.js';
@@ -15,7 +15,7 @@ const MANY = 200;
 
 beginPage('board', (page) => {
   const { client, clock, chimes, root } = page;
-  let place = { restaurant: page.session.restaurant, name: page.session.restaurant, currency: 'EUR', time_zone: 'UTC' };
+  let place = unknownPlace(page.session.restaurant);
   let t = words(page.settings.lang, boardWords);
   let format = formats(page.settings.locale, place);
   let room = { preparing: MANY, ready: MANY };

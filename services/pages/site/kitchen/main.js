@@ -1,7 +1,7 @@
 /** The kitchen's page: its feed, its moves, its keys. */
 
 import { NoAnswer, Refused, newKey } from '../app/client.js';
-import { formats } from '../app/format.js';
+import { formats, unknownPlace } from '../app/format.js';
 import { gate } from '../app/frame.js';
 import { beginPage } from '../app/page.js';
 import { createStore } from '../app/store.js';
@@ -33,7 +33,7 @@ const UNDO = {
 
 beginPage('kitchen', (page) => {
   const { client, clock, chimes, root } = page;
-  let place = { restaurant: page.session.restaurant, name: page.session.restaurant, currency: 'EUR', time_zone: 'UTC' };
+  let place = unknownPlace(page.session.restaurant);
   let t = words(page.settings.lang, kitchenWords);
   let format = formats(page.settings.locale, place);
   /** @type {string | null} */

@@ -1,7 +1,7 @@
 /** The manager's page: the menu's feed, sales looked up again while they change, and what is saved. */
 
 import { NoAnswer, Refused, newKey } from '../app/client.js';
-import { formats } from '../app/format.js';
+import { formats, unknownPlace } from '../app/format.js';
 import { gate } from '../app/frame.js';
 import { beginPage } from '../app/page.js';
 import { createStore } from '../app/store.js';
@@ -19,7 +19,7 @@ const SALES_AGAIN_MS = 15_000;
 
 beginPage('manager', (page) => {
   const { client, clock, root } = page;
-  let place = { restaurant: page.session.restaurant, name: page.session.restaurant, currency: 'EUR', time_zone: 'UTC' };
+  let place = unknownPlace(page.session.restaurant);
   let t = words(page.settings.lang, managerWords);
   let format = formats(page.settings.locale, place);
   const begins = `comanda.day-begins.${page.session.restaurant}`;
@@ -53,7 +53,7 @@ beginPage('manager', (page) => {
   /** @param {Item | null} item */
   function edit(item) {
     const form = item
-      ? { isNew: false, sku: item.sku, name: item.name, category: item.category, price: typedPrice(item.price, format.minorUnits) }
+      ? { isNew: false, version: item.version, sku: item.sku, name: item.name, category: item.category, price: typedPrice(item.price, format.minorUnits) }
       : { isNew: true, sku: '', name: '', category: '', price: '' };
     store.dispatch({ type: 'edit', form: { ...form, errors: {}, isBusy: false } });
   }
@@ -84,8 +84,8 @@ beginPage('manager', (page) => {
     if (form.isNew && known) errors['sku'] = t('sku.taken', { name: known.name });
     if (Object.keys(errors).length) return store.dispatch({ type: 'failed', sku: form.sku, errors });
     const body = { name: form.name.trim(), category: form.category.trim(), price, available: known?.available ?? true };
-    const version = form.isNew ? {} : { version: known?.version };
-    void change(form.sku, () => client.command('ordering', `/menu/${encodeURIComponent(form.sku)}`, { key: newKey(), method: 'PUT', body, .../** @type {{version?: number}} */ (version) }));
+    const version = form.version === undefined ? {} : { version: form.version };
+    void change(form.sku, () => client.command('ordering', `/menu/${encodeURIComponent(form.sku)}`, { key: newKey(), method: 'PUT', body, ...version }));
   }
 
   /** @param {Item} item */
@@ -169,7 +169,7 @@ beginPage('manager', (page) => {
   store.show();
   void page.loadPlace().then((found) => {
     place = found;
-    store.dispatch({ type: 'place', place: { name: found.name, currency: found.currency, time_zone: found.time_zone, day_begins: window.localStorage.getItem(begins) ?? '' } });
+    store.dispatch({ type: 'place', place: { name: found.name, currency: found.currency ?? '', time_zone: found.time_zone ?? '', day_begins: '' } });
     store.dispatch({ type: 'day', day: today() });
     page.change({});
   });

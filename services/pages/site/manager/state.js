@@ -18,6 +18,7 @@ import { CONNECTING, reduceConnection } from '../app/connection.js';
  * @property {string} name
  * @property {string} category
  * @property {string} price as typed, in the major unit
+ * @property {number} [version] of the item when its form was opened, which nobody may have changed since
  * @property {Record<string, string>} errors by field; `''` for the whole
  * @property {boolean} isBusy
  */
@@ -210,11 +211,19 @@ export function byCategory(state) {
   return [...groups].sort(([a], [b]) => a.localeCompare(b));
 }
 
-/** The business day at a time, by the hour at which it begins. @param {number} atMs @param {string} timeZone @param {string} dayBegins `HH:MM` */
+/**
+ * The business day at a time, by the hour at which it begins: what the clock on the wall says, so
+ * that a night in which it is put forward or back begins at that hour too.
+ *
+ * @param {number} atMs
+ * @param {string | undefined} timeZone
+ * @param {string} dayBegins `HH:MM`
+ */
 export function businessDay(atMs, timeZone, dayBegins) {
-  const [hours = 0, minutes = 0] = dayBegins.split(':').map(Number);
-  const shifted = new Date(atMs - (hours * 60 + minutes) * 60_000);
-  return new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(shifted);
+  const at = new Date(atMs);
+  const day = new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(at);
+  const time = new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(at);
+  return time < dayBegins ? dayAfter(day, -1) : day;
 }
 
 /** @param {string} day @param {number} by days */

@@ -140,17 +140,18 @@ const section = (title, chart, figures) => html`<section class="sheet">
 function menuPage(state, seen) {
   const { t, format, dispatch } = seen;
   const groups = byCategory(state);
+  const isOff = state.place === null; // a price in an unknown currency is none
   return html`
     <div class="page-head">
       <input type="search" class="field" placeholder=${t('search')} aria-label=${t('search')} .value=${live(state.search)} @input=${(/** @type {InputEvent} */ event) => dispatch({ type: 'search', search: valueOf(event) })} />
-      <button class="button primary" @click=${() => seen.edit(null)}>${t('item.new')}</button>
+      <button class="button primary" ?disabled=${isOff} @click=${() => seen.edit(null)}>${t('item.new')}</button>
     </div>
     ${groups.length === 0 && state.connection.loaded ? html`<p class="muted none">${t(state.search ? 'menu.none' : 'menu.empty')}</p>` : nothing}
     ${groups.map(([category, items]) => html`<section class="sheet">
       <h2>${category}</h2>
       <ul class="menu-list">
         ${repeat(items, ({ sku }) => sku, (item) => html`<li class=${item.available ? '' : 'is-out'} data-sku=${item.sku}>
-          <button class="menu-item" @click=${() => seen.edit(item)}>
+          <button class="menu-item" ?disabled=${isOff} @click=${() => seen.edit(item)}>
             <span class="menu-name">${item.name}</span><span class="muted">${item.sku}</span><span class="number price">${format.money(item.price)}</span>
           </button>
           <button class="switch" role="switch" aria-checked=${item.available} aria-label=${t('available.of', { name: item.name })} ?disabled=${!state.connection.live || item.sku in state.pending} @click=${() => seen.toggle(item)}>

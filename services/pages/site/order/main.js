@@ -16,7 +16,7 @@ beginPage('order', (page) => {
   const { client, clock, chimes, root } = page;
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone; // a guest may not ask where it is
   let t = words(page.settings.lang, orderWords);
-  let format = formats(page.settings.locale, { currency: 'EUR', time_zone: here });
+  let format = formats(page.settings.locale, { currency: null, time_zone: here });
 
   const store = createStore({
     initial: UNKNOWN,
@@ -47,7 +47,7 @@ beginPage('order', (page) => {
   page.onSettings(() => {
     const { order } = store.state;
     t = words(page.settings.lang, orderWords);
-    format = formats(page.settings.locale, { currency: order?.currency ?? 'EUR', time_zone: here });
+    format = formats(page.settings.locale, { currency: order?.currency ?? null, time_zone: here });
     document.title = order ? `${order.number} · ${t('order')}` : t('order');
     store.show();
   });
