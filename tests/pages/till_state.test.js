@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { EMPTY, isSoldOut, keptOf, nextToSend, offered, plan, reduce, takeaways } from '../../services/pages/site/till/state.js';
+import { EMPTY, connectionOf, isSoldOut, keptOf, nextToSend, offered, plan, reduce, takeaways, unseen } from '../../services/pages/site/till/state.js';
 import { chosenBy, shuffledTwice } from './shuffled.js';
 
 /** @typedef {import('../../services/pages/site/till/state.js').Till} Till */
@@ -154,4 +154,20 @@ test('tables are in their natural order, those without a place on the plan too',
   const state = after({ type: 'tables', count: 2 }, { type: 'order', order: anOrder({ table: '10' }) }, { type: 'order', order: anOrder({ order_id: 'o2', table: 'Bar' }) });
 
   assert.deepEqual(plan(state).map(({ table }) => table), ['1', '2', '10', 'Bar']);
+});
+
+test('a menu that is not up to date is not shown as if it were', () => {
+  const orders = after({ type: 'connection', status: { live: true } }, { type: 'menu-connection', status: { live: true } });
+  const away = onto(orders, { type: 'menu-connection', status: { live: false, since: 7 } });
+
+  assert.equal(connectionOf(orders).live, true);
+  assert.deepEqual([connectionOf(away).live, connectionOf(away).since], [false, 7]);
+});
+
+test('what was done and not seen yet is looked for after a reload', () => {
+  const done = after(...TYPED, { type: 'send', key: 'k1' }, { type: 'done', key: 'k1', orderId: 'o1', version: 1 });
+  const reloaded = onto(EMPTY, { type: 'kept', kept: keptOf(done) }, { type: 'snapshot', orders: [] });
+
+  assert.deepEqual(unseen(reloaded).map(({ orderId, version }) => [orderId, version]), [['o1', 1]]);
+  assert.deepEqual(unseen(onto(reloaded, { type: 'order', order: anOrder({ status: 'closed', version: 2 }) })), []);
 });

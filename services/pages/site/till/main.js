@@ -1,13 +1,13 @@
 /** The till's page: its feeds, its commands, and what a reload must not lose. */
 
 import { NoAnswer, Refused, Unavailable, newKey } from '../app/client.js';
-import { formats } from '../app/format.js';
+import { formats, unknownPlace } from '../app/format.js';
 import { gate } from '../app/frame.js';
 import { beginPage } from '../app/page.js';
 import { createStore } from '../app/store.js';
 import { words } from '../app/words.js';
 import { render } from '../vendor/lit-html/lit-html.js';
-import { EMPTY, keptOf, nextToSend, reduce } from './state.js';
+import { EMPTY, keptOf, nextToSend, reduce, unseen } from './state.js';
 import { till } from './view.js';
 import { tillWords } from './words.js';
 
@@ -18,11 +18,12 @@ const TICK_MS = 1_000;
 const NOTICE_MS = 8_000;
 const AGAIN_AFTER_MS = 5_000;
 const LOOKS_MAX = 3;
+const UNAUTHORIZED = 401;
 
 beginPage('till', (page) => {
   const { client, clock, root } = page;
   const name = `comanda.till.${page.session.restaurant}`;
-  let place = { restaurant: page.session.restaurant, name: page.session.restaurant, currency: 'EUR', time_zone: 'UTC' };
+  let place = unknownPlace(page.session.restaurant);
   let t = words(page.settings.lang, tillWords);
   let format = formats(page.settings.locale, place);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -46,7 +47,10 @@ beginPage('till', (page) => {
         clearTimeout(quieting);
         quieting = setTimeout(() => store.dispatch({ type: 'quiet' }), NOTICE_MS);
       }
-      if (after.intents !== before.intents || (after.connection.live && !before.connection.live)) queueMicrotask(sendNext);
+      const isBack = after.connection.live && !before.connection.live;
+      if (after.intents !== before.intents || isBack) queueMicrotask(sendNext);
+      // an order that was closed while nobody looked is in no snapshot
+      if (isBack) for (const { orderId, version } of unseen(after)) if (orderId !== null) void look(orderId, version);
     },
   });
 
@@ -82,7 +86,9 @@ beginPage('till', (page) => {
       store.dispatch({ type: 'done', key: intent.key, orderId: body.order_id, version: body.version });
       void look(body.order_id, body.version);
     } catch (error) {
-      if (error instanceof NoAnswer || error instanceof Unavailable) {
+      // who is not known any more is paired anew, and what he wanted done is not refused for it
+      const isUnknown = error instanceof Refused && error.status === UNAUTHORIZED;
+      if (error instanceof NoAnswer || error instanceof Unavailable || isUnknown) {
         store.dispatch({ type: 'unanswered', key: intent.key });
         setTimeout(sendNext, AGAIN_AFTER_MS);
         return;
@@ -161,7 +167,7 @@ beginPage('till', (page) => {
   });
   page.follow(client.url('query', '/menu/live'), {
     event: (_, data) => store.dispatch({ type: 'menu', menu: data }),
-    status: (status) => store.dispatch({ type: 'menu-connection', live: status.live }),
+    status: (status) => store.dispatch({ type: 'menu-connection', status }),
   });
   const kept = window.localStorage.getItem(name);
   if (kept) store.dispatch({ type: 'kept', kept: JSON.parse(kept) });

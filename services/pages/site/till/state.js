@@ -45,7 +45,7 @@ import { CONNECTING, reduceConnection } from '../app/connection.js';
 /**
  * @typedef {object} Till
  * @property {import('../app/connection.js').Connection} connection
- * @property {boolean} menuIsLive
+ * @property {import('../app/connection.js').Connection} menuConnection
  * @property {Item[]} menu
  * @property {Record<string, Order>} orders the active ones
  * @property {Intent[]} intents in the order in which they were touched
@@ -69,7 +69,7 @@ import { CONNECTING, reduceConnection } from '../app/connection.js';
  *   | {type: 'snapshot', orders: Order[]}
  *   | {type: 'order', order: Order}
  *   | {type: 'menu', menu: Menu}
- *   | {type: 'menu-connection', live: boolean}
+ *   | {type: 'menu-connection', status: import('../app/feed.js').FeedStatus}
  *   | {type: 'tick', now: number}
  *   | {type: 'kept', kept: Kept}
  *   | {type: 'open-table', table: string}
@@ -110,7 +110,7 @@ export const TABLES_USUAL = 12;
 /** @type {Till} */
 export const EMPTY = {
   connection: CONNECTING,
-  menuIsLive: false,
+  menuConnection: CONNECTING,
   menu: [],
   orders: {},
   intents: [],
@@ -141,7 +141,7 @@ export function reduce(state, event) {
     case 'menu':
       return { ...state, menu: event.menu.items, category: categoryOf(state.category, event.menu.items) };
     case 'menu-connection':
-      return { ...state, menuIsLive: event.live };
+      return { ...state, menuConnection: reduceConnection(state.menuConnection, event.status) };
     case 'tick':
       return { ...state, now: event.now };
     case 'kept':
@@ -496,6 +496,12 @@ export const isSoldOut = (state, sku) => state.menu.length > 0 && !state.menu.so
 
 /** @param {DraftLine[]} lines */
 export const totalOf = (lines) => lines.reduce((sum, { price, quantity }) => sum + price * quantity, 0);
+
+/** Whether what is shown is as it is: the orders, and what is sold out. @param {Till} state */
+export const connectionOf = ({ connection, menuConnection }) => (connection.live ? menuConnection : connection);
+
+/** What was done, and is not seen to be yet. @param {Till} state */
+export const unseen = (state) => state.intents.filter((each) => each.state === 'done');
 
 /** @param {Till} state @param {string} orderId */
 export const intentsOf = (state, orderId) => state.intents.filter((each) => each.orderId === orderId);

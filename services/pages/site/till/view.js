@@ -8,6 +8,7 @@ import { repeat } from '../vendor/lit-html/directives/repeat.js';
 import {
   GUESTS_MAX,
   categories,
+  connectionOf,
   intentsOf,
   isComplete,
   isSoldOut,
@@ -43,7 +44,7 @@ const REASONS = ['left', 'mistake', 'wait'];
 /** @param {Till} state @param {Seen} seen */
 export function till(state, seen) {
   return html`
-    ${bar(state, seen)} ${staleBanner(state.connection, seen.t, seen.format.time)}
+    ${bar(state, seen)} ${staleBanner(connectionOf(state), seen.t, seen.format.time)}
     ${state.screen === 'order' && state.draft ? orderScreen(state, state.draft, seen) : planScreen(state, seen)}
     ${panel(state, seen)} ${toast(state, seen)}
   `;
@@ -150,7 +151,7 @@ function orderScreen(state, draft, seen) {
   const { t, format, dispatch } = seen;
   const order = draft.orderId === null ? null : (state.orders[draft.orderId] ?? null);
   const count = draft.lines.reduce((sum, { quantity }) => sum + quantity, 0);
-  return html`<main class="order ${state.connection.live ? '' : 'is-stale'}" data-side=${state.side}>
+  return html`<main class="order ${connectionOf(state).live ? '' : 'is-stale'}" data-side=${state.side}>
     <header class="order-head">
       <button class="button plain back" @click=${() => dispatch({ type: 'leave' })}>${icon('left')}<span>${t('back')}</span></button>
       <h2>${title(draft, order, t)}</h2>
