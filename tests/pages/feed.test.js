@@ -105,3 +105,22 @@ test('a service that is not there yet is come back to', async () => {
   assert.equal(requests.length, 4);
   assert.ok(told.includes('live'));
 });
+
+test('a device that slept is not up to date when it wakes, though no counter of it went on', async (context) => {
+  /** @param {any} request */
+  const open = (request) => {
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode(SNAPSHOT));
+        request.signal.addEventListener('abort', () => controller.error(new Error('aborted')));
+        setTimeout(() => context.mock.method(Date, 'now', () => new Date().getTime() + 3_600_000), 100);
+      },
+    });
+    return new Response(body);
+  };
+
+  const { requests, told } = await followed([open, () => streaming(SNAPSHOT)]);
+
+  assert.deepEqual(told.slice(0, 3), [['snapshot', { tickets: [] }], 'live', 'away']);
+  assert.equal(requests[1]['Last-Event-ID'], undefined);
+});

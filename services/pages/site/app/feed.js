@@ -103,8 +103,12 @@ export class Feed {
     this.#connection = connection;
     const headers = this.#headers();
     let lastByteMs = performance.now();
+    let lastByteAt = Date.now();
     const watch = setInterval(() => {
-      if (performance.now() - lastByteMs > SILENCE_S_MAX * 1000) connection.abort();
+      // a device that slept has a counter that slept with it; its clock went on
+      const hasSlept = Date.now() - lastByteAt > SILENCE_S_MAX * 1000;
+      if (hasSlept) this.#id = '';
+      if (hasSlept || performance.now() - lastByteMs > SILENCE_S_MAX * 1000) connection.abort();
     }, SILENCE_CHECK_MS);
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let resuming;
@@ -144,6 +148,7 @@ export class Feed {
         const { done, value } = await reader.read();
         if (done) return over;
         lastByteMs = performance.now();
+        lastByteAt = Date.now();
         if (this.#live) this.#heardAt = this.#clock.now();
         parser.feed(value);
         if (over !== null) return over;
