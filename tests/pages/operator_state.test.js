@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { EMPTY, STALE_MS, measuresOf, reduce, stateOf } from '../../services/pages/site/operator/state.js';
+import { EMPTY, STALE_MS, reduce, stateOf } from '../../services/pages/site/operator/state.js';
 
 /** @typedef {import('../../services/pages/site/operator/state.js').OperatorEvent} OperatorEvent */
 
@@ -32,8 +32,14 @@ test('what was done leaves the list, and what was not is said beside it', () => 
   assert.deepEqual([state.services.ordering.undone, state.chosen], [{ 2: 'still unreadable' }, [2]]);
 });
 
-test('metrics are summed over their labels', () => {
-  const text = '# HELP a b\ntickets{status="queued"} 6.0\ntickets{status="ready"} 2\ntickets_created 9\nother 1\nempty NaN\n';
+test('an event that is released is parked no more, and one behind it is not forgotten', () => {
+  const event = { number: 7, since: '2026-11-27T12:00:00Z', subject: 'orders.v1.r.o.placed', reason: 'too large' };
+  const asked = after(
+    { type: 'parked', events: [event, { ...event, number: 9 }] },
+    { type: 'ask', asked: { service: 'ordering', what: 'release', numbers: [7, 9] } },
+    { type: 'busy' },
+  );
+  const state = reduce(asked, { type: 'released', numbers: [7, 8] });
 
-  assert.deepEqual(measuresOf(text, ['tickets', 'empty']), { tickets: 8 });
+  assert.deepEqual([state.parked.map(({ number }) => number), state.asked, state.isBusy], [[9], null, false]);
 });

@@ -7,7 +7,7 @@ import { beginPage } from '../app/page.js';
 import { createStore } from '../app/store.js';
 import { words } from '../app/words.js';
 import { render } from '../vendor/lit-html/lit-html.js';
-import { EMPTY, SERVICES, measuresOf, reduce } from './state.js';
+import { CHOSEN_MAX, EMPTY, SERVICES, reduce } from './state.js';
 import { operator } from './view.js';
 import { operatorWords } from './words.js';
 
@@ -17,11 +17,10 @@ const LOOK_AGAIN_MS = 3_000;
 const TICK_MS = 1_000;
 const NOTICE_MS = 8_000;
 const OVER = new Set([401, 403]);
-const TICKETS = 'comanda_serving_tickets';
 
 beginPage('operator', (page) => {
   const { client, clock, root } = page;
-  const zone = { currency: 'EUR', time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone };
+  const zone = { currency: null, time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone };
   let t = words(page.settings.lang, operatorWords);
   let format = formats(page.settings.locale, zone);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -36,6 +35,8 @@ beginPage('operator', (page) => {
       render(operator(state, { ...seen, open, more, confirm }), root);
     },
     effects(before, after) {
+      if (after.asked !== null && before.asked === null) asker = /** @type {HTMLElement | null} */ (document.activeElement);
+      if ((after.asked === null) !== (before.asked === null)) queueMicrotask(() => requestAnimationFrame(focus));
       if (after.tab !== before.tab) queueMicrotask(() => void lettersOf(after.tab));
       if (after.notice && after.notice !== before.notice) {
         clearTimeout(quieting);
@@ -43,6 +44,14 @@ beginPage('operator', (page) => {
       }
     },
   });
+
+  /** @type {HTMLElement | null} */
+  let asker = null;
+  /** To the question, and from it back to what asked it. */
+  function focus() {
+    const first = /** @type {HTMLElement | null} */ (root.querySelector('.question button'));
+    (first ?? asker)?.focus();
+  }
 
   /** @param {unknown} error @returns {string} */
   function codeOf(error) {
@@ -78,6 +87,7 @@ beginPage('operator', (page) => {
     switch (service) {
       case 'ordering': {
         const { body } = await client.operate(service, '/outbox');
+        if (body.parked || store.state.parked.length) await parked();
         return { 'outbox': body.waiting, 'outbox.oldest': body.oldest_s, 'parked': body.parked };
       }
       case 'query': {
@@ -85,15 +95,16 @@ beginPage('operator', (page) => {
         const of = (/** @type {{number: number, role: string, orders: number}} */ each) => [`generation ${each.number} ${each.role}`, each.orders];
         return Object.fromEntries(body.generations.map(of));
       }
-      case 'serving': {
-        // where its metrics are at a port of their own, there is nothing to show
-        const answer = await fetch(`/${service}/metrics`, { cache: 'no-store', signal: AbortSignal.timeout(LOOK_AGAIN_MS) });
-        const found = answer.ok ? measuresOf(await answer.text(), [TICKETS]) : {};
-        return TICKETS in found ? { tickets: found[TICKETS] ?? 0 } : {};
-      }
+      case 'serving':
+        return {};
       default:
         throw new Error(`unknown service ${/** @type {never} */ (service)}`);
     }
+  }
+
+  async function parked() {
+    const { body } = await client.operate('ordering', `/parked-events?limit=${CHOSEN_MAX}`);
+    store.dispatch({ type: 'parked', events: body.events });
   }
 
   /** @param {Service} service @param {number} [after] */
@@ -125,6 +136,11 @@ beginPage('operator', (page) => {
     store.dispatch({ type: 'busy' });
     try {
       const body = { numbers: asked.numbers };
+      if (asked.what === 'release') {
+        const told = await client.operate(asked.service, '/parked-events/release', { method: 'POST', body, key: newKey() });
+        store.dispatch({ type: 'released', numbers: told.body.released });
+        return;
+      }
       const answer = await client.operate(asked.service, `/dead-letters/${asked.what}`, { method: 'POST', body, key: newKey() });
       store.dispatch({ type: 'outcomes', service: asked.service, what: asked.what, outcomes: answer.body.outcomes });
       void look(asked.service);

@@ -4,6 +4,7 @@
 /** @typedef {import('../../types/query.js').components['schemas']['DeadLetter']} Letter */
 /** @typedef {import('../../types/query.js').components['schemas']['DeadLetterDetails']} Details */
 /** @typedef {import('../../types/query.js').components['schemas']['Outcome']} Outcome */
+/** @typedef {import('../../types/ordering.js').components['schemas']['ParkedEvent']} ParkedEvent */
 /** @typedef {import('../app/client.js').Service} Service */
 
 /**
@@ -17,13 +18,14 @@
  * @property {Record<number, string>} undone why what was asked for was not done, by letter
  */
 
-/** @typedef {{service: Service, what: 'replay' | 'discard', numbers: number[]}} Asked what is to be confirmed */
+/** @typedef {{service: Service, what: 'replay' | 'discard' | 'release', numbers: number[]}} Asked what is to be confirmed */
 
 /**
  * @typedef {object} Operator
  * @property {Record<Service, Watched>} services
  * @property {Service} tab whose letters are shown
  * @property {number[]} chosen letters of that service
+ * @property {ParkedEvent[]} parked the first of ordering's events that can't be published
  * @property {(Details & {service: Service}) | null} open
  * @property {Asked | null} asked
  * @property {boolean} isBusy
@@ -38,6 +40,8 @@
  *   | {type: 'measures', service: Service, measures: Record<string, number>}
  *   | {type: 'trouble', service: Service, code: string}
  *   | {type: 'letters', service: Service, letters: Letter[], next: number | null, isMore: boolean}
+ *   | {type: 'parked', events: ParkedEvent[]}
+ *   | {type: 'released', numbers: number[]}
  *   | {type: 'tab', service: Service}
  *   | {type: 'choose', number: number}
  *   | {type: 'choose-all'}
@@ -65,6 +69,7 @@ export const EMPTY = {
   services: { ordering: UNKNOWN, serving: UNKNOWN, query: UNKNOWN },
   tab: 'ordering',
   chosen: [],
+  parked: [],
   open: null,
   asked: null,
   isBusy: false,
@@ -90,6 +95,12 @@ export function reduce(state, event) {
       const after = changed(state, event.service, { letters, next: event.next });
       const there = new Set(letters.map(({ number }) => number));
       return event.service === state.tab ? { ...after, chosen: state.chosen.filter((each) => there.has(each)) } : after;
+    }
+    case 'parked':
+      return { ...state, parked: event.events };
+    case 'released': {
+      const parked = state.parked.filter(({ number }) => !event.numbers.includes(number));
+      return { ...state, isBusy: false, asked: null, parked, notice: { word: 'done.release', values: { count: event.numbers.length } } };
     }
     case 'tab':
       return { ...state, tab: event.service, chosen: [], open: null, asked: null };
@@ -149,21 +160,3 @@ export function stateOf(watched, now) {
 
 /** Parts that are not ready, with why. @param {Watched} watched @returns {[string, string][]} */
 export const troubles = ({ status }) => Object.entries(status?.components ?? {}).filter(([, how]) => how !== 'ready');
-
-/**
- * Sums of a service's metrics over their labels, in Prometheus' text form.
- *
- * @param {string} text
- * @param {string[]} names
- */
-export function measuresOf(text, names) {
-  /** @type {Record<string, number>} */
-  const found = {};
-  for (const line of text.split('\n')) {
-    const name = /^[a-zA-Z_:][\w:]*/.exec(line)?.[0];
-    if (name === undefined || !names.includes(name)) continue;
-    const value = Number(line.slice(line.lastIndexOf(' ') + 1));
-    if (!Number.isNaN(value)) found[name] = (found[name] ?? 0) + value;
-  }
-  return found;
-}

@@ -25,16 +25,17 @@ import { SERVICES, isStale, stateOf, troubles } from './state.js';
 /** @param {Operator} state @param {Seen} seen */
 export function operator(state, seen) {
   const { t, dispatch } = seen;
+  const isAsking = state.asked !== null;
   return html`
-    <header class="bar">
+    <header class="bar" ?inert=${isAsking}>
       <h1 class="bar-name">${mark()}<span>${t('operator')}</span></h1>
       <span class="bar-space"></span>
       <span class="bar-clock number">${state.now ? seen.format.time(state.now) : ''}</span>
       <button class="tab" aria-label=${t('settings')} @click=${() => dispatch({ type: 'settings', open: !state.settings })}>${icon('settings')}</button>
     </header>
-    <main class="page">
+    <main class="page" ?inert=${isAsking}>
       <ul class="services">${SERVICES.map((service) => card(service, state, seen))}</ul>
-      ${letters(state, seen)}
+      ${state.parked.length ? parked(state, seen) : nothing} ${letters(state, seen)}
     </main>
     ${state.open ? letterPanel(state.open, state, seen) : nothing} ${state.settings ? settingsPanel(seen) : nothing}
     ${state.asked ? question(state, seen) : nothing}
@@ -127,12 +128,35 @@ function letters(state, { t, format, dispatch, open, more }) {
   </section>`;
 }
 
+/** Ordering's events that can't be published, with those of their orders behind them. @param {Operator} state @param {Seen} seen */
+function parked(state, { t, format, dispatch }) {
+  const isOff = state.isBusy || isStale(state.services.ordering, state.now);
+  const numbers = state.parked.map(({ number }) => number);
+  return html`<section class="sheet" aria-labelledby="parked-title">
+    <header class="sheet-head">
+      <h2 id="parked-title">${t('parked')}</h2>
+      <div class="actions">
+        <button class="button" ?disabled=${isOff} @click=${() => dispatch({ type: 'ask', asked: { service: 'ordering', what: 'release', numbers } })}>${t('release')}</button>
+      </div>
+    </header>
+    <div class="scrolls" tabindex="0" role="region" aria-label=${t('parked')}><table class="figures letters">
+      <thead><tr><th scope="col">${t('since')}</th><th scope="col">${t('subject')}</th><th scope="col">${t('reason')}</th></tr></thead>
+      <tbody>
+        ${state.parked.map((each) => html`<tr data-event=${each.number}>
+          <td class="number">${format.day(each.since)} ${format.time(each.since)}</td><td>${each.subject}</td><td>${each.reason}</td>
+        </tr>`)}
+      </tbody>
+    </table></div>
+  </section>`;
+}
+
 /** @param {NonNullable<Operator['open']>} letter @param {Operator} state @param {Seen} seen */
 function letterPanel(letter, state, { t, dispatch }) {
   /** @param {'replay' | 'discard'} what */
   const ask = (what) => dispatch({ type: 'ask', asked: { service: letter.service, what, numbers: [letter.number] } });
   const title = t('letter', { number: letter.number });
-  return html`<div class="panel wide" role="dialog" aria-label=${title}>
+  const isOff = state.isBusy || isStale(state.services[letter.service], state.now);
+  return html`<div class="panel wide" role="dialog" aria-label=${title} ?inert=${state.asked !== null}>
     <div class="panel-head"><h2>${title}</h2>
       <button class="tab" aria-label=${t('close')} @click=${() => dispatch({ type: 'open', details: null })}>${icon('close')}</button>
     </div>
@@ -142,8 +166,8 @@ function letterPanel(letter, state, { t, dispatch }) {
       <dl class="headers">${Object.entries(letter.headers).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
       <pre tabindex="0">${pretty(letter.body)}</pre>
       <div class="actions">
-        <button class="button" ?disabled=${state.isBusy} @click=${() => ask('discard')}>${t('discard')}</button>
-        <button class="button primary" ?disabled=${state.isBusy} @click=${() => ask('replay')}>${t('replay')}</button>
+        <button class="button" ?disabled=${isOff} @click=${() => ask('discard')}>${t('discard')}</button>
+        <button class="button primary" ?disabled=${isOff} @click=${() => ask('replay')}>${t('replay')}</button>
       </div>
     </div>
   </div>`;
@@ -167,7 +191,7 @@ function question(state, { t, dispatch, confirm }) {
     <p>${text}</p>
     <div class="actions">
       <button class="button" @click=${() => dispatch({ type: 'ask', asked: null })}>${t('no')}</button>
-      <button class="button ${what === 'discard' ? 'danger' : 'primary'}" ?disabled=${state.isBusy} @click=${confirm}>${t(what)}</button>
+      <button class="button ${what === 'discard' ? 'danger' : 'primary'}" ?disabled=${state.isBusy || isStale(state.services[service], state.now)} @click=${confirm}>${t(what)}</button>
     </div>
   </div></div>`;
 }
