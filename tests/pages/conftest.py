@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from comanda_local.access import Role
+from comanda_local.access import EVERYWHERE, Role
 from comanda_local.folders import temporary_folder
 from comanda_local.pages_host import PagesHost
 from comanda_local.ports import free_port
@@ -72,7 +72,8 @@ class Screens:
 
     def link(self, page: str, role: Role, subject: str) -> str:
         """The pairing link of a device with this subject."""
-        token = self._stack.issuer.token({self.slug: [role]}, subject=subject, lifetime_s=3600)
+        where = EVERYWHERE if role is Role.OPERATOR else self.slug
+        token = self._stack.issuer.token({where: [role]}, subject=subject, lifetime_s=3600)
         return self.host.link(page, self.slug, token)
 
     async def place(self, order: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,10 @@ def table(till: Page, name: str) -> Locator:
     return till.locator(f'.table-tile[data-table="{name}"]')
 
 
+def tiles(till: Page) -> Locator:
+    return till.locator(".table-tile")
+
+
 def item(till: Page, sku: str) -> Locator:
     return till.locator(f'.item[data-sku="{sku}"]')
 
@@ -100,7 +104,7 @@ async def test_an_order_outlives_a_reload_and_a_network_that_was_away(
 ) -> None:
     """Taken while the network was away, it is sent once, by whichever page is there by then."""
     till = await screens.open("till", Role.TILL)
-    await expect(item_of_menu(till)).to_have_count(12)
+    await expect(tiles(till)).to_have_count(12)
     lost = 0
 
     async def lose_the_answer(route: Route) -> None:
@@ -125,10 +129,6 @@ async def test_an_order_outlives_a_reload_and_a_network_that_was_away(
     assert len(await orders_of(restaurant)) == 1
 
 
-def item_of_menu(till: Page) -> Locator:
-    return till.locator(".table-tile")
-
-
 async def test_a_refusal_stands_beside_its_line(
     screens: Screens, restaurant: Restaurant, stack: Stack
 ) -> None:
@@ -147,6 +147,29 @@ async def test_a_refusal_stands_beside_its_line(
     await expect(till.locator('.line[data-sku="cola"] .refusal')).to_be_visible()
     await expect(till.locator('.line[data-sku="margherita"] .refusal')).to_have_count(0)
     assert await orders_of(restaurant) == []
+
+
+async def test_a_till_that_is_withdrawn_keeps_what_it_could_not_send(
+    screens: Screens, restaurant: Restaurant, stack: Stack
+) -> None:
+    """Its next link sends it: its token was refused, not the order."""
+    till = await screens.at(screens.link("till", Role.TILL, "lost-till"))
+    await expect(tiles(till)).to_have_count(12)
+    refusal = {"status": 401, "json": {"code": "withdrawn"}}
+    await till.route(re.compile(r"/ordering/.*/orders$"), lambda route: route.fulfill(**refusal))
+    await order_at(till, "5", "margherita")
+    await expect(till.locator(".on-the-way")).to_contain_text("1 on the way")
+
+    async with httpx.AsyncClient(trust_env=False, headers=bearer(issuer=stack.issuer)) as http:
+        answer = await http.post(restaurant.url("ordering", "/access/lost-till/withdraw"))
+    assert answer.is_success, answer.text
+    await expect(till.get_by_text("This screen is no longer paired")).to_be_visible()
+    await till.unroute_all()
+    await till.goto(screens.link("till", Role.TILL, "found-till"))
+
+    await expect(table(till, "5")).to_contain_text("Ordered")
+    await expect(till.locator(".on-the-way")).to_have_count(0)
+    assert len(await orders_of(restaurant)) == 1
 
 
 @pytest.mark.parametrize("page", ["till", "manager"])

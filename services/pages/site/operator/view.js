@@ -95,9 +95,9 @@ function letters(state, { t, format, dispatch, open, more }) {
   const isOff = state.isBusy || isStale(watched, state.now) || chosen.length === 0;
   /** @param {'replay' | 'discard'} what */
   const ask = (what) => dispatch({ type: 'ask', asked: { service: state.tab, what, numbers: chosen } });
-  return html`<section class="sheet" aria-labelledby="letters-title">
+  return html`<section class="sheet">
     <header class="sheet-head">
-      <h2 id="letters-title">${t('letters')}</h2>
+      <h2>${t('letters')}</h2>
       <nav class="chips" aria-label=${t('letters')}>
         ${SERVICES.map((service) => html`<button class="chip" aria-pressed=${state.tab === service} @click=${() => dispatch({ type: 'tab', service })}>
           ${service} <span class="count">${state.services[service].status?.dead_letters ?? '?'}</span>
@@ -132,9 +132,9 @@ function letters(state, { t, format, dispatch, open, more }) {
 function parked(state, { t, format, dispatch }) {
   const isOff = state.isBusy || isStale(state.services.ordering, state.now);
   const numbers = state.parked.map(({ number }) => number);
-  return html`<section class="sheet" aria-labelledby="parked-title">
+  return html`<section class="sheet">
     <header class="sheet-head">
-      <h2 id="parked-title">${t('parked')}</h2>
+      <h2>${t('parked')}</h2>
       <div class="actions">
         <button class="button" ?disabled=${isOff} @click=${() => dispatch({ type: 'ask', asked: { service: 'ordering', what: 'release', numbers } })}>${t('release')}</button>
       </div>
