@@ -5,12 +5,21 @@ import { html, nothing, svg } from '../vendor/lit-html/lit-html.js';
 /** @typedef {{label: string, value: number, text: string, second?: number}} Bar */
 
 /** Units across: fewer where there is less room, so that text keeps its size. */
-export const WIDE = 720;
-export const NARROW = 380;
+const WIDE = 720;
+const MEDIUM = 560;
+const NARROW = 380;
 const HEIGHT = 240;
+const TELEPHONE_PX = 600;
+const TABLET_PX = 1280;
 const LEFT = 8;
 const BOTTOM = 26;
 const TOP = 24;
+
+/** @param {number} px of the page @returns {number} units across */
+export function chartWidthIn(px) {
+  if (px < TELEPHONE_PX) return NARROW;
+  return px < TABLET_PX ? MEDIUM : WIDE;
+}
 
 /** Columns over time. @param {string} title @param {Bar[]} bars @param {number} width */
 export function columns(title, bars, width) {

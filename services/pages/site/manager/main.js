@@ -7,6 +7,7 @@ import { beginPage } from '../app/page.js';
 import { createStore } from '../app/store.js';
 import { words } from '../app/words.js';
 import { render } from '../vendor/lit-html/lit-html.js';
+import { chartWidthIn } from './charts.js';
 import { EMPTY, businessDay, dayAfter, minorOf, reduce, typedPrice } from './state.js';
 import { manager, why } from './view.js';
 import { managerWords } from './words.js';
@@ -37,7 +38,7 @@ beginPage('manager', (page) => {
     show(state) {
       const { over } = state.connection;
       if (over !== null) return render(gate(t, over), root);
-      const seen = { t, format, dayOf, settings: page.settings, name: place.name, today: today(), isNarrow: window.innerWidth < 600, dispatch: store.dispatch, change: page.change };
+      const seen = { t, format, dayOf, settings: page.settings, name: place.name, today: today(), chartWidth: chartWidthIn(window.innerWidth), dispatch: store.dispatch, change: page.change };
       render(manager(state, { ...seen, edit, save, toggle, withdraw, savePlace }), root);
     },
     effects(before, after) {

@@ -4,7 +4,7 @@ import { commonSettings, icon, mark, staleBanner } from '../app/frame.js';
 import { html, nothing } from '../vendor/lit-html/lit-html.js';
 import { live } from '../vendor/lit-html/directives/live.js';
 import { repeat } from '../vendor/lit-html/directives/repeat.js';
-import { NARROW, WIDE, columns, rows, table } from './charts.js';
+import { columns, rows, table } from './charts.js';
 import { byCategory, dayAfter } from './state.js';
 import { isKnown } from './words.js';
 
@@ -22,7 +22,7 @@ import { isKnown } from './words.js';
  * @property {Settings} settings
  * @property {string} name the restaurant's
  * @property {string} today the business day that it is
- * @property {boolean} isNarrow there is room for a telephone's charts alone
+ * @property {number} chartWidth units across a chart
  * @property {(event: import('./state.js').ManagerEvent) => void} dispatch
  * @property {(changed: Partial<Settings>) => void} change
  * @property {(item: Item | null) => void} edit an item, or a new one
@@ -93,7 +93,7 @@ function salesPage(state, span, seen) {
 function report(sales, span, seen) {
   const { t, format, dayOf } = seen;
   const { totals } = sales;
-  const width = seen.isNarrow ? NARROW : WIDE;
+  const width = seen.chartWidth;
   const times = span === 'day'
     ? sales.hours.map((each) => ({ label: format.time(each.hour), value: each.revenue, text: format.money(each.revenue), orders: each.orders }))
     : sales.days.map((each) => ({ label: dayOf(each.day), value: each.revenue, text: format.money(each.revenue), orders: each.orders }));
