@@ -25,7 +25,7 @@ const LANGUAGES = ['en', 'it', 'de'];
 export function loadSettings() {
   const fragment = new URLSearchParams(window.location.hash.slice(1));
   const told = Object.fromEntries(
-    SETTINGS.filter((name) => fragment.has(name)).map((name) => [name, fragment.get(name)]),
+    SETTINGS.map((name) => [name, fragment.get(name) ?? '']).filter(([name = '', value = '']) => IS_KNOWN[name]?.(value)),
   );
   const kept = JSON.parse(window.localStorage.getItem(NAME) ?? '{}');
   const usual = {
@@ -56,6 +56,19 @@ export function applySettings(settings) {
 
 /** @param {string} lang */
 const isKnown = (lang) => LANGUAGES.includes(lang);
+
+/** What a link may say: it is kept, so what no browser understands would end the page for good. @type {Record<string, (value: string) => boolean>} */
+const IS_KNOWN = {
+  lang: isKnown,
+  theme: (theme) => ['auto', 'dark', 'light'].includes(theme),
+  locale(locale) {
+    try {
+      return Intl.getCanonicalLocales(locale).length === 1;
+    } catch {
+      return false;
+    }
+  },
+};
 
 /** The browser's own variant of the language, such as `de-AT`; else the language. @param {string} lang */
 const localeOf = (lang) => navigator.languages.find((each) => each.startsWith(`${lang}-`)) ?? lang;
