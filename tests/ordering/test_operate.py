@@ -82,3 +82,11 @@ async def test_all_are_released_in_portions(
         {"released": [1, 2], "next": 2},
         {"released": [3], "next": None},
     )
+
+
+async def test_a_reason_that_none_can_have_is_refused(http: httpx.AsyncClient) -> None:
+    listed = await http.get(PARKED, params={"reason": "too\0large"})
+    released = await http.post(f"{PARKED}/release", json={"reason": "too\0large"})
+
+    assert (listed.status_code, released.status_code) == (422, 422)
+    assert await waiting_and_parked(http) == (0, 3)

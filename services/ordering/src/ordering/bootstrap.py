@@ -29,6 +29,7 @@ from service_kit.nats.fill import watch_fill
 from service_kit.nats.set_up import Limits, set_up
 from service_kit.nats.stream_follower import set_up_stored_subjects
 from service_kit.operate.connection import OperatorConnection
+from service_kit.operate.examples import OPERATE_EXAMPLES
 from service_kit.operate.letters import TAGS as OPERATE_TAGS
 from service_kit.operate.letters import letter_routes
 from service_kit.operate.status import status_routes
@@ -61,7 +62,7 @@ from ordering.outbound.database.withdrawals import (
     is_withdrawn,
 )
 from ordering.outbound.outbox.first_events import FirstEvents
-from ordering.outbound.outbox.operate_routes import outbox_routes
+from ordering.outbound.outbox.operate_routes import OUTBOX_EXAMPLES, outbox_routes
 from ordering.outbound.outbox.waiting import oldest_s, watch_waiting
 from ordering.outbound.relay.publisher import event_router
 from ordering.outbound.relay.relay import Relay
@@ -177,7 +178,8 @@ def bootstrap(settings: Settings) -> Application:
     app.include_router(status_routes(app, operator, broker, lambda: broker.batch_subscribers))
     app.include_router(outbox_routes(engine, partial(oldest_s, clock=utc_now)))
     app.add_middleware(FastLane, lanes=[placement_lane(place)])
-    app.described = ApiDescription(TAGS | OPERATE_TAGS, BODY_EXAMPLES)
+    examples = {**BODY_EXAMPLES, **OPERATE_EXAMPLES, **OUTBOX_EXAMPLES}
+    app.described = ApiDescription(TAGS | OPERATE_TAGS, examples)
     return app
 
 

@@ -22,6 +22,7 @@ from service_kit.nats.broker import Broker, running
 from service_kit.nats.set_up import set_up as set_up_messaging
 from service_kit.nats.withdrawal_follower import access_components
 from service_kit.operate.connection import OperatorConnection
+from service_kit.operate.examples import OPERATE_EXAMPLES
 from service_kit.operate.letters import TAGS as OPERATE_TAGS
 from service_kit.operate.letters import letter_routes
 from service_kit.operate.status import status_routes
@@ -46,7 +47,7 @@ from query.live.change_stream import ChangeStream
 from query.live.feeds import MongoLiveOrders
 from query.live.stale_caches import Caches, StaleMenus
 from query.live.version_waiter import ChangeStreamVersionWaiter
-from query.maintenance.operate_routes import generation_routes
+from query.maintenance.operate_routes import GENERATION_EXAMPLES, generation_routes
 from query.maintenance.recovery import keep_recovering
 from query.maintenance.session import OperatorSession, open_session
 from query.projection.archive_lag import ArchiveLag
@@ -159,7 +160,8 @@ class Answers(NamedTuple):
             app.include_router(each)
         app.add_middleware(FastLane, lanes=self.lanes)
         app.add_middleware(AgeOfViews)
-        app.described = ApiDescription(TAGS | OPERATE_TAGS, ANSWERS, schema.Problem, FEEDS)
+        examples = {**ANSWERS, **OPERATE_EXAMPLES, **GENERATION_EXAMPLES}
+        app.described = ApiDescription(TAGS | OPERATE_TAGS, examples, schema.Problem, FEEDS)
 
 
 def answers_from(generations: Generations, *, min_version_wait: float) -> Answers:

@@ -18,6 +18,7 @@ from service_kit.nats.set_up import set_up as set_up_messaging
 from service_kit.nats.stream_follower import set_up_stored_subjects
 from service_kit.nats.withdrawal_follower import access_components
 from service_kit.operate.connection import OperatorConnection
+from service_kit.operate.examples import OPERATE_EXAMPLES
 from service_kit.operate.letters import TAGS as OPERATE_TAGS
 from service_kit.operate.letters import letter_routes
 from service_kit.operate.status import status_routes
@@ -85,7 +86,8 @@ def bootstrap(settings: Settings) -> Application:
     operator = OperatorConnection(SERVICE, settings.operator_servers)
     app.include_router(letter_routes(operator, partial(_replaying, settings)))
     app.include_router(status_routes(app, operator, broker, lambda: broker.batch_subscribers))
-    app.described = ApiDescription(TAGS | OPERATE_TAGS, RESPONSE_EXAMPLES, Problem, FEEDS)
+    examples = {**RESPONSE_EXAMPLES, **OPERATE_EXAMPLES}
+    app.described = ApiDescription(TAGS | OPERATE_TAGS, examples, Problem, FEEDS)
     return app
 
 

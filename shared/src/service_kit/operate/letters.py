@@ -43,8 +43,8 @@ from service_kit.operate.schema import (
     DeadLetter,
     DeadLetterDetails,
     DeadLetters,
+    LetterOutcomes,
     Outcome,
-    Outcomes,
     Paging,
     Selection,
 )
@@ -141,17 +141,17 @@ def _add_changes(
 ) -> None:
     service = operator.service
 
-    async def replay_chosen(selection: Selection, actor: str | None) -> Outcomes:
+    async def replay_chosen(selection: Selection, actor: str | None) -> LetterOutcomes:
         async with operator.jetstream() as js:
             with silence_as_problem():
                 async with replaying(operator.servers, actor) as broker:
                     return await _each(js, service, selection, _replaying_with(broker))
 
-    async def replay_events(selection: Selection) -> Outcomes:
+    async def replay_events(selection: Selection) -> LetterOutcomes:
         """Handle them again, as if they came now; what still fails stays."""
         return await replay_chosen(selection, None)
 
-    async def replay_commands(selection: Selection, actor: Actor = None) -> Outcomes:
+    async def replay_commands(selection: Selection, actor: Actor = None) -> LetterOutcomes:
         """Carry them out, as if they came now from whoever sent them; what still fails stays."""
         return await replay_chosen(selection, actor)
 
@@ -166,7 +166,7 @@ def _add_changes(
         operation_id=named("discardIn", service),
         responses=problem_responses(*CHANGE_REFUSALS),
     )
-    async def discard_dead_letters(selection: Selection) -> Outcomes:
+    async def discard_dead_letters(selection: Selection) -> LetterOutcomes:
         """Throw them away for good."""
         async with operator.jetstream() as js:
 
@@ -186,13 +186,13 @@ def _replaying_with(broker: Broker) -> Do:
     return replay_one
 
 
-async def _each(js: JetStreamContext, service: str, selection: Selection, do: Do) -> Outcomes:
+async def _each(js: JetStreamContext, service: str, selection: Selection, do: Do) -> LetterOutcomes:
     """Go through those that are meant, as many as a request may be about."""
     outcomes: list[Outcome] = []
     portion = _Portion(CHOSEN_MAX)
     async for number, each in _candidates(js, service, selection):
         if portion.is_over(len(outcomes)):
-            return Outcomes(outcomes=outcomes, next=portion.looked_at)
+            return LetterOutcomes(outcomes=outcomes, next=portion.looked_at)
         portion.looked_at = number
         if (
             isinstance(selection, ByReason)
@@ -202,7 +202,7 @@ async def _each(js: JetStreamContext, service: str, selection: Selection, do: Do
             continue
         why = await do(each) if each else NOT_THERE
         outcomes.append(Outcome(number=number, is_done=why is None, reason=why))
-    return Outcomes(outcomes=outcomes, next=None)
+    return LetterOutcomes(outcomes=outcomes, next=None)
 
 
 class _Portion:

@@ -11,7 +11,9 @@ REASON_LENGTH_MAX = 200
 HIGHEST = 2**63 - 1
 
 Number = Annotated[int, Field(ge=1, le=HIGHEST)]
-ReasonText = Annotated[str, StringConstraints(max_length=REASON_LENGTH_MAX)]
+REASON_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
+"""No control characters, which no reason has and PostgreSQL takes in no text."""
+ReasonText = Annotated[str, StringConstraints(max_length=REASON_LENGTH_MAX, pattern=REASON_PATTERN)]
 
 
 class Paging(BaseModel):
@@ -19,7 +21,9 @@ class Paging(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: ReasonText = Field("", description="those whose reason begins so")
+    reason: ReasonText = Field(
+        "", description="those whose reason begins so", examples=["unknown-type"]
+    )
     after: int = Field(0, ge=0, le=HIGHEST, description="`next` of the page before", examples=[41])
     limit: int = Field(50, ge=1, le=CHOSEN_MAX, description="of a page at most", examples=[20])
 
@@ -88,7 +92,7 @@ class Outcome(BaseModel):
     reason: str | None = Field(description="why it was not done; null if it was")
 
 
-class Outcomes(BaseModel):
+class LetterOutcomes(BaseModel):
     """The end that each has come to, in the order in which they were gone through."""
 
     outcomes: list[Outcome]

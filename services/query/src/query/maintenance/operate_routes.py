@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
+from service_kit.http.openapi import Examples
 from service_kit.http.problems import problem_responses
 from service_kit.operate.letters import OPERATE_PREFIX, OPERATOR, TAG
 
@@ -31,6 +32,18 @@ class GenerationList(BaseModel):
     """The generations that there are, the live one first."""
 
     generations: list[GenerationStatus]
+
+
+GENERATION_EXAMPLES: Examples = {
+    GenerationList: {
+        "a rebuild is under way": {
+            "generations": [
+                {"number": 2, "role": "live", "orders": 12_034, "read": {}},
+                {"number": 3, "role": "being filled", "orders": 811, "read": {"ORDERS": 2117}},
+            ]
+        }
+    }
+}
 
 
 def generation_routes(database: Database) -> APIRouter:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
+from service_kit.http.openapi import Examples
 from service_kit.http.problems import (
     ProblemError,
     invalid_request,
@@ -65,11 +66,26 @@ class ParkedEvents(BaseModel):
     next: int | None = Field(description="`after` of the next page; null on the last")
 
 
-class Released(BaseModel):
+class ReleasedEvents(BaseModel):
     """Those that were put back to be published, each with all that was parked of its order."""
 
     released: list[int]
     next: int | None = Field(description="`after` of the next request; null if there is no more")
+
+
+_PARKED: dict[str, Any] = {
+    "number": 42,
+    "since": "2026-05-04T19:30:00.000000Z",
+    "subject": "orders.v1.la-piazza.01968f6e-3c00-7000-8000-000000000001.placed",
+    "reason": "too large",
+}
+_EVENT = {"headers": {"ce-type": "comanda.order.placed.v1"}, "body": '{"order": {}}'}
+OUTBOX_EXAMPLES: Examples = {
+    OutboxStatus: {"NATS is away": {"waiting": 812, "oldest_s": 41.5, "parked": 0}},
+    ParkedEvents: {"the last page": {"events": [_PARKED], "next": None}},
+    ParkedEventDetails: {"a parked event": _PARKED | _EVENT},
+    ReleasedEvents: {"released": {"released": [42, 43], "next": None}},
+}
 
 
 def outbox_unavailable() -> ProblemError:
@@ -138,7 +154,7 @@ def outbox_routes(engine: AsyncEngine, oldest_s: OldestAge) -> APIRouter:
         operation_id="releaseParkedEvents",
         responses=problem_responses(*_CHANGE),
     )
-    async def release_parked_events(selection: Selection) -> Released:
+    async def release_parked_events(selection: Selection) -> ReleasedEvents:
         """Have them published, each with all that is parked of its order.
 
         What still can't be published is parked again.
@@ -150,7 +166,7 @@ def outbox_routes(engine: AsyncEngine, oldest_s: OldestAge) -> APIRouter:
                 await connection.commit()
                 released = await release(connection, {each.aggregate for each in meant})
                 await connection.commit()
-        return Released(released=released, next=meant[-1].id if has_more else None)
+        return ReleasedEvents(released=released, next=meant[-1].id if has_more else None)
 
     return router
 
