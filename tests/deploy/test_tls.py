@@ -32,7 +32,7 @@ def without_tls(manifests: list[Manifest]) -> list[str]:
     found: list[str] = []
     for pod in pods(manifests):
         for container in (each for each in pod.containers if "comanda/" in image_of(each)):
-            names = {each["name"]: each.get("value") for each in container["env"]}
+            names = {each["name"]: each.get("value") for each in container.get("env", ())}
             urls = (name for name in names if re.fullmatch(r"COMANDA_[A-Z]+_URL", name))
             found += [
                 f"{pod.name}: {name}"
