@@ -20,7 +20,7 @@ from comanda_contracts import (
     seal,
     subjects,
 )
-from comanda_contracts.streams import COMMANDS, TICKETS
+from comanda_contracts.streams import COMMANDS, ORDERS_ARCHIVE, TICKETS
 from comanda_local.servers import Nats
 from faststream.nats import TestNatsBroker
 from nats.aio.client import Client
@@ -164,7 +164,7 @@ async def test_the_set_up_makes_the_streams_and_durables_and_can_be_repeated(
 
         assert (first, again) == (0, 0)
         streams = {info.config.name for info in await js.streams_info()}
-        assert streams == {TICKETS.name, *(stream.name for stream in OWN_STREAMS)}
+        assert streams == {each.name for each in (TICKETS, *OWN_STREAMS, ORDERS_ARCHIVE)}
         for stream in (COMMANDS, TICKETS):
             assert [each.name for each in await js.consumers_info(stream.name)] == ["ordering"]
 

@@ -124,7 +124,7 @@ async def test_ordering_is_ready_once_the_schema_is_there(fresh_database: str) -
     engine = connect(fresh_database)
     watching = asyncio.create_task(watch(engine, reports, WriteHealth()))
 
-    assert await reports.states.get() == "the schema is to be migrated"
+    assert await reports.states.get() == "waiting for the migration of the schema"
 
     await asyncio.to_thread(migrate, fresh_database)
     while await reports.states.get() is not None:

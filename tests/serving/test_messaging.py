@@ -8,7 +8,7 @@ import httpx
 import psutil
 import pytest
 from comanda_contracts.envelope import Message
-from comanda_contracts.streams import ORDERS, TICKETS
+from comanda_contracts.streams import ORDERS, TICKETS, TICKETS_ARCHIVE
 from comanda_local import services
 from comanda_local.servers import Nats
 from faststream.nats import TestNatsBroker
@@ -116,7 +116,10 @@ async def test_the_set_up_makes_the_stream_the_bucket_and_the_durable(
 
     assert await run_set_up(nats) == 0
 
-    assert await names(js) == {ORDERS.name, TICKETS.name, STREAM_OF_BUCKET}
+    assert await names(js) == {
+        *(each.name for each in (ORDERS, TICKETS, TICKETS_ARCHIVE)),
+        STREAM_OF_BUCKET,
+    }
     (durable,) = await js.consumers_info(ORDERS.name)
     assert durable.name == SERVICE
 
