@@ -16,7 +16,7 @@ from tests.poison.requests import HEAD_END, LATER, BadRequest, bad_requests
 from tests.poison.test_messages import WAIT_MAX_S, is_ready, is_served_and_shown
 from tests.support.tokens import authorization
 
-pytestmark = pytest.mark.xdist_group("poison")
+pytestmark = [pytest.mark.xdist_group("poison"), pytest.mark.timeout(300)]
 
 AT_ONCE = 8
 NEXT_ONE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
