@@ -20,7 +20,7 @@ from tests.support.tokens import bearer
 pytestmark = [pytest.mark.xdist_group("rolling"), pytest.mark.timeout(600)]
 
 ORDERS = 60
-DRAIN = 4.0
+DRAIN = 8.0
 """Seconds, many times what `Endpoints` takes to hear that a replica is leaving."""
 LOOK_EVERY = 0.2
 READERS = 4
@@ -40,7 +40,7 @@ class Endpoints:
         self.ready: list[Service] = []
         self._stack = stack
         self._all = list(stack.services.values())
-        self._http = httpx.AsyncClient(trust_env=False, timeout=DRAIN)
+        self._http = httpx.AsyncClient(trust_env=False, timeout=DRAIN / 4)
 
     async def keep_looking(self) -> None:
         while True:

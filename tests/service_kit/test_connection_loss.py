@@ -178,7 +178,7 @@ async def test_what_consumes_is_not_ready_while_a_closed_connection_is_made_anew
         return component.ready
 
     async def says_why() -> bool:
-        return "connection closed" in component.state
+        return component.state == "waiting for NATS"
 
     async with running(broker), running_components([component]):
         await eventually(is_ready)

@@ -132,7 +132,8 @@ class BatchSubscriber(BatchPullStreamSubscriber):
         self.reader = reader
         self._batches = batches
         self._before = before
-        self._pause_s = FIRST_PAUSE_S
+        self.pause_s = FIRST_PAUSE_S
+        """Before messages are asked for again, the next time that there are none."""
         self._said: str | None = None
         """Why there are no messages, as the log has it; None while some may come."""
 
@@ -159,8 +160,8 @@ class BatchSubscriber(BatchPullStreamSubscriber):
                 await self._pull()
             except Exception as error:  # whatever it is, messages are asked for again
                 self._say(reason_of(error))
-                pause_s = self._pause_s
-                self._pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                pause_s = self.pause_s
+                self.pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                 await asyncio.sleep(pause_s)
 
     async def _pull(self) -> None:
@@ -197,7 +198,7 @@ class BatchSubscriber(BatchPullStreamSubscriber):
             while True:
                 await pull.until(may_begin)
                 messages = await pull.take()
-                self._pause_s, self._said = FIRST_PAUSE_S, None
+                self.pause_s, self._said = FIRST_PAUSE_S, None
                 if not self.running:
                     await redeliver(messages, after_s=0)
                     return
