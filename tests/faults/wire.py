@@ -71,7 +71,20 @@ class Wire:
                     await writer.wait_closed()
 
     async def _exchange(self, place: str, request: bytes) -> Answer:
-        reader, writer = await self._connection(place)
+        """The answer. A kept connection that ends before a byte of it was closed as it was used
+        again: then another is used, as clients do (RFC 9112, 9.3.1)."""
+        while kept := self._kept(place):
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                try:
+                    return await self._ask(place, kept, request)
+                except asyncio.IncompleteReadError as error:
+                    if error.partial:
+                        raise
+        host, _, port = place.partition(":")
+        return await self._ask(place, await asyncio.open_connection(host, int(port)), request)
+
+    async def _ask(self, place: str, connection: Connection, request: bytes) -> Answer:
+        reader, writer = connection
         try:
             writer.write(request)
             answer, is_last = await _answer(reader)
@@ -81,17 +94,16 @@ class Wire:
         if is_last:
             writer.close()
         else:
-            self._idle[place].append((reader, writer))
+            self._idle[place].append(connection)
         return answer
 
-    async def _connection(self, place: str) -> Connection:
+    def _kept(self, place: str) -> Connection | None:
         while self._idle[place]:
             reader, writer = self._idle[place].pop()
             if not reader.at_eof():
                 return reader, writer
             writer.close()
-        host, _, port = place.partition(":")
-        return await asyncio.open_connection(host, int(port))
+        return None
 
 
 def _request(method: str, path: str, place: str, body: Any, headers: Mapping[str, str]) -> bytes:
