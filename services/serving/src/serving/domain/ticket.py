@@ -273,10 +273,8 @@ class WrongStatus(Refusal):
         self.ticket = ticket
 
 
-class CancellationOver(Refusal):
-    """What is asked for was answered before the order was restated."""
-
-    code = "cancellation-over"
+class CancellationOver(Exception):
+    """What an event asks for was answered before the order was restated: nobody waits for it."""
 
     def __init__(self, ticket: Ticket) -> None:
         super().__init__(
