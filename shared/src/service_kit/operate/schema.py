@@ -28,7 +28,7 @@ class Paging(BaseModel):
     limit: int = Field(50, ge=1, le=CHOSEN_MAX, description="of a page at most", examples=[20])
 
 
-class _Portion(BaseModel):
+class _Continued(BaseModel):
     """Many are gone through in portions: an answer with `next` is to be asked for again."""
 
     model_config = ConfigDict(extra="forbid")
@@ -36,13 +36,13 @@ class _Portion(BaseModel):
     after: int = Field(0, ge=0, le=HIGHEST, description="`next` of the answer before")
 
 
-class ByNumber(_Portion):
+class ByNumber(_Continued):
     """Those of these numbers."""
 
     numbers: list[Number] = Field(min_length=1, max_length=CHOSEN_MAX, examples=[[42]])
 
 
-class ByReason(_Portion):
+class ByReason(_Continued):
     """All whose reason begins so."""
 
     reason: Annotated[ReasonText, StringConstraints(min_length=1)] = Field(
@@ -50,7 +50,7 @@ class ByReason(_Portion):
     )
 
 
-class Every(_Portion):
+class Every(_Continued):
     """All of this service."""
 
     every: Literal[True]
