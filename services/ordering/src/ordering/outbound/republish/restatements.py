@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Text, bindparam, func, literal, select, tuple_
+from sqlalchemy import Select, Text, bindparam, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ordering.application.restate import (
@@ -21,14 +21,14 @@ from ordering.domain.order import OrderStatus
 from ordering.domain.refusals import Refusal
 from ordering.outbound.database.tables import MenuItemRow, OrderRow, RestaurantRow, table
 from ordering.outbound.outbox.first_events import FirstEvents
-from ordering.outbound.outbox.outbox import OUTBOX
+from ordering.outbound.outbox.outbox import COUNTED_MAX, count_unpublished
 from ordering.outbound.transaction.group_commit import Command, GroupCommit
 
 PAGE_ROWS = 1_000
 """Rows that are read at a time."""
 IN_FLIGHT = 200
 """Aggregates that are restated at once."""
-BACKLOG_MAX_EVENTS = 2_000
+BACKLOG_MAX_EVENTS = COUNTED_MAX
 """Unpublished events with which the relay is given time: what is ordered now comes behind them."""
 BACKLOG_CHECK_INTERVAL_S = 0.1
 
@@ -42,12 +42,6 @@ UseCaseOf = Callable[[Any], UseCase]
 
 RESTAURANTS, ITEMS, ORDERS = table(RestaurantRow), table(MenuItemRow), table(OrderRow)
 
-COUNT_BACKLOG = select(func.count()).select_from(
-    select(literal(1))
-    .where(OUTBOX.c.sequence.is_(None))
-    .limit(BACKLOG_MAX_EVENTS)
-    .subquery("backlog")
-)
 SELECT_RESTAURANTS = (
     select(RESTAURANTS.c.restaurant)
     .where(RESTAURANTS.c.restaurant > bindparam("restaurant"))
@@ -194,7 +188,7 @@ class Restatements:
         is_said = False
         while True:
             async with self._engine.connect() as connection:
-                backlog = (await connection.execute(COUNT_BACKLOG)).scalar_one()
+                backlog = await count_unpublished(connection)
             if backlog < BACKLOG_MAX_EVENTS:
                 return
             if not is_said:
