@@ -88,9 +88,11 @@ async def test_what_is_due_is_found_by_when_it_was_handed_over(database: Databas
     assert (before, then, await due(database, NOON)) == ([], [order_id], [])
 
 
-@pytest.mark.parametrize("up_to_date", [True, False])
-async def test_it_is_closed_only_if_all_words_of_the_kitchen_were_heard(
-    database: Database, *, up_to_date: bool
+@pytest.mark.parametrize(
+    ("heard", "closes"), [(OVER, True), (OVER - timedelta(seconds=1), False), (None, False)]
+)
+async def test_it_is_closed_only_if_all_words_of_the_kitchen_were_heard_until_its_grace_was_over(
+    database: Database, *, heard: datetime | None, closes: bool
 ) -> None:
     store = database.replica()
     await open_la_piazza(store)
@@ -99,10 +101,7 @@ async def test_it_is_closed_only_if_all_words_of_the_kitchen_were_heard(
 
     async def close(restaurant: str, due_id: UUID) -> None:
         assert (restaurant, due_id) == ("la-piazza", order_id)
-        await store.run(closing_handed_over(due_id, OVER, GRACE))
-
-    async def is_up_to_date() -> bool:
-        return up_to_date
+        await store.run(closing_handed_over(due_id, OVER + GRACE, GRACE))
 
     def note(failing: str | None = None) -> None:
         looked.set()
@@ -112,12 +111,11 @@ async def test_it_is_closed_only_if_all_words_of_the_kitchen_were_heard(
             database.engine,
             note,
             close=close,
-            is_up_to_date=is_up_to_date,
-            clock=lambda: OVER,
+            heard_until=lambda: heard,
             recall_grace=GRACE,
         )
     )
     await looked.wait()
     watching.cancel()
 
-    assert (await status(store, order_id) is OrderStatus.CLOSED) == up_to_date
+    assert (await status(store, order_id) is OrderStatus.CLOSED) == closes

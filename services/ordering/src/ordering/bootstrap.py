@@ -128,8 +128,7 @@ def bootstrap(settings: Settings) -> Application:
             engine,
             ready,
             close=close,
-            is_up_to_date=partial(broker.is_up_to_date, TICKETS),
-            clock=utc_now,
+            heard_until=partial(broker.settled_until, TICKETS, utc_now),
             recall_grace=grace,
         )
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -15,7 +16,7 @@ from nats.js import JetStreamContext
 from typing_extensions import override
 
 from service_kit.nats.closing import abort_if_closing, close, why_given_up
-from service_kit.nats.consumer_lag import ConsumerLag
+from service_kit.nats.consumer_lag import LagMeasure
 from service_kit.nats.jetstream import (
     PING_INTERVAL_S,
     RECONNECT_INTERVAL_S,
@@ -25,7 +26,6 @@ from service_kit.nats.jetstream import (
     jetstream,
     require_server,
 )
-from service_kit.nats.leader import asking_leader_of
 from service_kit.nats.middlewares import Settlement, Spans, metrics
 from service_kit.nats.router import Router
 from service_kit.nats.subscriber import BatchSubscriber
@@ -94,6 +94,7 @@ class Broker(NatsBroker):
         self._connection_kwargs |= {each: user[each] for each in user.keys() - {"inbox_prefix"}}
         self.service = service
         self._first_connected = asyncio.Event()
+        self._lags: dict[str, LagMeasure] = {}
 
     async def client(self) -> Client:
         """The connection, as soon as it is there for the first time.
@@ -176,9 +177,7 @@ class Broker(NatsBroker):
         It is not ready while the durable is missing, without which FastStream would be silent for
         ever, while there is no connection, or while batches fail.
         """
-        subscriber = self._subscriber(stream)
-
-        lag = ConsumerLag(stream, subscriber.durable)
+        subscriber, lag = self._subscriber(stream), self._lag_of(stream)
 
         async def watch(ready: Ready) -> None:
             while True:
@@ -193,13 +192,19 @@ class Broker(NatsBroker):
 
         return watch
 
-    async def is_up_to_date(self, stream: Stream) -> bool:
-        """Whether the consumer of a stream has been given all that is stored. Raises NatsError."""
-        subscriber = self._subscriber(stream)
-        js = await self.jetstream_context()
-        with asking_leader_of(f"{stream.name}/{subscriber.durable}"):
-            consumer = await js.consumer_info(stream.name, subscriber.durable)
-        return bool(consumer.num_pending == 0)
+    def settled_until(self, stream: Stream, clock: Callable[[], datetime]) -> datetime | None:
+        """A time before which all that the stream stored is settled, as far as was seen.
+
+        It is seen by what `watching` runs; None before that has seen it once. What was delivered
+        and is not acknowledged is not settled.
+        """
+        lag_s = self._lag_of(stream).seconds_max
+        return None if lag_s is None else clock() - timedelta(seconds=lag_s)
+
+    def _lag_of(self, stream: Stream) -> LagMeasure:
+        if stream.name not in self._lags:
+            self._lags[stream.name] = LagMeasure(stream, self._subscriber(stream).durable)
+        return self._lags[stream.name]
 
     def _subscriber(self, stream: Stream) -> BatchSubscriber:
         """The one that consumes the stream."""

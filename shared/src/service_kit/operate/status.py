@@ -12,6 +12,8 @@ from nats.js import JetStreamContext
 from service_kit.http.problems import ProblemError
 from service_kit.http.server import Application
 from service_kit.nats.broker import Broker
+from service_kit.nats.consumer_lag import look_at
+from service_kit.nats.leader import LeaderSilent
 from service_kit.nats.subscriber import BatchSubscriber
 from service_kit.operate.connection import OperatorConnection
 from service_kit.operate.letters import OPERATE_PREFIX, OPERATOR, TAG, named
@@ -57,13 +59,10 @@ async def _lag(broker: Broker, subscriber: BatchSubscriber) -> ConsumerLag:
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             js = await broker.jetstream_context()
-            info = await js.consumer_info(stream, subscriber.durable)
-    except (nats.errors.Error, TimeoutError, OSError):
+            backlog = await look_at(js, stream, subscriber.durable)
+    except (nats.errors.Error, LeaderSilent, TimeoutError, OSError):
         return ConsumerLag(stream=stream, behind=None, unsettled=None)
-    unsettled = info.num_ack_pending or 0
-    return ConsumerLag(
-        stream=stream, behind=(info.num_pending or 0) + unsettled, unsettled=unsettled
-    )
+    return ConsumerLag(stream=stream, behind=backlog.waiting, unsettled=backlog.unsettled)
 
 
 async def _dead_letters(operator: OperatorConnection) -> int | None:

@@ -10,6 +10,8 @@ from comanda_contracts.streams import Stream
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 from prometheus_client import Gauge
+from service_kit.nats.consumer_lag import look_at
+from service_kit.nats.leader import LeaderSilent
 from service_kit.runtime.components import Ready
 
 from query.projection.projector import SERVICE
@@ -58,9 +60,8 @@ async def measure(js: JetStreamContext, stream: Stream) -> Lag:
     acknowledgements says no more than where to look for the oldest: all below it is stored.
     """
     try:
-        consumer = await js.consumer_info(stream.name, SERVICE)
-        events = (consumer.num_pending or 0) + (consumer.num_ack_pending or 0)
-        floor = consumer.ack_floor.stream_seq if consumer.ack_floor else 0
+        backlog = await look_at(js, stream.name, SERVICE)
+        events, floor = backlog.waiting, backlog.floor
     except NotFoundError:
         events, floor = await _all_of_it(js, stream), 0
     oldest = await _time_after(js, stream, floor) if events else None
@@ -76,7 +77,7 @@ async def _known(
         async with asyncio.timeout(MEASURE_TIMEOUT_S):
             js = await jetstream()
             return await asyncio.gather(*(measure(js, stream) for stream in streams))
-    except (nats.errors.Error, TimeoutError, OSError):
+    except (nats.errors.Error, LeaderSilent, TimeoutError, OSError):
         return []
 
 

@@ -38,19 +38,19 @@ async def watch_handed_over(
     ready: Ready,
     *,
     close: Close,
-    is_up_to_date: Callable[[], Awaitable[bool]],
-    clock: Callable[[], datetime],
+    heard_until: Callable[[], datetime | None],
     recall_grace: timedelta,
 ) -> None:
     """Have orders closed from time to time, once the kitchen can take nothing back any more.
 
-    While it is not known that all words of the kitchen were heard none is closed: one of them may
-    be a recall. Safe to run from many replicas. Raises when a store does not answer.
+    All words of the kitchen that were stored before `heard_until` were taken; while that is not
+    known no order is closed. One that was handed over a grace before that, or earlier, was not
+    recalled. Safe to run from many replicas. Raises when the store does not answer.
     """
     while True:
-        async with engine.connect() as connection:
-            due = await select_due(connection, until=clock() - recall_grace - RECALL_MARGIN)
-        if due and await is_up_to_date():
+        if heard := heard_until():
+            async with engine.connect() as connection:
+                due = await select_due(connection, until=heard - recall_grace - RECALL_MARGIN)
             for restaurant, order_id in due:
                 with contextlib.suppress(CommandBlocked):  # another replica is at it
                     await close(restaurant, order_id)
