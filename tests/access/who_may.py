@@ -44,6 +44,8 @@ WHO_MAY: dict[Row, set[Role]] = {
     ("query", "GET", "/orders/live"): ORDER_READERS,
     ("query", "GET", AN_ORDER): ORDER_READERS,
     ("query", "GET", f"{AN_ORDER}/live"): ORDER_READERS,
+    ("query", "GET", f"{AN_ORDER}/wait"): ORDER_READERS,
+    ("query", "GET", f"{AN_ORDER}/wait/live"): ORDER_READERS,
     ("query", "GET", f"{AN_ORDER}/timeline"): ORDER_READERS,
     ("query", "GET", "/orders/by-number/{business_day}/{number}"): ORDER_READERS,
     ("query", "GET", "/tables"): ORDER_READERS,
@@ -87,6 +89,8 @@ OF_ALL |= {
 GUESTS_MAY: set[Row] = {
     ("query", "GET", AN_ORDER),
     ("query", "GET", f"{AN_ORDER}/live"),
+    ("query", "GET", f"{AN_ORDER}/wait"),
+    ("query", "GET", f"{AN_ORDER}/wait/live"),
 }
 """What a guest may, besides: of his own order, to which the routes see."""
 

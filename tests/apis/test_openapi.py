@@ -55,7 +55,15 @@ CHECKS = [
 ]
 ENDLESS = {
     f"GET /v1/restaurants/{{restaurant}}/{feed}/live"
-    for feed in ("queue", "board", "menu", "orders", "orders/{order_id}", "tables")
+    for feed in (
+        "queue",
+        "board",
+        "menu",
+        "orders",
+        "orders/{order_id}",
+        "orders/{order_id}/wait",
+        "tables",
+    )
 }
 """Answers that do not end by themselves: they have tests of their own."""
 

@@ -56,6 +56,26 @@ test('it sends the token, and after a loss the id of what it had last', async ()
   assert.equal(requests[1]['Last-Event-ID'], '7');
 });
 
+test('what the page takes for passing does not end it', async () => {
+  const requests = [];
+  const unknown = () => Response.json({ code: 'unknown-order' }, { status: 404 });
+  const feed = new Feed('/feed', {
+    token: 'secret',
+    clock: new ServerClock(),
+    random: () => 0,
+    isPassing: (code) => code === 'unknown-order' && requests.length < 2,
+    onEvent() {},
+    onStatus: (status) => 'over' in status || queueMicrotask(() => feed.wake()),
+    fetch: async () => (requests.push(1), unknown()),
+  });
+  const waking = setInterval(() => feed.wake(), 20);
+
+  await feed.run();
+
+  clearInterval(waking);
+  assert.equal(requests.length, 2);
+});
+
 test('heartbeats alone are not live: the store may be away', async () => {
   const { told } = await followed([() => streaming(': ping\n: ping\n')]);
 

@@ -44,8 +44,10 @@ async def test_kitchen_board_and_guest_agree_through_an_evening(screens: Screens
 
     await expect(guest.get_by_role("status")).to_have_text("We have your order")
     await expect(card(kitchen, other)).to_contain_text("Table 12")
+    await expect(guest.locator(".hero-wait")).to_contain_text("You are next")
     await button(card(kitchen, order), "Start").click()
     await expect(guest.get_by_role("status")).to_have_text("The kitchen is at work")
+    await expect(guest.get_by_text("You are next")).to_have_count(0)
     await expect(
         board.locator(f'#numbers-preparing [data-number="{order["number"]}"]')
     ).to_be_visible()

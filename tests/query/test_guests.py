@@ -5,10 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
-from comanda_contracts import Order
+from comanda_contracts import Order, TicketStatus
 from query.storage.orders.store import MongoOrders
 
-from tests.query.builders import an_order, closed, placed
+from tests.query.builders import a_round, after, an_order, closed, its_ticket, news_of, placed
 from tests.query.conftest import answering, store
 from tests.query.replicas import a_replica
 from tests.query.screen import watching
@@ -107,6 +107,52 @@ async def test_a_guests_live_feed_has_none_of_it_either(
     for name in ("luigi", "mario", PHONE):
         assert name in str((to_staff, then_to_staff))
         assert name not in str((first, then))
+
+
+async def test_a_guest_sees_how_many_are_before_him_and_nothing_of_them(
+    query: httpx.AsyncClient, orders: MongoOrders, restaurant: str
+) -> None:
+    first, own, last = (
+        an_order(
+            restaurant=restaurant,
+            number=f"A-00{at}",
+            customer=f"guest {at}",
+            placed_at=after(at),
+            rounds=(a_round(1, ordered_at=after(at)),),
+        )
+        for at in range(3)
+    )
+    await store(orders, *map(placed, (first, own, last)))
+
+    answer = await query.get(f"{path_of(own)}/wait", headers=guest_of(own))
+    other = await query.get(f"{path_of(first)}/wait", headers=guest_of(own))
+
+    nothing_known = {"ready_from": None, "ready_until": None}
+    assert answer.json() == {"order_id": str(own.order_id), "position": 2, **nothing_known}
+    assert (other.status_code, other.json()["code"]) == (404, "unknown-order")
+
+
+async def test_a_guest_is_told_when_he_moves_up(fresh_mongodb_url: str, restaurant: str) -> None:
+    first, own = (
+        an_order(
+            restaurant=restaurant,
+            placed_at=after(at),
+            rounds=(a_round(1, ordered_at=after(at)),),
+        )
+        for at in range(2)
+    )
+
+    async with a_replica(fresh_mongodb_url) as replica:
+        await store(replica.orders, placed(first), placed(own))
+        live = f"{path_of(own)}/wait/live"
+        async with watching(replica.url, live, authorization=guest_of(own)) as guest:
+            before = await guest.next()
+            begun = its_ticket(first, status=TicketStatus.PREPARING, started_at=after(5))
+            await store(replica.orders, news_of(begun))
+            then = await guest.next()
+
+    assert (before.name, before.data["position"]) == ("snapshot", 2)
+    assert (then.name, then.data["position"]) == ("wait", 1)
 
 
 def hidden(order: dict[str, Any]) -> dict[str, Any]:

@@ -93,7 +93,7 @@ async def test_a_quiet_feed_holds_nothing_of_what_it_has_sent(path: str, is_snap
     orders = OneUpdate(LiveUpdate("1.1.1.0", [json], is_snapshot=is_snapshot))
     del json
     app = application("query", "", [], admission=own_admission())
-    app.include_router(live_routes(orders, None, None))  # type: ignore[arg-type]
+    app.include_router(live_routes(orders, None, None, None))  # type: ignore[arg-type]
 
     feed = asyncio.create_task(app(get(f"/v1/restaurants/la-piazza/{path}"), never, ignored))
     await orders.is_quiet.wait()

@@ -36,6 +36,7 @@ export class Feed {
   #onStatus;
   #fetch;
   #random;
+  #isPassing;
   /** @type {AbortController | null} */
   #connection = null;
   #id = '';
@@ -56,10 +57,11 @@ export class Feed {
    * @param {ServerClock} to.clock
    * @param {(name: string, data: any) => void} to.onEvent each event but `end`
    * @param {(status: FeedStatus) => void} to.onStatus whenever it changes
+   * @param {(code: string) => boolean} [to.isPassing] whether a refusal with this code is not for good
    * @param {typeof fetch} [to.fetch]
    * @param {() => number} [to.random]
    */
-  constructor(path, { token, clock, onEvent, onStatus, fetch: ask, random }) {
+  constructor(path, { token, clock, onEvent, onStatus, isPassing, fetch: ask, random }) {
     this.#path = path;
     this.#token = token;
     this.#clock = clock;
@@ -67,6 +69,7 @@ export class Feed {
     this.#onStatus = onStatus;
     this.#fetch = ask ?? globalThis.fetch.bind(globalThis);
     this.#random = random ?? Math.random;
+    this.#isPassing = isPassing ?? (() => false);
   }
 
   /** Follow it until it is closed or over. */
@@ -183,8 +186,8 @@ export class Feed {
   async #refusal(answer) {
     const problem = await answer.json().catch(() => ({}));
     this.#retryMs = Math.max(0, 1000 * Number(answer.headers.get('retry-after') ?? 0) || 0);
-    if (LATER.has(answer.status)) return null;
-    return problem.code ?? `http-${answer.status}`;
+    const code = problem.code ?? `http-${answer.status}`;
+    return LATER.has(answer.status) || this.#isPassing(code) ? null : code;
   }
 
   #isSilent() {

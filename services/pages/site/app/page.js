@@ -14,6 +14,13 @@ import { words } from './words.js';
 /** @typedef {import('./settings.js').Settings} Settings */
 
 /**
+ * @typedef {object} Follower
+ * @property {(name: string, data: any) => void} event
+ * @property {(status: import('./feed.js').FeedStatus) => void} status
+ * @property {(code: string) => boolean} [isPassing] whether a refusal with this code is not for good
+ */
+
+/**
  * What a page is given: everything that is not its own.
  *
  * @typedef {object} Page
@@ -24,7 +31,7 @@ import { words } from './words.js';
  * @property {HTMLElement} root
  * @property {Settings} settings as they are now
  * @property {(changed: Partial<Settings>) => void} change the settings, and keep them
- * @property {(path: string, on: {event: (name: string, data: any) => void, status: (status: import('./feed.js').FeedStatus) => void}) => Feed} follow
+ * @property {(path: string, on: Follower) => Feed} follow
  *   a feed, whose path `client.url` makes
  * @property {(show: () => void) => void} onSettings called after each change of them
  * @property {() => Promise<import('./format.js').Place>} loadPlace name, currency and time zone of the
@@ -85,10 +92,11 @@ export function beginPage(name, begin) {
  * @param {string} path
  * @param {string} token
  * @param {ServerClock} clock
- * @param {{event: (name: string, data: any) => void, status: (status: import('./feed.js').FeedStatus) => void}} on
+ * @param {Follower} on
  */
 function follow(path, token, clock, on) {
-  const feed = new Feed(path, { token, clock, onEvent: on.event, onStatus: on.status });
+  const { event: onEvent, status: onStatus, isPassing = () => false } = on;
+  const feed = new Feed(path, { token, clock, onEvent, onStatus, isPassing });
   window.addEventListener('online', () => feed.wake());
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') feed.wake();

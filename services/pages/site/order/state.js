@@ -3,18 +3,21 @@
 import { CONNECTING, reduceConnection } from '../app/connection.js';
 
 /** @typedef {import('../../types/query.js').components['schemas']['OrderView']} OrderView */
+/** @typedef {import('../../types/query.js').components['schemas']['OrderWait']} OrderWait */
 /** @typedef {'placed' | 'preparing' | 'ready' | 'served'} Step */
 
 /**
  * @typedef {object} OrderState
  * @property {import('../app/connection.js').Connection} connection
  * @property {OrderView | null} order
+ * @property {OrderWait | null} wait how long it will take; null if that is not known now
  * @property {number} now server's milliseconds
  * @property {boolean} hasSettings
  */
 
 /**
  * @typedef {{type: 'order', order: OrderView}
+ *   | {type: 'wait', wait: OrderWait | null}
  *   | import('../app/connection.js').ConnectionEvent
  *   | {type: 'tick', now: number}
  *   | {type: 'settings'}} OrderEvent
@@ -24,13 +27,15 @@ import { CONNECTING, reduceConnection } from '../app/connection.js';
 export const STEPS = ['placed', 'preparing', 'ready', 'served'];
 
 /** @type {OrderState} */
-export const UNKNOWN = { connection: CONNECTING, order: null, now: 0, hasSettings: false };
+export const UNKNOWN = { connection: CONNECTING, order: null, wait: null, now: 0, hasSettings: false };
 
 /** @param {OrderState} state @param {OrderEvent} event @returns {OrderState} */
 export function reduce(state, event) {
   switch (event.type) {
     case 'order':
       return isOlder(event.order, state.order) ? state : { ...state, order: event.order };
+    case 'wait':
+      return { ...state, wait: event.wait };
     case 'connection':
       return { ...state, connection: reduceConnection(state.connection, event.status) };
     case 'tick':
@@ -70,6 +75,25 @@ export function stepOf(order) {
     default:
       return 0; // placed, cancelling, and what a later release adds
   }
+}
+
+/** Whether the kitchen has something of it still to make. @param {OrderView | null} order */
+export const isAwaited = (order) => order !== null && [0, 1].includes(stepOf(order)) && order.status !== 'cancelling';
+
+const STEP_MIN = 5;
+
+/**
+ * In how many minutes it will be ready, in steps of five since nobody knows it better.
+ *
+ * @param {OrderWait | null} wait
+ * @param {number} now
+ * @returns {{from: number, to: number} | null} null if that is not known; `from` 0: at any time
+ */
+export function minutesLeft(wait, now) {
+  if (!wait?.ready_from || !wait.ready_until || !now) return null;
+  const from = Math.max(0, (Date.parse(wait.ready_from) - now) / 60_000);
+  const to = Math.max(1, (Date.parse(wait.ready_until) - now) / 60_000);
+  return { from: Math.floor(from / STEP_MIN) * STEP_MIN, to: Math.ceil(to / STEP_MIN) * STEP_MIN };
 }
 
 /** Whether it has just become ready. @param {OrderState} before @param {OrderState} after */

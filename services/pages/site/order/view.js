@@ -2,7 +2,7 @@
 
 import { commonSettings, icon, staleBanner } from '../app/frame.js';
 import { html, nothing } from '../vendor/lit-html/lit-html.js';
-import { STEPS, stepOf } from './state.js';
+import { STEPS, isAwaited, minutesLeft, stepOf } from './state.js';
 
 /**
  * @typedef {object} Seen
@@ -28,14 +28,14 @@ export function guestsOrder(state, seen) {
     </header>
     ${staleBanner(state.connection, t, format.time)}
     <main class="order ${state.connection.live ? '' : 'is-stale'}">
-      ${state.order ? shown(state.order, seen) : nothing}
+      ${state.order ? shown(state.order, state, seen) : nothing}
     </main>
     ${state.hasSettings ? settings(seen) : nothing}
   `;
 }
 
-/** @param {import('./state.js').OrderView} order @param {Seen} seen */
-function shown(order, { t, format }) {
+/** @param {import('./state.js').OrderView} order @param {import('./state.js').OrderState} state @param {Seen} seen */
+function shown(order, state, { t, format }) {
   const step = stepOf(order);
   const where = order.channel === 'takeaway' ? 'takeaway' : 'dine_in';
   const says = sayings(order, step, where, t);
@@ -43,6 +43,7 @@ function shown(order, { t, format }) {
     <section class="hero dims ${step === 2 ? 'is-ready' : ''} ${step < 0 ? 'is-over' : ''}" data-status=${order.status}>
       <p class="hero-number number">${order.number}</p>
       <p class="hero-says" role="status">${says}</p>
+      ${isAwaited(order) ? awaited(state, t) : nothing}
       <p class="hero-when">${when(order, t, format)}</p>
     </section>
     ${step < 0
@@ -86,6 +87,16 @@ function sayings(order, step, where, t) {
   if (order.status === 'cancelling') return t('is.cancelling');
   if (step === 0) return t('is.placed');
   return step === 1 ? t('is.preparing') : t(`is.${STEPS[step]}.${where}`);
+}
+
+/** How many are before it, and how long it takes. @param {import('./state.js').OrderState} state @param {Seen['t']} t */
+function awaited({ wait, now }, t) {
+  const left = minutesLeft(wait, now);
+  if (!left && !wait?.position) return nothing;
+  return html`<dl class="hero-wait number">
+    ${left ? html`<div><dt>${t('wait')}</dt><dd>${left.from ? t('wait.range', left) : t('wait.within', left)}</dd></div>` : nothing}
+    ${wait?.position ? html`<div><dt>${t('queue')}</dt><dd>${wait.position === 1 ? t('queue.next') : t('queue.place', { position: wait.position })}</dd></div>` : nothing}
+  </dl>`;
 }
 
 /** @param {import('./state.js').OrderView} order @param {Seen['t']} t @param {Seen['format']} format */

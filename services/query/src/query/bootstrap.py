@@ -40,6 +40,7 @@ from query.api.live_routes import CachedFeeds, live_routes
 from query.api.menu_routes import menu_cache, menu_routes
 from query.api.orders.list_routes import OrderListReader, list_lane, list_routes, table_cache
 from query.api.orders.routes import OrderReader, order_lane, order_routes
+from query.api.orders.wait_routes import wait_routes
 from query.api.restaurant_routes import restaurant_routes
 from query.api.sales.chain_routes import chain_routes
 from query.api.sales.routes import sales_routes, top_items_cache, top_lane
@@ -182,8 +183,9 @@ def answers_from(generations: Generations, *, min_version_wait: float) -> Answer
     cached = CachedFeeds(boards, tables, menus, menu_changes.kept_open)
     return Answers(
         [
-            live_routes(live, cached, stores.menus),
+            live_routes(live, order, cached, stores.menus),
             order_routes(order, lists),
+            wait_routes(order, boards),
             list_routes(listed, lists, stores.menus, read_your_writes),
             board_routes(boards, read_your_writes),
             menu_routes(stores.menus),

@@ -31,16 +31,20 @@ from query.api.http.openapi import (
     LIVE_ORDERS_RESPONSES,
     LIVE_REFUSALS,
     LIVE_TABLES_RESPONSES,
+    LIVE_WAIT_RESPONSES,
 )
 from query.api.http.parameters import PREFIX, OrderId, Slug
 from query.api.http.response_cache import ResponseCache
 from query.api.http.responses import (
+    Body,
     body_of_json,
     from_store,
     order_json_for_guest,
     store_unavailable,
     unknown_order,
 )
+from query.api.orders.routes import OrderReader
+from query.api.orders.wait_routes import wait_as_json
 from query.views.ports import DamagedView, LiveOrders, Menus, StoreUnavailable, TooSlow
 
 RETRY_INTERVAL_S = 1.0
@@ -49,6 +53,7 @@ not told."""
 
 CACHED_READERS = {
     "board": Gauge("comanda_query_live_boards", "Readers of live boards"),
+    "wait": Gauge("comanda_query_live_waits", "Readers of one order's live wait"),
     "tables": Gauge("comanda_query_live_tables", "Readers of live tables"),
     "menu": Gauge("comanda_query_live_menus", "Readers of live menus"),
 }
@@ -76,7 +81,9 @@ class CachedFeeds(NamedTuple):
     menu_changes_kept_open: Callable[[], AbstractContextManager[None]]
 
 
-def live_routes(orders: LiveOrders, cached: CachedFeeds, menus: Menus) -> APIRouter:
+def live_routes(
+    orders: LiveOrders, order: OrderReader, cached: CachedFeeds, menus: Menus
+) -> APIRouter:
     """Routes that send what changes, as it changes."""
     router = APIRouter(prefix=PREFIX, tags=["Feeds"])
     feeds = FeedBudget()
@@ -111,6 +118,23 @@ def live_routes(orders: LiveOrders, cached: CachedFeeds, menus: Menus) -> APIRou
         principal = getattr(request.state, PRINCIPAL, None)
         show = order_json_for_guest if is_guest_of(principal, restaurant, str(order_id)) else None
         begin = partial(_order_events, orders, restaurant, order_id, last_event_id, show)
+        return await _stream(feeds, restaurant, begin)
+
+    @router.get(
+        "/orders/{order_id}/wait/live",
+        operation_id="followOrderWait",
+        response_class=StreamingResponse,
+        responses=LIVE_WAIT_RESPONSES | LIVE_ORDER_REFUSALS,
+        dependencies=[needed.OWN_ORDER],
+    )
+    async def live_wait(
+        request: Request, restaurant: Slug, order_id: OrderId, last_event_id: LastEventId = None
+    ) -> Response:
+        """How long the order has to wait (`snapshot`), and whenever that has changed (`wait`)."""
+        is_guest = is_guest_of(getattr(request.state, PRINCIPAL, None), restaurant, str(order_id))
+        begin = partial(
+            _wait_events, order, cached.boards, restaurant, str(order_id), last_event_id, is_guest
+        )
         return await _stream(feeds, restaurant, begin)
 
     @router.get(
@@ -243,16 +267,37 @@ async def _order_events(
             del update, body
 
 
+async def _wait_events(
+    order: OrderReader,
+    boards: ResponseCache,
+    restaurant: str,
+    order_id: str,
+    last: str | None,
+    is_guest: bool,
+) -> Events:
+    """Of an order that there is. Raises ProblemError (404) if there is none."""
+    await order.by_id(restaurant, order_id, None, is_guest=is_guest)
+    show = partial(wait_as_json, order_id)
+    async with contextlib.aclosing(
+        _cached_events("wait", boards, restaurant, last, show=show)
+    ) as waits:
+        async for each in waits:
+            yield each
+            del each
+
+
 async def _cached_events(
     change: str,
     cache: ResponseCache,
     restaurant: str,
     last: str | None,
     kept_open: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+    show: Callable[[bytes], bytes] | None = None,
 ) -> Events:
     """As `_order_events`; a client that does not keep up misses states, but never the newest.
 
-    An event after the first is called `change`. `kept_open` has changes told to the cache.
+    An event after the first is called `change`. `kept_open` has changes told to the cache. `show`
+    makes of the cached JSON what the client is shown; without it all is.
     """
     clock = asyncio.get_running_loop().time
     name, spoke = "snapshot", clock()
@@ -268,9 +313,10 @@ async def _cached_events(
                 if error.status == HTTPStatus.NOT_FOUND:
                     return
                 shown = None
-            if shown and shown.body.tag != last:
-                yield event_of_pieces(name, [shown.body.json], shown.body.tag)
-                name, last, spoke = change, shown.body.tag, clock()
+            body = _shown_of(shown.body, show) if shown else None
+            if body and body.tag != last:
+                yield event_of_pieces(name, [body.json], body.tag)
+                name, last, spoke = change, body.tag, clock()
             elif name == "snapshot" or clock() - spoke >= live.HEARTBEAT_INTERVAL_S:
                 yield None
                 name, spoke = change, clock()
@@ -278,3 +324,7 @@ async def _cached_events(
                 await shown.wait_until_stale(live.HEARTBEAT_INTERVAL_S)
             else:
                 await asyncio.sleep(RETRY_INTERVAL_S)
+
+
+def _shown_of(body: Body, show: Callable[[bytes], bytes] | None) -> Body:
+    return body_of_json(show(body.json)) if show else body

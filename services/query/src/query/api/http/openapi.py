@@ -42,6 +42,7 @@ from query.api.http.responses import (
 )
 from query.views import menu
 from query.views.board.view import board_of
+from query.views.board.wait import wait_for
 from query.views.merge import Document
 from query.views.orders import view as order
 from query.views.orders.list_query import ListQuery, PagePosition, milliseconds
@@ -78,6 +79,7 @@ _LAST = PagePosition(milliseconds(_COOKED["order"]["placed_at"]), ORDER_ID)
 
 CURSOR = encode_cursor(_LAST, ListQuery(RESTAURANT))
 BOARD = board_of([_COOKED, _TAKEAWAY], PREPARATIONS, NOW)
+WAIT = wait_for(str(examples.TAKEAWAY.order_id), BOARD["preparing"][0], NOW)
 TAG = f'"{body_of(present_order(_COOKED)).tag}"'
 
 
@@ -117,6 +119,7 @@ ANSWERS: Examples = {
     ),
     schema.TableList: _as_sent(occupied={"tables": occupied_tables([_COOKED])}),
     schema.Board: _as_sent(busy=BOARD),
+    schema.OrderWait: _as_sent(queued=WAIT),
     schema.Menu: _as_sent(offered=_menu()),
     schema.RestaurantList: _as_sent(one={"restaurants": [_menu()["restaurant"]], "next": None}),
     schema.ChainSales: _as_sent(
@@ -181,6 +184,7 @@ TAGS = {
 LIVE_ORDER_RESPONSES = events(
     "OrderEvent", event("snapshot", order_as_json(_COOKED), body_of(present_order(_COOKED)).tag)
 )
+LIVE_WAIT_RESPONSES = events("WaitEvent", event("snapshot", as_json(WAIT), body_of(WAIT).tag))
 LIVE_BOARD_RESPONSES = events("BoardEvent", event("snapshot", as_json(BOARD), body_of(BOARD).tag))
 TABLES, MENU = {"tables": occupied_tables([_COOKED])}, _menu()
 LIVE_TABLES_RESPONSES = events(
@@ -196,6 +200,7 @@ LIVE_ORDERS_RESPONSES = events(
 FEEDS: Feeds = {
     "OrdersEvent": {"snapshot": schema.ActiveOrders, "order": schema.OrderView},
     "OrderEvent": {"snapshot": schema.OrderView, "order": schema.OrderView},
+    "WaitEvent": {"snapshot": schema.OrderWait, "wait": schema.OrderWait},
     "BoardEvent": {"snapshot": schema.Board, "board": schema.Board},
     "TablesEvent": {"snapshot": schema.TableList, "tables": schema.TableList},
     "MenuEvent": {"snapshot": schema.Menu, "menu": schema.Menu},

@@ -173,6 +173,21 @@ class PreparedOrder(BoardOrder):
     )
 
 
+class OrderWait(BaseModel):
+    """How long one order has still to wait; every field is null once nothing of it is awaited."""
+
+    order_id: UUID
+    position: int | None = Field(
+        description="of its last waiting round in the kitchen's queue; null once all are begun",
+        examples=[3],
+    )
+    ready_from: AwareDatetime | None = Field(
+        description="all of it will hardly be ready before, judging by how the kitchen worked "
+        "lately; a whole minute, null while that is not known"
+    )
+    ready_until: AwareDatetime | None = Field(description="it will hardly take longer than this")
+
+
 class ReadyOrder(BoardOrder):
     """An order that waits to be served or handed over."""
 
