@@ -68,6 +68,7 @@ GIVEN = {
     "business_day": "2026-11-23",
     "number": "A-017",
     "letter": "17",
+    "job": "17",
     "event": "17",
 }
 

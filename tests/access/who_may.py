@@ -83,6 +83,9 @@ OF_ALL |= {
     ("ordering", "GET", "/v1/operate/parked-events/{event}"): {OPERATOR},
     ("ordering", "POST", "/v1/operate/parked-events/release"): {OPERATOR},
     ("query", "GET", "/v1/operate/generations"): {OPERATOR},
+    ("query", "GET", "/v1/operate/jobs"): {OPERATOR},
+    ("query", "GET", "/v1/operate/jobs/{job}"): {OPERATOR},
+    ("query", "POST", "/v1/operate/jobs"): {OPERATOR},
 }
 """Routes about all restaurants, with their whole paths: the role is needed in each, `*`."""
 

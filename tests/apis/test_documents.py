@@ -177,7 +177,7 @@ def test_no_answer_has_a_field_with_values_that_can_not_become_more(document: Js
 def test_every_event_that_a_feed_shows_is_one_of_its_schema(service: str) -> None:
     document = document_of(service)
     for where, operation in operations(document):
-        content = operation["responses"]["200"].get("content", {}).get("text/event-stream")
+        content = operation["responses"].get("200", {}).get("content", {}).get("text/event-stream")
         if content:
             assert content["schema"] == {"$ref": "#/components/schemas/EventStream"}
             schema = {**content["x-itemSchema"], "components": document["components"]}

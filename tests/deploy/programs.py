@@ -67,6 +67,7 @@ GIVEN_BY_A_SECRET = {
     "COMANDA_NATS_SEED": f"SU{'A' * 56}",
     "COMANDA_OPERATOR_NATS_URL": "nats://user@host",
     "COMANDA_OPERATOR_NATS_SEED": f"SU{'A' * 56}",
+    "COMANDA_OPERATOR_MONGODB_URL": "mongodb://user:password@host/database",
     "COMANDA_DATABASE_URL": "postgresql+asyncpg://user:password@host/database",
     "COMANDA_MONGODB_URL": "mongodb://user:password@host/database",
 }

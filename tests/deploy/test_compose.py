@@ -222,6 +222,12 @@ def test_no_service_is_an_operator_unless_it_is_told_to() -> None:
         assert operating(untold[name]) == ("", "")
         assert operating(told[name]) == (user, everything[seed])
     assert [name for name, each in told.items() if any(operating(each))] == sorted(SERVICES)
+    writes = "COMANDA_OPERATOR_MONGODB_URL"
+    assert untold["query"]["environment"][writes] == ""
+    assert (
+        told["query"]["environment"][writes]
+        == (told["query-projector"]["environment"]["COMANDA_MONGODB_URL"])
+    )
 
 
 def operating(service: dict[str, Any]) -> tuple[str, str]:

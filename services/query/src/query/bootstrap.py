@@ -1,6 +1,7 @@
 """The only wiring: every part of query, made and joined here."""
 
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from enum import StrEnum
 from functools import partial
@@ -48,6 +49,8 @@ from query.live.change_stream import ChangeStream
 from query.live.feeds import MongoLiveOrders
 from query.live.stale_caches import Caches, StaleMenus
 from query.live.version_waiter import ChangeStreamVersionWaiter
+from query.maintenance.jobs.routes import JOB_EXAMPLES, job_routes
+from query.maintenance.jobs.runner import JobRunner
 from query.maintenance.operate_routes import GENERATION_EXAMPLES, generation_routes
 from query.maintenance.recovery import keep_recovering
 from query.maintenance.session import OperatorSession, open_session
@@ -100,8 +103,11 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> Application:
     ]
     answers = answers_from(generations, min_version_wait=settings.min_version_wait)
     withdrawals = Withdrawals(token_life_max_s=settings.token_life_max_s)
+    operator = OperatorConnection(SERVICE, settings.operator_servers)
+    jobs = JobRunner(partial(_operators_session, settings, operator))
     if role is not Role.PROJECTOR:
         components += [*access_components(withdrawals, broker.client), *answers.beside]
+        components.append(Component("jobs", jobs.run, required=False))
     if projects:
         components += [_projection(broker, stream) for stream in PROJECTED]
         ending = partial(keep_ending_orphaned_transactions, client)
@@ -135,10 +141,11 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> Application:
     )
     if role is not Role.PROJECTOR:
         answers.add_to(app)
-        operator = OperatorConnection(SERVICE, settings.operator_servers)
-        replaying = partial(_replaying, settings, generations)
+        store = settings.operator_mongodb, settings.mongodb_tls
+        replaying = partial(_connected_replaying, settings, store)
         app.include_router(letter_routes(operator, replaying))
         app.include_router(generation_routes(database))
+        app.include_router(job_routes(operator, jobs, database))
         app.include_router(
             status_routes(app, operator, broker, lambda: projecting.batch_subscribers)
         )
@@ -161,7 +168,7 @@ class Answers(NamedTuple):
             app.include_router(each)
         app.add_middleware(FastLane, lanes=self.lanes)
         app.add_middleware(AgeOfViews)
-        examples = {**ANSWERS, **OPERATE_EXAMPLES, **GENERATION_EXAMPLES}
+        examples = {**ANSWERS, **OPERATE_EXAMPLES, **GENERATION_EXAMPLES, **JOB_EXAMPLES}
         app.described = ApiDescription(TAGS | OPERATE_TAGS, examples, schema.Problem, FEEDS)
 
 
@@ -219,27 +226,38 @@ async def set_up_durables(settings: ServiceSettings) -> None:
 async def replaying_broker() -> AsyncIterator[Broker]:
     """The projection into the running system's views, with nothing consumed."""
     settings = load(OperatorSettings)
-    client, database = connect(settings.mongodb_url.get_secret_value(), settings.mongodb_tls)
-    async with client:
-        generations = Generations(database, live=None)
-        async with _replaying(settings, generations, settings.nats_servers) as broker:
-            yield broker
+    store = settings.mongodb_url.get_secret_value(), settings.mongodb_tls
+    async with _connected_replaying(settings, store, settings.nats_servers) as broker:
+        yield broker
 
 
 @contextlib.asynccontextmanager
-async def _replaying(
-    settings: ServiceSettings, generations: Generations, servers: NatsServers, _: str | None = None
+async def _connected_replaying(
+    settings: ServiceSettings,
+    store: tuple[str, ssl.SSLContext | None],
+    servers: NatsServers,
+    _: str | None = None,
 ) -> AsyncIterator[Broker]:
-    """The same into these views, over these servers."""
-    broker = _projecting_broker(settings, stores_over(generations), servers=servers)
-    async with broker.without_consuming():
-        yield broker
+    """The same into the views of this store, over these servers."""
+    client, database = connect(*store)
+    async with client:
+        stores = stores_over(Generations(database, live=None))
+        broker = _projecting_broker(settings, stores, servers=servers)
+        async with broker.without_consuming():
+            yield broker
 
 
 def _session(settings: OperatorSettings) -> contextlib.AbstractAsyncContextManager[OperatorSession]:
     """Connections of its own for a rebuild, of a user that may make no consumer."""
     store = settings.mongodb_url.get_secret_value(), settings.mongodb_tls
     return open_session(settings.nats_servers, *store, makes_consumers=False)
+
+
+def _operators_session(
+    settings: Settings, operator: OperatorConnection
+) -> contextlib.AbstractAsyncContextManager[OperatorSession]:
+    """Connections of its own for a job, of the users that an operator's command has."""
+    return open_session(operator.servers, settings.operator_mongodb, settings.mongodb_tls)
 
 
 def _projecting_broker(

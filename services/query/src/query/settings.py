@@ -12,7 +12,9 @@ from service_kit.runtime.settings import (
 )
 from service_kit.runtime.tls import FreshContext, fresh_context
 
-MongoUrl = Annotated[SecretStr, with_scheme("mongodb", "mongodb+srv")]
+MONGODB_SCHEMES = ("mongodb", "mongodb+srv")
+MongoUrl = Annotated[SecretStr, with_scheme(*MONGODB_SCHEMES)]
+MaybeMongoUrl = Annotated[SecretStr, with_scheme(*MONGODB_SCHEMES, is_needed=False)]
 
 
 class OperatorSettings(ServiceSettings):
@@ -44,6 +46,12 @@ class OperatorSettings(ServiceSettings):
 class Settings(OperatorSettings, AccessSettings):
     """The settings of every service that serves, and those of its own."""
 
+    operator_mongodb_url: MaybeMongoUrl = Field(
+        default=SecretStr(""),
+        description="the same database with a user that writes, for `/v1/operate`; without it the "
+        "service's own user does what is asked for there",
+    )
+
     guest_jwks: Jwks = Field(
         default="",
         description="keys of guests' capabilities, whose private half ordering has: a JWK Set's "
@@ -55,3 +63,8 @@ class Settings(OperatorSettings, AccessSettings):
     ready_within: float = Field(
         default=60.0, ge=0, description="seconds that a ready projector is behind at most; 0: any"
     )
+
+    @property
+    def operator_mongodb(self) -> str:
+        """The URL of the database, and who does what operators ask for."""
+        return self.operator_mongodb_url.get_secret_value() or self.mongodb_url.get_secret_value()

@@ -8,11 +8,9 @@ import typer
 from rich.status import Status
 
 from query.cli.command import YesReally, notes, out, run
-from query.maintenance.audit import AuditProgress
+from query.maintenance.audit import AuditProgress, audit_and_repair
 from query.maintenance.audit import audit as find_differences
-from query.maintenance.evidence import doubts, require_consent
-from query.maintenance.inspection import DESTRUCTIVE_DEFECTS, Difference
-from query.maintenance.repair import repair as repair_document
+from query.maintenance.inspection import Difference
 from query.maintenance.session import OperatorSession
 
 FIELDS_SHOWN = 8
@@ -39,34 +37,23 @@ def audit(
     """
 
     async def command(session: OperatorSession) -> bool:
-        progress, repaired = AuditProgress(), 0
-        reasons = await doubts(session) if repair else []
-        held_back: list[Difference] = []
+        progress = AuditProgress()
         with notes.status("auditing …") as status:
-            differences = find_differences(
-                session, progress, partial(_show_progress, status), stall_timeout_s=patience
-            )
-            async for difference in differences:
-                is_held_back = bool(reasons) and difference.defect in DESTRUCTIVE_DEFECTS
-                if repair and is_held_back:
-                    held_back.append(difference)
-                is_repaired = repair and not is_held_back and await _repaired(session, difference)
-                repaired += is_repaired
-                _print(difference, is_repaired=is_repaired, as_json=as_json)
-        require_consent(reasons, len(held_back), yes_really, "deleted or replaced")
-        for difference in held_back:
-            is_repaired = await _repaired(session, difference)
-            repaired += is_repaired
-            _print(difference, is_repaired=is_repaired, as_json=as_json)
-        _sum_up(progress, repaired)
-        return repaired == progress.differences
+            show = partial(_show_progress, status)
+            if repair:
+                repairing = audit_and_repair(
+                    session, progress, show, stall_timeout_s=patience, yes_really=yes_really
+                )
+                async for difference, is_repaired in repairing:
+                    _print(difference, is_repaired=is_repaired, as_json=as_json)
+            else:
+                found = find_differences(session, progress, show, stall_timeout_s=patience)
+                async for difference in found:
+                    _print(difference, is_repaired=False, as_json=as_json)
+        _sum_up(progress)
+        return progress.repaired == progress.differences
 
     run(command)
-
-
-async def _repaired(session: OperatorSession, difference: Difference) -> bool:
-    live = session.generations.live
-    return await repair_document(session, live, difference.kind, difference.key)
 
 
 def _show_progress(status: Status, progress: AuditProgress) -> None:
@@ -98,8 +85,8 @@ def _as_json(difference: Difference, *, is_repaired: bool) -> dict[str, Any]:
     }
 
 
-def _sum_up(progress: AuditProgress, repaired: int) -> None:
+def _sum_up(progress: AuditProgress) -> None:
     notes.print(
         f"{progress.events:,} events and {progress.documents:,} documents compared, "
-        f"{progress.differences:,} differences, {repaired:,} repaired."
+        f"{progress.differences:,} differences, {progress.repaired:,} repaired."
     )

@@ -6,17 +6,15 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-import nats.errors
 import structlog
 import typer
-from pymongo.errors import PyMongoError
 from rich.console import Console
 from service_kit.runtime.settings import load
 
+from query.maintenance.evidence import ConsentRequired
+from query.maintenance.failures import FAILURES, in_plain_words
 from query.maintenance.session import OperatorSession, open_session
-from query.maintenance.switchover import NotPossible
 from query.settings import OperatorSettings
-from query.views.ports import StoreUnavailable
 
 out = Console(soft_wrap=True, highlight=False)
 """For the answer."""
@@ -49,14 +47,10 @@ def run(command: Callable[[OperatorSession], Awaitable[bool]]) -> None:
 
     try:
         went_well = asyncio.run(run_in_session())
-    except NotPossible as error:
-        _give_up(str(error))
-    except StoreUnavailable as error:
-        _give_up(f"MongoDB does not answer: {error}")
-    except PyMongoError as error:
-        _give_up(f"MongoDB refuses: {' '.join(str(error).split())[:300]}")
-    except (nats.errors.Error, TimeoutError, OSError) as error:
-        _give_up(f"NATS does not answer: {type(error).__name__} {error}")
+    except ConsentRequired as error:
+        _give_up(f"{error} If that is meant: --yes-really {error.count}")
+    except FAILURES as error:
+        _give_up(in_plain_words(error))
     except KeyboardInterrupt:
         _give_up("Interrupted.")
     else:

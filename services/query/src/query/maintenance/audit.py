@@ -13,9 +13,11 @@ from query.maintenance.document_kinds import (
     published_fingerprints,
     stored_fingerprints,
 )
+from query.maintenance.evidence import doubts, require_consent
 from query.maintenance.fingerprints import Fingerprints
-from query.maintenance.inspection import Difference, inspect
+from query.maintenance.inspection import DESTRUCTIVE_DEFECTS, Difference, inspect
 from query.maintenance.published import PublishedFingerprints
+from query.maintenance.repair import repair
 from query.maintenance.session import AUDITOR, OperatorSession
 from query.maintenance.stream_reader import batches, last_sequence, readable
 from query.storage.client import COMMAND_READ_TIMEOUT_S, in_order_of_keys
@@ -33,6 +35,7 @@ class AuditProgress:
     events: int = 0
     documents: int = 0
     differences: int = 0
+    repaired: int = 0
 
 
 OnProgress = Callable[[AuditProgress], None]
@@ -64,6 +67,43 @@ async def audit(
                         if difference:
                             progress.differences += 1
                             yield difference
+
+
+async def audit_and_repair(
+    session: OperatorSession,
+    progress: AuditProgress,
+    on_progress: OnProgress,
+    *,
+    stall_timeout_s: float,
+    yes_really: int,
+) -> AsyncGenerator[tuple[Difference, bool], None]:
+    """Repair each difference as it is found, and give it with whether it is repaired.
+
+    If the streams are not known to be whole, what is on no stream, or other than they say, is given
+    unrepaired; in the end, if these are no more than `yes_really`, each is repaired and given
+    again, else ConsentRequired is raised.
+    """
+    reasons, held_back = await doubts(session), list[Difference]()
+    found = audit(session, progress, on_progress, stall_timeout_s=stall_timeout_s)
+    async with contextlib.aclosing(found):
+        async for difference in found:
+            if reasons and difference.defect in DESTRUCTIVE_DEFECTS:
+                held_back.append(difference)
+                yield difference, False
+            else:
+                yield difference, await _is_repaired(session, difference, progress)
+    require_consent(reasons, len(held_back), yes_really, "deleted or replaced")
+    for difference in held_back:
+        yield difference, await _is_repaired(session, difference, progress)
+
+
+async def _is_repaired(
+    session: OperatorSession, difference: Difference, progress: AuditProgress
+) -> bool:
+    live = session.generations.live
+    is_repaired = await repair(session, live, difference.kind, difference.key)
+    progress.repaired += is_repaired
+    return is_repaired
 
 
 async def _read_streams(

@@ -16,6 +16,17 @@ from query.storage.checkpoints import MongoCheckpoints
 from query.views.ports import Checkpoint
 
 
+class ConsentRequired(NotPossible):
+    """More would be destroyed than the streams explain, and than was consented to."""
+
+    def __init__(self, reasons: list[str], count: int, would: str) -> None:
+        super().__init__(
+            f"{'; '.join(reasons)}. So nothing explains why {count} documents would be {would}."
+        )
+        self.count = count
+        """The documents that it takes a consent for."""
+
+
 # decision/0042: what can't be explained is destroyed by number alone
 async def doubts(session: OperatorSession) -> list[str]:
     """Why the streams may not be all that the views were made from; nothing if they are."""
@@ -26,12 +37,9 @@ async def doubts(session: OperatorSession) -> list[str]:
 
 
 def require_consent(reasons: list[str], count: int, yes_really: int, would: str) -> None:
-    """Raise NotPossible if there is doubt, and more would be destroyed than was consented to."""
+    """Raise ConsentRequired if there is doubt, and more would be destroyed than consented to."""
     if reasons and count > yes_really:
-        raise NotPossible(
-            f"{'; '.join(reasons)}. So nothing explains why {count} documents would be {would}. "
-            f"If that is meant: --yes-really {count}"
-        )
+        raise ConsentRequired(reasons, count, would)
 
 
 async def _doubt(session: OperatorSession, name: str, checkpoint: Checkpoint | None) -> str | None:

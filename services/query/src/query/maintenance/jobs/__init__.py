@@ -1,0 +1,1 @@
+"""What takes an operator long: carried out one at a time, beside the service, and looked at."""
