@@ -31,7 +31,7 @@ lint: $(INSTALLED)  ## what `make check` does before it looks at the manifests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m contract_release check
-	$(BIN)/hadolint services/*/Dockerfile
+	$(BIN)/hadolint Dockerfile
 
 mutants: $(INSTALLED)  ## change what is pure, and list what no pure test noticed; a quarter of an hour
 	$(BIN)/python -m tests.mutants
@@ -39,8 +39,8 @@ mutants: $(INSTALLED)  ## change what is pure, and list what no pure test notice
 bench: $(INSTALLED)  ## Comanda, a CRUD service and the parts' limits, measured in one run; needs wrk
 	$(BIN)/python -m tests.benchmarks
 
-images: $(INSTALLED)  ## build the services' images with CONTAINERS, docker or podman, and try them
-	COMANDA_CONTAINERS=$(CONTAINERS) $(BIN)/pytest tests/deploy/test_images.py
+images: $(INSTALLED)  ## build the images with CONTAINERS, docker or podman, and try them; BASE stands for their base
+	COMANDA_CONTAINERS=$(CONTAINERS) COMANDA_BASE=$(BASE) $(BIN)/pytest tests/deploy/test_images.py
 
 schemas: $(INSTALLED)  ## generate the schemas, the AsyncAPI and OpenAPI documents and the pages of events and metrics
 	$(BIN)/python -m contract_release generate

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from comanda_local import access
 
+from tests.deploy.builds import image_builds
 from tests.deploy.manifests import ROOT
 from tests.deploy.programs import PAGES, PROGRAMS, SERVICES, complaints, version_of
 from tests.deploy.test_nats import passwords
@@ -145,7 +146,7 @@ def test_each_service_has_its_half_of_the_guests_key_and_no_other(services: Serv
 
 
 def test_the_guests_key_is_for_the_user_of_orderings_image_alone(services: Services) -> None:
-    dockerfile = (ROOT / "services" / "ordering" / "Dockerfile").read_text()
+    dockerfile = (ROOT / "Dockerfile").read_text()
     (user,) = re.findall(r"^USER (\d+)", dockerfile, re.MULTILINE)
     copier = services["guests-key"]
 
@@ -270,10 +271,57 @@ def test_no_volume_without_a_name_is_left_behind(services: Services) -> None:
         assert wanted <= mounted | set(each.get("tmpfs", []))
 
 
-def test_images_of_ours_are_built_and_never_pulled(services: Services) -> None:
+def test_images_of_ours_are_built_as_releases_are_and_never_pulled(services: Services) -> None:
+    baked = image_builds()
     for each in ours(services).values():
-        assert each["build"]["dockerfile"].startswith("services/")
+        name = each["image"].removeprefix(UNRESOLVABLE).partition(":")[0]
+        build = each["build"]
+        assert (build["context"], build["dockerfile"]) == (str(ROOT), "Dockerfile")
+        assert build["target"] == baked[name].target
+        assert build["args"] == {
+            arg: text for arg, text in baked[name].args.items() if arg != "SOURCE"
+        }
         assert each["pull_policy"] == "build"
+
+
+def test_an_image_can_be_told_its_revision() -> None:
+    told = json.loads(compose(given() | {"COMANDA_REVISION": "5eed"}).stdout)["services"]
+
+    for each in ours(told).values():
+        assert each["build"]["args"]["REVISION"] == "5eed"
+
+
+def test_no_container_fills_the_disk_with_its_log_or_the_machine_with_processes(
+    services: Services,
+) -> None:
+    for name, each in services.items():
+        options = each["logging"]["options"]
+        assert options.keys() == {"max-size", "max-file"}, name
+        assert 0 < int(each["pids_limit"]) <= 512
+
+
+def test_ports_are_of_this_machine_alone_and_by_setting(services: Services) -> None:
+    usual = {name: [each["published"] for each in its] for name, its in ports(services).items()}
+    others = {
+        f"COMANDA_{name.upper()}_PORT": str(int(port) + 10_000) for name, (port,) in usual.items()
+    }
+
+    moved = ports(json.loads(compose(given() | others).stdout)["services"])
+
+    assert usual == {
+        "ordering": ["8001"],
+        "serving": ["8002"],
+        "query": ["8003"],
+        "pages": ["8000"],
+        "nats": ["4222"],
+    }
+    for name, (port,) in moved.items():
+        assert port["host_ip"] == "127.0.0.1"
+        assert int(port["published"]) == int(usual[name][0]) + 10_000
+
+
+def ports(services: Services) -> dict[str, list[dict[str, Any]]]:
+    return {name: each["ports"] for name, each in services.items() if "ports" in each}
 
 
 def test_stores_are_guarded_as_services_are(services: Services) -> None:

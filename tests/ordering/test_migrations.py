@@ -1,6 +1,7 @@
 """The schema that the migrations make is the one that the tables describe."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from ordering.outbound.database.migration import alembic_config, migrate
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel import SQLModel
+from structlog.testing import capture_logs
 
 from tests.ordering.builders import a_restaurant
 from tests.ordering.conftest import Database
@@ -42,16 +44,24 @@ async def test_the_migrations_make_the_tables_as_they_are_described(database: Da
         assert await connection.run_sync(differences) == []
 
 
-async def test_many_may_migrate_at_once_and_again(fresh_database: str) -> None:
-    async def migration() -> int:
+async def test_many_may_migrate_at_once_and_again_and_log_it_as_services_do(
+    fresh_database: str,
+) -> None:
+    async def migration() -> tuple[int | None, dict[str, str]]:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ordering", "migrate"),
             env=os.environ | {"COMANDA_DATABASE_URL": fresh_database},
+            stdout=asyncio.subprocess.PIPE,
         )
-        return await process.wait()
+        out, _ = await process.communicate()
+        *_, last = out.decode().splitlines()
+        return process.returncode, json.loads(last)
 
-    assert await asyncio.gather(*(migration() for _ in range(3))) == [0, 0, 0]
-    assert await migration() == 0
+    at_once = await asyncio.gather(*(migration() for _ in range(3)))
+
+    for code, line in (*at_once, await migration()):
+        assert code == 0
+        assert (line["service"], line["event"]) == ("ordering", "the schema is up to date")
 
 
 async def test_the_release_before_goes_on_beside_the_hour_of_the_day(database: Database) -> None:
@@ -154,24 +164,22 @@ async def upgraded_to(url: str, revision: str) -> AsyncEngine:
 
 
 async def test_a_migration_gives_up_a_lock_that_others_would_wait_behind_and_comes_back(
-    fresh_database: str, capsys: pytest.CaptureFixture[str]
+    fresh_database: str,
 ) -> None:
     engine = await upgraded_to(fresh_database, "0001")
     async with engine.connect() as reader:
         await reader.execute(text("SELECT 1 FROM restaurants"))
-        migrating = asyncio.create_task(asyncio.to_thread(migrate, fresh_database))
-        said = ""
+        with capture_logs() as logged:
+            migrating = asyncio.create_task(asyncio.to_thread(migrate, fresh_database))
 
-        async def gave_up() -> bool:
-            nonlocal said
-            said += capsys.readouterr().err
-            return "LockNotAvailableError" in said
+            async def gave_up() -> bool:
+                return any("LockNotAvailableError" in each.get("reason", "") for each in logged)
 
-        try:
-            await eventually(gave_up)
-        finally:
-            await reader.rollback()
-            await migrating
+            try:
+                await eventually(gave_up)
+            finally:
+                await reader.rollback()
+                await migrating
     await engine.dispose()
 
 
@@ -212,6 +220,7 @@ class Reports:
 async def said_by_migrate(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """What the command ends with, when it fails."""
     monkeypatch.setenv("COMANDA_DATABASE_URL", database_url)
+    monkeypatch.setattr("service_kit.runtime.logs.configure", lambda *_: None)  # this process's
     with pytest.raises(SystemExit) as ended:
         await asyncio.to_thread(main, ["migrate"])
     assert isinstance(ended.value.code, str)
@@ -219,7 +228,7 @@ async def said_by_migrate(database_url: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_migration_waits_for_postgresql_and_says_so_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     outcomes = [ConnectionRefusedError("refused"), ConnectionRefusedError("refused"), None]
     pauses: list[float] = []
@@ -231,11 +240,19 @@ def test_a_migration_waits_for_postgresql_and_says_so_once(
     monkeypatch.setattr("alembic.command.upgrade", upgrade)
     monkeypatch.setattr("time.sleep", pauses.append)
 
-    migrate("postgresql+asyncpg://ordering@nowhere/ordering")
+    with capture_logs() as logged:
+        migrate("postgresql+asyncpg://ordering@nowhere/ordering")
 
     assert outcomes == []
     assert pauses == [0.5, 1.0]
-    assert capsys.readouterr().err == "waiting for PostgreSQL: ConnectionRefusedError: refused\n"
+    assert logged == [
+        {
+            "event": "waiting for PostgreSQL",
+            "log_level": "warning",
+            "reason": "ConnectionRefusedError: refused",
+        },
+        {"event": "the schema is up to date", "log_level": "info"},
+    ]
 
 
 async def test_a_migration_gives_up_in_a_line_when_postgresql_stays_away(

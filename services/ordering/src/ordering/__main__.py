@@ -82,9 +82,12 @@ def _engine() -> "AsyncEngine":
 
 
 def _migrate() -> None:
+    from service_kit.runtime import logs
+
     from ordering.outbound.database.migration import CannotMigrate, migrate
 
     settings = load(DatabaseSettings)
+    logs.configure("ordering", settings.log_level, settings.log_form)
     try:
         migrate(settings.database_url.get_secret_value(), settings.database_tls)
     except CannotMigrate as error:

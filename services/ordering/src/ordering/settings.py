@@ -6,11 +6,10 @@ from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 from service_kit.access.guests import GuestSigner
 from service_kit.runtime.settings import (
-    PREFIX,
     AccessSettings,
+    LogSettings,
     ServiceSettings,
     TlsFile,
     with_scheme,
@@ -39,10 +38,8 @@ def _is_socket(url: str) -> bool:
     return not named or any(host.startswith(("/", "@")) for host in named)
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(LogSettings):
     """The database that keeps ordering's state."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     database_url: DatabaseUrl = Field(description="PostgreSQL, as postgresql+asyncpg://…")
     database_ca: str = Field(

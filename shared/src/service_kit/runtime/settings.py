@@ -171,7 +171,16 @@ GatewayPrefixes = Annotated[str, AfterValidator(_paths)]
 """Paths between commas, each from `/` on and without one at its end."""
 
 
-class ServiceSettings(BaseSettings):
+class LogSettings(BaseSettings):
+    """How whatever runs writes its log."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_form: Form = Field(default=Form.JSON, description="how the log is written: json or console")
+
+
+class ServiceSettings(LogSettings):
     """Settings of every service. Each name is prefixed with `COMANDA_` in the environment."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
@@ -215,8 +224,6 @@ class ServiceSettings(BaseSettings):
         description="where docs/problems is published, to be the type of problems; else it is "
         "`urn:comanda:problem:…`",
     )
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
-    log_form: Form = Field(default=Form.JSON, description="how the log is written: json or console")
     log_requests: bool = Field(default=True, description="whether the log has a line a request")
     revision: str = Field(
         default="", description="revision that the image was built from, which names itself"

@@ -1,16 +1,18 @@
 """Bringing the schema in PostgreSQL up to date."""
 
 import ssl
-import sys
 import time
 
 import asyncpg
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
 from ordering.outbound.database.errors import failure_of, reason_of
+
+log = structlog.get_logger()
 
 WITHIN_S = 120.0
 """Seconds that PostgreSQL is waited for."""
@@ -32,7 +34,7 @@ def migrate(url: str, tls: ssl.SSLContext | None = None) -> None:
     """Bring the schema to the newest revision. Safe to repeat, and to run from many at once.
 
     PostgreSQL is waited for while it is away, starting, or takes no writes; what it is waited for
-    is printed once. Raises CannotMigrate.
+    is logged once. Raises CannotMigrate.
     """
     give_up_at, pause_s, reason = time.monotonic() + WITHIN_S, RETRY_PAUSE_MIN_S, ""
     while failure := _failure_of_upgrade(url, tls):
@@ -42,9 +44,10 @@ def migrate(url: str, tls: ssl.SSLContext | None = None) -> None:
             waited = f"not there within {WITHIN_S:.0f} s"
             raise CannotMigrate(f"PostgreSQL: {waited} ({reason_of(failure)})") from failure
         if reason != (reason := reason_of(failure)):
-            print(f"waiting for PostgreSQL: {reason}", file=sys.stderr, flush=True)
+            log.warning("waiting for PostgreSQL", reason=reason)
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, RETRY_PAUSE_MAX_S)
+    log.info("the schema is up to date")
 
 
 def _failure_of_upgrade(url: str, tls: ssl.SSLContext | None) -> Exception | None:
