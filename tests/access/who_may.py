@@ -22,6 +22,7 @@ COOKS = {KITCHEN, MANAGER}
 
 WHO_MAY: dict[Row, set[Role]] = {
     ("ordering", "PUT", ""): {MANAGER, OPERATOR},
+    ("ordering", "GET", ""): {MANAGER, OPERATOR},
     ("ordering", "GET", "/menu"): {TILL, KITCHEN, MANAGER, BOARD, OPERATOR},
     ("ordering", "PUT", AN_ITEM): {MANAGER},
     ("ordering", "DELETE", AN_ITEM): {MANAGER},

@@ -43,6 +43,10 @@ class InMemoryStore:
         self.answered[name] = AnsweredRequest(request, answer)
         return answer
 
+    async def one(self, slug: str) -> Restaurant | None:
+        """The restaurant."""
+        return self.restaurants.get(slug)
+
     async def whole(self, restaurant: str) -> Sequence[MenuItem] | None:
         """The menu."""
         offered = [

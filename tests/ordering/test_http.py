@@ -17,6 +17,7 @@ from ordering.inbound.http.orders import order_routes
 from ordering.outbound.transaction.group_commit import GroupCommit
 from ordering.outbound.transaction.menus import PostgresMenus
 from ordering.outbound.transaction.orders import PostgresOrders
+from ordering.outbound.transaction.restaurants import PostgresRestaurants
 from service_kit.access.guests import GUEST_TOKEN_HEADER, GuestSigner, GuestVerifier
 from service_kit.access.keys import KeySet
 from service_kit.http.fast_lane import FastLane
@@ -47,7 +48,9 @@ def ordering(
     """A client of ordering's HTTP side, with its lane for orders, or without."""
     app = application("ordering", "", [], admission=own_admission())
     place = placement_endpoint(store, clock=lambda: NOON, new_id=uuid.uuid4, guests=guests)
-    app.include_router(menu_routes(store, PostgresMenus(engine), lambda: NOON))
+    app.include_router(
+        menu_routes(store, PostgresRestaurants(engine), PostgresMenus(engine), lambda: NOON)
+    )
     app.include_router(order_routes(store, place, clock=lambda: NOON))
     app.include_router(order_reading_routes(PostgresOrders(engine)))
     if has_lane:
@@ -272,6 +275,17 @@ async def test_the_hour_of_the_day_is_midnight_unless_it_is_set(http: httpx.Asyn
 
     told = [(each.json()["day_begins"], each.json()["version"]) for each in (opened, night, again)]
     assert told == [("00:00", 1), ("05:30", 2), ("05:30", 2)]
+
+
+async def test_a_restaurant_is_shown_as_it_was_answered_when_it_was_set(
+    http: httpx.AsyncClient,
+) -> None:
+    put = await http.put("/v1/restaurants/bar", json=A_VENUE | {"day_begins": "05:30"})
+    shown = await http.get("/v1/restaurants/bar")
+    unknown = await http.get("/v1/restaurants/nowhere")
+
+    assert (shown.json(), shown.headers["etag"]) == (put.json(), put.headers["etag"])
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown-restaurant")
 
 
 @pytest.mark.parametrize(

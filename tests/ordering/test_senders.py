@@ -100,7 +100,7 @@ async def http(store: InMemoryStore, request: Any) -> AsyncIterator[httpx.AsyncC
     place = placement_endpoint(store, clock=clock, new_id=uuid.uuid4)
     app = application("ordering", "", [], admission=Admission(a_verifier()))
     app.include_router(order_routes(store, place, clock=clock))
-    app.include_router(menu_routes(store, store, clock))
+    app.include_router(menu_routes(store, store, store, clock))
     app.include_router(access_routes(store, clock))
     if request.param == "lane":
         app.add_middleware(FastLane, lanes=[placement_lane(place)])

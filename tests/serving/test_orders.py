@@ -125,7 +125,8 @@ async def test_added_items_make_a_ticket_of_their_round_alone(
 
     ticket = await load(client, order, 2)
     assert ticket is not None
-    assert (ticket.channel, ticket.table, len(ticket.lines)) == ("dine_in", "12", 2)
+    assert (ticket.channel, ticket.table, ticket.guests) == ("dine_in", "12", 2)
+    assert len(ticket.lines) == 2
     assert await count(js, TICKETS) == 1
 
 

@@ -17,7 +17,7 @@ async def test_an_unknown_ticket_is_none(store: Tickets, restaurant: str) -> Non
 @pytest.mark.parametrize(
     "fields",
     [
-        {"table": "12", "round": 3},
+        {"table": "12", "guests": 4, "round": 3},
         {"channel": "takeaway", "table": None, "customer": "Ada"},
         {"version": 4, "started_at": LATER, "ready_at": LATER, "served_at": LATER},
     ],

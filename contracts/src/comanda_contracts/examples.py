@@ -130,6 +130,7 @@ TICKET = contracts.Ticket(
     number="A-017",
     channel=contracts.Channel.DINE_IN,
     table="12",
+    guests=2,
     lines=tuple(
         contracts.TicketLine(sku=line.sku, name=line.name, quantity=line.quantity, note=line.note)
         for line in FOOD.lines

@@ -49,6 +49,8 @@ class Ticket(State):
     """How the order reaches the guest: `dine_in`, `takeaway`, or what a later version adds."""
     table: str | None = None
     """Where to carry it, if dine-in."""
+    guests: Count | None = None
+    """How many sit there, if that is known."""
     customer: str | None = None
     """Who comes to fetch it, if takeaway."""
     lines: tuple[TicketLine, ...]

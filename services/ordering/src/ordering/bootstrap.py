@@ -70,6 +70,7 @@ from ordering.outbound.transaction.group_commit import GroupCommit, export_queue
 from ordering.outbound.transaction.idempotency import delete_expired_answers
 from ordering.outbound.transaction.menus import PostgresMenus
 from ordering.outbound.transaction.orders import PostgresOrders
+from ordering.outbound.transaction.restaurants import PostgresRestaurants
 from ordering.settings import OperatorSettings, Settings
 
 SERVICE = "ordering"
@@ -163,7 +164,9 @@ def bootstrap(settings: Settings) -> Application:
         messaging=partial(running, broker),
         admission=admission,
     )
-    app.include_router(menu_routes(store, PostgresMenus(engine), utc_now))
+    app.include_router(
+        menu_routes(store, PostgresRestaurants(engine), PostgresMenus(engine), utc_now)
+    )
     app.include_router(access_routes(store, utc_now))
     place = placement_endpoint(store, clock=utc_now, new_id=new_id, guests=guests)
     app.include_router(order_routes(store, place, clock=utc_now))

@@ -12,6 +12,7 @@ import { keepAwake } from './wake-lock.js';
 import { words } from './words.js';
 
 /** @typedef {import('./settings.js').Settings} Settings */
+/** @typedef {import('./format.js').Place} Place */
 
 /**
  * @typedef {object} Follower
@@ -34,8 +35,8 @@ import { words } from './words.js';
  * @property {(path: string, on: Follower) => Feed} follow
  *   a feed, whose path `client.url` makes
  * @property {(show: () => void) => void} onSettings called after each change of them
- * @property {() => Promise<import('./format.js').Place>} loadPlace name, currency and time zone of the
- *   restaurant, tried until it is known
+ * @property {<Known = Place>(ask?: () => Promise<Known | null>) => Promise<Known>} loadPlace name,
+ *   currency and time zone of the restaurant, or what is asked for, tried until it is known
  */
 
 const PLACE_RETRY_MS = 10_000;
@@ -79,7 +80,7 @@ export function beginPage(name, begin) {
     },
     onSettings: (show) => listeners.push(show),
     follow: (path, on) => follow(path, session.token, clock, on),
-    loadPlace: () => loadPlace(page.client),
+    loadPlace: (ask = /** @type {any} */ (() => page.client.place())) => loadPlace(page.client, ask),
   };
   for (const touch of ['pointerdown', 'keydown']) {
     window.addEventListener(touch, () => page.settings.sound && chimes.wake(), { capture: true });
@@ -105,10 +106,10 @@ function follow(path, token, clock, on) {
   return feed;
 }
 
-/** @param {Client} client @returns {Promise<import('./format.js').Place>} */
-async function loadPlace(client) {
+/** @template Known @param {Client} client @param {() => Promise<Known | null>} ask @returns {Promise<Known>} */
+async function loadPlace(client, ask) {
   for (;;) {
-    const found = await client.place().catch(() => null);
+    const found = await ask().catch(() => null);
     if (found) return found;
     await client.sleep(PLACE_RETRY_MS);
   }

@@ -129,7 +129,7 @@ const whereTo = (ticket, t) => (ticket.table ? t('table', { table: ticket.table 
 /** @param {string} name @param {Seen['t']} t */
 const channel = (name, t) => (name === 'dine_in' || name === 'takeaway' ? t(`channel.${name}`) : name);
 
-/** Of an event that says it. @param {Ticket & {guests?: number | null}} ticket @param {Seen['t']} t */
+/** @param {Ticket} ticket @param {Seen['t']} t */
 const guests = (ticket, t) => (ticket.guests ? html`<span>${t('guests', { count: ticket.guests })}</span>` : nothing);
 
 /** @param {ReturnType<typeof dishes>[number]} each @param {string} key @param {boolean} isVoid @param {Kitchen} state @param {Seen} seen */

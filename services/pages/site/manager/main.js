@@ -23,11 +23,11 @@ beginPage('manager', (page) => {
   let place = unknownPlace(page.session.restaurant);
   let t = words(page.settings.lang, managerWords);
   let format = formats(page.settings.locale, place);
-  const begins = `comanda.day-begins.${page.session.restaurant}`;
+  let dayBegins = '00:00';
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let quieting;
 
-  const today = () => businessDay(clock.now(), place.time_zone, window.localStorage.getItem(begins) ?? '00:00');
+  const today = () => businessDay(clock.now(), place.time_zone, dayBegins);
   /** @param {string} day */
   const dayOf = (day) =>
     new Intl.DateTimeFormat(page.settings.locale, { weekday: 'short', day: 'numeric', month: 'short', timeZone: 'UTC' }).format(new Date(`${day}T12:00:00Z`));
@@ -107,7 +107,7 @@ beginPage('manager', (page) => {
     store.dispatch({ type: 'place-sent' });
     try {
       const { body } = await client.command('ordering', '', { key: newKey(), method: 'PUT', body: typed });
-      window.localStorage.setItem(begins, body.day_begins);
+      dayBegins = body.day_begins;
       place = { ...place, name: body.name, time_zone: body.time_zone, currency: body.currency };
       store.dispatch({ type: 'place-done' });
       page.change({});
@@ -168,9 +168,10 @@ beginPage('manager', (page) => {
     if (document.visibilityState === 'visible') void look();
   }, SALES_AGAIN_MS);
   store.show();
-  void page.loadPlace().then((found) => {
+  void page.loadPlace(() => client.get('ordering', '')).then((found) => {
     place = found;
-    store.dispatch({ type: 'place', place: { name: found.name, currency: found.currency ?? '', time_zone: found.time_zone ?? '', day_begins: '' } });
+    dayBegins = found.day_begins;
+    store.dispatch({ type: 'place', place: { name: found.name, currency: found.currency, time_zone: found.time_zone, day_begins: found.day_begins } });
     store.dispatch({ type: 'day', day: today() });
     page.change({});
   });

@@ -53,6 +53,7 @@ def ticket_from_contract(published: contracts.Ticket) -> domain.Ticket:
         number=published.number,
         channel=str(published.channel),
         table=published.table,
+        guests=published.guests,
         customer=published.customer,
         lines=tuple(
             domain.TicketLine(sku=line.sku, name=line.name, quantity=line.quantity, note=line.note)

@@ -87,6 +87,7 @@ class Ticket:
     channel: str
     """How the round reaches the guest, such as `takeaway`; the kitchen only repeats it."""
     table: str | None = None
+    guests: int | None = None
     customer: str | None = None
     lines: tuple[TicketLine, ...]
     ordered_at: datetime

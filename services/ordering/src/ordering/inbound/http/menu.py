@@ -12,8 +12,9 @@ from ordering.application.list_menu import Menus, list_menu
 from ordering.application.set_availability import SetAvailability, set_availability
 from ordering.application.set_menu_item import SetMenuItem, set_menu_item
 from ordering.application.set_restaurant import SetRestaurant, set_restaurant
+from ordering.application.show_restaurant import Restaurants, show_restaurant
 from ordering.application.withdraw_menu_item import WithdrawMenuItem, withdraw_menu_item
-from ordering.contract import item_to_contract
+from ordering.contract import item_to_contract, restaurant_to_contract
 from ordering.domain.menu import MenuItem
 from ordering.inbound import needed
 from ordering.inbound.bodies import (
@@ -30,6 +31,7 @@ from ordering.inbound.http.openapi import (
     MENU_ITEM_RESPONSES,
     MENU_RESPONSES,
     REASON,
+    RESTAURANT_READING_RESPONSES,
     RESTAURANT_RESPONSES,
     WITHDRAWAL_RESPONSES,
 )
@@ -42,7 +44,9 @@ WhyWithdrawn = Annotated[
 ]
 
 
-def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> APIRouter:
+def menu_routes(
+    store: Store, restaurants: Restaurants, menus: Menus, clock: Callable[[], datetime]
+) -> APIRouter:
     """The routes of restaurants and menus."""
     router = APIRouter(prefix=PREFIX)
 
@@ -66,6 +70,22 @@ def menu_routes(store: Store, menus: Menus, clock: Callable[[], datetime]) -> AP
         return await respond(
             store, context, body, lambda tx: set_restaurant(command, transaction=tx, at=clock())
         )
+
+    @router.get(
+        "",
+        operation_id="getRestaurant",
+        tags=["Restaurants"],
+        response_model=contracts.Restaurant,
+        responses=RESTAURANT_READING_RESPONSES,
+        dependencies=[needed.RESTAURANT],
+    )
+    async def get_restaurant(restaurant: Slug) -> Response:
+        """Show a restaurant as it was set last, with the hour at which its business day begins."""
+        with refusals_as_problems():
+            found = await show_restaurant(restaurant, restaurants=restaurants)
+        shown = restaurant_to_contract(found)
+        headers = {"ETag": f'"{shown.version}"'}
+        return Response(shown.model_dump_json(), headers=headers, media_type="application/json")
 
     @router.get(
         "/menu",

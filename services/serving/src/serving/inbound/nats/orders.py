@@ -221,6 +221,7 @@ def _ticket(order: Order, number: int) -> Ticket:
         number=order.number,
         channel=str(order.channel),
         table=order.table,
+        guests=order.guests,
         customer=order.customer,
         lines=tuple(
             TicketLine(sku=line.sku, name=line.name, quantity=line.quantity, note=line.note)
