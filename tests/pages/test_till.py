@@ -102,8 +102,9 @@ async def test_a_double_tap_orders_once(screens: Screens, restaurant: Restaurant
 async def test_an_order_outlives_a_reload_and_a_network_that_was_away(
     screens: Screens, restaurant: Restaurant
 ) -> None:
-    """Taken while the network was away, it is sent once, by whichever page is there by then."""
-    till = await screens.open("till", Role.TILL)
+    """Taken while the network was away, it is sent once, by whichever tab is there by then."""
+    link = screens.link("till", Role.TILL, "two-tabs")
+    till = await screens.at(link)
     await expect(tiles(till)).to_have_count(12)
     lost = 0
 
@@ -120,12 +121,16 @@ async def test_an_order_outlives_a_reload_and_a_network_that_was_away(
     await item(till, "cola").click()
     await expect(till.locator(".line.is-draft")).to_contain_text("Cola")
     await till.reload()
+    other_tab = await till.context.new_page()
+    await other_tab.goto(link)
 
     await expect(till.locator(".line.is-draft")).to_contain_text("Cola")
+    await expect(other_tab.locator(".on-the-way")).to_contain_text("1 on the way")
     await button(till, "Back").click()
     await till.unroute_all()
     await expect(table(till, "5")).to_contain_text("Ordered")
-    await expect(till.locator(".on-the-way")).to_have_count(0)
+    for tab in (till, other_tab):
+        await expect(tab.locator(".on-the-way")).to_have_count(0)
     assert len(await orders_of(restaurant)) == 1
 
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { EMPTY, connectionOf, isSoldOut, keptOf, nextToSend, offered, plan, reduce, takeaways, unseen } from '../../services/pages/site/till/state.js';
+import { EMPTY, LEFT_TO_OTHERS_MS, connectionOf, isSoldOut, nextToSend, offered, plan, reduce, takeaways, unseen } from '../../services/pages/site/till/state.js';
 import { chosenBy, shuffledTwice } from './shuffled.js';
 
 /** @typedef {import('../../services/pages/site/till/state.js').Till} Till */
@@ -55,13 +55,13 @@ test('a double tap sends one order', () => {
   assert.equal(state.draft, null);
 });
 
-test('what is being sent when the page goes is sent again with its key', () => {
-  const before = after(...TYPED, { type: 'send', key: 'k1' }, { type: 'sending', key: 'k1' });
+test('what was typed is on the screen again after a reload, and what waits is sent', () => {
+  const before = after(...TYPED, { type: 'send', key: 'k1' });
   const typing = onto(before, { type: 'open-takeaway' }, { type: 'party', party: { customer: 'Ada' } });
 
-  const reloaded = after({ type: 'kept', kept: JSON.parse(JSON.stringify(keptOf(typing))) });
+  const reloaded = after({ type: 'kept', kept: typing });
 
-  assert.equal(nextToSend(reloaded)?.key, 'k1');
+  assert.equal(nextToSend(reloaded, 'till-1')?.key, 'k1');
   assert.deepEqual(reloaded.draft, typing.draft);
   assert.equal(reloaded.screen, 'order');
 });
@@ -77,12 +77,12 @@ test('a mark stays until the view has the version of the order', () => {
 
 test('one is sent at a time, in the order in which they were touched', () => {
   const two = after(...TYPED, { type: 'send', key: 'k1' }, ...TYPED.slice(1), { type: 'send', key: 'k2' });
-  const sending = onto(two, { type: 'sending', key: 'k1' });
+  const sending = onto(two, { type: 'sending', key: 'k1', by: 'till-1' });
   const away = onto(sending, { type: 'unanswered', key: 'k1' });
 
-  assert.equal(nextToSend(two)?.key, 'k1');
-  assert.equal(nextToSend(sending), null);
-  assert.equal(nextToSend(away)?.key, 'k1');
+  assert.equal(nextToSend(two, 'till-1')?.key, 'k1');
+  assert.equal(nextToSend(sending, 'till-1'), null);
+  assert.equal(nextToSend(away, 'till-1')?.key, 'k1');
 });
 
 const SOLD_OUT = { code: 'cannot-order', errors: [{ field: 'lines.1.sku', detail: 'is sold out' }] };
@@ -103,7 +103,7 @@ test('a refusal takes nothing away that is being typed, and can be taken up late
   const taken = onto(refused, { type: 'edit', key: 'k' });
 
   assert.deepEqual(refused.draft, typing.draft);
-  assert.equal(nextToSend(refused), null);
+  assert.equal(nextToSend(refused, 'till-1'), null);
   assert.deepEqual([taken.draft?.lines.map(({ sku }) => sku), taken.intents.length], [['margherita'], 0]);
 });
 
@@ -166,8 +166,48 @@ test('a menu that is not up to date is not shown as if it were', () => {
 
 test('what was done and not seen yet is looked for after a reload', () => {
   const done = after(...TYPED, { type: 'send', key: 'k1' }, { type: 'done', key: 'k1', orderId: 'o1', version: 1 });
-  const reloaded = onto(EMPTY, { type: 'kept', kept: keptOf(done) }, { type: 'snapshot', orders: [] });
+  const reloaded = onto(EMPTY, { type: 'kept', kept: done }, { type: 'snapshot', orders: [] });
 
   assert.deepEqual(unseen(reloaded).map(({ orderId, version }) => [orderId, version]), [['o1', 1]]);
   assert.deepEqual(unseen(onto(reloaded, { type: 'order', order: anOrder({ status: 'closed', version: 2 }) })), []);
+});
+
+test('what another tab has sent is not sent here, and its mark stays until it is seen', () => {
+  const here = after(...TYPED, { type: 'send', key: 'k1' });
+  const [waiting] = here.intents;
+  assert.ok(waiting);
+  const done = { ...waiting, state: /** @type {const} */ ('done'), orderId: 'o1', version: 1 };
+
+  const told = onto(here, { type: 'elsewhere', key: 'k1', intent: done });
+  const gone = onto(told, { type: 'elsewhere', key: 'k1', intent: null });
+
+  assert.deepEqual([nextToSend(here, 'till-1')?.key, nextToSend(told, 'till-1')], ['k1', null]);
+  assert.equal(gone.intents.length, 1);
+  assert.equal(onto(gone, { type: 'order', order: anOrder() }).intents.length, 0);
+});
+
+test('what another tab waits to send waits here too, in its turn', () => {
+  const here = after(...TYPED, { type: 'send', key: 'k2' });
+  const [mine] = here.intents;
+  assert.ok(mine);
+
+  const both = onto(here, { type: 'elsewhere', key: 'k1', intent: { ...mine, key: 'k1', at: mine.at - 1 } });
+
+  assert.deepEqual(both.intents.map(({ key }) => key), ['k1', 'k2']);
+  assert.deepEqual(onto(both, { type: 'elsewhere', key: 'k1', intent: null }).intents.map(({ key }) => key), ['k2']);
+});
+
+test('what another device may have sent is not sent in its stead, and does not hold up the others', () => {
+  const by = onto(after(...TYPED, { type: 'send', key: 'k1' }), { type: 'sending', key: 'k1', by: 'till-2' }, { type: 'unanswered', key: 'k1' });
+  const more = onto(by, ...TYPED, { type: 'send', key: 'k2' });
+  const later = onto(more, { type: 'tick', now: more.now + LEFT_TO_OTHERS_MS });
+
+  assert.deepEqual(['till-1', 'till-2'].map((subject) => nextToSend(more, subject)?.key), ['k2', 'k1']);
+  assert.equal(nextToSend(later, 'till-1')?.key, 'k1'); // to ask whoever is there
+});
+
+test('what was refused for the token alone was not done: another device sends it', () => {
+  const refused = onto(after(...TYPED, { type: 'send', key: 'k1' }), { type: 'sending', key: 'k1', by: 'till-2' }, { type: 'unanswered', key: 'k1', sentBy: null });
+
+  assert.equal(nextToSend(refused, 'till-1')?.key, 'k1');
 });

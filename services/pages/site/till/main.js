@@ -7,7 +7,8 @@ import { beginPage } from '../app/page.js';
 import { createStore } from '../app/store.js';
 import { words } from '../app/words.js';
 import { render } from '../vendor/lit-html/lit-html.js';
-import { EMPTY, keptOf, nextToSend, reduce, unseen } from './state.js';
+import { Queue } from './queue.js';
+import { EMPTY, TABLES_USUAL, isAnothers, nextToSend, reduce, unseen } from './state.js';
 import { till } from './view.js';
 import { tillWords } from './words.js';
 
@@ -16,19 +17,21 @@ import { tillWords } from './words.js';
 
 const TICK_MS = 1_000;
 const NOTICE_MS = 8_000;
-const AGAIN_AFTER_MS = 5_000;
+const AGAIN_AFTER_MS = 2_000;
 const LOOKS_MAX = 3;
 const UNAUTHORIZED = 401;
 
 beginPage('till', (page) => {
   const { client, clock, root } = page;
   const name = `comanda.till.${page.session.restaurant}`;
+  const queue = new Queue(page.session.restaurant);
   let place = unknownPlace(page.session.restaurant);
   let t = words(page.settings.lang, tillWords);
   let format = formats(page.settings.locale, place);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let quieting;
   let isSending = false;
+  let sendsFrom = 0; // of the page's milliseconds
 
   const store = createStore({
     initial: EMPTY,
@@ -40,9 +43,11 @@ beginPage('till', (page) => {
       render(till(state, { ...seen, send, want, print: () => window.print() }), root);
       keepInSight(state.draft?.lines.length ?? 0);
     },
-    effects(before, after) {
+    effects(before, after, event) {
       // before anything is sent: what is on its way outlives the page
-      if (after.intents !== before.intents || after.draft !== before.draft || after.tableCount !== before.tableCount) keep();
+      if (after.intents !== before.intents && event.type !== 'kept' && event.type !== 'elsewhere') queue.keep(before.intents, after.intents);
+      if (after.draft !== before.draft) window.sessionStorage.setItem(`${name}.draft`, JSON.stringify(after.draft));
+      if (after.tableCount !== before.tableCount) window.localStorage.setItem(`${name}.tables`, String(after.tableCount));
       if (after.notice && after.notice !== before.notice) {
         clearTimeout(quieting);
         quieting = setTimeout(() => store.dispatch({ type: 'quiet' }), NOTICE_MS);
@@ -62,10 +67,6 @@ beginPage('till', (page) => {
     lineCount = count;
   }
 
-  function keep() {
-    window.localStorage.setItem(name, JSON.stringify(keptOf(store.state)));
-  }
-
   const send = () => store.dispatch({ type: 'send', key: newKey() });
 
   /** @param {'cancel' | 'close'} kind @param {Order} order */
@@ -77,10 +78,23 @@ beginPage('till', (page) => {
 
   /** One after the other, in the order in which they were touched. */
   async function sendNext() {
-    const intent = nextToSend(store.state);
-    if (isSending || intent === null || store.state.connection.over !== null) return;
+    const intent = nextToSend(store.state, page.session.subject);
+    if (isSending || intent === null || performance.now() < sendsFrom || store.state.connection.over !== null) return;
     isSending = true;
-    store.dispatch({ type: 'sending', key: intent.key });
+    try {
+      await queue.exclusively(() => sendOne(intent.key));
+    } finally {
+      isSending = false;
+      if (store.state.intents.every((each) => each.key !== intent.key || each.state === 'done')) queueMicrotask(sendNext);
+    }
+  }
+
+  /** Unless another tab has, since it was next here. @param {string} key */
+  async function sendOne(key) {
+    const intent = queue.read(key);
+    if (intent === null || intent.state === 'done' || intent.refusal) return store.dispatch({ type: 'elsewhere', key, intent });
+    if (isAnothers(intent, page.session.subject)) return store.dispatch({ type: 'refused', key, problem: { code: 'perhaps-sent' } });
+    store.dispatch({ type: 'sending', key, by: page.session.subject });
     try {
       const { body } = await command(intent);
       store.dispatch({ type: 'done', key: intent.key, orderId: body.order_id, version: body.version });
@@ -89,15 +103,12 @@ beginPage('till', (page) => {
       // who is not known any more is paired anew, and what he wanted done is not refused for it
       const isUnknown = error instanceof Refused && error.status === UNAUTHORIZED;
       if (error instanceof NoAnswer || error instanceof Unavailable || isUnknown) {
-        store.dispatch({ type: 'unanswered', key: intent.key });
-        setTimeout(sendNext, AGAIN_AFTER_MS);
+        store.dispatch({ type: 'unanswered', key, ...(isUnknown ? { sentBy: intent.sentBy } : {}) });
+        sendsFrom = performance.now() + AGAIN_AFTER_MS; // the next tick after that
         return;
       }
       if (!(error instanceof Refused)) throw error;
       store.dispatch({ type: 'refused', key: intent.key, problem: error.problem });
-    } finally {
-      isSending = false;
-      if (store.state.intents.every((each) => each.key !== intent.key || each.state === 'done')) queueMicrotask(sendNext);
     }
   }
 
@@ -105,7 +116,7 @@ beginPage('till', (page) => {
   function command({ key, kind, orderId, party, lines, rounds, reason }) {
     const ordered = lines.map(({ sku, quantity, note }) => ({ sku, quantity, ...(note.trim() ? { note: note.trim() } : {}) }));
     /** @param {string} path @param {unknown} [body] */
-    const post = (path, body) => client.command('ordering', path, { key, body, attempts: 2 });
+    const post = (path, body) => client.command('ordering', path, { key, body, attempts: 1 });
     switch (kind) {
       case 'place': {
         if (party === null) throw new Error('an order without a party');
@@ -137,7 +148,14 @@ beginPage('till', (page) => {
     }
   }
 
-  window.addEventListener('online', () => void sendNext());
+  window.addEventListener('online', () => {
+    sendsFrom = 0;
+    void sendNext();
+  });
+  window.addEventListener('storage', (event) => {
+    const heard = queue.heard(event);
+    if (heard) store.dispatch({ type: 'elsewhere', ...heard });
+  });
   window.addEventListener('keydown', (event) => {
     const target = /** @type {HTMLElement} */ (event.target);
     if (event.key === 'Escape') {
@@ -169,9 +187,13 @@ beginPage('till', (page) => {
     event: (_, data) => store.dispatch({ type: 'menu', menu: data }),
     status: (status) => store.dispatch({ type: 'menu-connection', status }),
   });
-  const kept = window.localStorage.getItem(name);
-  if (kept) store.dispatch({ type: 'kept', kept: JSON.parse(kept) });
-  setInterval(() => store.dispatch({ type: 'tick', now: clock.now() }), TICK_MS);
+  const draft = JSON.parse(window.sessionStorage.getItem(`${name}.draft`) ?? 'null');
+  const tableCount = Number(window.localStorage.getItem(`${name}.tables`) ?? TABLES_USUAL);
+  store.dispatch({ type: 'kept', kept: { intents: queue.all(), draft, tableCount } });
+  setInterval(() => {
+    store.dispatch({ type: 'tick', now: clock.now() });
+    void sendNext();
+  }, TICK_MS);
   store.dispatch({ type: 'tick', now: clock.now() });
   store.show();
   void page.loadPlace().then((found) => {

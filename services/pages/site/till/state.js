@@ -34,6 +34,7 @@ import { CONNECTING, reduceConnection } from '../app/connection.js';
  * @property {string} reason
  * @property {number} at server's milliseconds when it was touched
  * @property {'waiting' | 'sending' | 'done'} state
+ * @property {string | null} sentBy subject of the token by which it may have been done: its key is that subject's own
  * @property {number} version of the order once it is done, which the view has to reach
  * @property {Problem} [refusal] why it was refused while something else was being typed
  */
@@ -72,6 +73,7 @@ import { CONNECTING, reduceConnection } from '../app/connection.js';
  *   | {type: 'menu-connection', status: import('../app/feed.js').FeedStatus}
  *   | {type: 'tick', now: number}
  *   | {type: 'kept', kept: Kept}
+ *   | {type: 'elsewhere', key: string, intent: Intent | null}
  *   | {type: 'open-table', table: string}
  *   | {type: 'open-takeaway'}
  *   | {type: 'open-order', orderId: string}
@@ -91,8 +93,8 @@ import { CONNECTING, reduceConnection } from '../app/connection.js';
  *   | {type: 'receipt', order: Order | null}
  *   | {type: 'send', key: string}
  *   | {type: 'want', key: string, kind: 'cancel' | 'close', orderId: string, rounds?: number[] | null, reason?: string}
- *   | {type: 'sending', key: string}
- *   | {type: 'unanswered', key: string}
+ *   | {type: 'sending', key: string, by: string}
+ *   | {type: 'unanswered', key: string, sentBy?: string | null}
  *   | {type: 'done', key: string, orderId: string, version: number}
  *   | {type: 'refused', key: string, problem: Problem}
  *   | {type: 'drop', key: string}
@@ -146,6 +148,8 @@ export function reduce(state, event) {
       return { ...state, now: event.now };
     case 'kept':
       return restored(state, event.kept);
+    case 'elsewhere':
+      return settled(elsewhere(state, event.key, event.intent));
     case 'open-table':
       return openTable(state, event.table);
     case 'open-takeaway':
@@ -190,9 +194,9 @@ export function reduce(state, event) {
     case 'want':
       return wanted(state, event);
     case 'sending':
-      return withIntent(state, event.key, { state: 'sending' });
+      return withIntent(state, event.key, { state: 'sending', sentBy: event.by });
     case 'unanswered':
-      return withIntent(state, event.key, { state: 'waiting' });
+      return withIntent(state, event.key, { state: 'waiting', ...(event.sentBy === undefined ? {} : { sentBy: event.sentBy }) });
     case 'done':
       return settled(withIntent(state, event.key, { state: 'done', orderId: event.orderId, version: event.version }));
     case 'refused':
@@ -276,12 +280,23 @@ function settled(state) {
 const isSeenIn = (intent, order) =>
   intent.state === 'done' && intent.orderId === order.order_id && order.version >= intent.version;
 
-/** What was being sent when the page went is to be sent again, with its key. @param {Till} state @param {Kept} kept */
-function restored(state, kept) {
-  /** @type {Intent[]} */
-  const intents = kept.intents.map((each) => (each.state === 'sending' ? { ...each, state: 'waiting' } : each));
-  const screen = kept.draft ? 'order' : state.screen;
-  return { ...state, intents, draft: kept.draft, tableCount: kept.tableCount ?? TABLES_USUAL, screen };
+/** @param {Till} state @param {Kept} kept @returns {Till} */
+const restored = (state, kept) => ({ ...state, ...kept, screen: kept.draft ? 'order' : state.screen });
+
+/**
+ * Another tab has touched it, sent it, or seen it done; null: it is gone there. What was done stays
+ * until this tab's own view has it.
+ *
+ * @param {Till} state
+ * @param {string} key
+ * @param {Intent | null} intent
+ * @returns {Till}
+ */
+function elsewhere(state, key, intent) {
+  const known = state.intents.find((each) => each.key === key);
+  if (intent === null) return known && known.state !== 'done' ? { ...state, intents: state.intents.filter((each) => each !== known) } : state;
+  if (known) return { ...state, intents: state.intents.map((each) => (each === known ? intent : each)) };
+  return { ...state, intents: [...state.intents, intent].sort((a, b) => a.at - b.at) };
 }
 
 /** The table's only order, or a new one. @param {Till} state @param {string} table */
@@ -349,6 +364,7 @@ function sent(state, key) {
     reason: '',
     at: state.now,
     state: 'waiting',
+    sentBy: null,
     version: 0,
   };
   const after = { ...state, intents: [...state.intents, intent], noteOf: null, search: '' };
@@ -361,7 +377,7 @@ function wanted(state, { key, kind, orderId, rounds = null, reason = '' }) {
   const isAsked = state.intents.some((each) => each.kind === kind && each.orderId === orderId);
   if (isAsked) return state;
   /** @type {Intent} */
-  const intent = { key, kind, orderId, party: null, lines: [], rounds, reason, at: state.now, state: 'waiting', version: 0 };
+  const intent = { key, kind, orderId, party: null, lines: [], rounds, reason, at: state.now, state: 'waiting', sentBy: null, version: 0 };
   return { ...state, intents: [...state.intents, intent], panel: null, cancelRounds: [], cancelReason: '' };
 }
 
@@ -389,7 +405,7 @@ function refused(state, key, problem) {
   const isFree = state.draft === null || (state.draft.lines.length === 0 && state.draft.orderId === intent.orderId);
   if (!isFree) {
     /** @type {Intent} */
-    const kept = { ...intent, state: 'waiting', refusal: problem };
+    const kept = { ...intent, state: 'waiting', sentBy: null, refusal: problem };
     return { ...state, intents: [...intents, kept], notice: { word: 'went.later', values } };
   }
   const order = intent.orderId === null ? undefined : state.orders[intent.orderId];
@@ -416,11 +432,25 @@ function whoseOf(state, intent) {
   return 'table' in intent.party ? intent.party.table : intent.party.customer;
 }
 
-/** What can be sent now: the first that waits, unless one is being sent. @param {Till} state */
-export function nextToSend(state) {
+/** For which what another subject's tab has perhaps sent is left to that tab. */
+export const LEFT_TO_OTHERS_MS = 120_000;
+
+/**
+ * What can be sent now: the first that waits, unless one is being sent.
+ *
+ * @param {Till} state
+ * @param {string} subject of our token
+ */
+export function nextToSend(state, subject) {
   if (state.intents.some((each) => each.state === 'sending')) return null;
-  return state.intents.find((each) => each.state === 'waiting' && !each.refusal) ?? null;
+  return state.intents.find((each) => each.state === 'waiting' && !each.refusal && !isLeftToOthers(each, subject, state.now)) ?? null;
 }
+
+/** @param {Intent} intent @param {string} subject @param {number} now */
+const isLeftToOthers = (intent, subject, now) => isAnothers(intent, subject) && now - intent.at < LEFT_TO_OTHERS_MS;
+
+/** Whether another has perhaps had it done: sent by us it could be done a second time. @param {Intent} intent @param {string} subject */
+export const isAnothers = ({ sentBy, lines }, subject) => lines.length > 0 && sentBy !== null && sentBy !== subject;
 
 /** @param {Till} state @param {string} table */
 export const ordersAt = (state, table) => Object.values(state.orders).filter((each) => each.table === table).sort(byAge);
@@ -505,6 +535,3 @@ export const unseen = (state) => state.intents.filter((each) => each.state === '
 
 /** @param {Till} state @param {string} orderId */
 export const intentsOf = (state, orderId) => state.intents.filter((each) => each.orderId === orderId);
-
-/** What has to survive a reload. @param {Till} state @returns {Kept} */
-export const keptOf = ({ intents, draft, tableCount }) => ({ intents, draft, tableCount });

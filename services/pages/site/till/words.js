@@ -92,6 +92,7 @@ const en = {
   'went.invalid-request': 'Something is missing or not as it should be.',
   'went.idempotency-key-reused': 'It was sent before, otherwise.',
   'went.version-mismatch': '{who} was changed by somebody else. Look again.',
+  'went.perhaps-sent': 'Another device may have sent it. Look whether it is there before you send it again.',
   'went.other': 'It was refused ({code}).',
 };
 
@@ -188,6 +189,7 @@ const it = {
   'went.invalid-request': 'Manca qualcosa, o non è come dovrebbe.',
   'went.idempotency-key-reused': 'È già stato inviato, in altro modo.',
   'went.version-mismatch': '{who} è stato modificato da altri. Ricontrolla.',
+  'went.perhaps-sent': 'Forse un altro dispositivo l’ha già inviato. Controlla prima di inviarlo di nuovo.',
   'went.other': 'È stato rifiutato ({code}).',
 };
 
@@ -284,6 +286,7 @@ const de = {
   'went.invalid-request': 'Etwas fehlt oder ist nicht, wie es sein soll.',
   'went.idempotency-key-reused': 'Es wurde schon gesendet, aber anders.',
   'went.version-mismatch': '{who} wurde inzwischen geändert. Sieh noch einmal nach.',
+  'went.perhaps-sent': 'Vielleicht hat ein anderes Gerät es schon gesendet. Sieh nach, bevor du es noch einmal sendest.',
   'went.other': 'Es wurde abgelehnt ({code}).',
 };
 
