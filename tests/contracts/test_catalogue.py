@@ -10,7 +10,6 @@ import pytest
 from comanda_contracts.examples import EXAMPLES
 from contract_release import moves
 from contract_release.catalogue import MOVES, RESTATED, catalogue
-from contract_release.contract import current
 from contract_release.moves import Move, following
 from ordering.domain import order as orders
 from ordering.domain.refusals import Refusal
@@ -18,6 +17,7 @@ from serving.domain import ticket as tickets
 
 from tests.ordering.builders import NOON, TABLE_12, a_line, a_restaurant
 from tests.serving.builders import LATER, a_ticket
+from tests.support.contract import current
 
 TICKET_COMMANDS: tuple[Callable[[tickets.Ticket], tickets.TicketEvent], ...] = (
     lambda ticket: ticket.start(at=LATER),

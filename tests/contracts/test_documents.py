@@ -10,7 +10,6 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-import yaml
 from comanda_contracts import Message, read, seal
 from comanda_contracts.commands import COMMAND_BODIES
 from comanda_contracts.envelope import Published
@@ -20,13 +19,15 @@ from comanda_contracts.reading import EVENTS
 from comanda_contracts.streams import ORDERS
 from comanda_local.teams import JETSTREAM_API
 from contract_release.__main__ import check
-from contract_release.contract import KNOWN_VALUES, current
+from contract_release.contract import KNOWN_VALUES
 from contract_release.generated import FOLDER, generated, stale
 from contract_release.releases import contract_of, messages_of, releases
 
 from tests.contracts.test_package import models
 from tests.docs.documents import ROOT
 from tests.node import installed, node
+from tests.support.asyncapi import contract_document
+from tests.support.contract import current
 
 DOCS = FOLDER / "docs"
 EVER_PUBLISHED = [
@@ -40,7 +41,7 @@ every_message = pytest.mark.parametrize("message", EVER_PUBLISHED)
 
 def test_each_header_that_a_command_is_read_by_is_in_the_document() -> None:
     source = (ROOT / "services/ordering/src/ordering/inbound/nats/command_message.py").read_text()
-    document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
+    document = contract_document()
     told = [
         set(each["headers"]["properties"])
         for each in document["components"]["messages"].values()
@@ -157,7 +158,7 @@ def test_the_example_of_a_command_is_one() -> None:
 
 
 def test_the_asyncapi_document_has_every_event_with_its_subject_headers_and_example() -> None:
-    document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
+    document = contract_document()
 
     messages = document["components"]["messages"]
     assert set(EVENTS) < set(messages)
@@ -169,7 +170,7 @@ def test_the_asyncapi_document_has_every_event_with_its_subject_headers_and_exam
 
 
 def test_every_schema_of_headers_in_the_asyncapi_document_is_of_an_object() -> None:
-    document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
+    document = contract_document()
     headers = {name: each["headers"] for name, each in document["components"]["messages"].items()}
 
     parts = [
@@ -180,7 +181,7 @@ def test_every_schema_of_headers_in_the_asyncapi_document_is_of_an_object() -> N
 
 
 def test_the_asyncapi_document_names_the_consumer_that_a_team_is_given() -> None:
-    document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
+    document = contract_document()
 
     orders = document["operations"]["subscribeToOrders"]["x-jetstream-consumer"]
 
@@ -189,7 +190,7 @@ def test_the_asyncapi_document_names_the_consumer_that_a_team_is_given() -> None
 
 
 def test_every_tag_of_the_asyncapi_document_is_explained() -> None:
-    document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
+    document = contract_document()
 
     used = {tag["name"] for each in document["operations"].values() for tag in each["tags"]}
 
@@ -198,7 +199,7 @@ def test_every_tag_of_the_asyncapi_document_is_explained() -> None:
 
 def test_the_asyncapi_document_promises_no_answer_that_does_not_come() -> None:
     """A command that can't be carried out now is not answered: it comes again."""
-    document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
+    document = contract_document()
 
     assert "503" not in str(document["components"]["messages"]["answer"])
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from comanda_contracts.streams import HOT_WINDOW_S
-from contract_release.contract import current
 from contract_release.gate import breaking_changes
 from contract_release.releases import PUBLISHED, contract_of, releases
+
+from tests.support.contract import current
 
 Json = dict[str, Any]
 Change = Callable[[Json], object]

@@ -1,5 +1,6 @@
 """A service's AsyncAPI document against the contract: addresses, directions and payloads."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ Payloads = dict[tuple[str, str], Any]
 """The schema of each kind of message, by `send` or `receive`, and its address."""
 
 
+@cache
+def contract_document() -> Document:
+    """The AsyncAPI document of the contract; it is read once, and nobody may change it."""
+    document: Document = yaml.load(CONTRACT.read_text(), yaml.CSafeLoader)
+    return document
+
+
 def payloads(document: Document) -> Payloads:
     """What the document of a service says."""
     return {
@@ -26,7 +34,7 @@ def payloads(document: Document) -> Payloads:
 
 def contract_payloads(action: str, *streams: str) -> Payloads:
     """What the contract says of the messages on these streams, for who sends or receives them."""
-    contract = yaml.safe_load(CONTRACT.read_text())
+    contract = contract_document()
     return {
         (action, address_of(channel["address"], message)): shape(contract, message["payload"])
         for channel in contract["channels"].values()
