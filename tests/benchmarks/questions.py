@@ -9,7 +9,7 @@ import httpx
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.history import ACTIVE, Past
 from tests.benchmarks.orders import RESTAURANT, TABLES, address
-from tests.benchmarks.wrk import Request, saturate
+from tests.benchmarks.wrk import Request, fastest, saturate
 from tests.support.tokens import bearer, token
 
 Questions = Mapping[str, Sequence[str]]
@@ -60,7 +60,9 @@ async def rates(url: str, questions: Questions, *, seconds: int) -> Figures:
         figures[f"{about}.p99_ms"] = asked.p99_ms
     newly = [
         Request("GET", path, token=token(subject=f"guest {number}"))
-        for number, path in zip(range(seconds * NEW_TOKENS_PER_S), cycle(questions["order"]))
+        for number, path in zip(
+            range(seconds * fastest(NEW_TOKENS_PER_S)), cycle(questions["order"])
+        )
     ]
     figures["order.new_tokens"] = (await saturate(url, newly, seconds=seconds)).rate
     return figures

@@ -23,6 +23,8 @@ STEADY = 200.0
 """Orders a second at which the lag is measured when there is room to spare."""
 SUSTAINED = 0.9
 """Of what the pipeline managed at saturation: here the lag must not grow."""
+LEAST = 10.0
+"""Orders a second at least, so that there is a lag on a machine which does almost nothing."""
 DRAINED_WITHIN = 300.0
 
 PLACING = placing(RESTAURANT, *ELSEWHERE)
@@ -73,7 +75,8 @@ async def _pipeline(stack: Stack, seconds: int) -> Figures:
         await _lags_at(stack, lags, STEADY, seconds=1)
         steady = await _lags_at(stack, lags, STEADY, seconds=seconds)
         pipeline, saturated = await _lags_at_saturation(stack, lags, seconds)
-        sustained = await _lags_at(stack, lags, SUSTAINED * pipeline, seconds=seconds)
+        rate = max(SUSTAINED * pipeline, LEAST)
+        sustained = await _lags_at(stack, lags, rate, seconds=seconds)
     return {
         "pipeline": pipeline,
         **named("lag.steady", _percentiles(steady)),

@@ -20,7 +20,7 @@ AT_A_RATE = 128
 """Connections of a load at a rate: so many answers may be owed before a request must wait."""
 SCRIPT = Path(__file__).with_name("wrk.lua")
 AN_HOUR = 3600
-QUICK_RATE = 100.0
+QUICK_RATE = 25.0
 is_quick = ContextVar("is_quick", default=False)
 """Whether it is only to be seen that it runs, beside other work.
 
@@ -80,6 +80,11 @@ class NoWrk(Exception):
 
 class NotAnswered(Exception):
     """Requests were refused or not answered, so that the rest would not compare."""
+
+
+def fastest(rate: int) -> int:
+    """Requests a second that there must be for a load which a server answers at this rate."""
+    return int(2 * QUICK_RATE) if is_quick.get() else rate
 
 
 def require_wrk() -> None:
