@@ -24,6 +24,8 @@ DRAIN = 8.0
 """Seconds, many times what `Endpoints` takes to hear that a replica is leaving."""
 LOOK_EVERY = 0.2
 READERS = 4
+LOOK_AGAIN_AFTER = 0.1
+"""Seconds until a reader asks for its orders anew."""
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ class Guests:
             for order in told[:5]:
                 path = f"/v1/restaurants/{self._load.restaurant}/orders/{order.order_id}"
                 await self._get(http, f"{path}?min_version=1")
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(LOOK_AGAIN_AFTER)
 
     async def _get(self, http: httpx.AsyncClient, path: str) -> None:
         queries = [each for each in self._replicas if each.name == "query"]

@@ -27,6 +27,8 @@ LONGEST_ORDER = 0.5
 LONGEST_ANSWER = 5.0
 PAUSE = 0.1
 """Seconds before a request that was not answered is repeated, to another replica if possible."""
+NEXT_GUEST_AFTER = 2.0
+"""Seconds that a till waits for its next guest, once there are as many orders as were asked for."""
 LONGEST_PAUSE = 1.6
 """Seconds to which the pauses of a cook grow while his ticket is not there."""
 
@@ -37,7 +39,8 @@ ITEMS = {"margherita": ("Pizza", 850), "cola": ("Drinks", 350)}
 class Load:
     """So many orders of one new restaurant, or more, each of a guest of its own.
 
-    It goes on for as long as faults are under way, and a while longer, however fast it is.
+    It is as fast as it is answered until there are so many. Then it goes on, slower, for as long as
+    faults are under way, and a while longer.
     """
 
     def __init__(
@@ -94,6 +97,8 @@ class Load:
     async def _till(self, numbers: Iterator[int]) -> None:
         while self._enough is None or self.placed < self._enough:
             await self._visit(next(numbers))
+            if self.placed >= self._orders:
+                await asyncio.sleep(NEXT_GUEST_AFTER)
 
     async def _visit(self, number: int) -> None:
         """One guest's evening; together they make every mixture of adding, cooking, cancelling."""
