@@ -9,7 +9,7 @@ from pathlib import Path
 import nats
 from comanda_contracts import Event
 from comanda_contracts.envelope import seal
-from comanda_contracts.streams import Stream
+from comanda_contracts.streams import Archive, Stream, archive_of
 from comanda_local.nats_keys import new_seed, save_seed
 from comanda_local.nats_logins import Login
 from comanda_local.nats_reload import reload_nats
@@ -20,6 +20,7 @@ from comanda_local.teams import SUBJECTS_BY_STREAM, Team, write_team
 from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 from nats.js.errors import NoStreamResponseError, NotFoundError
+from service_kit.nats.set_up import set_up_archive
 
 POLL_INTERVAL_S = 0.05
 
@@ -37,11 +38,16 @@ class Broker:
     async def on(cls, server: Nats, folder: Path) -> "AsyncIterator[Broker]":
         """As if nothing had been published yet and no team had been let in."""
         async with await nats.connect(server.url) as operator:
+            js = operator.jetstream()
             for stream in SUBJECTS_BY_STREAM:
-                config = api.StreamConfig(stream.name, subjects=[stream.subject])
                 with contextlib.suppress(NotFoundError):
-                    await operator.jetstream().delete_stream(stream.name)
-                await operator.jetstream().add_stream(config)
+                    await js.delete_stream(stream.name)
+            for stream in SUBJECTS_BY_STREAM:
+                if isinstance(stream, Archive):  # after its stream
+                    await set_up_archive(js, stream, replicas=1)
+                else:
+                    config = api.StreamConfig(stream.name, subjects=[stream.subject])
+                    await js.add_stream(config)
             yield cls(server, folder, operator)
 
     @property
@@ -91,6 +97,15 @@ class Broker:
         """Publish what no service would. Returns its sequence."""
         headers = {"ce-type": event_type} if event_type else None
         return (await self.jetstream.publish(subject, body, headers=headers)).seq
+
+    async def archive_all(self, stream: Stream) -> None:
+        """All that is on the stream leaves it, as what is older than the hot window does."""
+        archive = archive_of(stream)
+        assert archive is not None
+        end = (await self.jetstream.stream_info(stream.name)).state.last_seq
+        while (await self.jetstream.stream_info(archive.name)).state.last_seq < end:
+            await asyncio.sleep(POLL_INTERVAL_S)
+        await self.jetstream.purge_stream(stream.name, seq=end + 1)
 
     async def delete_consumers(self, team: Team) -> None:
         await delete_consumers(self.server.url, team.name)

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from comanda_contracts.streams import ORDERS, TICKETS
+from comanda_contracts.streams import ORDERS, ORDERS_ARCHIVE, TICKETS, TICKETS_ARCHIVE
 from comanda_local.folders import temporary_folder
+from comanda_local.nats_keys import new_seed, save_seed
+from comanda_local.nats_logins import Login
 from comanda_local.processes import Child
 from comanda_local.servers import Nats
 from comanda_local.servers.nats import ACCOUNTS
@@ -23,6 +25,9 @@ from tests.node import installed, node
 from tests.subscribers.broker import Broker
 
 TEAMS = ("pickup-python", "pickup-javascript")
+LANGUAGES = ("python", "javascript", "go")
+"""Each team of the guide reads by the program in one of them."""
+READ_BY_PICKUP = [each.subject for each in (ORDERS, TICKETS, ORDERS_ARCHIVE, TICKETS_ARCHIVE)]
 EXAMPLES = Path(__file__).parents[2] / "examples" / "subscribers"
 
 
@@ -98,11 +103,16 @@ def environment(name: str, nats: str, record: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
-    """The system with two teams more, let in as any team is."""
+    """The system with some teams more, let in as any team is."""
     with temporary_folder() as folder, pytest.MonkeyPatch.context() as patch:
         accounts = shutil.copytree(ACCOUNTS.parent, folder / "accounts") / ACCOUNTS.name
         for team in TEAMS:
-            write_team(team, [ORDERS.subject, TICKETS.subject], accounts.parent)
+            write_team(team, READ_BY_PICKUP, accounts.parent)
+        for language in LANGUAGES:
+            seed = new_seed()
+            save_seed(seed, folder / f"guide-{language}.nk")
+            login = Login.by_key(seed)
+            write_team(f"guide-{language}", [ORDERS.subject], accounts.parent, login=login)
         patch.setattr("comanda_local.stack.ACCOUNTS", accounts)
         with Stack(folder, environment={}) as stack:
             yield stack

@@ -14,7 +14,7 @@ import nats
 import pytest
 from comanda_contracts.examples import EXAMPLES as EVENTS
 from comanda_contracts.orders import OrderEvent
-from comanda_contracts.streams import ORDERS
+from comanda_contracts.streams import ORDERS, ORDERS_ARCHIVE
 from comanda_local.processes import Child
 from comanda_local.teams import JETSTREAM_API
 from nats.js.errors import NotFoundError, ServiceUnavailableError
@@ -42,8 +42,9 @@ def snippet(page: Path, language: str, index: int = 0) -> str:
     return str(found[index])
 
 
-def python(page: Path, folder: Path, index: int = 0) -> list[str]:
-    return [sys.executable, "-c", snippet(page, "python", index)]
+def python(page: Path, folder: Path) -> list[str]:
+    """On the guide the one with FastStream, behind the table."""
+    return [sys.executable, "-c", snippet(page, "python", 0 if page == CONTRACT else 1)]
 
 
 def javascript(page: Path, folder: Path) -> list[str]:
@@ -95,7 +96,8 @@ async def test_the_contracts_first_program_prints_the_orders(
 async def test_the_guides_subscriber_keeps_skips_puts_aside_and_settles(
     broker: Broker, language: str, tmp_path: Path
 ) -> None:
-    team = await broker.team(f"guide-{language}", [ORDERS.subject])
+    """What has left the stream comes from its archive."""
+    team = await broker.team(f"guide-{language}", [ORDERS.subject, ORDERS_ARCHIVE.subject])
     unreadable = [
         await broker.publish_raw("orders.v1.a.b.placed", body, ce_type)
         for body, ce_type in (
@@ -105,25 +107,27 @@ async def test_the_guides_subscriber_keeps_skips_puts_aside_and_settles(
         )
     ]
     await broker.publish_raw("orders.v1.a.b.teleported", b"{}", "comanda.kitchen.teleported.v1")
-    await broker.publish(*EVENTS)
-    program = Child(
-        language,
-        PROGRAMS[language](GUIDE, tmp_path),
-        tmp_path,
-        env=os.environ | broker.environment(team) | {"PYTHONUNBUFFERED": "1"},
-    )
+    half = len(EVENTS) // 2
+    await broker.publish(*EVENTS[:half])
+    await broker.archive_all(ORDERS)
+    command = PROGRAMS[language](GUIDE, tmp_path)
+    said: list[str] = []
 
-    program.start()
-    try:
-        await broker.until_settled(ORDERS, team, program)
-    finally:
-        program.stop()
+    for stream, events in ((ORDERS_ARCHIVE, ()), (ORDERS, EVENTS[half:])):
+        await broker.publish(*events)
+        environment = broker.environment(team) | {"PYTHONUNBUFFERED": "1", "STREAM": stream.name}
+        program = Child(language, command, tmp_path, env=os.environ | environment)
+        program.start()
+        try:
+            await broker.until_settled(stream, team, program)
+        finally:
+            program.stop()
+        said += program.log.read_text().splitlines()
 
-    said = program.log.read_text().splitlines()
     assert sorted(line for line in said if line.startswith("A-")) == sorted(ORDERS_SAID)
     lines = (tmp_path / "aside.jsonl").read_text().splitlines()
     aside = [(entry["stream"], entry["sequence"]) for entry in map(json.loads, lines)]
-    assert sorted(aside) == [(ORDERS.name, sequence) for sequence in unreadable]
+    assert sorted(aside) == [(ORDERS_ARCHIVE.name, sequence) for sequence in unreadable]
 
 
 async def test_the_guides_watch_says_how_far_behind_it_is_and_ends_once_the_consumer_is_gone(
@@ -131,7 +135,7 @@ async def test_the_guides_watch_says_how_far_behind_it_is_and_ends_once_the_cons
 ) -> None:
     team = await broker.team("watch", [ORDERS.subject])
     await broker.publish(*EVENTS)
-    program = snippet(GUIDE, "python", 1).replace("QUIET_S = 30", "QUIET_S = 0.1")
+    program = snippet(GUIDE, "python", 2).replace("QUIET_S = 30", "QUIET_S = 0.1")
     watching = Child(
         "watch",
         [sys.executable, "-c", program],
@@ -195,4 +199,5 @@ def test_the_guide_runs_every_program_it_shows() -> None:
     shown: Sequence[str] = re.findall(r"```(\w+)\n", GUIDE.read_text())
 
     programs = [language for language in shown if language != "sh"]
-    assert programs == ["python", "javascript", "go", "python"]
+    assert programs == ["python", "python", "javascript", "go", "python"]
+    assert snippet(GUIDE, "python") == (EXAMPLES / "python" / "table.py").read_text()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from comanda_contracts import OrderClosed, OrderEvent, OrderPlaced
 from comanda_contracts.examples import AT, ORDER, TICKET
-from comanda_contracts.streams import ORDERS, TICKETS
+from comanda_contracts.streams import ORDERS, ORDERS_ARCHIVE
 from comanda_contracts.tickets import TicketQueued
 from comanda_local.nats_logins import Login
 from comanda_local.processes import Child
@@ -22,13 +22,14 @@ from comanda_local.teams import Team
 
 from tests.node import installed, node
 from tests.subscribers.broker import POLL_INTERVAL_S, Broker
-from tests.subscribers.conftest import EXAMPLES
+from tests.subscribers.conftest import EXAMPLES, READ_BY_PICKUP
 
 pytestmark = pytest.mark.timeout(300)
 
 ORDERS_COUNT = 300
 KILLS = 4
 ACK_WAIT_S = 2.0
+READ_BY_TABLE = [ORDERS.subject, ORDERS_ARCHIVE.subject]
 ODD_PASSWORD, ENCODED = "p%a@b:c/d%25", "p%25a%40b%3Ac%2Fd%2525"
 
 Row = tuple[str, int, str]
@@ -80,19 +81,21 @@ def placed_and_closed(count: int, random_state: random.Random) -> list[OrderEven
 async def test_the_table_agrees_in_the_end_whatever_is_killed_meanwhile(
     broker: Broker, tmp_path: Path
 ) -> None:
-    team = await broker.team("table", ["orders.v1.*.*.closed"])
+    """Half of its events have left the stream, and are in the archive alone."""
+    team = await broker.team("table", ["orders.v1.*.*.closed", "archive.orders.v1.*.closed"])
     await deliver_again_soon(broker, team)
     events = placed_and_closed(ORDERS_COUNT, random.Random(1))
     unreadable = await broker.publish_raw("orders.v1.a.b.closed", b"{", "comanda.order.closed.v1")
     await broker.publish_raw("orders.v1.a.b.closed", b"{}", "comanda.order.teleported.v9")
     await broker.publish(*events[: len(events) // 2])
+    await broker.archive_all(ORDERS)
     table = Table(tmp_path, broker.environment(team))
 
     try:
         for kill in range(KILLS):
             await table.until_it_has(1 + kill)
             table.process.kill()
-        team = await broker.team("table", ["orders.v1.>"])  # with a key of its own, too
+        team = await broker.team("table", READ_BY_TABLE)  # with a key of its own, too
         await table.until_it_has(KILLS)
         broker.server.kill()
         broker.server.start()
@@ -109,8 +112,9 @@ async def test_the_table_agrees_in_the_end_whatever_is_killed_meanwhile(
 
 async def deliver_again_soon(broker: Broker, team: Team) -> None:
     """What was given to a process that is killed need not wait as long as usual."""
-    config = (await broker.jetstream.consumer_info(ORDERS.name, team.name)).config
-    await broker.jetstream.add_consumer(ORDERS.name, config.evolve(ack_wait=ACK_WAIT_S))
+    for stream in team.filters_by_stream:
+        config = (await broker.jetstream.consumer_info(stream.name, team.name)).config
+        await broker.jetstream.add_consumer(stream.name, config.evolve(ack_wait=ACK_WAIT_S))
 
 
 @pytest.mark.parametrize("program", ["table.py", "pickup.py", "pickup.mjs"])
@@ -118,13 +122,15 @@ async def deliver_again_soon(broker: Broker, team: Team) -> None:
 async def test_an_example_is_let_in_by_a_key_and_by_any_password(
     broker: Broker, program: str, by: str, tmp_path: Path
 ) -> None:
-    team = await broker.team("odd", [ORDERS.subject, TICKETS.subject])
+    team = await broker.team("odd", READ_BY_PICKUP)
     environment = broker.environment(team)
     if by == "password":
         await broker.let_in(team, Login("user: odd", f'password: "{ODD_PASSWORD}"'))
         where = broker.url.removeprefix("nats://")
         environment = {"NATS_URL": f"nats://odd:{ENCODED}@{where}", "TEAM": team.name}
     await broker.publish(OrderPlaced(at=AT, order=ORDER), TicketQueued(at=AT, ticket=TICKET))
+    await broker.archive_all(ORDERS)
+    await broker.publish(OrderClosed(at=AT, order=ORDER.model_copy(update={"version": 2})))
     example = Child(
         program,
         command_of(program),
@@ -134,7 +140,8 @@ async def test_an_example_is_let_in_by_a_key_and_by_any_password(
 
     example.start()
     try:
-        await broker.until_settled(ORDERS, team, example)
+        for stream in (ORDERS_ARCHIVE, ORDERS):
+            await broker.until_settled(stream, team, example)
     finally:
         example.stop()
 

@@ -27,9 +27,12 @@ export class Events {
     return { type, body };
   }
 
-  async #validator(type) {
+  /** Compiled once, also for two that ask at the same time. */
+  #validator(type) {
     if (!this.#validators.has(type)) {
-      this.#validators.set(type, this.#ajv.compile(await this.#schema(type)));
+      const compiled = this.#schema(type).then((schema) => this.#ajv.compile(schema));
+      this.#validators.set(type, compiled);
+      compiled.catch(() => this.#validators.delete(type));
     }
     return this.#validators.get(type);
   }

@@ -68,26 +68,37 @@ async function hear(message) {
   message.ack();
 }
 
-/** Read a stream, for ever. */
-async function follow(consumer) {
-  const messages = await consumer.consume({ max_messages: 100, abort_on_missing_resource: true });
+const consume = (consumer) =>
+  consumer.consume({ max_messages: 100, abort_on_missing_resource: true });
+
+/** Read a stream, for ever, or an archive, until it is stopped. */
+async function follow(messages) {
   for await (const message of messages) await hear(message);
 }
 
-/** Tell whom we may once no message waits, or was given to us and is not acknowledged. */
-async function catchUp(consumers) {
+/**
+ * Tell whom we may once no message waits, or was given to us and is not acknowledged. From then on
+ * an archive has nothing that its stream has not.
+ */
+async function catchUp(consumers, archives) {
   while (!caughtUp) {
     await setTimeout(1000);
     const ours = await Promise.all(consumers.map((each) => each.info().catch(() => undefined)));
     caughtUp = ours.every((info) => info?.num_pending + info?.num_ack_pending === 0);
   }
   tell();
+  archives.forEach((messages) => messages.stop());
 }
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => client.close().then(() => process.exit(0)));
 }
 const { consumers: ours } = jetstream(client, { apiPrefix: API });
-const consumers = [await ours.get('ORDERS', TEAM), await ours.get('TICKETS', TEAM)];
-await Promise.all([...consumers.map(follow), catchUp(consumers)]);
+const bound = (streams) => Promise.all(streams.map((stream) => ours.get(stream, TEAM)));
+const past = await bound(['ORDERS_ARCHIVE', 'TICKETS_ARCHIVE']); // what has left the streams
+const consumers = await bound(['ORDERS', 'TICKETS']);
+const archives = await Promise.all(past.map(consume));
+const streams = await Promise.all(consumers.map(consume));
+const everything = [...past, ...consumers];
+await Promise.all([...[...archives, ...streams].map(follow), catchUp(everything, archives)]);
 process.exit(1); // only if a consumer was deleted: whoever runs us starts us again

@@ -10,7 +10,7 @@ from pathlib import Path
 import nats
 import nats.errors
 from comanda_contracts import UnknownType, Unreadable, read
-from comanda_contracts.streams import ORDERS, TICKETS
+from comanda_contracts.streams import ORDERS, ORDERS_ARCHIVE, TICKETS, TICKETS_ARCHIVE
 from faststream import AckPolicy, FastStream
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from login import SERVER, login, security
@@ -23,6 +23,8 @@ FILE = Path(os.environ.get("RECORD", "pickup.sqlite"))
 API = "$JS.comanda.API"
 """What a team's account knows Comanda's JetStream by."""
 
+ARCHIVES = (ORDERS_ARCHIVE, TICKETS_ARCHIVE)
+"""What has left the streams is there; read until we have caught up."""
 STREAMS = (ORDERS, TICKETS)
 LOOK_EVERY = 1.0
 """Seconds between two looks at our consumers."""
@@ -77,14 +79,18 @@ def tell() -> None:
         notices.settle(notice, "told")
 
 
-for stream in STREAMS:
-    broker.subscriber(
+subscribers = {
+    stream: broker.subscriber(
         stream.subject,
         stream=JStream(stream.name, declare=False),  # the stream is not ours
         durable=NAME,
         pull_sub=PullSub(batch_size=100, timeout=5),
         ack_policy=AckPolicy.MANUAL,
-    )(hear)
+    )
+    for stream in (*ARCHIVES, *STREAMS)
+}
+for subscriber in subscribers.values():
+    subscriber(hear)
 
 
 async def watch(js: JetStreamContext) -> None:
@@ -96,13 +102,15 @@ async def watch(js: JetStreamContext) -> None:
     made: dict[str, datetime | None] = {}
     while True:
         with contextlib.suppress(nats.errors.TimeoutError, nats.errors.NoRespondersError):
-            ours = [await js.consumer_info(stream.name, NAME) for stream in STREAMS]
+            ours = [await js.consumer_info(stream.name, NAME) for stream in subscribers]
             for consumer in ours:
                 if made.setdefault(consumer.stream_name, consumer.created) != consumer.created:
                     raise ConsumerReplaced(consumer.stream_name)
             if not (caught_up.is_set() or any(map(is_behind, ours))):
                 caught_up.set()
                 tell()
+                for archive in ARCHIVES:  # from now on it has nothing that the stream has not
+                    await subscribers[archive].stop()
         await asyncio.sleep(LOOK_EVERY)
 
 

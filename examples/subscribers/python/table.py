@@ -1,6 +1,7 @@
 """Keeps a table of all orders, right whatever is killed. Run: `python table.py`."""
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 
@@ -8,6 +9,8 @@ import nats
 from comanda_contracts import OrderEvent, UnknownType, Unreadable, read
 from login import SERVER, login
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerInfo
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS orders (
@@ -27,16 +30,28 @@ async def main() -> None:
     table.executescript(TABLES)
     client = await nats.connect(SERVER, max_reconnect_attempts=-1, **login())
     jetstream = client.jetstream(prefix="$JS.comanda.API")
-    orders = await jetstream.pull_subscribe_bind(os.environ.get("TEAM", "table"), "ORDERS")
+    team = os.environ.get("TEAM", "table")
+    past = await jetstream.pull_subscribe_bind(team, "ORDERS_ARCHIVE")
+    while is_behind(await past.consumer_info()):
+        await take(past, table)
+    orders = await jetstream.pull_subscribe_bind(team, "ORDERS")
     while True:
-        try:
-            messages = await orders.fetch(100, timeout=5)
-        except TimeoutError:  # nothing came
-            continue
+        await take(orders, table)
+
+
+def is_behind(consumer: ConsumerInfo) -> bool:
+    """Whether messages wait, or were given to us, perhaps before a crash, and not acknowledged."""
+    return bool(consumer.num_pending or consumer.num_ack_pending)
+
+
+async def take(messages: JetStreamContext.PullSubscription, table: sqlite3.Connection) -> None:
+    """Keep what comes within five seconds, and acknowledge it once it is stored."""
+    with contextlib.suppress(TimeoutError):  # nothing came
+        batch = await messages.fetch(100, timeout=5)
         with table:  # one transaction
-            for message in messages:
+            for message in batch:
                 keep(message, table)
-        for message in messages:  # only once they are stored
+        for message in batch:
             await message.ack()
 
 
