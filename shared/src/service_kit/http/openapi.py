@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from service_kit.http.deprecations import Deprecations, announce
 from service_kit.http.feed_documents import Feeds, feed_schemas
 from service_kit.http.open_enumerations import open_enumerations, operations
 from service_kit.http.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemError, problem_responses
@@ -37,6 +38,8 @@ class ApiDescription:
     """The problem details of the service, with the extensions that it adds."""
     feeds: Feeds = field(default_factory=dict)
     """The events of its live feeds."""
+    deprecations: Deprecations = field(default_factory=dict)
+    """What has to go."""
 
 
 def operation_id(name: str) -> str:
@@ -68,6 +71,8 @@ def completed(
         _add_refusals(operation["responses"], refusals)
         for answer in operation["responses"].values():
             answer["headers"] = referred([OF_ANY]) | answer.get("headers", {})
+    announce(document, described.deprecations)
+    for operation in operations(document):
         operation["responses"] = {
             status: _shared(answer, status, answers)
             for status, answer in sorted(operation["responses"].items())

@@ -17,6 +17,11 @@ HEADERS: dict[str, Json] = {
         "which query shows him this order, and no other.",
         "schema": TEXT,
     },
+    "Deprecation": {
+        "description": "Since when what was asked, or a field of it, is deprecated: `@` and "
+        "seconds since 1970 (RFC 9745).",
+        "schema": TEXT,
+    },
     "ETag": {
         "description": "The version of what is answered; `If-Match` and `If-None-Match` take it.",
         "schema": TEXT,
@@ -33,6 +38,10 @@ HEADERS: dict[str, Json] = {
         "schema": TEXT,
     },
     "Retry-After": {"description": "After how many seconds to ask again.", "schema": SECONDS},
+    "Sunset": {
+        "description": "From when on what is deprecated may be gone (RFC 8594).",
+        "schema": TEXT,
+    },
     "WWW-Authenticate": {"description": "What was wrong with the token.", "schema": TEXT},
 }
 OF_ANY = "Request-Id"

@@ -20,6 +20,7 @@ from service_kit.access.admission import Admission
 from service_kit.http.admin_port import AdminPort, bound
 from service_kit.http.allowed_methods import AllowedMethods
 from service_kit.http.cors import Cors
+from service_kit.http.deprecations import DeprecationHeaders
 from service_kit.http.docs_page import docs_routes
 from service_kit.http.draining import Draining, DrainingServer, ShutdownHook
 from service_kit.http.edge import EDGE_REFUSALS, Edge, KnownHosts
@@ -75,6 +76,8 @@ class Application(FastAPI):
         app: ASGIApp = Edge(Gzip(guarded), AllowedMethods(self), self.allowed_origins)
         for gate in self.gates:
             app = gate(app)
+        if going := self.described.deprecations:
+            app = DeprecationHeaders(app, self.openapi(), going)
         if self.allowed_origins:
             app = Cors(app, self.allowed_origins)
         return RequestIds(RequestObserver(app))
