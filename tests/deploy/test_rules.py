@@ -33,6 +33,16 @@ DEFECTS: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         lambda m: m.pop("PodDisruptionBudget/query-projector"),
         "Deployment/query-projector has no PodDisruptionBudget",
     ),
+    "a setting of a store that can't be reached": (
+        lambda m: container(m, "Deployment/serving")["env"].append(
+            {"name": "COMANDA_MONGODB_URL", "value": "mongodb://mongodb"}
+        ),
+        "Deployment/serving is told of mongodb, and can't reach it",
+    ),
+    "a store that is reached for nothing": (
+        lambda m: container(m, "CronJob/ordering-operator")["env"].pop(0),
+        "CronJob/ordering-operator reaches postgresql, of which nothing tells it",
+    ),
     "an autoscaler without its target": (
         lambda m: m["HorizontalPodAutoscaler/query"]["spec"]["scaleTargetRef"].update(name="q"),
         "HorizontalPodAutoscaler/query scales q, which is not there",
@@ -442,6 +452,28 @@ IN_PRODUCTION: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         lambda m: m["NetworkPolicy/nats"]["spec"]["ingress"][0].pop("from"),
         "NetworkPolicy/nats lets anybody reach nats",
     ),
+    "no policy for what no policy names": (
+        lambda m: m.pop("NetworkPolicy/default-deny"),
+        "Namespace/comanda allows what no policy denies",
+    ),
+    "a policy for all that allows something": (
+        lambda m: m["NetworkPolicy/default-deny"]["spec"].update(egress=[{}]),
+        "NetworkPolicy/default-deny allows something to every pod",
+    ),
+    "a store that reaches anything": (
+        lambda m: m["NetworkPolicy/mongodb"]["spec"].update(policyTypes=["Ingress"]),
+        "NetworkPolicy/mongodb lets mongodb reach anything",
+    ),
+    "a store that reaches the internet": (
+        lambda m: m["NetworkPolicy/nats"]["spec"]["egress"].append(
+            {"ports": [{"port": 443}, {"port": 6443}]}
+        ),
+        "NetworkPolicy/nats lets nats reach more than its copies",
+    ),
+    "a store that does not let its service in": (
+        lambda m: m["NetworkPolicy/postgresql"]["spec"]["ingress"][0]["from"].pop(0),
+        "Deployment/ordering may go to postgresql, which does not let it in",
+    ),
     "a user of MongoDB without a password": (
         lambda m: m["MongoDBCommunity/mongodb"]["spec"]["users"][0].pop("passwordSecretRef"),
         "MongoDBCommunity/mongodb: user query has no password",
@@ -511,7 +543,8 @@ def test_what_kubernetes_would_refuse_is_found(services: Manifests, defect: str)
 
 
 def pod(manifests: Manifests, name: str) -> Any:
-    return manifests[name]["spec"]["template"]["spec"]
+    spec = manifests[name]["spec"]
+    return spec.get("jobTemplate", {"spec": spec})["spec"]["template"]["spec"]
 
 
 def container(manifests: Manifests, name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from tests.deploy.cluster import of_kind, pods, policies_of, selects
+from tests.deploy.cluster import Pod, of_kind, pods, policies_of, policies_of_store, selects
 from tests.deploy.manifests import Manifest, named
 
 MAY_REACH: dict[tuple[str, str], dict[str, int | tuple[int, ...]]] = {
@@ -53,10 +53,108 @@ NAME_PORTS = {53, 5353}
 """OpenShift's pods listen at the latter."""
 
 
+STORES_OWN_PORTS = {
+    "nats": ({4222}, {6222}),
+    "postgresql": ({5432}, {5432, 8000}),
+    "mongodb": ({27017}, {27017}),
+}
+"""The ports of each store: for whoever uses it, and among its copies."""
+
+API_PORTS = {443, 6443}
+"""Of Kubernetes' API, which is asked by what an operator runs, and of an object store's backups."""
+
+TOLD_BY = {
+    "COMANDA_NATS_URL": "nats",
+    "COMANDA_DATABASE_URL": "postgresql",
+    "COMANDA_MONGODB_URL": "mongodb",
+    "COMANDA_JWKS": "provider",
+}
+"""Which setting tells a program of whom."""
+
+
+def everything_else_is_denied(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """Both ways, for every pod of a namespace of ours, whoever makes it."""
+    denied = [
+        each["metadata"].get("namespace")
+        for each in of_kind(manifests, "NetworkPolicy")
+        if each["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    ]
+    for each in of_kind(manifests, "Namespace"):
+        if each["metadata"]["name"] not in denied:
+            yield f"{named(each)} allows what no policy denies"
+    for each in of_kind(manifests, "NetworkPolicy"):
+        if not each["spec"]["podSelector"] and {"ingress", "egress"} & each["spec"].keys():
+            yield f"{named(each)} allows something to every pod"
+
+
+def programs_reach_whom_their_settings_tell_of(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """A program that is told of a store, or of the provider, reaches it; and else none."""
+    maps = {each["metadata"]["name"]: each["data"] for each in of_kind(manifests, "ConfigMap")}
+    for pod in (pod for pod in pods(manifests) if pod.service):
+        told = {
+            name
+            for container in pod.containers
+            for name in (
+                *(each["name"] for each in container.get("env", [])),
+                *(
+                    name
+                    for source in container.get("envFrom", [])
+                    for name in maps.get(source.get("configMapRef", {}).get("name"), {})
+                ),
+            )
+        }
+        needed = {whom for name, whom in TOLD_BY.items() if name in told}
+        rules = [
+            rule for each in policies_of(manifests, pod) for rule in each["spec"].get("egress", [])
+        ]
+        reached = {_reached_by(rule) for rule in rules} - {"names", "monitoring", None}
+        for whom in needed - reached:
+            yield f"{pod.name} is told of {whom}, and can't reach it"
+        for whom in reached - needed:
+            yield f"{pod.name} reaches {whom}, of which nothing tells it"
+        for whom in reached & STORES_OWN_PORTS.keys():
+            if policies_of_store(manifests, str(whom)) and not _lets_in(manifests, str(whom), pod):
+                yield f"{pod.name} may go to {whom}, which does not let it in"
+
+
+def _lets_in(manifests: Sequence[Manifest], store: str, pod: Pod) -> bool:
+    """Whether the store's policies let the pod in at the store's ports, by name or number."""
+    clients, _ = STORES_OWN_PORTS[store]
+    return any(
+        {port["port"] for port in rule["ports"]} & (clients | {store})
+        for policy in policies_of_store(manifests, store)
+        for rule in policy["spec"].get("ingress", [])
+        for peer in rule.get("from", [])
+        if "podSelector" in peer and selects(peer["podSelector"], pod)
+    )
+
+
+def stores_reach_their_copies_alone(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """And names; one that an operator runs Kubernetes' API, too."""
+    by_operator = {"Cluster": "postgresql", "MongoDBCommunity": "mongodb"}
+    asking = {by_operator[each["kind"]] for each in of_kind(manifests, *by_operator)}
+    for store, (_, among_copies) in STORES_OWN_PORTS.items():
+        for policy in policies_of_store(manifests, store):
+            if "Egress" not in policy["spec"]["policyTypes"]:
+                yield f"{named(policy)} lets {store} reach anything"
+            for rule in policy["spec"].get("egress", []):
+                ports = {port["port"] for port in rule.get("ports", [])}
+                reached = "API" if "to" not in rule and ports == API_PORTS else _reached_by(rule)
+                if not (
+                    (reached == "names" and ports == NAME_PORTS)
+                    or (reached == store and ports == among_copies)
+                    or (reached == "API" and store in asking)
+                ):
+                    yield f"{named(policy)} lets {store} reach more than its copies"
+
+
 def every_pod_has_a_network_policy(manifests: Sequence[Manifest]) -> Iterator[str]:
     for pod in pods(manifests):
         held = {
-            kind for each in policies_of(manifests, pod) for kind in each["spec"]["policyTypes"]
+            kind
+            for each in policies_of(manifests, pod)
+            if each["spec"]["podSelector"]  # one for all of them allows nothing
+            for kind in each["spec"]["policyTypes"]
         }
         if "Ingress" not in held:
             yield f"{pod.name} may be reached from anywhere: no NetworkPolicy"

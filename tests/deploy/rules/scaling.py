@@ -20,7 +20,7 @@ def selectors_choose_what_is_there(manifests: Sequence[Manifest]) -> Iterator[st
             yield f"{named(each)} selects no pod"
     there = stores(manifests) | {BY_HELM}
     for kind, selector in (("PodDisruptionBudget", "selector"), ("NetworkPolicy", "podSelector")):
-        for each in of_kind(manifests, kind):
+        for each in (each for each in of_kind(manifests, kind) if each["spec"][selector]):
             if store_selected(each, selector) not in there and not any(
                 selects(each["spec"][selector], pod) for pod in every
             ):
