@@ -1,6 +1,9 @@
 """NATS is given its whole configuration, with every password and key, wherever it is deployed."""
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +114,46 @@ def test_nats_has_room_for_the_orders_that_are_stated(size: str, orders: int) ->
         kept = [data[ORDERS_KEPT] for data in told if ORDERS_KEPT in data]
         assert kept == [str(orders)]
     assert f"{orders:,}" in (KUBERNETES / "README.md").read_text()
+
+
+def test_the_servers_are_in_zones_of_their_own_and_one_may_go_at_a_time() -> None:
+    values = yaml.safe_load((PRODUCTION / "nats-values.yaml").read_text())
+
+    for where in ("kubernetes.io/hostname", "topology.kubernetes.io/zone"):
+        spread = values["podTemplate"]["topologySpreadConstraints"][where]
+        assert spread == {"maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}
+    budget = values["podDisruptionBudget"]
+    assert budget["enabled"] is True
+    lost = budget["merge"]["spec"]["maxUnavailable"]
+    assert 2 * (values["config"]["cluster"]["replicas"] - lost) > 3
+
+
+def test_a_streams_copies_are_in_different_zones_where_there_are_more_servers(
+    tmp_path: Path,
+) -> None:
+    """The server takes the tag from its environment, in which Kubernetes puts the zone."""
+    values = yaml.safe_load((PRODUCTION / "nats-zones-values.yaml").read_text())
+    environment, config = values["container"]["env"], values["config"]
+    members = range(config["cluster"]["replicas"])
+    signed = (PRODUCTION / "certificates.yaml").read_text()
+    jetstream = {"store_dir": str(tmp_path), **config["jetstream"]["merge"]}
+    written = json.dumps({"jetstream": jetstream, **config["merge"]})
+    file = tmp_path / "nats.conf"
+    file.write_text(re.sub(r'"<< (.*?) >>"', r"\1", written))  # as NATS's chart writes it
+
+    zone = environment["COMANDA_NATS_ZONE"]["value"].replace("$(COMANDA_NATS_ZONE_NAME)", "a")
+    done = subprocess.run(
+        [Path(sys.executable).with_name("nats-server"), "-t", "-c", file],
+        env={"COMANDA_NATS_ZONE": zone},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert zone.startswith(jetstream["unique_tag"])
+    assert len(members) > 3
+    for number in members:
+        assert f"- nats-{number}.nats-headless" in signed
+    names = environment["COMANDA_NATS_ZONE_NAME"]["valueFrom"]["fieldRef"]["fieldPath"]
+    assert names == "metadata.labels['topology.kubernetes.io/zone']"

@@ -43,6 +43,10 @@ DEFECTS: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         lambda m: container(m, "CronJob/ordering-operator")["env"].pop(0),
         "CronJob/ordering-operator reaches postgresql, of which nothing tells it",
     ),
+    "replicas that may be in one zone": (
+        lambda m: pod(m, "Deployment/query")["topologySpreadConstraints"].pop(1),
+        "Deployment/query may have all its replicas in one zone",
+    ),
     "an autoscaler without its target": (
         lambda m: m["HorizontalPodAutoscaler/query"]["spec"]["scaleTargetRef"].update(name="q"),
         "HorizontalPodAutoscaler/query scales q, which is not there",
@@ -451,6 +455,20 @@ IN_PRODUCTION: dict[str, tuple[Callable[[Manifests], Any], str]] = {
     "a store that everybody reaches": (
         lambda m: m["NetworkPolicy/nats"]["spec"]["ingress"][0].pop("from"),
         "NetworkPolicy/nats lets anybody reach nats",
+    ),
+    "copies of PostgreSQL in one zone": (
+        lambda m: m["Cluster/postgresql"]["spec"].pop("topologySpreadConstraints"),
+        "Cluster/postgresql may have two copies in one zone",
+    ),
+    "copies of MongoDB that are only preferred to be apart": (
+        lambda m: m["MongoDBCommunity/mongodb"]["spec"]["statefulSet"]["spec"]["template"]["spec"][
+            "topologySpreadConstraints"
+        ][1].update(whenUnsatisfiable="ScheduleAnyway"),
+        "MongoDBCommunity/mongodb may have two copies in one zone",
+    ),
+    "a budget that leaves no quorum": (
+        lambda m: m["PodDisruptionBudget/mongodb"]["spec"].update(maxUnavailable=2),
+        "MongoDBCommunity/mongodb may lose its quorum to whoever drains nodes",
     ),
     "no policy for what no policy names": (
         lambda m: m.pop("NetworkPolicy/default-deny"),

@@ -13,6 +13,8 @@ RULES: tuple[Rule, ...] = (
     scaling.selectors_choose_what_is_there,
     scaling.autoscalers_have_a_target_of_their_own,
     scaling.every_deployment_has_a_disruption_budget,
+    scaling.stores_are_spread_over_zones,
+    scaling.budgets_leave_a_quorum,
     pods.resources_are_asked_for_and_bounded,
     pods.ports_exist,
     pods.services_are_probed_and_drained,

@@ -107,13 +107,13 @@ def programs_reach_whom_their_settings_tell_of(manifests: Sequence[Manifest]) ->
         rules = [
             rule for each in policies_of(manifests, pod) for rule in each["spec"].get("egress", [])
         ]
-        reached = {_reached_by(rule) for rule in rules} - {"names", "monitoring", None}
+        reached = {str(_reached_by(rule)) for rule in rules} - {"names", "monitoring", "None"}
         for whom in needed - reached:
             yield f"{pod.name} is told of {whom}, and can't reach it"
         for whom in reached - needed:
             yield f"{pod.name} reaches {whom}, of which nothing tells it"
         for whom in reached & STORES_OWN_PORTS.keys():
-            if policies_of_store(manifests, str(whom)) and not _lets_in(manifests, str(whom), pod):
+            if policies_of_store(manifests, whom) and not _lets_in(manifests, whom, pod):
                 yield f"{pod.name} may go to {whom}, which does not let it in"
 
 

@@ -60,6 +60,8 @@ def services_are_spread(manifests: Sequence[Manifest]) -> Iterator[str]:
         spread = pod.spec.get("topologySpreadConstraints", [])
         if "kubernetes.io/hostname" not in {each["topologyKey"] for each in spread}:
             yield f"{pod.name} may have all its replicas on one node"
+        if "topology.kubernetes.io/zone" not in {each["topologyKey"] for each in spread}:
+            yield f"{pod.name} may have all its replicas in one zone"
         if not all(selects(each["labelSelector"], pod) for each in spread):
             yield f"{pod.name} is spread by the labels of other pods"
 

@@ -56,3 +56,42 @@ def every_deployment_has_a_disruption_budget(manifests: Sequence[Manifest]) -> I
             selects(each["spec"]["selector"], pod) for each in budgets
         ):
             yield f"{pod.name} has no PodDisruptionBudget"
+
+
+def stores_are_spread_over_zones(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """A zone that is lost takes one copy, with two left that agree."""
+    for each in of_kind(manifests, "Cluster"):
+        yield from _complaint_of_zones(each, each["spec"])
+    for each in of_kind(manifests, "MongoDBCommunity"):
+        yield from _complaint_of_zones(
+            each, each["spec"]["statefulSet"]["spec"]["template"]["spec"]
+        )
+
+
+def _complaint_of_zones(store: Manifest, spec: Manifest) -> Iterator[str]:
+    constraints = spec.get("topologySpreadConstraints", [])
+    by_zone = [each for each in constraints if each["topologyKey"] == "topology.kubernetes.io/zone"]
+    if not any(
+        (each["maxSkew"], each["whenUnsatisfiable"]) == (1, "DoNotSchedule")
+        and each["labelSelector"]["matchLabels"].keys() == {"comanda/store"}
+        for each in by_zone
+    ):
+        yield f"{named(store)} may have two copies in one zone"
+
+
+def budgets_leave_a_quorum(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """Whoever drains nodes takes as many copies of a store as leave more than half of them."""
+    lost = {
+        store_selected(each, "selector"): each["spec"].get("maxUnavailable")
+        for each in of_kind(manifests, "PodDisruptionBudget")
+    }
+    for each in of_kind(manifests, "MongoDBCommunity"):
+        allowed = lost.get("mongodb")
+        if (
+            not isinstance(allowed, int)
+            or 2 * (each["spec"]["members"] - allowed) <= each["spec"]["members"]
+        ):
+            yield f"{named(each)} may lose its quorum to whoever drains nodes"
+    for each in of_kind(manifests, "Cluster"):
+        if each["spec"].get("enablePDB") is not True:
+            yield f"{named(each)} may lose its quorum to whoever drains nodes"
