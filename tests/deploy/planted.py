@@ -33,6 +33,7 @@ PARTS = {
         "changes": False,
         "roll-up": False,
         "sweep": False,
+        "archives": False,
     },
 }
 """Of each job some parts, and whether it needs them."""
@@ -88,6 +89,7 @@ PARKED = f'comanda_ordering_parked_events{{job="{ORDERING}"}}'
 LOST = f'comanda_ordering_lost_events_total{{job="{ORDERING}", stream="ORDERS"}}'
 TICKETS_LOST = f'comanda_serving_tickets_lost{{job="{SERVING}"}}'
 BEHIND = f'comanda_query_behind_seconds{{job="{QUERY}", stream="ORDERS"}}'
+ARCHIVE = f'comanda_query_archive_behind_seconds{{job="{QUERY}", archive="ORDERS_ARCHIVE"}}'
 FOREIGN = f'comanda_query_views_foreign{{job="{QUERY}", stream="ORDERS"}}'
 FILL = f'comanda_stream_fill_ratio{{job="{SERVING}", stream="TICKETS", of="bytes"}}'
 CERTIFICATE = f'comanda_certificate_expires_timestamp_seconds{{job="{ORDERING}", file="nats_cert"}}'
@@ -104,6 +106,7 @@ HEALTHY: Series = {
     LOST: always(0),
     TICKETS_LOST: always(0),
     BEHIND: lambda minute: minute % 3,
+    ARCHIVE: always(0),
     FOREIGN: always(0),
     FILL: lambda minute: 0.5 + minute / 10_000,
     lag("ORDERS", "serving"): lambda minute: 2 * (minute % 2),
@@ -208,6 +211,14 @@ EVENINGS: dict[str, Evening] = {
     ),
     "a stream without a leader": Evening(
         {part(SERVING, "queue"): then(always(1), always(0))}, {"TicketsWithoutLeader": 1}
+    ),
+    "an archive that takes in nothing": Evening(
+        {
+            ARCHIVE: then(always(0), waiting),
+            part(QUERY, "archives"): then(always(1), always(0)),
+        },
+        {"ArchiveLags": 66},
+        minutes=70,
     ),
     "views that were wiped": Evening(
         {

@@ -27,6 +27,7 @@ OF_ALL_REPLICAS = (
     "comanda_ordering_kept_",
     "comanda_ordering_oldest_",
     "comanda_query_pending_",
+    "comanda_query_archive_",
     "comanda_query_behind_",
     "comanda_query_views_foreign",
     "comanda_serving_tickets",

@@ -1,6 +1,7 @@
 """Whether the archives take in what is on their streams: what they lack is lost once it leaves."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -8,12 +9,20 @@ import nats.errors
 from comanda_contracts.streams import Archive
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
+from prometheus_client import Gauge
 from service_kit.runtime.components import Ready
 
 CHECK_INTERVAL_S = 5.0
 CHECK_TIMEOUT_S = 3.0
 BEHIND_MAX_S = 60.0
 """Seconds in which an archive has what was stored: one that has lost its stream is back sooner."""
+
+BEHIND = Gauge(
+    "comanda_query_archive_behind_seconds",
+    "For which an archive has lacked something that is on its stream, as far as this process has "
+    "looked on: from its start; absent while NATS is away, or there is no archive",
+    ["archive"],
+)
 
 
 # decision/0065: the past is in an archive
@@ -35,7 +44,7 @@ class ArchiveLag:
                 async with asyncio.timeout(CHECK_TIMEOUT_S):
                     reasons = await self.check(await jetstream(), now=time.monotonic())
             except (nats.errors.Error, TimeoutError, OSError):
-                pass
+                BEHIND.clear()
             ready(failing="; ".join(reasons) or None)
             await asyncio.sleep(CHECK_INTERVAL_S)
 
@@ -49,16 +58,26 @@ class ArchiveLag:
             held = (await js.stream_info(archive.name)).state.last_seq
             end = (await js.stream_info(archive.origin)).state.last_seq
         except NotFoundError:
+            self._forget(archive)
             return None
+        awaited, since = self._awaited.get(archive.name, (held, now))
+        has_taken_in = held >= awaited and held <= end
+        if has_taken_in:
+            since = now
+            awaited = end
+        self._awaited[archive.name] = awaited, since
+        BEHIND.labels(archive.name).set(0.0 if has_taken_in else now - since)
         if held > end:
             return (
                 f"{archive.name} goes to {held} and {archive.origin} only to {end}: until then it "
                 "takes in nothing"
             )
-        awaited, since = self._awaited.get(archive.name, (held, now))
-        if held >= awaited:
-            self._awaited[archive.name] = end, now
-            return None
-        if now - since < BEHIND_MAX_S:
+        if has_taken_in or now - since < BEHIND_MAX_S:
             return None
         return f"{archive.name} is at {held}, and {archive.origin} at {end}"
+
+    def _forget(self, archive: Archive) -> None:
+        """What is not known is not exported."""
+        self._awaited.pop(archive.name, None)
+        with contextlib.suppress(KeyError):
+            BEHIND.remove(archive.name)
