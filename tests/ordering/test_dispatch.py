@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from comanda_contracts import TicketEvent, Unreadable, examples
+from comanda_contracts import TicketEvent, TicketStatus, Unreadable, examples
 from comanda_contracts.commands import COMMAND_BODIES
 from ordering.contract import EVENT_MODELS
 from ordering.domain.events import DomainEvent
@@ -14,7 +14,7 @@ from ordering.domain.order import KitchenVerdict
 from ordering.domain.refusals import Refusal
 from ordering.inbound.nats.command_message import CommandMessage
 from ordering.inbound.nats.command_subscriber import bind_use_case
-from ordering.inbound.nats.verdict_subscriber import VERDICT_EVENTS, verdict_of
+from ordering.inbound.nats.verdict_subscriber import VERDICT_EVENTS, VERDICTS, verdict_of
 from ordering.inbound.refusals import PROBLEMS
 
 from tests.ordering.builders import NOON
@@ -74,5 +74,13 @@ def test_every_event_of_a_ticket_is_a_verdict_or_is_refused() -> None:
         "recalled": KitchenVerdict.STARTED,
         "voided": KitchenVerdict.VOIDED,
         "void-refused": KitchenVerdict.STARTED,
+        "restated": KitchenVerdict.STARTED,
     }
     assert set(verdicts.values()) == set(KitchenVerdict)
+
+
+def test_a_ticket_of_any_status_that_is_said_again_is_a_verdict_or_none_yet() -> None:
+    assert set(VERDICTS) == set(TicketStatus)
+    assert {status for status, verdict in VERDICTS.items() if verdict is None} == {
+        TicketStatus.QUEUED
+    }

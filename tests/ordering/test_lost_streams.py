@@ -3,17 +3,18 @@
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
 import pytest
-from comanda_contracts import OrderEvent, OrderPlaced, TicketEvent, read
+from comanda_contracts import OrderEvent, OrderPlaced, Ticket, TicketEvent, TicketStatus, read
 from comanda_contracts.streams import DEAD_LETTERS, ORDERS, TICKETS, Stream
 from comanda_local.servers import Nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from ordering.domain.order import Order, OrderStatus
+from ordering.domain.order import KitchenVerdict, Order, OrderStatus
 from ordering.inbound.nats.verdict_subscriber import verdict_router
 from ordering.outbound.republish.restatements import Restatements, Scope
 from query.views.orders.view import BatchFold, document
@@ -24,6 +25,7 @@ from service_kit.runtime.clock import utc_now
 from service_kit.runtime.components import Component, running
 from serving.application.change_ticket import ChangeTicket
 from serving.application.mark_ready import mark_ready
+from serving.application.recall_ticket import recall_ticket
 from serving.application.serve_ticket import serve_ticket
 from serving.application.start_ticket import start_ticket
 from serving.domain.ticket import TicketId
@@ -47,7 +49,12 @@ from tests.ordering.use_cases import (
 )
 from tests.support.eventually import eventually
 
-MOVES = {"start": start_ticket, "ready": mark_ready, "serve": serve_ticket}
+MOVES: dict[str, Callable[..., Awaitable[object]]] = {
+    "start": start_ticket,
+    "ready": mark_ready,
+    "serve": serve_ticket,
+    "recall": partial(recall_ticket, grace=timedelta(minutes=15)),
+}
 
 
 @dataclass
@@ -158,6 +165,20 @@ class Evening:
             open_tickets.apply(sequence, each.subject, each.headers, each.data)
         return sorted((each.order_id, each.round) for each in open_tickets.of("la-piazza"))
 
+    async def agrees(self) -> None:
+        """Ordering knows of each round what has become of its ticket."""
+        tickets: dict[tuple[UUID, int], Ticket] = {}
+        for each in await messages(self.js, TICKETS):
+            event = read(each.headers, each.data)
+            assert isinstance(event, TicketEvent)
+            id_ = event.ticket.order_id, event.ticket.round
+            if id_ not in tickets or tickets[id_].version < event.ticket.version:
+                tickets[id_] = event.ticket
+        for (order_id, number), ticket in tickets.items():
+            verdict = (await self.order(order_id)).verdicts.get(number)
+            assert (verdict is KitchenVerdict.SERVED) == (ticket.status is TicketStatus.SERVED)
+            assert (verdict is KitchenVerdict.VOIDED) == (ticket.status is TicketStatus.VOIDED)
+
 
 async def wipe(js: JetStreamContext, stream: Stream) -> None:
     await js.delete_stream(stream.name)
@@ -195,6 +216,8 @@ async def test_streams_are_lost_and_the_evening_goes_on(
     await open_la_piazza(evening.store)
     async with evening.services():
         fresh, served, half, closed, begun, voided = [await evening.place(2) for _ in range(6)]
+        recalled = await evening.place(1)
+        await evening.cook(recalled, 1, "start", "ready", "serve")
         for number in (1, 2):
             await evening.cook(served, number, "start", "ready", "serve")
             await evening.cook(closed, number, "start", "ready", "serve")
@@ -203,8 +226,11 @@ async def test_streams_are_lost_and_the_evening_goes_on(
         await evening.store.run(cancelling(voided))
         await evening.is_quiet()
         await evening.store.run(closing(closed))
+        await evening.cook(recalled, 1, "recall")
     await evening.listen()
     queue_before = await evening.queue()
+    if lose is restore_older:  # from before it was recalled
+        queue_before.remove((recalled, 1))
 
     for stream in lost:
         await lose(evening.js, stream)
@@ -219,7 +245,7 @@ async def test_streams_are_lost_and_the_evening_goes_on(
         await evening.store.run(cancelling(half, 2))
     await evening.listen()
 
-    placed = [fresh, served, half, closed, begun, voided]
+    placed = [fresh, served, half, closed, begun, voided, recalled]
     assert sorted(evening.team.acted) == sorted(placed)
     views = {each.order_id: document(each) for each in evening.team.fold.views()}
     statuses = {
@@ -245,6 +271,7 @@ async def test_streams_are_lost_and_the_evening_goes_on(
         order, view = await evening.order(order_id), views[str(order_id)]["order"]
         assert (view["version"], view["status"]) == (order.version, str(order.status))
     assert (await evening.order(half)).status is OrderStatus.OPEN
+    await evening.agrees()
     again = BatchFold()
     for stream in (ORDERS, TICKETS):
         for each in await messages(evening.js, stream):

@@ -165,11 +165,13 @@ def test_a_dine_in_order_does_not_close_by_itself_whenever_it_was_served() -> No
 
 
 SERVED, STARTED = KitchenVerdict.SERVED, KitchenVerdict.STARTED
-RECALLED_AND_SERVED = [
+RECALLED_AND_SERVED: list[tuple[KitchenVerdict | None, TicketState]] = [
     (STARTED, TicketState(3)),  # refused to void it
     (SERVED, TicketState(5, NOON)),
     (STARTED, TicketState(6, NOON)),  # recalled
     (SERVED, TicketState(7, NOON + A_MINUTE)),
+    (None, TicketState(2_000_000)),  # queued anew, after its stream was lost
+    (SERVED, TicketState(2_000_003, NOON)),
 ]
 
 
@@ -186,7 +188,19 @@ def test_the_latest_word_on_a_ticket_counts_in_whatever_order_they_come(
         order = order.take_verdict(1, verdict, ticket)
 
     verdict, ticket = RECALLED_AND_SERVED[known - 1]
-    assert (order.verdicts, order.tickets) == ({1: verdict}, {1: ticket})
+    assert (order.verdicts.get(1), order.tickets) == (verdict, {1: ticket})
+
+
+def test_a_round_that_is_queued_anew_may_be_cancelled_again() -> None:
+    """Also one of whose ticket the release before noted nothing, and never by a ticket of old."""
+    begun = an_order().take_verdict(1, STARTED)
+
+    queued = begun.take_verdict(1, None, TicketState(2_000_000))
+
+    assert queued.cancel(None, reason="gone", at=NOON, actor=None).order.cancellation
+    assert queued.take_verdict(1, STARTED, TicketState(3)) == queued
+    with pytest.raises(TooLateToCancel):
+        begun.cancel(None, reason="gone", at=NOON, actor=None)
 
 
 def test_a_round_that_is_recalled_is_in_the_kitchen_again() -> None:

@@ -11,12 +11,15 @@ from ordering.domain.preconditions import require_order
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeVerdict:
-    """The kitchen's verdict on one round of an order, as of a state of its ticket."""
+    """The kitchen's verdict on one round of an order, as of a state of its ticket.
+
+    None tells that the round is queued, after all.
+    """
 
     order_id: UUID
     restaurant: str
     round: int
-    verdict: KitchenVerdict
+    verdict: KitchenVerdict | None
     ticket: TicketState | None = None
 
 

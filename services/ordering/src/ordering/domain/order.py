@@ -204,23 +204,33 @@ class Order:
         return CancellationRequested(order=order, at=at, actor=actor, by=by)
 
     def take_verdict(
-        self, number: int, verdict: KitchenVerdict, ticket: TicketState | None = None
+        self, number: int, verdict: KitchenVerdict | None, ticket: TicketState | None = None
     ) -> "Order":
-        """Note the kitchen's verdict on a round; one that is repeated, or late, changes nothing."""
+        """Note the kitchen's verdict on a round; one that is repeated, or late, changes nothing.
+
+        Without one the round is queued, whatever was known of it before.
+        """
         if not self._is_news(number, verdict, ticket):
             return self
         tickets = self.tickets if ticket is None else {**self.tickets, number: ticket}
-        return replace(self, verdicts={**self.verdicts, number: verdict}, tickets=tickets)
+        others = {round_: each for round_, each in self.verdicts.items() if round_ != number}
+        verdicts = others if verdict is None else {**others, number: verdict}
+        return replace(self, verdicts=verdicts, tickets=tickets)
 
-    def _is_news(self, number: int, verdict: KitchenVerdict, ticket: TicketState | None) -> bool:
+    def _is_news(
+        self, number: int, verdict: KitchenVerdict | None, ticket: TicketState | None
+    ) -> bool:
         """Whether the verdict is later than the one that is known, by the ticket's version.
 
         Where a version is not known, a round that was begun may be served, and one that was served
-        is begun again only if its ticket says that it was served before.
+        is begun again only if its ticket says that it was served before. That a round is queued is
+        said again only after a restatement, whose version is above all others.
         """
         known, known_ticket = self.verdicts.get(number), self.tickets.get(number)
         if ticket and known_ticket:
             return ticket.version > known_ticket.version
+        if verdict is None:
+            return ticket is not None
         if known is None or verdict is known:
             return known is None
         if known is KitchenVerdict.SERVED and verdict is KitchenVerdict.STARTED:

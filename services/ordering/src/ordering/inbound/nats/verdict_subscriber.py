@@ -1,12 +1,13 @@
 """The kitchen's verdicts on rounds, from the events of their tickets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
 from comanda_contracts import (
     Event,
     TicketRecalled,
+    TicketRestated,
     TicketServed,
     TicketStatus,
     TicketVoided,
@@ -29,8 +30,18 @@ from ordering.inbound.nats.failures import FAILURES
 
 log = structlog.get_logger()
 
-VERDICT_EVENTS = ("served", "recalled", "voided", "void-refused")
+VERDICT_EVENTS = ("served", "recalled", "voided", "void-refused", "restated")
 """The events of a ticket that are verdicts on its round."""
+
+# decision/0066: a loss of streams is made good by restatements
+VERDICTS: Mapping[TicketStatus, KitchenVerdict | None] = {
+    TicketStatus.QUEUED: None,
+    TicketStatus.PREPARING: KitchenVerdict.STARTED,
+    TicketStatus.READY: KitchenVerdict.STARTED,
+    TicketStatus.SERVED: KitchenVerdict.SERVED,
+    TicketStatus.VOIDED: KitchenVerdict.VOIDED,
+}
+"""By the status of a ticket that is said again; one that is queued may be voided still."""
 
 
 def verdict_router(
@@ -77,6 +88,7 @@ def read_verdict(message: Msg) -> TakeVerdict:
 
 def verdict_of(event: Event) -> TakeVerdict:
     """The verdict that an event tells of. Raises Unreadable if it tells of none."""
+    verdict: KitchenVerdict | None
     match event:
         case TicketServed(ticket=ticket):
             verdict = KitchenVerdict.SERVED
@@ -88,6 +100,8 @@ def verdict_of(event: Event) -> TakeVerdict:
             verdict = KitchenVerdict.STARTED
         case TicketRecalled(ticket=ticket):
             verdict = KitchenVerdict.STARTED
+        case TicketRestated(ticket=ticket):
+            verdict = VERDICTS[ticket.status]
         case _:
             raise Unreadable(f"{event.TYPE} is no verdict of the kitchen")
     return TakeVerdict(
