@@ -89,6 +89,40 @@ async def test_views_that_were_there_a_moment_ago_are_missed(
     assert len(await checks.check(nats.jetstream())) == 1
 
 
+async def test_a_view_that_ended_by_its_age_is_no_loss(
+    nats: Client, nats_server: Nats, database: Database, fresh_mongodb_url: str
+) -> None:
+    """Also of the message that was acknowledged last, and when everything was down meanwhile."""
+    async with running_service(nats_server.url, fresh_mongodb_url, Role.PROJECTOR):
+        await publish(nats, placed(an_order()), placed(an_order()))
+        await quiet(nats)
+        checks = provenance(database)
+        assert await checks.check(nats.jetstream()) == []
+
+        await database["orders-1"].delete_many({})
+
+        assert await checks.check(nats.jetstream()) == []
+    assert await provenance(database).check(nats.jetstream()) == []
+
+
+async def test_an_older_copy_is_noticed_though_news_are_projected_into_it(
+    nats: Client, database: Database, orders: MongoOrders
+) -> None:
+    checks = provenance(database)
+    await project_one(nats, orders)
+    await checks.check(nats.jetstream())
+    [copy] = await database[CHECKPOINTS].find({"_id": ORDERS.name}).to_list()
+    await project_one(nats, orders)
+    assert await checks.check(nats.jetstream()) == []
+
+    await database[CHECKPOINTS].replace_one({"_id": ORDERS.name}, copy)
+    await project_one(nats, orders)
+    await checks.note_stored(ORDERS.name, 3)
+
+    assert len(await checks.check(nats.jetstream())) == 1
+    assert len(await provenance(database).check(nats.jetstream())) == 1
+
+
 async def test_a_stream_that_was_made_anew_or_cut_off_is_foreign(
     nats: Client, database: Database, orders: MongoOrders
 ) -> None:
@@ -147,6 +181,11 @@ class BusySystem:
     async def replace(self, *_: Any) -> None: ...
 
     async def lose(self, *_: Any) -> None: ...
+
+    async def note_stored(self, *_: Any) -> None: ...
+
+    async def count_look(self, _: str) -> int:
+        return 0
 
     async def has_effect_of(self, *_: Any) -> bool:
         return True

@@ -272,7 +272,8 @@ def _projecting_broker(
     The servers are those of the settings, unless others are given.
     """
     broker = Broker(servers or settings.nats_servers, SERVICE)
-    broker.include_router(projection_router(stores, provenance.note if provenance else None))
+    checks = (provenance.note, provenance.note_stored) if provenance else (None, None)
+    broker.include_router(projection_router(stores, *checks))
     return broker
 
 

@@ -39,14 +39,17 @@ BATCH = Histogram(
 
 
 def projection_router(
-    stores: Stores, before: Callable[[Stream, Client], Awaitable[None]] | None = None
+    stores: Stores,
+    before: Callable[[Stream, Client], Awaitable[None]] | None = None,
+    note_stored: Callable[[str, int], Awaitable[None]] | None = None,
 ) -> Router:
     """The consumers of the projected streams, one each, so that none waits for another.
 
     A message is acknowledged once its effect is stored, so it may be projected more than once;
     that changes nothing, nor does the order. If the store is away nothing is acknowledged and the
     batch comes again. If one event can't be stored the halves of its batch are, and so on, until it
-    is alone; then it is set aside. `before` is done before a stream's messages are asked for.
+    is alone; then it is set aside. `before` is done before a stream's messages are asked for, and
+    `note_stored` is told of the last message of a batch before any of it is acknowledged.
     """
     router = Router(FAILURES)
 
@@ -55,6 +58,9 @@ def projection_router(
 
     async def project(stream: str, batch: Sequence[Received]) -> None:
         await apply_batch(batch, stores)
+        if note_stored is not None:
+            last = max(each.message.metadata.sequence.stream for each in batch)
+            await note_stored(stream, last)
         await _acknowledge(batch)
         _measure(stream, batch)
 

@@ -42,10 +42,11 @@ class Provenance:
     """Compares each stream with its checkpoint, and keeps the checkpoint up to date.
 
     The views are foreign if a stream was projected and there are none, if their checkpoint was lost
-    while we looked on, if they lack what was acknowledged (an older copy of them came back), if the
-    stream was made anew, if it ends before what was projected, or if it begins after that, so that
-    something left it for its archive unseen. That stays so until a rebuild has made the views from
-    the streams.
+    while we looked on, if an older copy of it came back, if the stream was made anew, if it ends
+    before what was projected, or if it begins after that, so that something left it for its archive
+    unseen. That stays so until a rebuild has made the views from the streams.
+
+    That a view is not there says nothing by itself: it may have ended by its age.
     """
 
     def __init__(
@@ -56,8 +57,8 @@ class Provenance:
         self._streams = streams
         self._is_keeper = is_keeper
         self._seen: set[str] = set()
-        self._evidence: dict[str, int] = {}
-        """By stream the message acknowledged last when we looked: the views have its effect."""
+        self._looks: dict[str, int] = {}
+        """By stream how many looks its checkpoint had counted after ours."""
         self._checking = asyncio.Lock()
 
     async def keep_checking(
@@ -85,6 +86,10 @@ class Provenance:
         """
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             await self._reason(jetstream(client), stream)
+
+    async def note_stored(self, stream: str, sequence: int) -> None:
+        """Note how far what is about to be acknowledged is stored. Raises StoreUnavailable."""
+        await self._checkpoints.note_stored(stream, sequence)
 
     async def check(self, js: JetStreamContext) -> list[str]:
         """Why the views are not those of the streams; nothing if they are.
@@ -122,37 +127,40 @@ class Provenance:
             return _gone(name, now.projected) if is_lost else None
         self._seen.add(name)
         if foreign := _contradiction(name, checkpoint, now):
-            self._evidence.pop(name, None)
+            self._looks.pop(name, None)
             return foreign
         return await self._verified(js, name, checkpoint, now) if self._is_keeper else None
 
+    # decision/0070: views that were lost are made anew by themselves
     async def _verified(
         self, js: JetStreamContext, name: str, checkpoint: Checkpoint, now: StreamState
     ) -> str | None:
         """Move the checkpoint on if the views have what was acknowledged; else note their loss."""
-        is_whole = await self._has_what_was_acknowledged(js, name, now)
-        if not is_whole or _has_left_unseen(now, max(checkpoint.sequence, now.projected)):
+        is_older = checkpoint.looks < self._looks.get(name, 0)
+        if not is_older and now.projected > (checkpoint.stored or 0):
+            is_older = not await self._has_what_was_acknowledged(js, name, now)
+        if is_older or _has_left_unseen(now, max(checkpoint.sequence, now.projected)):
+            self._looks.pop(name, None)
             await self._checkpoints.lose(name)
             return _gone(name, now.projected)
         if now.projected > checkpoint.sequence:
             await self._checkpoints.advance(name, now.created, now.projected)
+        self._looks[name] = await self._checkpoints.count_look(name)
         return None
 
-    # decision/0070: views that were lost are made anew by themselves
     async def _has_what_was_acknowledged(
         self, js: JetStreamContext, name: str, now: StreamState
     ) -> bool:
-        """Whether the views have the event that was acknowledged last, and that of the last look.
+        """Whether the views have the event that was acknowledged last.
 
-        What is projected into an older copy is in it: so the one from before is looked for, too. An
+        It is asked where more is acknowledged than was noted to be stored: by a release that noted
+        nothing, of messages that have no effect, or in a later copy than the one that is there. An
         event that is no longer on the stream, or was set aside, says nothing.
         """
-        for sequence in {self._evidence.get(name, 0), now.projected} - {0}:
-            event = await _acknowledged(js, name, sequence)
-            if event is not None and not await self._checkpoints.has_effect_of(event):
-                return False
-        self._evidence[name] = now.projected
-        return True
+        if not now.projected:
+            return True
+        event = await _acknowledged(js, name, now.projected)
+        return event is None or await self._checkpoints.has_effect_of(event)
 
 
 def _contradiction(name: str, checkpoint: Checkpoint, now: StreamState) -> str | None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from comanda_contracts import Event, MenuEvent, OrderEvent, RestaurantEvent, TicketEvent
+from pymongo import ReturnDocument, WriteConcern
 
 from query.storage.client import WRITE_TIMEOUT_S, Database, store_call
 from query.storage.generations import Generations
@@ -18,13 +19,20 @@ class MongoCheckpoints:
 
     def __init__(self, database: Database, generations: Generations) -> None:
         self._checkpoints = database[CHECKPOINTS]
+        self._unconfirmed = self._checkpoints.with_options(write_concern=WriteConcern(1))
         self._generations = generations
 
     async def known(self) -> dict[str, Checkpoint]:
         async with store_call():
             found = await self._checkpoints.find({}).to_list()
         return {
-            each["_id"]: Checkpoint(each["created"], each["sequence"], is_lost=each["is_lost"])
+            each["_id"]: Checkpoint(
+                each["created"],
+                each["sequence"],
+                is_lost=each["is_lost"],
+                stored=each.get("stored"),
+                looks=each.get("looks", 0),
+            )
             for each in found
         }
 
@@ -38,10 +46,22 @@ class MongoCheckpoints:
         async with store_call(WRITE_TIMEOUT_S):
             await self._checkpoints.update_one(lower, {"$set": _said(created, sequence)})
 
-    async def replace(self, stream: str, created: str, sequence: int) -> None:
-        says = _said(created, sequence) | {"is_lost": False}
+    async def note_stored(self, stream: str, sequence: int) -> None:
+        # `w: 1` is enough: who finds less of it than was acknowledged looks at the views themselves
         async with store_call(WRITE_TIMEOUT_S):
-            await self._checkpoints.replace_one({"_id": stream}, says, upsert=True)
+            await self._unconfirmed.update_one({"_id": stream}, {"$max": {"stored": sequence}})
+
+    async def count_look(self, stream: str) -> int:
+        async with store_call(WRITE_TIMEOUT_S):
+            counted = await self._checkpoints.find_one_and_update(
+                {"_id": stream}, {"$inc": {"looks": 1}}, return_document=ReturnDocument.AFTER
+            )
+        return int(counted["looks"]) if counted else 0
+
+    async def replace(self, stream: str, created: str, sequence: int) -> None:
+        says = _said(created, sequence) | {"is_lost": False, "stored": sequence}
+        async with store_call(WRITE_TIMEOUT_S):
+            await self._checkpoints.update_one({"_id": stream}, {"$set": says}, upsert=True)
 
     async def lose(self, stream: str) -> None:
         async with store_call(WRITE_TIMEOUT_S):

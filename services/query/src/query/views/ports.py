@@ -184,6 +184,10 @@ class Checkpoint:
     sequence: int
     is_lost: bool
     """Whether the views that were made from it are gone: only a rebuild brings them back."""
+    stored: int | None = None
+    """The last message whose effect was stored; None of a release that noted none."""
+    looks: int = 0
+    """How often the projectors have looked at it: it never goes back, but in an older copy."""
 
 
 class Checkpoints(Protocol):
@@ -197,6 +201,12 @@ class Checkpoints(Protocol):
 
     async def advance(self, stream: str, created: str, sequence: int) -> None:
         """Set the checkpoint of this stream further, never back. One that is lost stays so."""
+
+    async def note_stored(self, stream: str, sequence: int) -> None:
+        """Note that the effect of this message is stored, before it is acknowledged."""
+
+    async def count_look(self, stream: str) -> int:
+        """Count a look at the checkpoint of this stream; returns the number of them, or 0."""
 
     async def replace(self, stream: str, created: str, sequence: int) -> None:
         """Set the checkpoint of a stream from which the views were just made anew."""
