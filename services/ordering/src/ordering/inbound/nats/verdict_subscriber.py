@@ -34,7 +34,7 @@ VERDICT_EVENTS = ("served", "recalled", "voided", "void-refused", "restated")
 """The events of a ticket that are verdicts on its round."""
 
 # decision/0066: a loss of streams is made good by restatements
-VERDICTS: Mapping[TicketStatus, KitchenVerdict | None] = {
+VERDICTS: Mapping[str, KitchenVerdict | None] = {
     TicketStatus.QUEUED: None,
     TicketStatus.PREPARING: KitchenVerdict.STARTED,
     TicketStatus.READY: KitchenVerdict.STARTED,
@@ -100,7 +100,7 @@ def verdict_of(event: Event) -> TakeVerdict:
             verdict = KitchenVerdict.STARTED
         case TicketRecalled(ticket=ticket):
             verdict = KitchenVerdict.STARTED
-        case TicketRestated(ticket=ticket):
+        case TicketRestated(ticket=ticket) if ticket.status in VERDICTS:
             verdict = VERDICTS[ticket.status]
         case _:
             raise Unreadable(f"{event.TYPE} is no verdict of the kitchen")
