@@ -179,6 +179,31 @@ async def test_a_stream_that_is_there_keeps_all_until_it_is_told_and_then_the_ho
         assert (untold, await max_age(js), told) == (0, HOT_S, [(HOT_S, 0)])
 
 
+async def test_an_age_that_is_given_waits_for_the_archive_too_but_a_longer_one(
+    new_nats_server: NewNatsServer,
+) -> None:
+    server = new_nats_server()
+    async with client_with(ORDERS, server=server) as client:
+        js = client.jetstream()
+
+        async def max_age_after(given_s: int, *, apply_retention: bool = False) -> float | None:
+            await set_up(
+                Broker([server.url], "test"),
+                [server.url],
+                streams=[ORDERS],
+                replicas=1,
+                limits=Limits(max_age_s={ORDERS.name: given_s}),
+                archives=[ORDERS_ARCHIVE],
+                apply_retention=apply_retention,
+            )
+            return await max_age(js)
+
+        untold = await max_age_after(600)
+        told = await max_age_after(600, apply_retention=True)
+
+        assert (untold, told, await max_age_after(900)) == (0, 600, 900)
+
+
 async def test_a_stream_keeps_all_while_its_archive_lacks_something(
     new_nats_server: NewNatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

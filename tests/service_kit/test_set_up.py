@@ -186,6 +186,21 @@ def test_limits_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("ages", "reason"),
+    [
+        ("ACCESS=3600", "withdrawals for 2764800 s"),
+        ("MENU=86400", "MENU says what there is now"),
+        ("RESTAURANTS=86400", "RESTAURANTS says"),
+    ],
+)
+def test_no_age_drops_what_nothing_else_says_again(ages: str, reason: str) -> None:
+    settings = ServiceSettings(nats_url=SecretStr("nats://a"), stream_max_age_s=ages)
+
+    with pytest.raises(CannotSetUp, match=reason):
+        Limits.of(settings)
+
+
 async def old_server(version: str) -> asyncio.Server:
     """Something that greets as a NATS server of this version, and answers pings."""
 

@@ -5,6 +5,7 @@ nothing that an operator has set.
 """
 
 import asyncio
+import math
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from comanda_contracts.streams import (
     ACCESS,
     COMMANDS,
     DEAD_LETTERS,
+    MENU,
     MESSAGE_BYTES_MAX,
+    RESTAURANTS,
     Archive,
     Stream,
     archive_of,
@@ -66,8 +69,12 @@ class Limits:
 
     @classmethod
     def of(cls, settings: ServiceSettings) -> Self:
-        """As the environment says; withdrawals stay for longer than a token lives."""
+        """As the environment says; withdrawals stay for longer than a token lives.
+
+        Raises CannotSetUp of an age by which what holds still would be dropped.
+        """
         max_age_s = parse_stream_limits(settings.stream_max_age_s)
+        _require_kept(max_age_s, settings.token_life_max_s + WITHDRAWAL_MARGIN_S)
         if settings.token_life_max_s != TOKEN_LIFE_MAX_S:
             needed_s = settings.token_life_max_s + WITHDRAWAL_MARGIN_S
             max_age_s = {ACCESS.name: needed_s} | max_age_s
@@ -84,6 +91,17 @@ class Limits:
         usual = self.hot_s if self.hot_s and archive_of(stream) else stream.max_age
         known = MAX_AGE_S_BY_STREAM.get(stream.name, usual)
         return self.max_age_s.get(stream.name, known)
+
+
+def _require_kept(max_age_s: Mapping[str, int], withdrawals_s: int) -> None:
+    """Raise CannotSetUp if a stream is to drop by age what nothing else says again."""
+    if max_age_s.get(ACCESS.name, withdrawals_s) < withdrawals_s:
+        raise CannotSetUp(
+            f"{ACCESS.name} has to keep withdrawals for {withdrawals_s} s: so long tokens may live"
+        )
+    for stream in (MENU, RESTAURANTS):
+        if stream.name in max_age_s:
+            raise CannotSetUp(f"{stream.name} says what there is now, however old that is")
 
 
 NO_LIMITS = Limits()
@@ -207,8 +225,9 @@ async def set_up_stream(
     """Create the stream, or give an existing one what the services need of it and what is given.
 
     Its copies are never lowered; limits that are not given, placement and whatever else is set
-    stay as they are. One that is made anew beside its archive goes on where that ends, since an
-    archive takes in only what comes after.
+    stay as they are, and so does the age of one that has an archive, but for a longer one: `set_up`
+    shortens it once all is archived. One that is made anew beside its archive goes on where that
+    ends, since an archive takes in only what comes after.
     """
     given, max_age_s = limits.of_stream(stream.name), limits.max_age_of_new(stream)
     wanted = api.StreamConfig(
@@ -233,6 +252,8 @@ async def set_up_stream(
     except NotFoundError:
         await js.add_stream(wanted.evolve(first_seq=await _first_sequence(js, stream)))
         return
+    if archive_of(stream) and _is_shorter(given.get("max_age"), found.max_age):
+        del given["max_age"]
     needed = found.evolve(
         subjects=wanted.subjects,
         num_replicas=max(found.num_replicas or 1, replicas),
@@ -242,6 +263,11 @@ async def set_up_stream(
     )
     if needed != found:
         await js.update_stream(needed)
+
+
+def _is_shorter(max_age_s: float | None, than_s: float | None) -> bool:
+    """Whether an age is given that is below the other; where there is none all is kept."""
+    return max_age_s is not None and max_age_s < (than_s or math.inf)
 
 
 async def _first_sequence(js: JetStreamContext, stream: Stream) -> int | None:
