@@ -5,8 +5,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
+from ordering.application.transaction import CommandBlocked
 from ordering.domain.order import RECALL_MARGIN, KitchenVerdict, OrderStatus, TicketState
 from ordering.outbound.database.handed_over import select_due, watch_handed_over
+from ordering.outbound.transaction.command_queue import PendingCommand
+from ordering.outbound.transaction.group_commit import GroupCommit
 
 from tests.ordering.builders import ADA, NOON, TABLE_12, a_place_order
 from tests.ordering.conftest import Database
@@ -86,6 +89,42 @@ async def test_what_is_due_is_found_by_when_it_was_handed_over(database: Databas
     await store.run(taking_verdict(order_id, 1, KitchenVerdict.STARTED, RECALLED, GRACE))
 
     assert (before, then, await due(database, NOON)) == ([], [order_id], [])
+
+
+async def test_what_is_due_is_closed_in_groups_and_each_order_by_itself(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = database.replica()
+    await open_la_piazza(store)
+    order_ids = [await handed_over(store) for _ in range(4)]
+    looked, groups = asyncio.Event(), []
+    commit = GroupCommit._commit
+
+    async def counted(store: GroupCommit, group: list[PendingCommand]) -> None:
+        groups.append(len(group))
+        await commit(store, group)
+
+    monkeypatch.setattr(GroupCommit, "_commit", counted)
+
+    async def close(restaurant: str, due_id: UUID) -> None:
+        if due_id == order_ids[0]:
+            raise CommandBlocked("another replica is at it")
+        await store.run(closing_handed_over(due_id, OVER, GRACE), restaurant=restaurant)
+
+    def note(failing: str | None = None) -> None:
+        looked.set()
+
+    watching = asyncio.create_task(
+        watch_handed_over(
+            database.engine, note, close=close, heard_until=lambda: OVER, recall_grace=GRACE
+        )
+    )
+    await looked.wait()
+    watching.cancel()
+
+    statuses = [await status(store, order_id) for order_id in order_ids]
+    assert statuses == [OrderStatus.OPEN] + [OrderStatus.CLOSED] * 3
+    assert groups[0] == 3
 
 
 @pytest.mark.parametrize(

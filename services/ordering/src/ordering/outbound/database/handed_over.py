@@ -1,7 +1,6 @@
 """The takeaway orders that were handed over, and are due to be closed."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -51,11 +50,22 @@ async def watch_handed_over(
         if heard := heard_until():
             async with engine.connect() as connection:
                 due = await select_due(connection, until=heard - recall_grace - RECALL_MARGIN)
-            for restaurant, order_id in due:
-                with contextlib.suppress(CommandBlocked):  # another replica is at it
-                    await close(restaurant, order_id)
+            await _close_all(due, close)
         ready()
         await asyncio.sleep(POLL_INTERVAL_S)
+
+
+async def _close_all(due: Sequence[tuple[str, UUID]], close: Close) -> None:
+    """Close the orders together, so that many share a transaction; each whatever others meet.
+
+    Raises what one met, once all have ended.
+    """
+    closing = (close(restaurant, order_id) for restaurant, order_id in due)
+    for outcome in await asyncio.gather(*closing, return_exceptions=True):
+        if isinstance(outcome, CommandBlocked):  # another replica is at it
+            continue
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 async def select_due(connection: AsyncConnection, *, until: datetime) -> Sequence[tuple[str, UUID]]:
