@@ -22,6 +22,7 @@ ASKED_FOR = "304"
 
 def broken_clients(old: Json, new: Json) -> list[str]:
     """What a client of the old document relies on, and the new one does not have."""
+    old, new = _with_bare_schemas(old), _with_bare_schemas(new)
     found: dict[str, None] = {}
     for path, methods in old["paths"].items():
         for method in OPERATIONS:
@@ -31,6 +32,12 @@ def broken_clients(old: Json, new: Json) -> list[str]:
                 changes = _operation(methods[method], after, old, new) if after else ["was removed"]
                 found |= dict.fromkeys(f"{where}: {each}" for each in changes)
     return list(found)
+
+
+def _with_bare_schemas(document: Json) -> Json:
+    """The document with its schemas as JSON Schema has them, once for all that refer to them."""
+    components = document["components"]
+    return {**document, "components": {**components, "schemas": _bare(components["schemas"])}}
 
 
 def _operation(before: Json, after: Json, old: Json, new: Json) -> Iterator[str]:
@@ -145,8 +152,7 @@ def _widened(before: Json, after: Json, what: str, old: Json, new: Json) -> Iter
 
 def _whole(schema: Json, document: Json) -> Json:
     """The schema with all that it may refer to, as JSON Schema has it."""
-    whole: Json = _bare({**schema, "$defs": document["components"]["schemas"]})
-    return whole
+    return {**_bare(schema), "$defs": document["components"]["schemas"]}
 
 
 def _bare(part: Any) -> Any:
