@@ -25,9 +25,11 @@ from service_kit.runtime import logs
 from tests.support.forked import ForkingPopen
 from tests.support.rates import HIGH_RATES
 from tests.support.tokens import own_issuer
+from tests.support.type_adapters import make_each_once
 
 pytest_plugins = ["tests.leftovers"]
 subprocess.Popen = ForkingPopen  # type: ignore[misc]
+make_each_once()
 logs.configure("test", "INFO")
 structlog.configure(cache_logger_on_first_use=False)  # a test may configure it otherwise
 os.environ.update(own_issuer().environment)  # whom services believe that have no Stack
