@@ -66,8 +66,8 @@ lock: $(INSTALLED)  ## renew requirements.lock from requirements.in
 $(INSTALLED): requirements.lock $(PACKAGES:%=%/pyproject.toml)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Comanda needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps $(PACKAGES:%=-e ./%)
+	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check --no-build-isolation --no-deps $(PACKAGES:%=-e ./%)
 	@touch $@
 
 help:  ## this list
