@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 
 unexport PYTHONDONTWRITEBYTECODE  # services are started so often that what is compiled is kept
 
-.PHONY: up demo test test-fast check lint mutants bench images lock schemas docs assets help clean
+.PHONY: up demo test test-fast check lint mutants bench images lock schemas docs pictures assets help clean
 .DEFAULT_GOAL := up
 
 up: $(INSTALLED)  ## start everything and stay up until Ctrl-C
@@ -54,6 +54,9 @@ contracts/docs/node_modules: contracts/docs/package-lock.json
 	@command -v npm >/dev/null || { echo "The page needs Node.js 20 or newer with npm."; exit 1; }
 	cd contracts/docs && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
+
+pictures: $(INSTALLED)  ## play an evening, and take the pictures of the pages; needs chromium
+	$(BIN)/python -m tests.pages.pictures
 
 assets:  ## renew what pages load of others, from npm
 	shared/renew-assets.sh

@@ -2,9 +2,10 @@
 
     python build.py FOLDER
 
-What pages load is in `assets/<hash of all of it>/`, so a name's content never changes. The pages
-and the worker name that folder, and what a page's scripts import is named for the browser to load
-at once. Text is compressed beside itself.
+Every folder of the site with a `main.js` is a page, made of the one template `page.html`, and its
+manifest of `page.webmanifest`. What pages load is in `assets/<hash of all of it>/`, so a name's
+content never changes. The pages and the worker name that folder, and what a page's scripts import
+is named for the browser to load at once. Text is compressed beside itself.
 """
 
 # decision/0072: pages are at one origin with the services
@@ -21,10 +22,11 @@ from pathlib import Path
 SITE = Path(__file__).parent / "site"
 VERSION = "@VERSION@"
 """In a page, the worker and the manifest: the hash."""
+PAGE, TITLE, PRELOADS = "@PAGE@", "@TITLE@", "@PRELOADS@"
+"""In the templates: the page's name, how it is called, and links to the modules that it imports."""
+TEMPLATES = ("page.html", "page.webmanifest")
 SHELL = '["@SHELL@"]'
 """In the worker: the paths of what it keeps."""
-PRELOADS = "<!-- preloads -->"
-ENTRY = re.compile(r'<script type="module" src="/assets/@VERSION@/([^"]+)"')
 IMPORT = re.compile(r"""(?:from|import) ?['"](\.[^'"]+)['"]""")
 COMPRESSED = {".html", ".js", ".css", ".svg", ".webmanifest"}
 HASH_LENGTH = 12
@@ -37,14 +39,25 @@ def build(folder: Path, site: Path = SITE) -> str:
     version = _hash(site, loaded)
     for file in loaded:
         _copy(file, folder / "assets" / version / file.relative_to(site))
-    pages = sorted(site.glob("*.html"))
+    texts = {name: (site / name).read_text() for name in ("index.html", "worker.js")}
+    for page in sorted(each.parent.name for each in site.glob("*/main.js")):
+        texts |= _of_page(site, page)
     shell = [f"/assets/{version}/{file.relative_to(site).as_posix()}" for file in loaded]
-    shell += [f"/{page.stem}" for page in pages]
-    for file in (*pages, *site.glob("*.webmanifest"), site / "worker.js"):
-        text = file.read_text().replace(PRELOADS, _preloads(site, file))
-        text = text.replace(SHELL, json.dumps(shell)).replace(VERSION, version)
-        _write(folder / file.name, text.encode())
+    shell += [f"/{Path(name).stem}" for name in texts if name.endswith(".html")]
+    for name, text in texts.items():
+        whole = text.replace(SHELL, json.dumps(shell)).replace(VERSION, version)
+        _write(folder / name, whole.encode())
     return version
+
+
+def _of_page(site: Path, page: str) -> dict[str, str]:
+    """The page and its manifest, by their names."""
+    filled = {}
+    for template in TEMPLATES:
+        text = (site / template).read_text().replace(PRELOADS, _preloads(site, page))
+        text = text.replace(PAGE, page).replace(TITLE, page.capitalize())
+        filled[f"{page}{Path(template).suffix}"] = text
+    return filled
 
 
 def _loaded(site: Path) -> Iterator[Path]:
@@ -63,11 +76,10 @@ def _hash(site: Path, files: Iterable[Path]) -> str:
     return digest.hexdigest()[:HASH_LENGTH]
 
 
-def _preloads(site: Path, page: Path) -> str:
+def _preloads(site: Path, page: str) -> str:
     """A link for each module that the page's own imports, directly or not."""
     found: dict[Path, None] = {}
-    for entry in ENTRY.findall(page.read_text()):
-        _follow(site / entry, found)
+    _follow(site / page / "main.js", found)
     return "\n  ".join(
         f'<link rel="modulepreload" href="/assets/{VERSION}/{module.relative_to(site).as_posix()}">'
         for module in found

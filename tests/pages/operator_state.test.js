@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { EMPTY, STALE_MS, reduce, stateOf } from '../../services/pages/site/operator/state.js';
+import { EMPTY, STALE_MS, TASKS, jobOf, progressOf, reduce, stateOf, taskWithConsent } from '../../services/pages/site/operator/state.js';
 
 /** @typedef {import('../../services/pages/site/operator/state.js').OperatorEvent} OperatorEvent */
 
@@ -42,4 +42,29 @@ test('an event that is released is parked no more, and one behind it is not forg
   const state = reduce(asked, { type: 'released', numbers: [7, 8] });
 
   assert.deepEqual([state.parked.map(({ number }) => number), state.asked, state.isBusy], [[9], null, false]);
+});
+
+/** @param {any} fields @returns {any} */
+const job = (fields) => ({ number: 1, kind: 'audit', state: 'running', consent: null, messages: 0, messages_total: null, ...fields });
+
+test('a job that was begun is the first, once', () => {
+  const begun = after({ type: 'jobs', jobs: [job({})] }, { type: 'begun', job: job({ number: 2 }) }, { type: 'begun', job: job({ number: 2, state: 'done' }) });
+
+  assert.deepEqual(begun.jobs.map(({ number, state }) => [number, state]), [[2, 'done'], [1, 'running']]);
+  assert.equal(begun.asked, null);
+});
+
+test('what a job may destroy is asked for again, and only with that number', () => {
+  const failed = job({ kind: 'rebuild', state: 'failed', consent: 12 });
+
+  assert.equal(taskWithConsent(failed), 'rebuild');
+  assert.deepEqual(jobOf('rebuild', 12), { kind: 'rebuild', yes_really: 12 });
+  assert.deepEqual([taskWithConsent(job({})), taskWithConsent(job({ consent: 3 }))], [null, 'repair']);
+  assert.equal(TASKS.map((task) => jobOf(task, 0).kind).filter((kind) => kind === 'audit').length, 2);
+});
+
+test('how far a job is is said where that is known alone', () => {
+  assert.equal(progressOf(job({ messages: 5, messages_total: 20 })), 0.25);
+  assert.equal(progressOf(job({ messages: 5 })), null);
+  assert.equal(progressOf(job({ state: 'done', messages: 5, messages_total: 20 })), null);
 });

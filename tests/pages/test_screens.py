@@ -35,40 +35,64 @@ def button(place: Page | Locator, name: str) -> Locator:
     return place.get_by_role("button", name=name, exact=True)
 
 
-async def test_kitchen_board_and_guest_agree_through_an_evening(screens: Screens) -> None:
+async def test_four_screens_agree_through_an_evening_of_touches_alone(screens: Screens) -> None:
+    till = await screens.open("till", Role.TILL)
     kitchen = await screens.open("kitchen", Role.KITCHEN)
     board = await screens.open("board", Role.BOARD)
     await expect(kitchen.get_by_text("All clear")).to_be_visible()
-    order, other = await screens.place(TAKEAWAY), await screens.place(DINE_IN)
-    guest = await screens.open_order(order, viewport={"width": 390, "height": 844})
 
+    order = await taken_away(till, "Ada")
+    number = order["number"]
+    guest = await screens.open_order(order, viewport={"width": 390, "height": 844})
+    row = till.locator(f'.away[data-number="{number}"]')
+    entry = f'[data-number="{number}"]'
+    preparing = board.locator(f"#numbers-preparing {entry}")
+    ready = board.locator(f"#numbers-ready {entry}")
+    await at_table(till, "4")
+
+    await expect(row).to_contain_text("Ordered")
     await expect(guest.get_by_role("status")).to_have_text("We have your order")
-    await expect(card(kitchen, other)).to_contain_text("Table 12")
     await expect(guest.locator(".hero-wait")).to_contain_text("You are next")
+    await expect(kitchen.locator(".card").nth(1)).to_contain_text("2 guests")
+    await expect(preparing).to_be_visible()
+
     await button(card(kitchen, order), "Start").click()
+    await expect(row).to_contain_text("Cooking")
     await expect(guest.get_by_role("status")).to_have_text("The kitchen is at work")
     await expect(guest.get_by_text("You are next")).to_have_count(0)
-    await expect(
-        board.locator(f'#numbers-preparing [data-number="{order["number"]}"]')
-    ).to_be_visible()
 
     await button(card(kitchen, order), "Ready").click()
     await expect(card(kitchen, order)).to_have_count(0)
+    await expect(row).to_contain_text("Ready")
     await expect(guest.get_by_role("status")).to_have_text("Ready for you to collect")
-    called = board.locator(f'#numbers-ready [data-number="{order["number"]}"]')
-    await expect(called).to_be_visible()
-    await expect(
-        board.locator(f'#numbers-preparing [data-number="{order["number"]}"]')
-    ).to_have_count(0)
+    await expect(ready).to_be_visible()
+    await expect(preparing).to_have_count(0)
     assert "Ada" not in await board.locator("body").inner_text()
 
     await kitchen.get_by_role("button", name=re.compile("^Pass")).click()
     await button(card(kitchen, order), "Served").click()
     await expect(guest.get_by_role("status")).to_have_text("Handed over. Enjoy!")
-    await expect(called).to_have_count(0)
-    await expect(
-        board.locator(f'#numbers-preparing [data-number="{other["number"]}"]')
-    ).to_be_visible()
+    await expect(ready).to_have_count(0)
+    await expect(board.locator("#numbers-preparing .entry")).to_have_count(1)
+    await expect(till.locator('.table-tile[data-table="4"]')).to_contain_text("Ordered")
+
+
+async def taken_away(till: Page, customer: str) -> dict[str, str]:
+    """What a waiter orders for a guest who fetches it, as answered, with the guest's token."""
+    await button(till, "New takeaway").click()
+    await till.get_by_label("Name", exact=True).fill(customer)
+    await till.locator('.item[data-sku="margherita"]').click()
+    async with till.expect_response(re.compile(r"/ordering/.*/orders$")) as answering:
+        await button(till, "Send to the kitchen").click()
+    answer = await answering.value
+    return await answer.json() | {"guest": await answer.header_value("comanda-guest-token")}
+
+
+async def at_table(till: Page, table: str) -> None:
+    """What a waiter orders for two guests at a free table."""
+    await till.locator(f'.table-tile[data-table="{table}"]').click()
+    await till.locator('.item[data-sku="cola"]').click()
+    await button(till, "Send to the kitchen").click()
 
 
 async def test_a_bump_by_key_or_double_tap_is_one_move_and_is_undone(

@@ -90,7 +90,7 @@ const SOLD_OUT = { code: 'cannot-order', errors: [{ field: 'lines.1.sku', detail
 test('a refusal stands beside the line that it is about, and what was typed is there again', () => {
   const state = after(...TYPED, { type: 'add', item: /** @type {any} */ (COLA) }, { type: 'send', key: 'k' }, { type: 'refused', key: 'k', problem: SOLD_OUT });
 
-  assert.deepEqual(state.draft?.lineErrors, { 1: 'is sold out' });
+  assert.deepEqual(state.draft?.lineErrors, { 1: SOLD_OUT.code });
   assert.deepEqual(state.draft?.lines.map(({ sku }) => sku), ['margherita', 'cola']);
   assert.deepEqual(state.draft?.party, { table: '7', guests: 2 });
   assert.deepEqual([state.screen, state.intents.length], ['order', 0]);

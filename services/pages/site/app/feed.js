@@ -94,6 +94,11 @@ export class Feed {
     else if (this.#isSilent()) this.#connection?.abort();
   }
 
+  /** The network is gone: what comes of it is not waited for. */
+  drop() {
+    this.#connection?.abort();
+  }
+
   close() {
     this.#closed = true;
     this.#connection?.abort();

@@ -99,6 +99,7 @@ function follow(path, token, clock, on) {
   const { event: onEvent, status: onStatus, isPassing = () => false } = on;
   const feed = new Feed(path, { token, clock, onEvent, onStatus, isPassing });
   window.addEventListener('online', () => feed.wake());
+  window.addEventListener('offline', () => feed.drop());
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') feed.wake();
   });

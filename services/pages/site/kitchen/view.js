@@ -2,6 +2,7 @@
 
 import { ageOf } from '../app/format.js';
 import { commonSettings, icon, mark, staleBanner } from '../app/frame.js';
+import { whyRefused } from '../app/refusals.js';
 import { html, nothing } from '../vendor/lit-html/lit-html.js';
 import { repeat } from '../vendor/lit-html/directives/repeat.js';
 import { ACTIONS, USUAL } from './keys.js';
@@ -306,11 +307,11 @@ function settingsPanel(_, { t, settings, change, learn, learning }) {
 }
 
 /** @param {Kitchen} state @param {Seen} seen */
-function toast(state, { t, undo }) {
+function toast(state, { t, settings, undo }) {
   if (state.notice) {
-    const known = ['wrong-status', 'version-mismatch', 'no-answer', 'forbidden', 'too-late-to-recall'];
+    const known = ['wrong-status', 'version-mismatch', 'no-answer', 'too-late-to-recall'];
     const { word, number } = state.notice;
-    const text = known.includes(word) ? t(`went.${word}`, { number }) : t('went.other', { number, code: word });
+    const text = known.includes(word) ? t(`went.${word}`, { number }) : t('went.other', { number, why: whyRefused(settings.lang, { code: word }) });
     return html`<div class="toast" role="alert"><p>${text}</p></div>`;
   }
   if (!state.done) return nothing;

@@ -4,12 +4,13 @@ import { NoAnswer, Refused, newKey } from '../app/client.js';
 import { formats, unknownPlace } from '../app/format.js';
 import { gate } from '../app/frame.js';
 import { beginPage } from '../app/page.js';
+import { whyRefused } from '../app/refusals.js';
 import { createStore } from '../app/store.js';
 import { words } from '../app/words.js';
 import { render } from '../vendor/lit-html/lit-html.js';
 import { chartWidthIn } from './charts.js';
 import { EMPTY, businessDay, dayAfter, minorOf, reduce, typedPrice } from './state.js';
-import { manager, why } from './view.js';
+import { manager } from './view.js';
 import { managerWords } from './words.js';
 
 /** @typedef {import('./state.js').Item} Item */
@@ -17,6 +18,8 @@ import { managerWords } from './words.js';
 const TICK_MS = 30_000;
 const NOTICE_MS = 6_000;
 const SALES_AGAIN_MS = 15_000;
+/** Fields of which it is said how they have to be. */
+const WRONG = /** @type {const} */ ({ time_zone: 'wrong.time_zone', currency: 'wrong.currency', sku: 'wrong.sku' });
 
 beginPage('manager', (page) => {
   const { client, clock, root } = page;
@@ -118,11 +121,16 @@ beginPage('manager', (page) => {
 
   /** What is wrong, by field. @param {unknown} error @returns {Record<string, string>} */
   function errorsOf(error) {
-    if (error instanceof NoAnswer) return { '': t('went.no-answer') };
+    const fields = /** @type {{field?: string}[]} */ ((error instanceof Refused && error.problem.errors) || []);
+    const found = Object.fromEntries(fields.map(({ field = '' }) => [field, t(WRONG[/** @type {keyof typeof WRONG} */ (field)] ?? 'wrong')]));
+    return Object.keys(found).length ? found : { '': why(error) };
+  }
+
+  /** @param {unknown} error @returns {string} */
+  function why(error) {
+    if (error instanceof NoAnswer) return whyRefused(page.settings.lang, { code: 'no-answer' });
     if (!(error instanceof Refused)) throw error;
-    const fields = /** @type {{field?: string, detail?: string}[]} */ (error.problem.errors ?? []);
-    const found = Object.fromEntries(fields.map(({ field, detail }) => [field ?? '', detail ?? error.code]));
-    return Object.keys(found).length ? found : { '': why(error.code, t) };
+    return whyRefused(page.settings.lang, error.problem);
   }
 
   let looking = 0;
@@ -141,7 +149,7 @@ beginPage('manager', (page) => {
       const of = tab === 'day' ? { hours: times.groups, days: [] } : { hours: [], days: times.groups };
       store.dispatch({ type: 'sales', span: tab, day, sales: { totals: times.totals, ...of, items: items.groups, channels: channels.groups, asOf: times.as_of } });
     } catch (error) {
-      if (turn === looking) store.dispatch({ type: 'sales-failed', code: error instanceof Refused ? error.code : t('no-answer') });
+      if (turn === looking) store.dispatch({ type: 'sales-failed', code: why(error) });
     }
   }
 

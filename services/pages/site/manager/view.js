@@ -6,7 +6,6 @@ import { live } from '../vendor/lit-html/directives/live.js';
 import { repeat } from '../vendor/lit-html/directives/repeat.js';
 import { columns, rows, table } from './charts.js';
 import { byCategory, dayAfter } from './state.js';
-import { isKnown } from './words.js';
 
 /** @typedef {import('./state.js').Manager} Manager */
 /** @typedef {import('./state.js').Item} Item */
@@ -84,7 +83,7 @@ function salesPage(state, span, seen) {
       <button class="button" aria-label=${t(`next.${span}`)} ?disabled=${state.day >= today} @click=${() => dispatch({ type: 'day', day: dayAfter(state.day, step) < today ? dayAfter(state.day, step) : today })}>${icon('right')}</button>
       ${sales ? html`<p class="muted as-of">${t('as-of', { time: seen.format.time(sales.asOf) })}</p>` : nothing}
     </div>
-    ${state.salesError ? html`<p class="refusal" role="alert">${t('sales.failed', { code: state.salesError })}</p>` : nothing}
+    ${state.salesError ? html`<p class="refusal" role="alert">${t('sales.failed', { why: state.salesError })}</p>` : nothing}
     ${sales ? (sales.totals.orders ? report(sales, span, seen) : html`<p class="muted none">${t('sales.none')}</p>`) : state.salesError ? nothing : html`<p class="muted none">${t('stale.never')}</p>`}
   `;
 }
@@ -227,6 +226,3 @@ function settingsPanel({ t, settings, change, dispatch }) {
     <div class="panel-body">${commonSettings(settings, t, change)}</div>
   </div>`;
 }
-
-/** Why it was refused, in words. @param {string} code @param {Seen['t']} t */
-export const why = (code, t) => (isKnown(`went.${code}`) ? t(`went.${code}`) : t('went.other', { code }));

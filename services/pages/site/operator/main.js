@@ -7,7 +7,7 @@ import { beginPage } from '../app/page.js';
 import { createStore } from '../app/store.js';
 import { words } from '../app/words.js';
 import { render } from '../vendor/lit-html/lit-html.js';
-import { CHOSEN_MAX, EMPTY, SERVICES, reduce } from './state.js';
+import { CHOSEN_MAX, EMPTY, SERVICES, isTask, jobOf, reduce } from './state.js';
 import { operator } from './view.js';
 import { operatorWords } from './words.js';
 
@@ -91,7 +91,7 @@ beginPage('operator', (page) => {
         return { 'outbox': body.waiting, 'outbox.oldest': body.oldest_s, 'parked': body.parked };
       }
       case 'query': {
-        const { body } = await client.operate(service, '/generations');
+        const [{ body }] = await Promise.all([client.operate(service, '/generations'), jobs()]);
         const of = (/** @type {{number: number, role: string, orders: number}} */ each) => [`generation ${each.number} ${each.role}`, each.orders];
         return Object.fromEntries(body.generations.map(of));
       }
@@ -100,6 +100,11 @@ beginPage('operator', (page) => {
       default:
         throw new Error(`unknown service ${/** @type {never} */ (service)}`);
     }
+  }
+
+  async function jobs() {
+    const { body } = await client.operate('query', '/jobs');
+    store.dispatch({ type: 'jobs', jobs: body.jobs });
   }
 
   async function parked() {
@@ -135,6 +140,12 @@ beginPage('operator', (page) => {
     if (!asked || isBusy) return;
     store.dispatch({ type: 'busy' });
     try {
+      if (isTask(asked.what)) {
+        const wanted = jobOf(asked.what, 'consent' in asked ? asked.consent : 0);
+        const begun = await client.operate('query', '/jobs', { method: 'POST', body: wanted });
+        store.dispatch({ type: 'begun', job: begun.body });
+        return;
+      }
       const body = { numbers: asked.numbers };
       if (asked.what === 'release') {
         const told = await client.operate(asked.service, '/parked-events/release', { method: 'POST', body, key: newKey() });

@@ -18,7 +18,15 @@
  * @property {Record<number, string>} undone why what was asked for was not done, by letter
  */
 
-/** @typedef {{service: Service, what: 'replay' | 'discard' | 'release', numbers: number[]}} Asked what is to be confirmed */
+/** @typedef {import('../../types/query.js').components['schemas']['JobStatus']} Job */
+/** @typedef {'audit' | 'repair' | 'rebuild' | 'rollback' | 'abandon' | 'drop'} Task what takes query long, by a job */
+/**
+ * What is to be confirmed: of letters or events by their numbers, or a task, which with `consent` may
+ * destroy so many documents that nothing explains.
+ *
+ * @typedef {{service: Service, what: 'replay' | 'discard' | 'release', numbers: number[]}
+ *   | {service: 'query', what: Task, numbers: [], consent: number}} Asked
+ */
 
 /**
  * @typedef {object} Operator
@@ -26,6 +34,7 @@
  * @property {Service} tab whose letters are shown
  * @property {number[]} chosen letters of that service
  * @property {ParkedEvent[]} parked the first of ordering's events that can't be published
+ * @property {Job[]} jobs the last ones, the newest first
  * @property {(Details & {service: Service}) | null} open
  * @property {Asked | null} asked
  * @property {boolean} isBusy
@@ -42,6 +51,8 @@
  *   | {type: 'letters', service: Service, letters: Letter[], next: number | null, isMore: boolean}
  *   | {type: 'parked', events: ParkedEvent[]}
  *   | {type: 'released', numbers: number[]}
+ *   | {type: 'jobs', jobs: Job[]}
+ *   | {type: 'begun', job: Job}
  *   | {type: 'tab', service: Service}
  *   | {type: 'choose', number: number}
  *   | {type: 'choose-all'}
@@ -70,6 +81,7 @@ export const EMPTY = {
   tab: 'ordering',
   chosen: [],
   parked: [],
+  jobs: [],
   open: null,
   asked: null,
   isBusy: false,
@@ -101,6 +113,12 @@ export function reduce(state, event) {
     case 'released': {
       const parked = state.parked.filter(({ number }) => !event.numbers.includes(number));
       return { ...state, isBusy: false, asked: null, parked, notice: { word: 'done.release', values: { count: event.numbers.length } } };
+    }
+    case 'jobs':
+      return { ...state, jobs: event.jobs };
+    case 'begun': {
+      const jobs = [event.job, ...state.jobs.filter(({ number }) => number !== event.job.number)];
+      return { ...state, jobs, isBusy: false, asked: null, notice: { word: 'done.begun', values: {} } };
     }
     case 'tab':
       return { ...state, tab: event.service, chosen: [], open: null, asked: null };
@@ -160,3 +178,38 @@ export function stateOf(watched, now) {
 
 /** Parts that are not ready, with why. @param {Watched} watched @returns {[string, string][]} */
 export const troubles = ({ status }) => Object.entries(status?.components ?? {}).filter(([, how]) => how !== 'ready');
+
+/** @type {readonly Task[]} */
+export const TASKS = ['audit', 'repair', 'rebuild', 'rollback', 'abandon', 'drop'];
+
+/** @param {Asked['what']} what @returns {what is Task} */
+export const isTask = (what) => TASKS.includes(/** @type {Task} */ (what));
+
+/** What is asked of query for it. @param {Task} task @param {number} consent */
+export function jobOf(task, consent) {
+  switch (task) {
+    case 'audit':
+      return { kind: 'audit' };
+    case 'repair':
+      return { kind: 'audit', repair: true, yes_really: consent };
+    case 'rebuild':
+    case 'rollback':
+      return { kind: task, yes_really: consent };
+    case 'abandon':
+    case 'drop':
+      return { kind: task };
+    default:
+      throw new Error(`unknown task ${/** @type {never} */ (task)}`);
+  }
+}
+
+/** How far a job is, from 0 to 1; null if that is not known. @param {Job} job */
+export const progressOf = ({ state, messages, messages_total: total }) =>
+  state === 'running' && total ? Math.min(1, messages / total) : null;
+
+/** The task that failed for want of a consent, to be asked for again with it. @param {Job} job @returns {Task | null} */
+export const taskWithConsent = ({ kind, consent }) => {
+  if (consent === null) return null;
+  if (kind === 'audit') return 'repair';
+  return kind === 'rebuild' || kind === 'rollback' ? kind : null;
+};

@@ -1,9 +1,10 @@
 /** What an operator sees: each service, how far behind it is, and what was set aside. */
 
 import { commonSettings, icon, mark } from '../app/frame.js';
+import { whyRefused } from '../app/refusals.js';
 import { html, nothing } from '../vendor/lit-html/lit-html.js';
 import { repeat } from '../vendor/lit-html/directives/repeat.js';
-import { SERVICES, isStale, stateOf, troubles } from './state.js';
+import { SERVICES, TASKS, isStale, progressOf, stateOf, taskWithConsent, troubles } from './state.js';
 
 /** @typedef {import('./state.js').Operator} Operator */
 /** @typedef {import('./state.js').Watched} Watched */
@@ -35,11 +36,11 @@ export function operator(state, seen) {
     </header>
     <main class="page" ?inert=${isAsking}>
       <ul class="services">${SERVICES.map((service) => card(service, state, seen))}</ul>
-      ${state.parked.length ? parked(state, seen) : nothing} ${letters(state, seen)}
+      ${state.parked.length ? parked(state, seen) : nothing} ${letters(state, seen)} ${jobs(state, seen)}
     </main>
     ${state.open ? letterPanel(state.open, state, seen) : nothing} ${state.settings ? settingsPanel(seen) : nothing}
     ${state.asked ? question(state, seen) : nothing}
-    ${state.notice ? html`<div class="toast" role="status"><p>${t(state.notice.word, state.notice.values)}</p></div>` : nothing}
+    ${state.notice ? html`<div class="toast" role="status"><p>${state.notice.word === 'refused' ? whyRefused(seen.settings.lang, { code: String(state.notice.values['code']) }) : t(state.notice.word, state.notice.values)}</p></div>` : nothing}
   `;
 }
 
@@ -150,6 +151,42 @@ function parked(state, { t, format, dispatch }) {
   </section>`;
 }
 
+/** What takes query long: audits, rebuilds and rollbacks, the latest first. @param {Operator} state @param {Seen} seen */
+function jobs(state, { t, format, dispatch }) {
+  const isRunning = state.jobs.some((job) => job.state === 'running');
+  const isOff = state.isBusy || isRunning || isStale(state.services.query, state.now);
+  /** @param {import('./state.js').Task} what @param {number} [consent] */
+  const ask = (what, consent = 0) => dispatch({ type: 'ask', asked: { service: 'query', what, numbers: [], consent } });
+  return html`<section class="sheet">
+    <header class="sheet-head">
+      <h2>${t('jobs')}</h2>
+      <div class="actions">${TASKS.map((task) => html`<button class="button" ?disabled=${isOff} @click=${() => ask(task)}>${t(task)}</button>`)}</div>
+    </header>
+    ${state.jobs.length === 0 ? html`<p class="muted none">${t('jobs.none')}</p>` : nothing}
+    <ul class="jobs">${repeat(state.jobs, ({ number }) => number, (job) => {
+      const task = taskWithConsent(job);
+      const progress = progressOf(job);
+      return html`<li class="job is-${job.state}" data-job=${job.number} data-state=${job.state}>
+        <p class="job-head"><strong>${t(job.kind)}</strong> <span class="light" role="status">${t(`job.${job.state}`)}</span>
+          <span class="muted number">${format.day(job.began_at)} ${format.time(job.began_at)} · ${job.by}</span></p>
+        ${job.state === 'running'
+          ? html`<progress aria-label=${t('job.progress')} max="1" .value=${progress ?? 0}></progress>
+              <p class="muted number">${t('job.far', { messages: format.number(job.messages), documents: format.number(job.documents) })}</p>`
+          : nothing}
+        ${job.outcome ? html`<p>${job.outcome}</p>` : nothing}
+        ${job.findings.length
+          ? html`<details><summary>${t('job.findings', { count: job.differences })}</summary><ul class="findings">
+              ${job.findings.map((each) => html`<li><code>${each.document}</code> ${each.defect}${each.fields.length ? `: ${each.fields.join(', ')}` : ''}${each.is_repaired ? html` <span class="light">${t('job.repaired')}</span>` : nothing}</li>`)}
+            </ul></details>`
+          : nothing}
+        ${task && job.consent !== null
+          ? html`<button class="button danger" ?disabled=${isOff} @click=${() => ask(task, job.consent ?? 0)}>${t('job.consent', { count: job.consent })}</button>`
+          : nothing}
+      </li>`;
+    })}</ul>
+  </section>`;
+}
+
 /** @param {NonNullable<Operator['open']>} letter @param {Operator} state @param {Seen} seen */
 function letterPanel(letter, state, { t, dispatch }) {
   /** @param {'replay' | 'discard'} what */
@@ -186,12 +223,13 @@ function pretty(body) {
 function question(state, { t, dispatch, confirm }) {
   if (!state.asked) return nothing;
   const { what, numbers, service } = state.asked;
-  const text = t(`ask.${what}`, { count: numbers.length, service });
+  const consent = 'consent' in state.asked ? state.asked.consent : 0;
+  const text = consent ? t('ask.consent', { what: t(what), count: consent }) : t(`ask.${what}`, { count: numbers.length, service });
   return html`<div class="veil"><div class="question" role="alertdialog" aria-modal="true" aria-label=${text}>
     <p>${text}</p>
     <div class="actions">
       <button class="button" @click=${() => dispatch({ type: 'ask', asked: null })}>${t('no')}</button>
-      <button class="button ${what === 'discard' ? 'danger' : 'primary'}" ?disabled=${state.isBusy || isStale(state.services[service], state.now)} @click=${confirm}>${t(what)}</button>
+      <button class="button ${what === 'discard' || what === 'drop' || consent ? 'danger' : 'primary'}" ?disabled=${state.isBusy || isStale(state.services[service], state.now)} @click=${confirm}>${t(what)}</button>
     </div>
   </div></div>`;
 }

@@ -16,7 +16,7 @@ import { CONNECTING, reduceConnection } from '../app/connection.js';
  * @property {string | null} orderId
  * @property {Party} party
  * @property {DraftLine[]} lines
- * @property {Record<number, string>} lineErrors
+ * @property {Record<number, string>} lineErrors codes
  * @property {string | null} error
  */
 
@@ -400,7 +400,7 @@ function refused(state, key, problem) {
   const intent = state.intents.find((each) => each.key === key);
   if (!intent) return state;
   const intents = state.intents.filter((each) => each.key !== key);
-  const values = { code: problem.code, who: whoseOf(state, intent) };
+  const values = { code: problem.code, detail: problem.detail ?? '', who: whoseOf(state, intent) };
   if (intent.lines.length === 0) return { ...state, intents, notice: { word: `went.${problem.code}`, values } };
   const isFree = state.draft === null || (state.draft.lines.length === 0 && state.draft.orderId === intent.orderId);
   if (!isFree) {
@@ -417,9 +417,9 @@ function refused(state, key, problem) {
 function draftOf(intent, party, problem) {
   /** @type {Record<number, string>} */
   const lineErrors = {};
-  for (const { field, detail } of problem.errors ?? []) {
+  for (const { field } of problem.errors ?? []) {
     const at = /^lines\.(\d+)/.exec(field ?? '')?.[1];
-    if (at !== undefined) lineErrors[Number(at)] = detail ?? problem.code;
+    if (at !== undefined) lineErrors[Number(at)] = problem.code;
   }
   const error = Object.keys(lineErrors).length ? null : problem.code;
   return { orderId: intent.orderId, party, lines: intent.lines, lineErrors, error };

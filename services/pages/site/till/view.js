@@ -2,6 +2,7 @@
 
 import { ageOf, minutesSince } from '../app/format.js';
 import { choice, commonSettings, icon, mark, staleBanner } from '../app/frame.js';
+import { whyRefused } from '../app/refusals.js';
 import { html, nothing } from '../vendor/lit-html/lit-html.js';
 import { live } from '../vendor/lit-html/directives/live.js';
 import { repeat } from '../vendor/lit-html/directives/repeat.js';
@@ -164,7 +165,7 @@ function orderScreen(state, draft, seen) {
         ${order ? rounds(order, seen) : nothing}
         ${draft.orderId === null ? nothing : intentsOf(state, draft.orderId).map((intent) => pendingRound(intent, seen))}
         ${draftLines(state, draft, seen)}
-        ${draft.error ? html`<p class="refusal" role="alert">${why(draft.error, t)}</p>` : nothing}
+        ${draft.error ? html`<p class="refusal" role="alert">${why(draft.error, seen)}</p>` : nothing}
       </div>
       ${slipFoot(state, draft, order, seen)}
     </section>
@@ -296,17 +297,17 @@ function pendingRound(intent, seen) {
 }
 
 /** @param {Intent} intent @param {Seen} seen */
-const pendingMark = (intent, { t }) =>
+const pendingMark = (intent, seen) =>
   intent.refusal
-    ? html`<span class="state is-refused">${t('pending.refused', { why: why(intent.refusal.code, t) })}</span>`
-    : html`<span class="state is-pending"><span class="spinner" aria-hidden="true"></span>${t(`pending.${intent.state}`)}</span>`;
+    ? html`<span class="state is-refused">${seen.t('pending.refused', { why: why(intent.refusal.code, seen, { detail: intent.refusal.detail ?? '' }) })}</span>`
+    : html`<span class="state is-pending"><span class="spinner" aria-hidden="true"></span>${seen.t(`pending.${intent.state}`)}</span>`;
 
 /** @param {Intent} intent */
 const whose = ({ party }) => (party === null ? '' : 'table' in party ? party.table : party.customer);
 
-/** @param {string} code @param {Seen['t']} t @param {Record<string, string | number>} [values] */
-const why = (code, t, values = {}) =>
-  (isKnown(`went.${code}`) ? t(`went.${code}`, { who: '', ...values }) : t('went.other', { code })).replace(/^[:\s]+/, '');
+/** Why it was refused, in words. @param {string} code @param {Pick<Seen, 't' | 'settings'>} seen @param {Record<string, string | number>} [values] */
+const why = (code, { t, settings }, values = {}) =>
+  (isKnown(`went.${code}`) ? t(`went.${code}`, { who: '', ...values }) : whyRefused(settings.lang, { code, detail: String(values['detail'] || code) })).replace(/^[:\s]+/, '');
 
 /** @param {Till} state @param {Draft} draft @param {Seen} seen */
 function draftLines(state, draft, seen) {
@@ -328,7 +329,7 @@ function draftLines(state, draft, seen) {
           </div>
           <span class="line-name">${line.name}
             ${line.note && state.noteOf !== at ? html`<span class="line-note">${line.note}</span>` : nothing}
-            ${isOut ? html`<span class="refusal" role="alert">${t('sold-out')}</span>` : refusal ? html`<span class="refusal" role="alert">${refusal}</span>` : nothing}
+            ${isOut ? html`<span class="refusal" role="alert">${t('sold-out')}</span>` : refusal ? html`<span class="refusal" role="alert">${t('line.refused')}</span>` : nothing}
           </span>
           <span class="number">${format.money(line.price * line.quantity)}</span>
           <button class="button plain note-button" aria-expanded=${state.noteOf === at} @click=${() => dispatch({ type: 'note-of', line: state.noteOf === at ? null : at })}>${t('note.add')}</button>
@@ -476,9 +477,9 @@ function receipt(order, { t, format, name, print }) {
 }
 
 /** @param {Till} state @param {Seen} seen */
-function toast({ notice }, { t }) {
+function toast({ notice }, seen) {
   if (!notice) return nothing;
   const code = notice.word.startsWith('went.') ? notice.word.slice(5) : null;
-  const text = code ? why(code, t, notice.values) : t(notice.word, notice.values);
+  const text = code ? why(code, seen, notice.values) : seen.t(notice.word, notice.values);
   return html`<div class="toast" role="status"><p>${text}</p></div>`;
 }
