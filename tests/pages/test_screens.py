@@ -85,7 +85,8 @@ async def taken_away(till: Page, customer: str) -> dict[str, str]:
     async with till.expect_response(re.compile(r"/ordering/.*/orders$")) as answering:
         await button(till, "Send to the kitchen").click()
     answer = await answering.value
-    return await answer.json() | {"guest": await answer.header_value("comanda-guest-token")}
+    placed: dict[str, str] = await answer.json()
+    return placed | {"guest": await answer.header_value("comanda-guest-token") or ""}
 
 
 async def at_table(till: Page, table: str) -> None:

@@ -110,7 +110,7 @@ export const de = {
 };
 
 /**
- * Words of one language: `t('table', {table: '7'})`.
+ * Words of one language: `t('table', {table: '7'})`. With a `count` of 1 it is the word's `.one`, if there is such.
  *
  * @template {Record<string, string>} Own
  * @param {string} lang
@@ -123,5 +123,5 @@ export function words(lang, own) {
   /** @type {Record<string, string>} */
   const table = { ...common, ...(lang === 'it' ? own.it : lang === 'de' ? own.de : own.en) };
   return (word, values = {}) =>
-    (table[word] ?? word).replaceAll(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''));
+    ((values['count'] === 1 ? table[`${word}.one`] : undefined) ?? table[word] ?? word).replaceAll(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''));
 }

@@ -458,6 +458,9 @@ export const ordersAt = (state, table) => Object.values(state.orders).filter((ea
 /** @param {Order} a @param {Order} b */
 const byAge = (a, b) => compare(a.placed_at, b.placed_at) || compare(a.order_id, b.order_id);
 
+/** @param {Order} a @param {Order} b */
+const byAwaited = (a, b) => Number(a.status === 'served') - Number(b.status === 'served') || byAge(a, b);
+
 /** @param {string} a @param {string} b */
 const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -493,9 +496,9 @@ export function plan(state) {
 /** Table 2 before table 10. @param {string} a @param {string} b */
 const naturally = (a, b) => a.localeCompare(b, 'en', { numeric: true });
 
-/** Orders to be fetched, the oldest first, and those on their way. @param {Till} state */
+/** Orders to be fetched, the oldest first, then those that were; and those on their way. @param {Till} state */
 export function takeaways(state) {
-  const orders = Object.values(state.orders).filter(({ table }) => table === null).sort(byAge);
+  const orders = Object.values(state.orders).filter(({ table }) => table === null).sort(byAwaited);
   const pending = state.intents.filter(({ party }) => party !== null && 'customer' in party);
   return { orders, pending };
 }
