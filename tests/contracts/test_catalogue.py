@@ -25,6 +25,7 @@ TICKET_COMMANDS: tuple[Callable[[tickets.Ticket], tickets.TicketEvent], ...] = (
     lambda ticket: ticket.recall(at=LATER),
     lambda ticket: ticket.serve(at=LATER),
     lambda ticket: ticket.void(at=LATER),
+    lambda ticket: ticket.end(at=LATER),
 )
 STEPS_MAX = 6
 
@@ -78,6 +79,7 @@ def events_of(order: orders.Order) -> Iterator[orders.OrderEvent]:
         lambda order: order.add_items((a_line(),), **why) if len(order.rounds) < 2 else None,
         lambda order: order.cancel(None, reason="left", **why),
         lambda order: order.cancel([1], reason="left", **why),
+        lambda order: order.end(reason="end of the day", **why),
         lambda order: order.close(**why),
         lambda order: order.end_cancellation(at=NOON),
     ]
@@ -97,7 +99,12 @@ def events_of(order: orders.Order) -> Iterator[orders.OrderEvent]:
 def distinct(reached: list[orders.Order]) -> list[orders.Order]:
     """One of each that decides alike."""
     alike = {
-        (each.status, tuple(r.voided for r in each.rounds), str(each.verdicts)): each
+        (
+            each.status,
+            tuple(r.voided for r in each.rounds),
+            str(each.verdicts),
+            each.cancellation and each.cancellation.closes,
+        ): each
         for each in reached
     }
     return list(alike.values())

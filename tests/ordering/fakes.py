@@ -9,6 +9,7 @@ from uuid import UUID
 from ordering.application.keyed_request import Answer, AnsweredRequest, KeyedRequest
 from ordering.application.transaction import Changeable, Decision, RecordedEvent, Transaction
 from ordering.domain.access import Withdrawal
+from ordering.domain.day_closing import DayClosing
 from ordering.domain.menu import MenuItem
 from ordering.domain.order import Order, OrderPlaced
 from ordering.domain.restaurant import Restaurant
@@ -27,6 +28,7 @@ class InMemoryStore:
         self.restaurants: dict[str, Restaurant] = {}
         self.items: dict[tuple[str, str], MenuItem] = {}
         self.withdrawals: dict[tuple[str, str], Withdrawal] = {}
+        self.day_closings: dict[str, DayClosing] = {}
         self.orders: dict[UUID, Order] = {}
         self.days: dict[tuple[str, date], int] = {}
         self.events: list[RecordedEvent] = []
@@ -76,6 +78,7 @@ class InMemoryTransaction:
         self._restaurants = dict(store.restaurants)
         self._items = dict(store.items)
         self._withdrawals = dict(store.withdrawals)
+        self._day_closings = dict(store.day_closings)
         self._orders = dict(store.orders)
         self._days = dict(store.days)
         self._events: list[RecordedEvent] = []
@@ -99,6 +102,9 @@ class InMemoryTransaction:
     def withdrawn_subjects(self, restaurant: str) -> Awaitable[int | None]:
         return _known(sum(where == restaurant for where, _ in self._store.withdrawals))
 
+    def day_closing_to_change(self, restaurant: str) -> Changeable[DayClosing]:
+        return InMemoryChangeable(self._day_closings, restaurant, self._events)
+
     def order_to_change(self, order_id: UUID) -> Changeable[Order]:
         return InMemoryChangeable(self._orders, order_id, self._events)
 
@@ -114,6 +120,7 @@ class InMemoryTransaction:
         self._store.restaurants = self._restaurants
         self._store.items = self._items
         self._store.withdrawals = self._withdrawals
+        self._store.day_closings = self._day_closings
         self._store.orders = self._orders
         self._store.days = self._days
         self._store.events += self._events

@@ -75,6 +75,7 @@ def test_every_event_of_a_ticket_is_a_verdict_or_is_refused() -> None:
         "voided": KitchenVerdict.VOIDED,
         "void-refused": KitchenVerdict.STARTED,
         "restated": KitchenVerdict.STARTED,
+        "abandoned": KitchenVerdict.ABANDONED,
     }
     assert set(verdicts.values()) == set(KitchenVerdict)
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from comanda_contracts import (
     Ticket,
+    TicketAbandoned,
     TicketRecalled,
     TicketServed,
     TicketVoided,
@@ -87,6 +88,7 @@ def ticket_of(order: Order) -> Ticket:
         (TicketVoided, KitchenVerdict.VOIDED),
         (TicketVoidRefused, KitchenVerdict.STARTED),
         (TicketRecalled, KitchenVerdict.STARTED),
+        (TicketAbandoned, KitchenVerdict.ABANDONED),
     ],
 )
 async def test_a_verdict_of_the_kitchen_reaches_its_order(

@@ -33,6 +33,7 @@ from ordering.domain.refusals import (
     CannotOrder,
     CommandExpired,
     CurrencyIsFixed,
+    DayNotBegun,
     NotListed,
     OrderNotOpen,
     OrderTooLarge,
@@ -216,7 +217,9 @@ def test_statuses_have_the_names_of_the_contract() -> None:
 
 
 def test_verdicts_have_the_names_that_stored_rows_have() -> None:
-    assert {str(each) for each in KitchenVerdict} == {"begun", "served", "voided"}
+    stored = set(KitchenVerdict) - {KitchenVerdict.ABANDONED}  # which is stored as served
+
+    assert {str(each) for each in stored} == {"begun", "served", "voided"}
 
 
 def test_a_verdict_that_is_taken_twice_changes_nothing() -> None:
@@ -422,6 +425,7 @@ CODES = {
     CommandExpired: "command-expired",
     KeyReused: "idempotency-key-reused",
     TooManyWithdrawals: "too-many-withdrawals",
+    DayNotBegun: "invalid-request",
 }
 """What clients have been written for."""
 
@@ -448,6 +452,10 @@ REFUSALS: list[tuple[Callable[[], Refusal], str]] = [
     (
         lambda: CommandExpired(LATE),
         "The command was meant until 2026-05-04T21:30:00+00:00; it has had no effect.",
+    ),
+    (
+        lambda: DayNotBegun(date(2026, 5, 5), date(2026, 5, 4)),
+        "Business day 2026-05-05 has not begun: 2026-05-04 is running.",
     ),
 ]
 

@@ -2,13 +2,20 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from ordering.application.add_items import AddItems, add_items
 from ordering.application.cancel_order import CancelOrder, cancel_order
+from ordering.application.close_day import (
+    CloseDay,
+    FinishDayClosing,
+    close_day,
+    finish_day_closing,
+)
 from ordering.application.close_handed_over import CloseHandedOver, close_handed_over
 from ordering.application.close_order import CloseOrder, close_order
+from ordering.application.end_order import EndOrder, end_order
 from ordering.application.place_order import PlaceOrder, place_order
 from ordering.application.restate import RestateOrder, restate_order
 from ordering.application.set_availability import SetAvailability, set_availability
@@ -19,6 +26,7 @@ from ordering.application.transaction import Decision, Transaction
 from ordering.application.withdraw_access import WithdrawAccess, withdraw_access
 from ordering.application.withdraw_menu_item import WithdrawMenuItem, withdraw_menu_item
 from ordering.domain.access import Withdrawal
+from ordering.domain.day_closing import DayClosing
 from ordering.domain.menu import MenuItem
 from ordering.domain.order import KitchenVerdict, Order, TicketState
 from ordering.domain.refusals import UnknownOrder
@@ -62,6 +70,25 @@ def withdrawing_access(
         restaurant=restaurant, subject_hash=subject_hash, expected_version=version
     )
     return lambda tx: withdraw_access(command, transaction=tx, at=at)
+
+
+def closing_day(
+    business_day: date | None = None, at: datetime = NOON, reason: str | None = None
+) -> Callable[[Transaction], Awaitable[DayClosing]]:
+    command = CloseDay(restaurant="la-piazza", business_day=business_day, reason=reason)
+    return lambda tx: close_day(command, transaction=tx, at=at)
+
+
+def finishing_day(
+    version: int, at: datetime = NOON
+) -> Callable[[Transaction], Awaitable[DayClosing]]:
+    command = FinishDayClosing(restaurant="la-piazza", version=version)
+    return lambda tx: finish_day_closing(command, transaction=tx, at=at)
+
+
+def ending(order_id: UUID, at: datetime = NOON) -> Callable[[Transaction], Awaitable[Order]]:
+    command = EndOrder(order_id=order_id, restaurant="la-piazza", reason="end of the day")
+    return lambda tx: end_order(command, transaction=tx, at=at)
 
 
 def running_out_of(

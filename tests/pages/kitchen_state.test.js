@@ -44,7 +44,7 @@ function anEvening(random) {
   const events = [];
   for (let order = 1; order <= 12; order += 1) {
     const ticket = { order_id: `order-${order}`, number: `A-${String(order).padStart(3, '0')}`, ordered_at: `2026-11-27T12:${10 + order}:00Z` };
-    const ways = [['queued'], ['queued', 'preparing'], ['queued', 'preparing', 'ready'], ['queued', 'preparing', 'ready', 'served'], ['queued', 'voided'], ['queued', 'preparing', 'ready', 'preparing', 'ready']];
+    const ways = [['queued'], ['queued', 'preparing'], ['queued', 'preparing', 'ready'], ['queued', 'preparing', 'ready', 'served'], ['queued', 'voided'], ['queued', 'preparing', 'abandoned'], ['queued', 'preparing', 'ready', 'preparing', 'ready']];
     const way = ways[Math.floor(random() * ways.length)] ?? [];
     way.forEach((status, at) => events.push(told(aTicket({ ...ticket, status, version: at + 1 }))));
   }
@@ -76,6 +76,13 @@ test('a snapshot replaces what is shown, and what was voided stays until a cook 
 
   assert.deepEqual(cards(shown).map((each) => each.order_id), ['1', '3', '4']);
   assert.deepEqual(cards(dismissed).map((each) => each.order_id), ['3', '4']);
+});
+
+test('what was abandoned as the day was closed leaves the screen, and does not come back', () => {
+  const abandoned = aTicket({ status: 'abandoned', version: 4 });
+  const closed = after([told(aTicket({ status: 'ready', version: 3 })), told(abandoned), told(aTicket({ status: 'ready', version: 3 }))]);
+
+  assert.deepEqual([cards(closed), recallable(closed)], [[], []]);
 });
 
 test('a snapshot that is older than an answer does not undo it', () => {

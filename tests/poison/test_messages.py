@@ -205,7 +205,7 @@ def _reached_by(poison: Poison, stream: str) -> list[str]:
     name = poison.subject.rpartition(b".")[2].decode()
     narrow = {
         ("ORDERS", "serving"): ("placed", "items-added", "cancellation-requested", "restated"),
-        ("TICKETS", "ordering"): ("served", "voided", "void-refused"),
+        ("TICKETS", "ordering"): ("served", "voided", "void-refused", "abandoned"),
     }
     return [
         service for service in CONSUMERS[stream] if name in narrow.get((stream, service), (name,))

@@ -35,14 +35,17 @@ STEPS: dict[AnyTicketStatus, list[tuple[type[TicketEvent], AnyTicketStatus]]] = 
         (contracts.TicketReady, TicketStatus.READY),
         (contracts.TicketVoidRefused, TicketStatus.PREPARING),
         (contracts.TicketStarted, COOLING),
+        (contracts.TicketAbandoned, TicketStatus.ABANDONED),
     ],
     COOLING: [(contracts.TicketReady, TicketStatus.READY)],
     TicketStatus.READY: [
         (contracts.TicketServed, TicketStatus.SERVED),
         (contracts.TicketRecalled, TicketStatus.PREPARING),
+        (contracts.TicketAbandoned, TicketStatus.ABANDONED),
     ],
     TicketStatus.SERVED: [(contracts.TicketRecalled, TicketStatus.READY)],
     TicketStatus.VOIDED: [],
+    TicketStatus.ABANDONED: [],
 }
 
 TIME_OF: dict[type[TicketEvent], str] = {

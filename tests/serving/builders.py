@@ -83,9 +83,9 @@ def sealed(
     return contracts.seal(event, event_id=event_id or uuid7(), trace=trace)
 
 
-def cancellation_requested(order: contracts.Order, *rounds: int) -> Message:
+def cancellation_requested(order: contracts.Order, *rounds: int, closes: bool = False) -> Message:
     cancellation = contracts.Cancellation(
-        rounds=rounds, reason="the guests left", requested_at=NOON
+        rounds=rounds, reason="the guests left", requested_at=NOON, closes=closes
     )
     cancelling = order.model_copy(
         update={"cancellation": cancellation, "status": contracts.OrderStatus.CANCELLING}

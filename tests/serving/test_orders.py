@@ -130,11 +130,13 @@ async def test_added_items_make_a_ticket_of_their_round_alone(
     assert await count(js, TICKETS) == 1
 
 
+@pytest.mark.parametrize("closes", [False, True])
 async def test_a_cancellation_voids_what_is_queued_and_spares_what_is_begun(
-    server: Nats, client: Client, js: JetStreamContext
+    server: Nats, client: Client, js: JetStreamContext, *, closes: bool
 ) -> None:
+    """One that closes the order, with its day, abandons what is begun."""
     order = an_order(rounds=3)
-    request = cancellation_requested(order, 1, 2)
+    request = cancellation_requested(order, 1, 2, closes=closes)
     async with consuming_orders(server):
         await publish(js, placed(order), items_added(order, 2), items_added(order, 3))
         await all_is_settled(js)
@@ -147,7 +149,7 @@ async def test_a_cancellation_voids_what_is_queued_and_spares_what_is_begun(
 
     tickets = [await load(client, order, number) for number in (1, 2, 3)]
     assert [each and (each.status, each.version) for each in tickets] == [
-        (TicketStatus.PREPARING, 3),
+        (TicketStatus.ABANDONED if closes else TicketStatus.PREPARING, 3),
         (TicketStatus.VOIDED, 2),
         (TicketStatus.QUEUED, 1),
     ]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from serving.application.keyed_request import KeyReused
 from serving.domain.ticket import (
+    SETTLED,
     VERSIONS_PER_RESTATEMENT,
     ExpectedVersion,
     Refusal,
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Decide] = {
     "recall": lambda ticket: ticket.recall(at=LATER, actor="Luigi"),
     "serve": lambda ticket: ticket.serve(at=LATER, actor="Luigi"),
     "void": lambda ticket: ticket.void(at=LATER, actor="Luigi"),
+    "end": lambda ticket: ticket.end(at=LATER, actor="Luigi"),
 }
 
 LEGAL = {
@@ -52,6 +54,13 @@ LEGAL = {
     ("ready", "void"): "ready",
     ("served", "void"): "served",
     ("voided", "void"): "voided",
+    ("abandoned", "void"): "abandoned",
+    ("queued", "end"): "voided",
+    ("preparing", "end"): "abandoned",
+    ("ready", "end"): "abandoned",
+    ("served", "end"): "served",
+    ("voided", "end"): "voided",
+    ("abandoned", "end"): "abandoned",
 }
 
 
@@ -59,15 +68,16 @@ def test_statuses_have_the_names_of_the_contract() -> None:
     assert list(map(str, TicketStatus)) == list(map(str, comanda_contracts.TicketStatus))
 
 
-@pytest.mark.parametrize("command", [each for each in COMMANDS if each != "void"])
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each not in ("void", "end")])
 def test_nothing_may_happen_to_a_ticket_with_a_status_of_a_later_release(command: str) -> None:
     with pytest.raises(WrongStatus, match="is cooling"):
         COMMANDS[command](a_ticket(status="cooling"))
 
 
-def test_a_ticket_with_a_status_of_a_later_release_is_not_voided() -> None:
+@pytest.mark.parametrize("command", ["void", "end"])
+def test_a_ticket_with_a_status_of_a_later_release_is_not_voided(command: str) -> None:
     """The kitchen may have begun it."""
-    event = COMMANDS["void"](a_ticket(status="cooling", version=3))
+    event = COMMANDS[command](a_ticket(status="cooling", version=3))
 
     assert isinstance(event, TicketVoidRefused)
     assert (event.ticket.status, event.ticket.version) == ("cooling", 4)
@@ -167,6 +177,15 @@ def test_a_queued_ticket_is_voided_and_a_started_one_is_not() -> None:
     assert isinstance(ticket.start(at=NOON).ticket.void(at=NOON), TicketVoidRefused)
 
 
+def test_what_is_abandoned_was_ready_at_a_time_only_if_it_still_was() -> None:
+    ready = a_ticket().start(at=NOON).ticket.ready(at=NOON).ticket
+
+    on_the_pass = ready.end(at=LATER).ticket
+    taken_back = ready.recall(at=LATER).ticket.end(at=LATER).ticket
+
+    assert (on_the_pass.ready_at, taken_back.ready_at) == (NOON, None)
+
+
 def test_a_decision_leaves_the_ticket_it_was_made_on_alone() -> None:
     ticket = a_ticket()
 
@@ -246,7 +265,7 @@ def test_whatever_is_commanded_versions_count_events_and_transitions_are_legal(
     assert (ticket.id, ticket.lines, ticket.ordered_at) == (first.id, first.lines, NOON)
 
 
-@pytest.mark.parametrize("known", [TicketStatus.QUEUED, TicketStatus.SERVED, TicketStatus.VOIDED])
+@pytest.mark.parametrize("known", [TicketStatus.QUEUED, *SETTLED])
 @pytest.mark.parametrize("status", [*TicketStatus, "cooling"])
 def test_a_ticket_that_is_restated_stays_as_it_is_unless_ordering_knows_it_settled(
     status: TicketStatus | str, known: TicketStatus
@@ -255,7 +274,7 @@ def test_a_ticket_that_is_restated_stays_as_it_is_unless_ordering_knows_it_settl
 
     event = ticket.restate(known, version=7_000_000, at=LATER)
 
-    is_open = status not in (TicketStatus.SERVED, TicketStatus.VOIDED)
+    is_open = status not in SETTLED
     expected = known if is_open and known is not TicketStatus.QUEUED else status
     assert event.ticket == replace(ticket, status=expected, version=7_000_000)
 

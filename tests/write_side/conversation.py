@@ -31,7 +31,7 @@ from uuid_utils.compat import uuid7
 
 from tests.ordering.builders import NOON, a_place_order
 from tests.ordering.fakes import InMemoryStore
-from tests.ordering.use_cases import closing_handed_over, open_la_piazza, placing
+from tests.ordering.use_cases import closing_handed_over, ending, open_la_piazza, placing
 from tests.serving.fakes import InMemoryTickets
 
 Move = Callable[..., Awaitable[ChangedTicket]]
@@ -157,6 +157,11 @@ class Conversation:
             return
         grace = RECALL_GRACE
         await self._store.run(closing_handed_over(self.order.order_id, self.now, grace))
+        self._send()
+
+    async def end_day(self) -> None:
+        """Ordering ends the order with its day, or asks the kitchen again if that is due."""
+        await self._store.run(ending(self.order.order_id, self.now))
         self._send()
 
     async def cook(self, number: int, *moves: str, meanwhile: Iterable[int] = ()) -> None:

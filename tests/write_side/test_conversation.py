@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from ordering.domain.order import (
+    END_AGAIN_AFTER,
     RECALL_GRACE,
     RECALL_MARGIN,
     CancellationEnded,
@@ -37,6 +38,7 @@ from tests.ordering.use_cases import adding, cancelling, closing, restating
 from tests.write_side.conversation import MOVES, Conversation, Mail
 
 BEGUN = {TicketStatus.PREPARING, TicketStatus.READY, TicketStatus.SERVED}
+DONE = {TicketStatus.SERVED, TicketStatus.ABANDONED}
 MOST_ROUNDS = 4
 RESTATEMENTS = {version_at_restatement(version) for version in range(1, 1000)}
 """The versions of tickets that are restated."""
@@ -81,6 +83,10 @@ class OneOrder(RuleBasedStateMachine):
     @rule()
     def close(self) -> None:
         self._run(self.conversation.ask(closing(self.conversation.order.order_id)))
+
+    @rule()
+    def end_the_day(self) -> None:
+        self._run(self.conversation.end_day())
 
     @rule(number=rounds, move=moves)
     def cook(self, number: int, move: str) -> None:
@@ -127,15 +133,22 @@ class OneOrder(RuleBasedStateMachine):
 
     @invariant()
     def everything_of_a_closed_order_was_served(self) -> None:
-        """And stays so, but where it was closed by hand while a round was being recalled."""
+        """Or abandoned; and stays so, but where a round was recalled as it was being closed."""
         order = self.conversation.order
         if self.has_closed_by_itself:
             assert _unserved(self.conversation) == []
         if order.status is OrderStatus.CLOSED:
             histories = self.conversation.ticket_histories
             for each in order.rounds:
-                served = any(t.status is TicketStatus.SERVED for t in histories[each.round])
-                assert served or each.voided
+                assert each.voided or any(t.status in DONE for t in histories[each.round])
+
+    @invariant()
+    def nothing_is_done_with_what_was_abandoned(self) -> None:
+        for history in self.conversation.ticket_histories.values():
+            statuses = [each.status for each in history]
+            if TicketStatus.ABANDONED in statuses:
+                since = statuses[statuses.index(TicketStatus.ABANDONED) :]
+                assert set(since) == {TicketStatus.ABANDONED}
 
     @invariant()
     def a_round_is_voided_only_before_it_is_begun(self) -> None:
@@ -189,6 +202,11 @@ class OneOrder(RuleBasedStateMachine):
         """What must hold once everybody has heard everything."""
         order = self.conversation.order
         assert self.conversation.tickets.keys() == {each.round for each in order.rounds}
+        if order.cancellation and order.cancellation.closes:  # recalled as the day was closed
+            self._wait(END_AGAIN_AFTER)
+            self._run(self.conversation.end_day())
+            self._run(self.conversation.drain(self._chance))
+            order = self.conversation.order
         assert order.status is not OrderStatus.CANCELLING
         if order.status is OrderStatus.OPEN:
             assert any(not each.voided for each in order.rounds)
@@ -234,13 +252,12 @@ def _agree_but_for_the_version(one: Order, other: Order) -> bool:
 
 
 def _unserved(conversation: Conversation) -> list[int]:
-    """The rounds that are wanted and that the kitchen has not served."""
+    """The rounds that are wanted and that the kitchen has not done with."""
     tickets = conversation.tickets
     return [
         each.round
         for each in conversation.order.rounds
-        if not each.voided
-        and (each.round not in tickets or tickets[each.round].status is not TicketStatus.SERVED)
+        if not each.voided and (each.round not in tickets or tickets[each.round].status not in DONE)
     ]
 
 

@@ -35,6 +35,7 @@ from comanda_contracts.restaurants import Restaurant, RestaurantEvent, Restauran
 from comanda_contracts.tickets import (
     AnyTicketStatus,
     Ticket,
+    TicketAbandoned,
     TicketEvent,
     TicketLine,
     TicketQueued,
@@ -81,6 +82,7 @@ __all__ = [
     "Sender",
     "State",
     "Ticket",
+    "TicketAbandoned",
     "TicketEvent",
     "TicketLine",
     "TicketQueued",

@@ -144,6 +144,7 @@ RECALLED = _next(READY, status=contracts.TicketStatus.PREPARING)
 REFUSED = _next(PREPARING)
 SERVED = _next(READY, status=contracts.TicketStatus.SERVED, served_at=_after(14))
 RESTATED = _next(READY, version=4_000_000)
+ABANDONED = _next(READY, status=contracts.TicketStatus.ABANDONED)
 VOIDED = _next(
     TICKET,
     round=2,
@@ -189,6 +190,7 @@ EXAMPLES: list[Event] = [
     contracts.TicketServed(at=_after(14), actor="Luigi", by=LUIGI, ticket=SERVED),
     contracts.TicketVoided(at=_after(27), ticket=VOIDED),
     contracts.TicketVoidRefused(at=_after(27), ticket=REFUSED),
+    contracts.TicketAbandoned(at=_after(300), actor="Gina", by=GINA, ticket=ABANDONED),
     contracts.TicketRestated(at=_after(13), ticket=RESTATED),
     contracts.MenuItemSet(at=AT, actor="Gina", by=GINA, item=ITEM),
     contracts.MenuItemWithdrawn(

@@ -25,7 +25,7 @@ class GuestStatus(StrEnum):
 DECIDED = frozenset(OrderStatus) - {OrderStatus.OPEN}
 """Statuses that ordering decided: guests see them, whatever the tickets say."""
 NONE_BEGUN = frozenset({TicketStatus.QUEUED, TicketStatus.VOIDED})
-ALL_SERVED = frozenset({TicketStatus.SERVED, TicketStatus.VOIDED})
+ALL_SERVED = frozenset({TicketStatus.SERVED, TicketStatus.VOIDED, TicketStatus.ABANDONED})
 ALL_READY = ALL_SERVED | {TicketStatus.READY}
 
 
@@ -36,8 +36,8 @@ def guest_status(order: Order, tickets: Iterable[Ticket]) -> GuestStatus:
     its rounds that are not voided, by the order or its ticket; one without a ticket is queued:
 
     - `placed` while the kitchen has begun none;
-    - `served` once each of them is served;
-    - `ready` once each of them is ready or served;
+    - `served` once each of them is served, or abandoned at the end of the day;
+    - `ready` once each of them is that or ready;
     - `preparing` else, as when one round is served and another is queued.
 
     A ticket may be ahead of the order that has its round, and counts. A status of a later version

@@ -71,6 +71,8 @@ class Cancellation(Published):
     """Who asked for it, where known."""
     requested_at: Instant
     """When: UTC, to the millisecond."""
+    closes: bool = False
+    """True if the business day has ended: what is begun is abandoned, and the order closes."""
 
 
 class Order(State):
@@ -146,7 +148,8 @@ class ItemsAdded(OrderEvent):
 class CancellationRequested(OrderEvent):
     """Somebody wants `order.cancellation.rounds` cancelled; the kitchen has the last word.
 
-    The events that settle it repeat the reason, the actor and the sender that asked.
+    Or the business day has ended, as `order.cancellation.closes` says. The events that settle it
+    repeat the reason, the actor and the sender that asked.
     """
 
     TYPE: ClassVar[str] = "comanda.order.cancellation-requested.v1"
@@ -186,9 +189,12 @@ class OrderCancelled(OrderEvent):
 
 
 class OrderClosed(OrderEvent):
-    """Everything was served and the order is over."""
+    """The order is over: everything was served, or its business day ended."""
 
     TYPE: ClassVar[str] = "comanda.order.closed.v1"
+
+    reason: str | None = None
+    """Why it was closed without anybody asking for this order, such as `end of the day`."""
 
 
 # decision/0066: a loss of streams is made good by restatements
@@ -204,4 +210,6 @@ class OrderRestated(OrderEvent):
     open_rounds: tuple[Count, ...]
     """Numbers of the rounds that are still to be made or served, as far as ordering knows."""
     served_rounds: tuple[Count, ...]
-    """Numbers of the rounds that the kitchen has served. What is in neither, it does not make."""
+    """Numbers of the rounds that the kitchen has served."""
+    abandoned_rounds: tuple[Count, ...] = ()
+    """Numbers of those that it made, and nobody served. What is in none, it does not make."""

@@ -25,6 +25,7 @@ EVENTS: dict[str, type[Event]] = {
         tickets.TicketServed,
         tickets.TicketVoided,
         tickets.TicketVoidRefused,
+        tickets.TicketAbandoned,
         tickets.TicketRestated,
         menu.MenuItemSet,
         menu.MenuItemWithdrawn,

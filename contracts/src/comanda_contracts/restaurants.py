@@ -24,6 +24,9 @@ class Restaurant(State):
     day_begins: LocalHour = MIDNIGHT
     """Local hour at which its business days begin; a change holds from the next one. You need not
     reckon with it: each order carries its business day."""
+    closes_days: bool = False
+    """Whether a business day closes by itself when the next one begins: then what was forgotten,
+    open orders and tickets, is settled."""
 
 
 class RestaurantEvent(Event):

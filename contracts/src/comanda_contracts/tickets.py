@@ -18,6 +18,7 @@ class TicketStatus(StrEnum):
     READY = "ready"
     SERVED = "served"
     VOIDED = "voided"
+    ABANDONED = "abandoned"
 
 
 AnyTicketStatus = Annotated[TicketStatus | str, KnownValues(TicketStatus)]
@@ -56,8 +57,8 @@ class Ticket(State):
     lines: tuple[TicketLine, ...]
     """What to make."""
     status: AnyTicketStatus
-    """Where the round is on its way: `queued`, `preparing`, `ready`, `served`, `voided`, or what a
-    later version adds: then the kitchen is still at it."""
+    """Where the round is on its way: `queued`, `preparing`, `ready`, `served`, `voided`,
+    `abandoned`, or what a later version adds: then the kitchen is still at it."""
     ordered_at: Instant
     """When the guest ordered the round, which decides its place in the queue: UTC."""
     started_at: Instant | None = None
@@ -132,6 +133,16 @@ class TicketVoidRefused(TicketEvent):
     """The kitchen was asked not to make it, and had already begun."""
 
     TYPE: ClassVar[str] = "comanda.ticket.void-refused.v1"
+
+
+# decision/0076: a business day is closed by a command
+class TicketAbandoned(TicketEvent):
+    """The business day ended while it was being made or waited on the pass: nobody serves it.
+
+    Unlike what is voided it was made, and stays in the order's total.
+    """
+
+    TYPE: ClassVar[str] = "comanda.ticket.abandoned.v1"
 
 
 # decision/0066: a loss of streams is made good by restatements

@@ -25,6 +25,7 @@ ORDER = (
     Move("cancelling", "items-cancelled", "open"),
     Move("cancelling", "cancelled", "cancelled"),
     Move("open", "closed", "closed"),
+    Move("cancelling", "closed", "closed"),
 )
 TICKET = (
     Move(NOTHING, "queued", "queued"),
@@ -39,6 +40,10 @@ TICKET = (
     Move("preparing", "void-refused", "preparing"),
     Move("ready", "void-refused", "ready"),
     Move("served", "void-refused", "served"),
+    Move("preparing", "abandoned", "abandoned"),
+    Move("ready", "abandoned", "abandoned"),
+    Move("abandoned", "abandoned", "abandoned"),
+    Move("abandoned", "void-refused", "abandoned"),
 )
 MENU = (
     Move(NOTHING, "item-set", "offered"),

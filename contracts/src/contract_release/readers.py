@@ -24,7 +24,7 @@ def _tickets(*events: str) -> tuple[str, ...]:
 
 
 READERS: dict[str, tuple[str, ...]] = {
-    "ordering": _tickets("served", "recalled", "voided", "void-refused", "restated"),
+    "ordering": _tickets("served", "recalled", "voided", "void-refused", "abandoned", "restated"),
     "serving": (
         *_orders("placed", "items-added", "cancellation-requested", "restated"),
         subjects.ALL_TICKETS,

@@ -19,6 +19,7 @@ REMAINING_MOVES: dict[AnyTicketStatus, tuple[Move, ...]] = {
     TicketStatus.READY: ("serve",),
     TicketStatus.SERVED: (),
     TicketStatus.VOIDED: (),
+    TicketStatus.ABANDONED: (),
 }
 
 Key = tuple[UUID, int]

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -40,10 +40,19 @@ from service_kit.runtime.settings import ServiceSettings, load
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
+from ordering.application.close_day import (
+    CloseDay,
+    FinishDayClosing,
+    close_day,
+    finish_day_closing,
+)
 from ordering.application.close_handed_over import CloseHandedOver, close_handed_over
+from ordering.application.end_order import EndOrder, end_order
+from ordering.domain.day_closing import DayClosing
 from ordering.domain.order import RECALL_GRACE
 from ordering.inbound.change import Store
 from ordering.inbound.http.access import access_routes
+from ordering.inbound.http.days import day_routes
 from ordering.inbound.http.menu import menu_routes
 from ordering.inbound.http.openapi import BODY_EXAMPLES, TAGS
 from ordering.inbound.http.order_placement import placement_endpoint, placement_lane
@@ -66,6 +75,7 @@ from ordering.outbound.outbox.operate_routes import OUTBOX_EXAMPLES, outbox_rout
 from ordering.outbound.outbox.waiting import oldest_s, watch_waiting
 from ordering.outbound.relay.publisher import event_router
 from ordering.outbound.relay.relay import Relay
+from ordering.outbound.transaction.day_closings import DayClosings, watch_day_closings
 from ordering.outbound.transaction.group_commit import GroupCommit, export_queue
 from ordering.outbound.transaction.idempotency import delete_expired_answers
 from ordering.outbound.transaction.menus import PostgresMenus
@@ -147,6 +157,7 @@ def bootstrap(settings: Settings) -> Application:
         Component("relay", relay.run, required=False),
         Component("cancellations", cancellations, required=False),
         Component("handed-over", handed_over, required=False),
+        Component("day-closings", partial(_watch_day_closings, engine, store), required=False),
         Component("sweep", sweep, required=False),
         Component("withdrawals-sweep", withdrawals_sweep, required=False),
     ]
@@ -167,6 +178,7 @@ def bootstrap(settings: Settings) -> Application:
     app.include_router(
         menu_routes(store, PostgresRestaurants(engine), PostgresMenus(engine), utc_now)
     )
+    app.include_router(day_routes(store, utc_now))
     app.include_router(access_routes(store, utc_now))
     place = placement_endpoint(store, clock=utc_now, new_id=new_id, guests=guests)
     app.include_router(order_routes(store, place, clock=utc_now))
@@ -183,6 +195,42 @@ def bootstrap(settings: Settings) -> Application:
     examples = {**BODY_EXAMPLES, **OPERATE_EXAMPLES, **OUTBOX_EXAMPLES}
     app.described = ApiDescription(TAGS | OPERATE_TAGS, examples)
     return app
+
+
+async def _watch_day_closings(engine: AsyncEngine, store: Store, ready: Ready) -> None:
+    """Close days, each step in a transaction of its own."""
+
+    async def close(restaurant: str, day: date) -> None:
+        command = CloseDay(restaurant=restaurant, business_day=day)
+        await store.run(
+            lambda tx: close_day(command, transaction=tx, at=utc_now()),
+            restaurant=restaurant,
+            comes_again=True,
+        )
+
+    async def end(closing: DayClosing, order_id: UUID) -> None:
+        command = EndOrder(
+            order_id=order_id,
+            restaurant=closing.restaurant,
+            reason=closing.reason,
+            actor=closing.actor,
+            by=closing.by,
+        )
+        await store.run(
+            lambda tx: end_order(command, transaction=tx, at=utc_now()),
+            restaurant=closing.restaurant,
+            comes_again=True,
+        )
+
+    async def finish(closing: DayClosing) -> None:
+        command = FinishDayClosing(restaurant=closing.restaurant, version=closing.version)
+        await store.run(
+            lambda tx: finish_day_closing(command, transaction=tx, at=utc_now()),
+            restaurant=closing.restaurant,
+            comes_again=True,
+        )
+
+    await watch_day_closings(engine, ready, DayClosings(close, end, finish), clock=utc_now)
 
 
 def _guests(settings: Settings) -> GuestSigner | None:

@@ -1,13 +1,16 @@
 """The mapping from ordering's domain to the published contracts."""
 
 from dataclasses import fields
+from datetime import date
 from typing import Any, assert_never
 
 import comanda_contracts as contracts
+from comanda_contracts.envelope import Instant
 
 from ordering.application.transaction import RecordedEvent
 from ordering.domain import order as domain
 from ordering.domain.access import AccessWithdrawn, Withdrawal
+from ordering.domain.day_closing import DayClosing
 from ordering.domain.events import Sender
 from ordering.domain.menu import MenuItem, MenuItemEvent, MenuItemSet, MenuItemWithdrawn
 from ordering.domain.order import DineIn, Order, OrderEvent, Takeaway
@@ -37,6 +40,7 @@ def restaurant_to_contract(restaurant: Restaurant) -> contracts.Restaurant:
         currency=restaurant.currency,
         time_zone=restaurant.time_zone,
         day_begins=f"{restaurant.day_begins:%H:%M}",
+        closes_days=restaurant.closes_days,
         version=restaurant.version,
     )
 
@@ -49,6 +53,24 @@ def item_to_contract(item: MenuItem) -> contracts.MenuItem:
 def withdrawal_to_contract(withdrawal: Withdrawal) -> contracts.Withdrawal:
     """The published model of a withdrawal."""
     return contracts.Withdrawal.model_validate(withdrawal, from_attributes=True)
+
+
+class DayClosingState(contracts.State):
+    """The closing of a restaurant's business days; what it ends says so by its own events."""
+
+    business_day: date
+    """The last day that is closed; the days before it are, too."""
+    reason: str
+    """Why, in the words of who asked."""
+    requested_at: Instant
+    """When: UTC. What was ordered later is not touched."""
+    finished_at: Instant | None
+    """When all of it was over: UTC; null while it goes on."""
+
+
+def closing_to_contract(closing: DayClosing) -> DayClosingState:
+    """The model of a closing, as it is answered."""
+    return DayClosingState.model_validate(closing, from_attributes=True)
 
 
 def order_to_contract(order: Order) -> contracts.Order:
@@ -71,7 +93,9 @@ def order_to_contract(order: Order) -> contracts.Order:
     )
 
 
-def state_to_contract(state: Order | MenuItem | Restaurant | Withdrawal) -> contracts.State:
+def state_to_contract(
+    state: Order | MenuItem | Restaurant | Withdrawal | DayClosing,
+) -> contracts.State:
     """The published model of a state."""
     match state:
         case Order():
@@ -82,6 +106,8 @@ def state_to_contract(state: Order | MenuItem | Restaurant | Withdrawal) -> cont
             return restaurant_to_contract(state)
         case Withdrawal():
             return withdrawal_to_contract(state)
+        case DayClosing():
+            return closing_to_contract(state)
         case _:
             assert_never(state)
 

@@ -123,7 +123,7 @@ export function reduce(state, event) {
 function merge(state, ticket) {
   const key = keyOf(ticket);
   if (!isNews(state.tickets[key], state.gone[key], ticket)) return state;
-  if (ticket.status === 'served') return leave({ ...state, tickets: { ...state.tickets, [key]: ticket } }, key);
+  if (ticket.status === 'served' || ticket.status === 'abandoned') return leave({ ...state, tickets: { ...state.tickets, [key]: ticket } }, key);
   const gone = key in state.gone ? without(state, 'gone', key).gone : state.gone;
   return { ...state, gone, tickets: { ...state.tickets, [key]: ticket } };
 }
@@ -139,7 +139,7 @@ function merge(state, ticket) {
 function isNews(shown, gone, ticket) {
   if (shown) return ticket.version > shown.version;
   if (!gone) return true;
-  const hasEnded = gone.status === 'served' || gone.status === 'voided';
+  const hasEnded = ['served', 'voided', 'abandoned'].includes(gone.status);
   return hasEnded ? ticket.version > gone.version : ticket.version >= gone.version;
 }
 

@@ -12,6 +12,7 @@ EVENT_MODELS: dict[type[domain.TicketEvent], type[contracts.TicketEvent]] = {
     domain.TicketServed: contracts.TicketServed,
     domain.TicketVoided: contracts.TicketVoided,
     domain.TicketVoidRefused: contracts.TicketVoidRefused,
+    domain.TicketAbandoned: contracts.TicketAbandoned,
     domain.TicketRestated: contracts.TicketRestated,
 }
 

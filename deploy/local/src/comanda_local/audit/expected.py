@@ -6,6 +6,7 @@ from comanda_contracts import AnyTicketStatus, Order, OrderStatus, Round, Ticket
 
 Tickets = Mapping[int, Ticket]
 """An order's tickets by their round."""
+SERVED = {TicketStatus.SERVED, TicketStatus.ABANDONED}
 
 
 def round_total(ordered: Round) -> int:
@@ -19,8 +20,8 @@ def total(order: Order) -> int:
 
 
 def is_all_served(order: Order, tickets: Tickets) -> bool:
-    """Whether every round that is not voided has been served."""
-    return _statuses(order, tickets) <= {TicketStatus.SERVED}
+    """Whether every round that is not voided has been served, or abandoned at the day's end."""
+    return _statuses(order, tickets) <= SERVED
 
 
 def expected_status(order: Order, tickets: Tickets) -> str:
@@ -30,9 +31,9 @@ def expected_status(order: Order, tickets: Tickets) -> str:
     made = _statuses(order, tickets) - {TicketStatus.VOIDED}  # of those ordering is yet to hear
     if made <= {TicketStatus.QUEUED}:
         return "placed"
-    if made == {TicketStatus.SERVED}:
+    if made <= SERVED:
         return "served"
-    return "ready" if made <= {TicketStatus.READY, TicketStatus.SERVED} else "preparing"
+    return "ready" if made <= SERVED | {TicketStatus.READY} else "preparing"
 
 
 def _statuses(order: Order, tickets: Tickets) -> set[AnyTicketStatus]:

@@ -24,7 +24,7 @@ VIEWS_IN_FLIGHT = 24
 """Views that are requested at a time."""
 BATCH_MESSAGES = 500
 FETCH_TIMEOUT_S = 10.0
-SETTLED = (TicketStatus.SERVED, TicketStatus.VOIDED)
+SETTLED = (TicketStatus.SERVED, TicketStatus.VOIDED, TicketStatus.ABANDONED)
 CONSUMER_INACTIVE_S = 300.0
 """Seconds after which the server removes a consumer that no longer reads."""
 

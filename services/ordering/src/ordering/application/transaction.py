@@ -7,6 +7,7 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from ordering.domain.access import AccessWithdrawn, Withdrawal
+from ordering.domain.day_closing import DayClosing
 from ordering.domain.menu import MenuItem, MenuItemEvent
 from ordering.domain.order import Order, OrderEvent, OrderPlaced
 from ordering.domain.restaurant import Restaurant, RestaurantSet
@@ -79,6 +80,10 @@ class Transaction(Protocol):
 
     def withdrawn_subjects(self, restaurant: str) -> Awaitable[int | None]:
         """How many subjects have withdrawals there, as it was committed; None of none."""
+        ...
+
+    def day_closing_to_change(self, restaurant: str) -> Changeable[DayClosing]:
+        """The last closing of a restaurant's days, to be begun, widened or finished."""
         ...
 
     def order_to_change(self, order_id: UUID) -> Changeable[Order]:

@@ -34,17 +34,27 @@ RECALL_MARGIN = timedelta(seconds=10)
 """For clocks that differ, and for the word of a recall at the last moment to come."""
 
 
+END_AGAIN_AFTER = timedelta(minutes=10)
+"""How long after the kitchen was asked to end what it has begun it is asked again."""
+
+
 # decision/0005: what ordering hears from the kitchen makes no version
 class KitchenVerdict(StrEnum):
     """The kitchen's latest word on a round; a round without a verdict is still queued, or new.
 
     A round that was started can't be voided any more, and one that was voided is never started. One
-    that was served may be recalled: then it is started again.
+    that was served may be recalled: then it is started again. One that was abandoned was started,
+    and nobody served it until its day was closed.
     """
 
     STARTED = "begun"  # the value is in stored rows
     SERVED = "served"
     VOIDED = "voided"
+    ABANDONED = "abandoned"
+
+
+SETTLED = frozenset({KitchenVerdict.SERVED, KitchenVerdict.VOIDED, KitchenVerdict.ABANDONED})
+"""Verdicts after which the kitchen has nothing more to do with a round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +123,17 @@ Party = DineIn | Takeaway
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancellation:
-    """A request to cancel rounds, for as long as one of them has no verdict of the kitchen."""
+    """A request to cancel rounds, for as long as one of them has no verdict of the kitchen.
+
+    One that `closes` the order, as its business day is closed, lasts until each of them is settled.
+    """
 
     rounds: tuple[int, ...]
     reason: str
     actor: str | None = None
     by: Sender | None = None
     requested_at: datetime
+    closes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +167,8 @@ class Order:
     @property
     def in_the_kitchen(self) -> tuple[int, ...]:
         """The rounds that are still to be served."""
-        served = KitchenVerdict.SERVED
-        return tuple(each for each in self._standing if self.verdicts.get(each) is not served)
+        over = (KitchenVerdict.SERVED, KitchenVerdict.ABANDONED)
+        return tuple(each for each in self._standing if self.verdicts.get(each) not in over)
 
     def add_items(
         self, lines: tuple[Line, ...], *, at: datetime, actor: str | None, by: Sender | None = None
@@ -203,6 +217,44 @@ class Order:
         order = self._next(status=OrderStatus.CANCELLING, cancellation=cancellation)
         return CancellationRequested(order=order, at=at, actor=actor, by=by)
 
+    # decision/0076: a business day is closed by a command
+    def end(
+        self, *, reason: str, at: datetime, actor: str | None, by: Sender | None = None
+    ) -> "OrderClosed | CancellationRequested | None":
+        """End the order with its business day; None if that is on its way, or it is over.
+
+        What is still in the kitchen has to be settled first: the kitchen is asked to void or to
+        abandon it; again after a while, if it was heard since to have begun it anew.
+        """
+        if self.status is OrderStatus.CANCELLING:
+            return self._ask_again(at)
+        if self.status is not OrderStatus.OPEN or self.closes_by_itself:
+            return None
+        who: dict[str, Any] = {"at": at, "actor": actor, "by": by}
+        if not self.in_the_kitchen:
+            order = self._next(status=OrderStatus.CLOSED)
+            return OrderClosed(order=order, reason=reason, **who)
+        cancellation = Cancellation(
+            rounds=self.in_the_kitchen,
+            reason=reason,
+            actor=actor,
+            by=by,
+            requested_at=at,
+            closes=True,
+        )
+        order = self._next(status=OrderStatus.CANCELLING, cancellation=cancellation)
+        return CancellationRequested(order=order, **who)
+
+    def _ask_again(self, at: datetime) -> "CancellationRequested | None":
+        """Ask again to end what has been begun anew since, as by a recall."""
+        request = self.cancellation
+        if request is None or not request.closes or at < request.requested_at + END_AGAIN_AFTER:
+            return None
+        if KitchenVerdict.STARTED not in (self.verdicts.get(each) for each in request.rounds):
+            return None
+        order = self._next(cancellation=replace(request, requested_at=at))
+        return CancellationRequested(order=order, at=at, actor=request.actor, by=request.by)
+
     def take_verdict(
         self, number: int, verdict: KitchenVerdict | None, ticket: TicketState | None = None
     ) -> "Order":
@@ -243,7 +295,10 @@ class Order:
         The event's actor, sender and reason are those of the request: the kitchen only answered it.
         """
         request = self.cancellation
-        if request is None or not all(each in self.verdicts for each in request.rounds):
+        if request is None:
+            return None
+        awaited = SETTLED if request.closes else frozenset(KitchenVerdict)
+        if not all(self.verdicts.get(each) in awaited for each in request.rounds):
             return None
         voided = tuple(
             each for each in request.rounds if self.verdicts[each] is KitchenVerdict.VOIDED
@@ -259,6 +314,8 @@ class Order:
             "by": request.by,
             "reason": request.reason,
         }
+        if request.closes and order._standing:
+            return OrderClosed(order=replace(order, status=OrderStatus.CLOSED), **why)
         if refused:
             return CancellationRefused(order=order, refused=refused, voided=voided, **why)
         if order._standing:
@@ -268,7 +325,7 @@ class Order:
     # decision/0066: a loss of streams is made good by restatements
     def restate(self, *, at: datetime) -> "OrderRestated":
         """Say again what the order is, and what the kitchen is to have of it; nothing changes."""
-        served, voided = KitchenVerdict.SERVED, KitchenVerdict.VOIDED
+        served, abandoned = KitchenVerdict.SERVED, KitchenVerdict.ABANDONED
         is_over = self.status in (OrderStatus.CANCELLED, OrderStatus.CLOSED)
         by_verdict = {each: self.verdicts.get(each) for each in self._standing}
         return OrderRestated(
@@ -278,9 +335,12 @@ class Order:
             open_rounds=tuple(
                 each
                 for each, verdict in by_verdict.items()
-                if not is_over and verdict not in (served, voided)
+                if not is_over and verdict not in SETTLED
             ),
             served_rounds=tuple(each for each, verdict in by_verdict.items() if verdict is served),
+            abandoned_rounds=tuple(
+                each for each, verdict in by_verdict.items() if verdict is abandoned
+            ),
         )
 
     @property
@@ -370,22 +430,27 @@ class OrderCancelled(OrderEvent):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderClosed(OrderEvent):
-    """Everything was served and the order is over."""
+    """The order is over: everything was served, or its day was closed, as `reason` says."""
+
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRestated(OrderEvent):
     """The order is as it was, and is said again: the streams lost what was said of it.
 
-    `open_rounds` are still to be made or served, `served_rounds` were; others are not made.
+    `open_rounds` are still to be made or served, `served_rounds` were, and `abandoned_rounds` were
+    made; others are not.
     """
 
     open_rounds: tuple[int, ...]
     served_rounds: tuple[int, ...]
+    abandoned_rounds: tuple[int, ...] = ()
 
 
-CancellationEnded = CancellationRefused | ItemsCancelled | OrderCancelled
+CancellationEnded = CancellationRefused | ItemsCancelled | OrderCancelled | OrderClosed
 """The ways in which a cancellation ends."""
 
 

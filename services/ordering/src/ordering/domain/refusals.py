@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 NAMED_VERSIONS_MAX = 20
@@ -145,6 +145,15 @@ class TooManyWithdrawals(Refusal):
             f"The tokens of {subjects_max} subjects are withdrawn here. Those that are withdrawn "
             "can be so again, and an operator can withdraw another's in all restaurants."
         )
+
+
+class DayNotBegun(Refusal):
+    """A business day can't be closed before it has begun."""
+
+    code = "invalid-request"
+
+    def __init__(self, day: date, running: date) -> None:
+        super().__init__(f"Business day {day} has not begun: {running} is running.")
 
 
 class VersionMismatch(Refusal):

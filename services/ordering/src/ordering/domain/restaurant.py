@@ -17,7 +17,7 @@ class Restaurant:
 
     Orders, menu items and subjects name it by its `slug`. Its business days begin at the local hour
     `day_begins`: since the instant `day_begins_since` if that was changed, and until then the day
-    before that instant's is running.
+    before that instant's is running. With `closes_days` one closes by itself once the next begins.
     """
 
     slug: str
@@ -27,6 +27,7 @@ class Restaurant:
     version: int
     day_begins: time = time(0)
     day_begins_since: datetime | None = None
+    closes_days: bool = False
 
     def restate(self, *, at: datetime) -> "RestaurantSet":
         """Say again what the restaurant is, at its next version; nothing changes."""

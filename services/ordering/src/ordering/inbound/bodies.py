@@ -6,7 +6,7 @@ anything else.
 """
 
 import functools
-from datetime import time
+from datetime import date, time
 from typing import Annotated, assert_never
 from zoneinfo import available_timezones
 
@@ -60,6 +60,8 @@ class RestaurantBody(RequestBody):
     """IANA name; it decides the business day."""
     day_begins: LocalHour = Field(default=MIDNIGHT, examples=["04:00"])
     """Local hour at which the business day begins. A change holds from the next business day."""
+    closes_days: bool = False
+    """Whether a business day closes by itself when the next one begins."""
 
 
 class MenuItemBody(RequestBody):
@@ -82,6 +84,15 @@ class ReasonBody(RequestBody):
     """The reason in their words; it travels in the event."""
 
 
+class DayClosingBody(RequestBody):
+    """The business day to be closed, if another than the running one, and the reason."""
+
+    business_day: date | None = Field(default=None, examples=["2026-05-04"])
+    """The day, and all days before it; the running one if null or missing."""
+    reason: Reason | None = Field(default=None, examples=["we are closing"])
+    """The reason in their words; it travels in the events."""
+
+
 class MenuAnswer(BaseModel):
     """The items that a restaurant offers."""
 
@@ -96,6 +107,7 @@ def wanted_restaurant(slug: str, body: RestaurantBody) -> Restaurant:
         currency=body.currency,
         time_zone=body.time_zone,
         day_begins=time.fromisoformat(body.day_begins),
+        closes_days=body.closes_days,
         version=1,
     )
 

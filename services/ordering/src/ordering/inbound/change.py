@@ -7,6 +7,7 @@ from ordering.application.keyed_request import Answer, KeyedRequest
 from ordering.application.transaction import Transaction
 from ordering.contract import state_to_contract
 from ordering.domain.access import Withdrawal
+from ordering.domain.day_closing import DayClosing
 from ordering.domain.menu import MenuItem
 from ordering.domain.order import Order
 from ordering.domain.restaurant import Restaurant
@@ -15,7 +16,7 @@ CREATED = 201
 
 Result = TypeVar("Result")
 
-State = Order | MenuItem | Restaurant | Withdrawal
+State = Order | MenuItem | Restaurant | Withdrawal | DayClosing
 
 Change = Callable[[Transaction], Awaitable[State]]
 """A use case that changes something, with everything bound but its transaction."""
@@ -82,7 +83,7 @@ def _location(state: State) -> str | None:
     match state:
         case Order(restaurant=restaurant, order_id=order_id):
             return f"/v1/restaurants/{restaurant}/orders/{order_id}"
-        case MenuItem() | Restaurant() | Withdrawal():
+        case MenuItem() | Restaurant() | Withdrawal() | DayClosing():
             return None
         case _:
             assert_never(state)

@@ -16,6 +16,7 @@ PROBLEMS: dict[type[refusals.Refusal], tuple[int, str | None]] = {
     refusals.StillInTheKitchen: (409, None),
     refusals.TooLateToCancel: (409, None),
     refusals.TooManyWithdrawals: (429, None),
+    refusals.DayNotBegun: (422, "business_day"),
     refusals.VersionMismatch: (412, "If-Match"),
     refusals.CannotOrder: (422, None),
     refusals.OrderTooLarge: (422, "lines"),

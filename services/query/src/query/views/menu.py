@@ -7,7 +7,7 @@ from comanda_contracts import MenuEvent, RestaurantEvent
 
 from query.views.merge import AggregateState, newer
 
-UNKNOWN_TO_1_0 = {"day_begins"}
+UNKNOWN_TO_1_0 = {"day_begins", "closes_days"}
 """Fields that no answer needs: left out, documents are the same whichever release wrote them."""
 
 

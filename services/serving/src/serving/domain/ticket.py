@@ -38,6 +38,11 @@ class TicketStatus(StrEnum):
     READY = "ready"
     SERVED = "served"
     VOIDED = "voided"
+    ABANDONED = "abandoned"
+
+
+SETTLED = frozenset({TicketStatus.SERVED, TicketStatus.VOIDED, TicketStatus.ABANDONED})
+"""Statuses of tickets with which the kitchen has nothing more to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +177,24 @@ class Ticket:
             )
         return TicketVoidRefused(ticket=self._next(), at=at, actor=actor, by=by)
 
+    def end(
+        self, *, at: datetime, actor: str | None = None, by: Sender | None = None
+    ) -> "TicketVoided | TicketAbandoned | TicketVoidRefused":
+        """End it with its business day: void what is queued, abandon what is begun.
+
+        One that has ended already says so again. One that was not ready any more, as it was
+        recalled, has no time at which it was.
+        """
+        who: dict[str, Any] = {"at": at, "actor": actor, "by": by}
+        match self.status:
+            case TicketStatus.PREPARING:
+                after = self._next(status=TicketStatus.ABANDONED, ready_at=None)
+                return TicketAbandoned(ticket=after, **who)
+            case TicketStatus.READY | TicketStatus.ABANDONED:
+                return TicketAbandoned(ticket=self._next(status=TicketStatus.ABANDONED), **who)
+            case _:
+                return self.void(**who)
+
     def require_cancellation(self, order_version: int) -> None:
         """Raise CancellationOver if the order was restated after it asked at this version.
 
@@ -184,11 +207,10 @@ class Ticket:
     def restate(self, known: TicketStatus, *, version: int, at: datetime) -> "TicketRestated":
         """Say again what the ticket is, at this version.
 
-        `known` is what ordering knows of it: one that was served or voided there is so here, if it
-        seems to be open; one that is `queued` there may be further here, and stays where it is.
+        `known` is what ordering knows of it: one that is settled there is so here, if it seems to
+        be open; one that is `queued` there may be further here, and stays where it is.
         """
-        is_settled = self.status in (TicketStatus.SERVED, TicketStatus.VOIDED)
-        status = self.status if is_settled or known is TicketStatus.QUEUED else known
+        status = self.status if self.status in SETTLED or known is TicketStatus.QUEUED else known
         return TicketRestated(ticket=replace(self, version=version, status=status), at=at)
 
     def _require(self, command: str, *statuses: TicketStatus) -> None:
@@ -238,6 +260,10 @@ class TicketVoided(TicketEvent):
 
 class TicketVoidRefused(TicketEvent):
     """The kitchen was asked not to make it, and had already begun."""
+
+
+class TicketAbandoned(TicketEvent):
+    """Its business day ended before it was served."""
 
 
 class TicketRestated(TicketEvent):

@@ -61,7 +61,7 @@ class KitchenQueues:
         """When the stream was made that was shown last, and the tickets that were open in it."""
 
     def of(self, restaurant: str) -> list[Ticket]:
-        """The restaurant's tickets that are neither served nor voided, oldest first.
+        """The restaurant's tickets that are not settled, oldest first.
 
         Raises StoreUnavailable until the stream has been read to its end, and while it can't be
         reached.

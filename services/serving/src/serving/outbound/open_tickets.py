@@ -20,6 +20,7 @@ from comanda_contracts.envelope import Published
 from prometheus_client import Counter
 from pydantic import ValidationError
 
+from serving.domain.ticket import SETTLED
 from serving.outbound.bookmarks import Bookmark
 
 log = structlog.get_logger()
@@ -28,7 +29,7 @@ UNREADABLE = Counter(
     "comanda_serving_unreadable_messages_total", "Messages of TICKETS that were passed over"
 )
 
-CLOSING_EVENTS = {"served", "voided"}
+CLOSING_EVENTS = {"served", "voided", "abandoned"}
 """Events that leave a ticket closed: of their messages only the subject is read."""
 
 TicketKey = tuple[str, str]
@@ -44,7 +45,7 @@ class _OpenTicket:
 
 
 class OpenTickets:
-    """Every ticket that is neither served nor voided, as of the message at `sequence`.
+    """Every ticket that is not served, voided or abandoned, as of the message at `sequence`.
 
     A stream has one order, and a ticket's versions only grow in it. So a message whose sequence is
     not higher than `sequence` was applied before, and nothing need be remembered of a ticket that
@@ -146,7 +147,7 @@ class OpenTickets:
 
 def is_open(status: AnyTicketStatus) -> bool:
     """Whether a ticket with this status is in a queue, as one of a later release is."""
-    return status not in (TicketStatus.SERVED, TicketStatus.VOIDED)
+    return status not in SETTLED
 
 
 def read_restaurant(subject: str) -> str:

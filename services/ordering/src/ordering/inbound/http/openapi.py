@@ -23,10 +23,19 @@ from service_kit.http.problems import (
 from service_kit.http.response_headers import sent_with
 
 from ordering.application.keyed_request import KeyReused
+from ordering.contract import DayClosingState, closing_to_contract
 from ordering.domain import refusals
 from ordering.domain.access import WITHDRAWN_SUBJECTS_MAX
+from ordering.domain.day_closing import END_OF_DAY, DayClosing
 from ordering.domain.order import MAX_LINES
-from ordering.inbound.bodies import MenuAnswer, MenuItemBody, ReasonBody, RestaurantBody
+from ordering.domain.restaurant import ONE_DAY
+from ordering.inbound.bodies import (
+    DayClosingBody,
+    MenuAnswer,
+    MenuItemBody,
+    ReasonBody,
+    RestaurantBody,
+)
 from ordering.inbound.refusals import store_unavailable, to_problem
 
 ORDER, ITEM, RESTAURANT = examples.ORDER, examples.ITEM, examples.RESTAURANT
@@ -48,9 +57,22 @@ def _as_sent(**shown: BaseModel) -> Mapping[str, Any]:
     return {name: each.model_dump(mode="json") for name, each in shown.items()}
 
 
+_CLOSING = DayClosing(
+    restaurant=RESTAURANT.restaurant,
+    business_day=ORDER.business_day,
+    reason=END_OF_DAY,
+    actor=ACTOR,
+    by=None,
+    requested_at=examples.AT,
+    version=1,
+)
+
 BODY_EXAMPLES: Examples = {
     RestaurantBody: {"a restaurant": _fields(RestaurantBody, RESTAURANT)},
     MenuItemBody: {"an item": _fields(MenuItemBody, ITEM)},
+    DayClosingBody: {
+        "a day that is over": {"business_day": "2026-05-04", "reason": "it was forgotten"}
+    },
     ReasonBody: {"a reason": {"reason": REASON}},
     DineInOrderRequest: {"at a table": _AT_A_TABLE | {"lines": _LINES}},
     TakeawayOrderRequest: {"to take away": examples.PLACE_ORDER},
@@ -62,6 +84,7 @@ BODY_EXAMPLES: Examples = {
     contracts.Order: _as_sent(
         placed=ORDER, more=examples.WITH_DESSERT, cancelling=examples.UNDECIDED, closed=CLOSED
     ),
+    DayClosingState: _as_sent(begun=closing_to_contract(_CLOSING)),
     MenuAnswer: _as_sent(menu=MenuAnswer(items=[ITEM])),
 }
 """Examples by the model of the body that is sent or answered."""
@@ -118,6 +141,12 @@ ACCESS_RESPONSES = CHANGED_RESPONSES | problem_responses(
     *_CHANGE,
     _UNKNOWN_RESTAURANT,
     to_problem(refusals.TooManyWithdrawals(WITHDRAWN_SUBJECTS_MAX)),
+    _VERSION_MISMATCH,
+)
+DAY_CLOSING_RESPONSES = ACCEPTED_RESPONSES | problem_responses(
+    *_CHANGE,
+    _UNKNOWN_RESTAURANT,
+    to_problem(refusals.DayNotBegun(examples.AT.date() + ONE_DAY, examples.AT.date())),
     _VERSION_MISMATCH,
 )
 PLACEMENT_RESPONSES = problem_responses(*_CHANGE, _UNKNOWN_RESTAURANT, *_LINES_REFUSED)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 from comanda_contracts import (
     Event,
+    TicketAbandoned,
     TicketRecalled,
     TicketRestated,
     TicketServed,
@@ -30,7 +31,7 @@ from ordering.inbound.nats.failures import FAILURES
 
 log = structlog.get_logger()
 
-VERDICT_EVENTS = ("served", "recalled", "voided", "void-refused", "restated")
+VERDICT_EVENTS = ("served", "recalled", "voided", "void-refused", "abandoned", "restated")
 """The events of a ticket that are verdicts on its round."""
 
 # decision/0066: a loss of streams is made good by restatements
@@ -40,6 +41,7 @@ VERDICTS: Mapping[str, KitchenVerdict | None] = {
     TicketStatus.READY: KitchenVerdict.STARTED,
     TicketStatus.SERVED: KitchenVerdict.SERVED,
     TicketStatus.VOIDED: KitchenVerdict.VOIDED,
+    TicketStatus.ABANDONED: KitchenVerdict.ABANDONED,
 }
 """By the status of a ticket that is said again; one that is queued may be voided still."""
 
@@ -96,8 +98,12 @@ def verdict_of(event: Event) -> TakeVerdict:
             verdict = KitchenVerdict.VOIDED
         case TicketVoidRefused(ticket=ticket) if ticket.status is TicketStatus.SERVED:
             verdict = KitchenVerdict.SERVED
+        case TicketVoidRefused(ticket=ticket) if ticket.status is TicketStatus.ABANDONED:
+            verdict = KitchenVerdict.ABANDONED
         case TicketVoidRefused(ticket=ticket):  # the kitchen refuses to void what it has started
             verdict = KitchenVerdict.STARTED
+        case TicketAbandoned(ticket=ticket):
+            verdict = KitchenVerdict.ABANDONED
         case TicketRecalled(ticket=ticket):
             verdict = KitchenVerdict.STARTED
         case TicketRestated(ticket=ticket) if ticket.status in VERDICTS:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ColumnElement,
     DateTime,
@@ -33,6 +34,10 @@ HANDED_OVER = text("status = 'open' AND handed_over_at IS NOT NULL")
 """The orders that will close by themselves; an index has them."""
 
 
+UNFINISHED = text("status IN ('open', 'cancelling')")
+"""The orders that are not over; an index has them."""
+
+
 class RestaurantRow(SQLModel, table=True):
     """A restaurant; a release that knows no `day_begins` may still write to it."""
 
@@ -45,6 +50,9 @@ class RestaurantRow(SQLModel, table=True):
     version: int
     day_begins: time = Field(sa_column=Column(Time, server_default="00:00", nullable=False))
     day_begins_since: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    closes_days: bool = Field(
+        sa_column=Column(Boolean, server_default=text("false"), nullable=False)
+    )
 
 
 class MenuItemRow(SQLModel, table=True):
@@ -97,6 +105,7 @@ class OrderRow(SQLModel, table=True):
         Index("orders_number", "restaurant", "business_day", "number", unique=True),
         Index("orders_cancelling", "id", postgresql_where=CANCELLING),
         Index("orders_handed_over", "handed_over_at", postgresql_where=HANDED_OVER),
+        Index("orders_unfinished", "restaurant", "business_day", postgresql_where=UNFINISHED),
     )
 
     id: UUID = Field(primary_key=True)
@@ -131,6 +140,21 @@ class DayRow(SQLModel, table=True):
     restaurant: str = Field(primary_key=True, foreign_key="restaurants.restaurant")
     day: date = Field(primary_key=True)
     orders: int
+
+
+class DayClosingRow(SQLModel, table=True):
+    """The last closing of a restaurant's business days; it runs until it is finished."""
+
+    __tablename__ = "day_closings"
+
+    restaurant: str = Field(primary_key=True)
+    business_day: date
+    reason: str
+    actor: str | None
+    by: dict[str, Any] | None = Field(sa_column=Column(JSONB(none_as_null=True)))
+    requested_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    finished_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    version: int
 
 
 class AnswerRow(SQLModel, table=True):

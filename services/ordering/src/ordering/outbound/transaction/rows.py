@@ -7,6 +7,8 @@ from typing import Any, assert_never
 from pydantic import TypeAdapter
 
 from ordering.domain.access import Withdrawal
+from ordering.domain.day_closing import DayClosing
+from ordering.domain.events import Sender
 from ordering.domain.menu import MenuItem
 from ordering.domain.order import (
     Cancellation,
@@ -25,7 +27,11 @@ Row = Mapping[Any, Any]
 
 _ROUNDS = TypeAdapter(tuple[Round, ...])
 _CANCELLATION = TypeAdapter(Cancellation | None)
+_SENDER = TypeAdapter(Sender | None)
 _TICKETS = TypeAdapter(dict[int, TicketState])
+
+ABANDONED = "abandoned"
+"""Marks, in the column of tickets, a verdict that the release before reads as served."""
 
 
 def restaurant_row(restaurant: Restaurant) -> dict[str, Any]:
@@ -45,6 +51,7 @@ def restaurant_of(row: Row) -> Restaurant:
         version=row["version"],
         day_begins=row["day_begins"],
         day_begins_since=row["day_begins_since"],
+        closes_days=row["closes_days"],
     )
 
 
@@ -68,6 +75,16 @@ def withdrawal_of(row: Row) -> Withdrawal:
     return Withdrawal(**{name: value for name, value in row.items() if name != "written_by"})
 
 
+def day_closing_row(closing: DayClosing) -> dict[str, Any]:
+    """The row of a closing."""
+    return asdict(closing)
+
+
+def day_closing_of(row: Row) -> DayClosing:
+    """The closing in a row."""
+    return DayClosing(**{**row, "by": _SENDER.validate_python(row["by"])})
+
+
 def order_row(order: Order) -> dict[str, Any]:
     """The row of an order."""
     return {
@@ -82,8 +99,8 @@ def order_row(order: Order) -> dict[str, Any]:
         "total": order.total,
         "placed_at": order.placed_at,
         "cancellation": _CANCELLATION.dump_python(order.cancellation, mode="json"),
-        "kitchen": {str(number): verdict.value for number, verdict in order.verdicts.items()},
-        "kitchen_tickets": _TICKETS.dump_python(dict(order.tickets), mode="json"),
+        "kitchen": {str(number): _stored(verdict) for number, verdict in order.verdicts.items()},
+        "kitchen_tickets": _tickets_column(order),
         "handed_over_at": order.handed_over_at,
         "version": order.version,
     }
@@ -104,10 +121,30 @@ def order_of(row: Row) -> Order:
         status=OrderStatus(row["status"]),
         cancellation=_CANCELLATION.validate_python(row["cancellation"]),
         verdicts={
-            int(number): KitchenVerdict(verdict) for number, verdict in row["kitchen"].items()
+            int(number): _verdict_of(verdict, row["kitchen_tickets"].get(number))
+            for number, verdict in row["kitchen"].items()
         },
         tickets=_TICKETS.validate_python(row["kitchen_tickets"]),
     )
+
+
+def _stored(verdict: KitchenVerdict) -> str:
+    """The verdict as the release before knows it: for that, what is abandoned was served."""
+    return (KitchenVerdict.SERVED if verdict is KitchenVerdict.ABANDONED else verdict).value
+
+
+def _tickets_column(order: Order) -> dict[str, Any]:
+    column: dict[str, Any] = _TICKETS.dump_python(dict(order.tickets), mode="json")
+    for number, ticket in column.items():
+        if order.verdicts.get(int(number)) is KitchenVerdict.ABANDONED:
+            ticket[ABANDONED] = True
+    return column
+
+
+def _verdict_of(verdict: str, ticket: Mapping[str, Any] | None) -> KitchenVerdict:
+    if ticket and ticket.get(ABANDONED):
+        return KitchenVerdict.ABANDONED
+    return KitchenVerdict(verdict)
 
 
 def _party_columns(party: Party) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ordering.application.transaction import Changeable, RecordedEvent
 from ordering.contract import event_to_contract
 from ordering.domain.access import Withdrawal
+from ordering.domain.day_closing import DayClosing
 from ordering.domain.menu import MenuItem
 from ordering.domain.order import Order, OrderPlaced
 from ordering.domain.restaurant import Restaurant
 from ordering.outbound.database.tables import (
+    DayClosingRow,
     MenuItemRow,
     OrderRow,
     RestaurantRow,
@@ -38,6 +40,7 @@ from ordering.outbound.transaction.withdrawn_subjects import WithdrawnSubjects
 RESTAURANTS = Statements(Mapped(table(RestaurantRow), rows.restaurant_row, rows.restaurant_of))
 ITEMS = Statements(Mapped(table(MenuItemRow), rows.item_row, rows.item_of))
 WITHDRAWALS = Statements(Mapped(table(WithdrawalRow), rows.withdrawal_row, rows.withdrawal_of))
+DAY_CLOSINGS = Statements(Mapped(table(DayClosingRow), rows.day_closing_row, rows.day_closing_of))
 ORDERS = Statements(Mapped(table(OrderRow), rows.order_row, rows.order_of))
 
 
@@ -58,6 +61,7 @@ class PostgresTransaction:
         self._items = Aggregates(connection, ITEMS, self._record)
         self._withdrawals = Aggregates(connection, WITHDRAWALS, self._record)
         self._withdrawn_subjects = WithdrawnSubjects(connection)
+        self._day_closings = Aggregates(connection, DAY_CLOSINGS, self._record)
         self._orders = Aggregates(connection, ORDERS, self._record)
         self._sequences = DaySequences(connection)
         self.answers = KeptAnswers(connection)
@@ -94,6 +98,10 @@ class PostgresTransaction:
         self._fetch_soon()
         return self._withdrawn_subjects.count(restaurant)
 
+    def day_closing_to_change(self, restaurant: str) -> Changeable[DayClosing]:
+        self._fetch_soon()
+        return self._day_closings.to_change(restaurant)
+
     def order_to_change(self, order_id: UUID) -> Changeable[Order]:
         self._fetch_soon()
         return self._orders.to_change(order_id)
@@ -117,6 +125,7 @@ class PostgresTransaction:
         await self._restaurants.save()
         await self._items.save()
         await self._withdrawals.save()
+        await self._day_closings.save()
         await self._orders.save()
         await self.answers.save()
         if self._outbox:
@@ -157,5 +166,6 @@ class PostgresTransaction:
             await self._items.fetch_pending()
             await self._withdrawals.fetch_pending()
             await self._withdrawn_subjects.fetch_pending()
+            await self._day_closings.fetch_pending()
             await self._orders.fetch_pending()
             await self._sequences.fetch_pending()

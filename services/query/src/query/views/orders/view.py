@@ -17,6 +17,7 @@ from comanda_contracts import (
     ItemsCancelled,
     Order,
     OrderCancelled,
+    OrderClosed,
     OrderEvent,
     Ticket,
     TicketEvent,
@@ -31,7 +32,7 @@ from query.views.orders.status import rounds_as, status_of
 LEFT_OUT_FIELDS = {"order_id", "restaurant", "cancellation"}
 """Fields of an order that its state in the view leaves out."""
 
-EVENTS_WITH_REASON = (CancellationRefused, ItemsCancelled, OrderCancelled)
+EVENTS_WITH_REASON = (CancellationRefused, ItemsCancelled, OrderCancelled, OrderClosed)
 """Events that have a reason."""
 
 TICKET_FIELDS = {"status", "started_at", "ready_at", "served_at"}

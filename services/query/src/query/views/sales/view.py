@@ -20,7 +20,7 @@ from query.views.sales.histogram import Histogram, epoch_seconds
 PREPARATION_SAMPLES_MAX = 60
 """The latest rounds whose preparation times are kept."""
 
-WAS_READY = frozenset({TicketStatus.READY, TicketStatus.SERVED})
+WAS_READY = frozenset({TicketStatus.READY, TicketStatus.SERVED, TicketStatus.ABANDONED})
 
 
 @dataclass(slots=True)

@@ -62,7 +62,7 @@ LastEventId = Annotated[
 ]
 
 ReadQueue = Callable[[str], list[contracts.Ticket]]
-"""Returns a restaurant's tickets that are neither served nor voided. Raises StoreUnavailable."""
+"""Returns a restaurant's tickets that are not settled. Raises StoreUnavailable."""
 
 OpenFeed = Callable[[str, int | None], AbstractContextManager[AsyncIterator[QueueUpdate | None]]]
 """Opens the feed of a restaurant's queue, after a sequence if one is given.
@@ -96,7 +96,7 @@ def queue_routes(read_queue: ReadQueue, open_feed: OpenFeed) -> APIRouter:
         "/queue", operation_id="getQueue", response_model=QueueView, responses=QUEUE_REFUSALS
     )
     async def get_queue(restaurant: Slug, statuses: StatusFilter = []) -> Response:  # noqa: B006 - FastAPI copies it
-        """The tickets that are neither served nor voided.
+        """The tickets that are not served, voided or abandoned.
 
         Serving knows tickets and no restaurants: of one that does not exist the queue is empty.
         """

@@ -1,4 +1,4 @@
-"""Events of orders from NATS: new rounds become tickets, cancelled rounds are voided."""
+"""Events of orders from NATS: rounds become tickets, and end when cancelled or with the day."""
 
 import contextlib
 from collections.abc import Sequence
@@ -26,6 +26,7 @@ from service_kit.nats.subscriber import Received, read_event
 from service_kit.runtime.tracing import traced
 
 from serving.application.change_ticket import ChangeTicket, Clock, NewId
+from serving.application.end_ticket import end_ticket
 from serving.application.queue_ticket import QueueTicket, queue_tickets
 from serving.application.restate_ticket import RestateTicket, restate_ticket
 from serving.application.tickets import (
@@ -58,11 +59,15 @@ TRACE_HEADERS = ("traceparent",)
 
 @dataclass(frozen=True, slots=True)
 class KitchenRequest:
-    """The commands that a message leads to: tickets to queue or restate, then some to void."""
+    """The commands that a message leads to: tickets to queue or restate, then some to void.
+
+    If it `closes` the order these end, though they are begun.
+    """
 
     to_queue: Sequence[QueueTicket] = ()
     to_restate: Sequence[RestateTicket] = ()
     to_void: Sequence[ChangeTicket] = ()
+    closes: bool = False
 
 
 def order_router(*, tickets: Tickets, clock: Clock, new_id: NewId) -> Router:
@@ -79,7 +84,8 @@ def order_router(*, tickets: Tickets, clock: Clock, new_id: NewId) -> Router:
     async def on_orders(batch: list[Received[KitchenRequest]]) -> None:
         """Queues a ticket for each round, and voids the tickets of cancelled rounds.
 
-        Of an order that is restated it restates the tickets, and makes those that are missing.
+        Of an order that is closed with its day it ends the tickets. Of one that is restated it
+        restates the tickets, and makes those that are missing.
         """
         await carry_out(batch, tickets=tickets, clock=clock, new_id=new_id)
 
@@ -123,9 +129,10 @@ async def _finish(
     with traced(received.message.headers):
         for each in received.event.to_restate:
             await restate_ticket(each, tickets=tickets, clock=clock, new_id=new_id)
+        end = end_ticket if received.event.closes else void_ticket
         for command in received.event.to_void:
             with contextlib.suppress(UnknownTicket, CancellationOver):  # it was answered then
-                await void_ticket(command, tickets=tickets, clock=clock, new_id=new_id)
+                await end(command, tickets=tickets, clock=clock, new_id=new_id)
     await received.message.ack()
 
 
@@ -143,7 +150,7 @@ def read_kitchen_request(message: Msg) -> KitchenRequest:
                 _void(event.actor, event.by, each.ticket, order.version, message)
                 for each in to_queue
             ]
-            return KitchenRequest(to_queue, to_void=to_void)
+            return KitchenRequest(to_queue, to_void=to_void, closes=_closes(order))
         case OrderRestated(order=order) as event:
             return _restatement(message, event)
         case event:
@@ -183,13 +190,20 @@ def _restatement(message: Msg, event: OrderRestated) -> KitchenRequest:
             for each in to_restate
             if each.is_cancelling and each.known is TicketStatus.QUEUED
         ],
+        closes=_closes(order),
     )
+
+
+def _closes(order: Order) -> bool:
+    return order.cancellation is not None and order.cancellation.closes
 
 
 def _known_status(event: OrderRestated, number: int) -> TicketStatus:
     """The status of a round's ticket, as far as ordering knows."""
     if number in event.open_rounds:
         return TicketStatus.QUEUED
+    if number in event.abandoned_rounds:
+        return TicketStatus.ABANDONED
     return TicketStatus.SERVED if number in event.served_rounds else TicketStatus.VOIDED
 
 

@@ -1,0 +1,27 @@
+"""End a ticket as its business day is closed: what is queued is voided, what is begun abandoned."""
+
+from datetime import datetime
+
+from serving.application.change_ticket import ChangeTicket, Clock, NewId, change_ticket
+from serving.application.tickets import Tickets
+from serving.domain.ticket import Sender, Ticket, TicketEvent
+
+
+# decision/0076: a business day is closed by a command
+async def end_ticket(
+    command: ChangeTicket, *, tickets: Tickets, clock: Clock, new_id: NewId
+) -> None:
+    """Void a ticket that is queued, abandon one that is begun, say of one that is served so.
+
+    Safe to repeat: a request has one effect, and a ticket that has ended stays so; another request
+    is answered again. Raises UnknownTicket, CancellationOver, StoreUnavailable.
+    """
+
+    def decide(
+        ticket: Ticket, /, *, at: datetime, actor: str | None, by: Sender | None
+    ) -> TicketEvent:
+        if command.order_version is not None:
+            ticket.require_cancellation(command.order_version)
+        return ticket.end(at=at, actor=actor, by=by)
+
+    await change_ticket(command, "end", decide, tickets=tickets, clock=clock, new_id=new_id)
