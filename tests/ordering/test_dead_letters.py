@@ -56,6 +56,9 @@ async def client(nats_server: Nats) -> AsyncIterator[Client]:
 class Refusing:
     """A store that takes nothing."""
 
+    def is_blocked(self, restaurant: str) -> bool:
+        return False
+
     async def run(self, *_: Any, **__: Any) -> Any:
         raise DataError("INSERT", {}, ValueError("never"))
 

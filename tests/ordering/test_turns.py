@@ -33,7 +33,7 @@ from ordering.outbound.transaction.group_commit import (
     GroupCommit,
 )
 from service_kit.nats.broker import Broker
-from service_kit.nats.failures import BatchFailed, Fate
+from service_kit.nats.failures import BatchFailed, Failure, Fate, end_of
 from service_kit.nats.router import Router
 from service_kit.nats.subscriber import Handler, Received
 from sqlalchemy import text
@@ -285,16 +285,56 @@ async def test_a_command_that_comes_again_is_given_back_once_a_lock_is_seen_in_i
                         a_received("r-0", settled),
                     ]
                 )
-            (failure,) = failed.value.failures
-            assert FAILURES.fate_of(failure.error) is Fate.BLOCKED
+            ends = [await end_of(each.error) for each in failed.value.failures]
+            (error,) = (each for each in ends if each)
+            assert FAILURES.fate_of(error) is Fate.BLOCKED
         with pytest.raises(BatchFailed) as failed:
             await handler_of_verdicts(store)([a_verdict(held)])
-        assert FAILURES.fate_of(failed.value.failures[0].error) is Fate.BLOCKED
+        assert await fate_of(failed.value.failures[0]) is Fate.BLOCKED
         await stalled.rollback()
 
     assert settled == ["r-0", "r-0"]
     assert watched.tries["la-piazza"] == 3, "each was tried alone once"
     assert watched.groups[-2:] == [["la-piazza", "r-0"], ["r-0"]], "but one group was spoiled"
+
+
+async def fate_of(failure: Failure) -> Fate:
+    error = await end_of(failure.error)
+    assert error is not None
+    return FAILURES.fate_of(error)
+
+
+async def test_a_batch_ends_though_what_a_restaurant_of_it_needs_is_held(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the blocked one is tried alone: here until the others have had their batch."""
+    others_are_done = asyncio.Event()
+    try_alone = GroupCommit._failure_alone
+
+    async def wait_and_try(store: GroupCommit, each: PendingCommand) -> Exception | None:
+        if each.restaurant == "la-piazza":
+            await others_are_done.wait()
+        return await try_alone(store, each)
+
+    monkeypatch.setattr(GroupCommit, "_failure_alone", wait_and_try)
+    monkeypatch.setattr(group_commit, "MAX_LONE_WAIT_S", 60.0)
+    monkeypatch.setattr(group_commit, "MAX_WAIT_S", 60.0)
+    store = database.replica()
+    await open_with_another(store)
+    held = await store.run(placing())
+    settled: list[str] = []
+    add = {"order_id": str(held.order_id), "expected_version": 1, "lines": [LINE]}
+    handle = handler_of_commands(store)
+
+    async with database.engine.connect() as stalled:
+        await hold(held, stalled)
+        with pytest.raises(BatchFailed) as failed:
+            await handle([a_received("la-piazza", settled, "add-items", add)])
+        await handle([a_received("r-0", settled)])
+        assert settled == ["r-0"]
+        others_are_done.set()
+        assert await fate_of(failed.value.failures[0]) is Fate.BLOCKED
+        await stalled.rollback()
 
 
 async def test_in_a_batch_of_commands_over_nats_each_restaurants_first_is_among_the_first(

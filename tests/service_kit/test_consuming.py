@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import pytest
 from comanda_contracts import Event, MenuItemSet, Message, seal
@@ -14,6 +15,7 @@ from faststream.nats import TestNatsBroker
 from nats.aio.client import Client
 from prometheus_client import REGISTRY
 from service_kit.nats import failures, middlewares
+from service_kit.nats.batches import Beside
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.dead_letters import REASON_CHARACTERS_MAX
 from service_kit.nats.jetstream import ACK_WAIT, connected, publish_all, size_bytes
@@ -41,8 +43,9 @@ async def client(nats_server: Nats) -> AsyncIterator[Client]:
         yield client
 
 
-def an_item_set(price: int) -> Message:
-    event = MenuItemSet(at=AT, item=ITEM.model_copy(update={"price": price}))
+def an_item_set(price: int, *, restaurant: str = ITEM.restaurant) -> Message:
+    changes = {"price": price, "restaurant": restaurant}
+    event = MenuItemSet(at=AT, item=ITEM.model_copy(update=changes))
     return seal(event, event_id=uuid.uuid4())
 
 
@@ -219,6 +222,55 @@ async def test_what_can_not_be_read_is_set_aside_and_does_not_stop_the_next(
     assert "body: Invalid JSON" in letter.headers["Comanda-Reason"]
     assert letter.headers["Comanda-Subject"] == "menu.v1.la-piazza.x.item-set"
     assert letter.headers["Comanda-Sequence"] == "2"
+
+
+class Held(Exception):
+    """What a message needs is held by somebody else."""
+
+
+async def test_who_is_blocked_keeps_no_other_waiting_and_comes_again(
+    nats_server: Nats, client: Client
+) -> None:
+    """Beside the batches two messages of a restaurant are waited for, and others given back."""
+    held, heard, begun = asyncio.Event(), list[int](), asyncio.Event()
+    router = Router(failures.Classifier(blocked=(Held,)))
+    others = Beside(lambda each: each == "held", Held, most_of_each=2)
+
+    async def on_price(received: Received) -> None:
+        if price(received.event) < 10 and not held.is_set():
+            begun.set()
+            await held.wait()
+            raise Held
+        heard.append(price(received.event))
+        await received.message.ack()
+
+    @router.batch_subscriber(MENU, durable="test", filter_subjects=[MENU.subject])
+    async def on_prices(batch: list[Received]) -> None:
+        await others.handle(on_price, batch, restaurant_of)
+
+    broker = Broker([nats_server.url], "test", [router])
+    await set_up(broker, [nats_server.url], streams=[], replicas=1)
+    async with running(broker):
+        for n in range(4):
+            await publish_all(client, [an_item_set(n, restaurant="held")])
+        await begun.wait()
+        for n in (10, 11):
+            await publish_all(client, [an_item_set(n)])
+            await eventually(partial(is_in, n, heard))
+        held.set()
+        await until_settled(client)
+
+    assert heard[:2] == [10, 11]
+    assert sorted(heard) == [0, 1, 2, 3, 10, 11]
+
+
+async def is_in(n: int, heard: list[int]) -> bool:
+    return n in heard
+
+
+def restaurant_of(event: Event) -> str:
+    assert isinstance(event, MenuItemSet)
+    return event.item.restaurant
 
 
 @pytest.mark.parametrize("subject", ["menu.v1.la-piazza.x.item-set", "menu.v1.la-piazza.x.moved"])

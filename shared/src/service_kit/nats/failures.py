@@ -18,11 +18,13 @@ Four fates, and how they differ:
 A service names the classes of its own stores; everything else is the same for all.
 """
 
+import asyncio
 import random
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import nats.errors
 from comanda_contracts import Unreadable
@@ -107,6 +109,30 @@ class BatchFailed(Exception):
 
 class LeftUnsettled(Exception):
     """A handler has neither settled a message nor said why."""
+
+
+class StillAtIt(Exception):
+    """A message has no end yet, and its batch goes on without it: the task says what becomes of it.
+
+    What the task raises is the message's failure.
+    """
+
+    def __init__(self, task: "asyncio.Task[Any]") -> None:
+        super().__init__("its end is awaited beside its batch")
+        self.task = task
+
+
+async def end_of(error: Exception) -> Exception | None:
+    """The failure at a message's end, waited for if it is `StillAtIt`; None if it succeeds."""
+    if not isinstance(error, StillAtIt):
+        return error
+    await asyncio.wait([error.task])
+    if error.task.cancelled():
+        return LeftUnsettled()
+    failure = error.task.exception()
+    if failure is None or isinstance(failure, Exception):
+        return failure
+    raise failure
 
 
 class HandlerHung(Exception):

@@ -28,7 +28,7 @@ from service_kit.nats.dead_letters import (
     SUBJECT,
     in_a_line,
 )
-from service_kit.nats.failures import BatchFailed, Fate, reason_of
+from service_kit.nats.failures import BatchFailed, Fate, end_of, reason_of
 from service_kit.nats.subscriber import BatchSubscriber, Received
 
 EVERY_SERVICE = "*"
@@ -155,7 +155,8 @@ async def _handle(subscriber: BatchSubscriber, message: Msg) -> None:
     try:
         await subscriber.handler([received])
     except BatchFailed as failed:
-        raise failed.failures[0].error from failed
+        if error := await end_of(failed.failures[0].error):
+            raise error from failed
 
 
 class _Gone(NotReplayable):

@@ -26,6 +26,8 @@ from service_kit.nats.failures import (
     Fate,
     HandlerHung,
     LeftUnsettled,
+    StillAtIt,
+    end_of,
     pause_s,
     reason_of,
 )
@@ -71,7 +73,37 @@ class Settlement(BaseMiddleware):
             after_s = 0  # to a replica that goes on
             raise
         finally:
-            await redeliver(batch.raw_message, after_s=after_s)
+            left = [each for each in batch.raw_message if id(each) not in batch.beside]
+            await redeliver(left, after_s=after_s)
+
+    def _wait_beside(
+        self,
+        message: Msg,
+        error: StillAtIt,
+        batch: Batch,
+        subscriber: BatchSubscriber,
+        about: Mapping[int, Mapping[str, str]],
+    ) -> None:
+        """Settle the message once the task has ended: as if its batch had waited for it."""
+
+        async def settle() -> None:
+            try:
+                failure = await end_of(error)
+            except asyncio.CancelledError:
+                error.task.cancel()
+                await redeliver([message], after_s=0)
+                raise
+            if failure is None and not message.is_acked:
+                failure = LeftUnsettled()
+            if failure is None:
+                subscriber.attempts.forget([message])
+            else:
+                await self._settle([Failure(message, failure)], batch, subscriber, about)
+
+        batch.beside.add(id(message))
+        waiting = asyncio.create_task(settle())
+        subscriber.beside.add(waiting)
+        waiting.add_done_callback(subscriber.beside.discard)
 
     async def _settle(
         self,
@@ -88,6 +120,9 @@ class Settlement(BaseMiddleware):
         letters: list[DeadLetter] = []
         reasons: dict[Fate, str] = {}
         for message, error in ((failure.message, failure.error) for failure in failures):
+            if isinstance(error, StillAtIt):
+                self._wait_beside(message, error, batch, subscriber, found_out)
+                continue
             batch.failed[id(message)] = type(error).__name__
             fate = subscriber.failures.fate_of(error)
             if fate is Fate.PERMANENT:

@@ -90,6 +90,8 @@ class Batch(NatsBatchMessage):
         self.unreadable: list[Failure] = []
         self.failed: dict[int, str] = {}
         """The names of the errors by which messages failed, by the messages' ids in memory."""
+        self.beside = set[int]()
+        """The ids in memory of messages that have no end yet and are waited for elsewhere."""
 
 
 # decision/0031: FastStream carries the messaging, with batches that come at once
@@ -129,6 +131,8 @@ class BatchSubscriber(BatchPullStreamSubscriber):
         """Why the last batch failed; None if it did not."""
         self.failures = failures
         self.attempts = Attempts()
+        self.beside = set[asyncio.Task[None]]()
+        """What waits for the ends of messages whose batches went on without them."""
         self.reader = reader
         self._batches = batches
         self._before = before
@@ -148,6 +152,7 @@ class BatchSubscriber(BatchPullStreamSubscriber):
         tasks, self.tasks = self.tasks, []
         await super().stop()
         await cancel_until_ended(tasks, grace_s=GIVE_BACK_TIMEOUT_S)
+        await cancel_until_ended(self.beside, grace_s=GIVE_BACK_TIMEOUT_S)
 
     @override
     async def _create_subscription(self) -> None:

@@ -48,6 +48,10 @@ class Store(Protocol):
         """The same, but a request that was answered is answered again. Raises KeyReused too."""
         ...
 
+    def is_blocked(self, restaurant: str) -> bool:
+        """Whether something is in the way of this restaurant's commands, and of no other's."""
+        ...
+
 
 async def carry_out(
     store: Store,

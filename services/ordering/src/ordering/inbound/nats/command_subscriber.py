@@ -24,7 +24,6 @@ from service_kit.access.principal import Forbidden
 from service_kit.access.rates import TooManyRequests
 from service_kit.http.guard import to_problem as access_problem
 from service_kit.http.problems import ProblemError, invalid_header, invalid_request
-from service_kit.nats.batches import each_by_itself
 from service_kit.nats.jetstream import publish
 from service_kit.nats.router import Router
 from service_kit.nats.subscriber import Received
@@ -40,7 +39,7 @@ from ordering.domain.refusals import CommandExpired, Refusal
 from ordering.inbound.bodies import party, requested_lines, rounds_to_cancel
 from ordering.inbound.change import Change, State, Store, carry_out
 from ordering.inbound.nats.command_message import CommandMessage, read_command
-from ordering.inbound.nats.failures import FAILURES
+from ordering.inbound.nats.failures import FAILURES, beside
 from ordering.inbound.nats.sender import Identify
 from ordering.inbound.refusals import to_problem
 
@@ -76,7 +75,7 @@ def command_router(
 
     With `guests` the answer to a placed order carries its guest's capability, as over HTTP.
     """
-    router = Router(FAILURES)
+    router, others = Router(FAILURES), beside(store)
 
     async def on_command(received: Received[CommandMessage]) -> None:
         with traced(received.message.headers):
@@ -93,7 +92,7 @@ def command_router(
 
         Safe to repeat; a command that could not be stored is not settled, and comes again.
         """
-        await each_by_itself(on_command, batch)
+        await others.handle(on_command, batch, lambda each: each.restaurant)
 
     return router
 

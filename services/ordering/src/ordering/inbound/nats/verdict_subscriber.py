@@ -18,7 +18,6 @@ from comanda_contracts import (
 )
 from comanda_contracts.streams import TICKETS
 from nats.aio.msg import Msg
-from service_kit.nats.batches import each_by_itself
 from service_kit.nats.router import Router
 from service_kit.nats.subscriber import Received, read_event
 from service_kit.runtime.tracing import traced
@@ -27,7 +26,7 @@ from ordering.application.take_verdict import TakeVerdict, take_verdict
 from ordering.domain.order import KitchenVerdict, TicketState
 from ordering.domain.refusals import UnknownOrder
 from ordering.inbound.change import Store
-from ordering.inbound.nats.failures import FAILURES
+from ordering.inbound.nats.failures import FAILURES, beside
 
 log = structlog.get_logger()
 
@@ -50,7 +49,7 @@ def verdict_router(
     store: Store, clock: Callable[[], datetime], *, recall_grace: timedelta
 ) -> Router:
     """The subscriber that has ordering take the kitchen's verdicts."""
-    router = Router(FAILURES)
+    router, others = Router(FAILURES), beside(store)
 
     async def on_verdict(received: Received[TakeVerdict]) -> None:
         command = received.event
@@ -78,7 +77,7 @@ def verdict_router(
 
         Safe to repeat; a verdict that could not be stored is not settled, and comes again.
         """
-        await each_by_itself(on_verdict, batch)
+        await others.handle(on_verdict, batch, lambda each: each.restaurant)
 
     return router
 

@@ -137,6 +137,10 @@ class GroupCommit:
         """How many commands wait for a transaction, or are tried alone."""
         return len(self._queue) + self._lone_by_restaurant.total()
 
+    def is_blocked(self, restaurant: str) -> bool:
+        """Whether commands of this restaurant are tried beside the groups."""
+        return restaurant in self._lone_by_restaurant
+
     async def _run(
         self,
         command: Command[Any],
