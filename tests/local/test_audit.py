@@ -20,6 +20,7 @@ from comanda_contracts import (
     seal,
 )
 from comanda_local.audit import compare
+from comanda_local.audit.agreement import GRACE_VARIABLE, may_be_recalled
 from comanda_local.audit.sources import TicketStates
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -367,3 +368,14 @@ def test_the_status_is_worked_out_from_the_tickets(
 
     assert "status" not in {difference.path for difference in right}
     assert "status" in {difference.path for difference in wrong}
+
+
+def test_when_a_restated_ticket_was_served_is_not_known_so_its_takeaway_may_be_open_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(GRACE_VARIABLE, "900")
+    restated = a_ticket(status=TicketStatus.SERVED)
+    served_long_ago = restated.model_copy(update={"served_at": NOON})
+
+    assert may_be_recalled([restated], now=datetime.now(UTC))
+    assert not may_be_recalled([served_long_ago], now=datetime.now(UTC))

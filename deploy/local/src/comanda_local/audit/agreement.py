@@ -54,9 +54,15 @@ def _wrong_status(order: Order, tickets: Tickets) -> Iterator[Disagreement]:
 
 
 def may_be_recalled(tickets: Iterable[Ticket], *, now: datetime) -> bool:
-    """Whether one was served so lately that ordering waits for it to be recalled."""
+    """Whether one was served so lately that ordering waits for it to be recalled.
+
+    When a ticket was served that was restated is not known to anybody but ordering.
+    """
     grace = timedelta(seconds=float(os.environ.get(GRACE_VARIABLE, RECALL_GRACE_S)))
     if not grace:
         return False
+    served = [each for each in tickets if each.status is TicketStatus.SERVED]
+    if any(each.served_at is None for each in served):
+        return True
     times = [each.served_at for each in tickets if each.served_at]
     return bool(times) and now < max(times) + grace + CLOSING_DELAY
