@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import comanda_contracts as contracts
 import pytest
@@ -16,11 +18,18 @@ from nats.js.errors import NotFoundError
 from service_kit.nats.broker import Broker
 from service_kit.nats.broker import running as running_broker
 from service_kit.nats.set_up import set_up, set_up_stream
+from service_kit.nats.subscriber import Received
 from service_kit.runtime.components import Component, running
 from serving.application.change_ticket import ChangeTicket
 from serving.application.start_ticket import start_ticket
 from serving.domain.ticket import Ticket, TicketId, TicketLine, TicketStatus
-from serving.inbound.nats.orders import SERVICE, order_router
+from serving.inbound.nats.orders import (
+    SERVICE,
+    KitchenRequest,
+    carry_out,
+    order_router,
+    read_kitchen_request,
+)
 from serving.outbound.connection import connected_client
 from serving.outbound.ticket_stream import TicketStream
 from uuid_utils.compat import uuid7
@@ -34,6 +43,7 @@ from tests.serving.builders import (
     placed,
     restated,
 )
+from tests.serving.fakes import InMemoryTickets
 from tests.support.eventually import eventually
 from tests.support.streams import client_with
 
@@ -357,3 +367,34 @@ async def test_without_the_stream_of_orders_the_consumer_says_so_and_the_set_up_
 
 async def _failed(component: Component) -> bool:
     return component.state not in ("starting", "ready")
+
+
+async def test_a_round_that_is_restated_in_the_same_batch_is_queued_by_that_alone() -> None:
+    """After the loss of the streams what was served then is shown to no kitchen."""
+    order, tickets = an_order(rounds=2, version=3), InMemoryTickets()
+    batch = [
+        received(placed(order)),
+        received(items_added(order, 2)),
+        received(restated(order, is_open=[2], is_served=[1])),
+    ]
+
+    await carry_out(batch, tickets=tickets, clock=lambda: NOON, new_id=uuid7)
+
+    assert [
+        (type(each).__name__, each.ticket.round, each.ticket.status) for each in tickets.events
+    ] == [
+        ("TicketRestated", 1, TicketStatus.SERVED),
+        ("TicketRestated", 2, TicketStatus.QUEUED),
+    ]
+
+
+def received(message: Message) -> Received[KitchenRequest]:
+    """The message as it comes, with nobody to acknowledge it to."""
+    came: Any = SimpleNamespace(
+        headers=dict(message.headers), data=message.body, subject=message.subject, ack=nothing
+    )
+    return Received(read_kitchen_request(came), came)
+
+
+async def nothing() -> None:
+    """Do nothing."""

@@ -97,12 +97,18 @@ async def carry_out(
 ) -> None:
     """Queue, restate and void the tickets of a batch. Safe to repeat.
 
-    Each message is acknowledged once its commands are stored. Raises BatchFailed, which names the
-    others, once all are done with.
+    A round that is restated in the batch, too, is queued by that alone, if it still is open: no
+    kitchen is shown what was served before the streams were lost. Each message is acknowledged once
+    its commands are stored. Raises BatchFailed, which names the others, once all are done with.
     """
-    to_queue = [command for each in batch for command in each.event.to_queue]
+    restated = {each.ticket.id for received in batch for each in received.event.to_restate}
+    wanted = {
+        id(each): [one for one in each.event.to_queue if one.ticket.id not in restated]
+        for each in batch
+    }
+    to_queue = [command for each in batch for command in wanted[id(each)]]
     failures = iter(await queue_tickets(to_queue, tickets=tickets, clock=clock, new_id=new_id))
-    of_each = {id(each): [next(failures) for _ in each.event.to_queue] for each in batch}
+    of_each = {id(each): [next(failures) for _ in wanted[id(each)]] for each in batch}
 
     async def finish(received: Received[KitchenRequest]) -> None:
         await _finish(received, of_each[id(received)], tickets, clock, new_id)
