@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 
 unexport PYTHONDONTWRITEBYTECODE  # services are started so often that what is compiled is kept
 
-.PHONY: up demo test test-fast check lint mutants bench images lock schemas docs pictures assets help clean
+.PHONY: up demo drill test test-fast check lint mutants bench images lock schemas docs pictures assets help clean
 .DEFAULT_GOAL := up
 
 up: $(INSTALLED)  ## start everything and stay up until Ctrl-C
@@ -15,6 +15,9 @@ up: $(INSTALLED)  ## start everything and stay up until Ctrl-C
 
 demo: $(INSTALLED)  ## an evening at the restaurant, on a stack of its own
 	@$(BIN)/comanda demo
+
+drill: $(INSTALLED)  ## every store is lost in an evening, and what was ordered comes back; two minutes
+	@$(BIN)/python -m tests.drill
 
 test: $(INSTALLED)  ## every test, on real servers
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup

@@ -42,7 +42,7 @@ STACK = "stack"
 """The fixture of the system that tests share, and the group of those tests."""
 LONGEST_FIRST = (
     *(STACK, "benchmark", "real-orders", "faults", "read-side"),
-    *("rolling", "pickup", "poison", "replicas", "abandoned", "traces"),
+    *("rolling", "pickup", "poison", "replicas", "abandoned", "traces", "drill"),
 )
 """Groups of tests that take a minute or so, and more, in the order in which workers get them.
 
