@@ -55,6 +55,19 @@ def test_each_header_that_a_command_is_read_by_is_in_the_document() -> None:
     assert [read_by - {"Nats-Msg-Id"} - each for each in told] == [set() for _ in told]
 
 
+def test_each_header_that_an_event_is_stored_with_is_in_the_document() -> None:
+    """Those of the relay's batches, too, which there are only after it was away."""
+    written = {
+        name
+        for service in ("ordering", "serving")
+        for path in (ROOT / "services" / service / "src" / service / "outbound").rglob("*.py")
+        for name in re.findall(r'"((?:Nats|Comanda)-[A-Z][\w-]+)"', path.read_text())
+    }
+
+    assert {"Nats-Batch-Id", "Comanda-Request"} <= written
+    assert written - schema("headers")["properties"].keys() == set()
+
+
 def schema(name: str) -> Any:
     return json.loads((FOLDER / "schemas" / f"{name}.json").read_text())
 

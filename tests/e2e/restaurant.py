@@ -80,6 +80,11 @@ class Restaurant:
             ticket = self._ask("POST", "serving", f"{path}/{move}")
         return ticket
 
+    def keyed_move(self, order: Json, round_number: int, move: str) -> Json:
+        """Move a ticket on, by a request that has a key."""
+        path = f"/orders/{order['order_id']}/rounds/{round_number}/{move}"
+        return self._ask("POST", "serving", path, headers={"Idempotency-Key": uuid.uuid4().hex})
+
     def view(self, order: Json) -> Json:
         """What query shows, once it has the order's version or a later one."""
         path = f"/orders/{order['order_id']}?min_version={order['version']}"

@@ -1,27 +1,34 @@
 """`comanda events`: what passes is shown and given back, and every event happens once."""
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
+import nats
 import pytest
 from comanda_contracts import OrderRestated, TicketRestated
 from comanda_contracts.examples import EXAMPLES as EVENTS
 from comanda_contracts.orders import OrderEvent
 from comanda_contracts.reading import EVENTS as EVENT_TYPES
-from comanda_contracts.streams import ORDERS
+from comanda_contracts.streams import MENU, ORDERS, RESTAURANTS, TICKETS, Stream
 from comanda_local import cli
 from comanda_local.api import Addresses, Api, RefusedRequest
 from comanda_local.events.trigger import RESTAURANT, Trial
-from comanda_local.stack import Stack
+from comanda_local.stack import NATS_URL, Stack
 from comanda_local.system_urls import SystemUrls
 from comanda_local.teams import NotGranted
+from jsonschema import Draft202012Validator
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 from typer.testing import CliRunner
 
+from tests.e2e.restaurant import Restaurant
 from tests.subscribers.broker import Broker
+from tests.support.asyncapi import contract_document
 
 OF_A_LOSS = {OrderRestated.TYPE, TicketRestated.TYPE}
 """Events that come of a loss of streams alone, and so of no request."""
@@ -125,3 +132,35 @@ def test_every_event_happens_again_whenever_it_is_triggered(stack: Stack) -> Non
             assert name in did, "it says what it does"
             assert f"{name} " in came
         assert all(f" {RESTAURANT} " in line for line in came.strip().splitlines())
+
+
+@pytest.mark.xdist_group("pickup")
+@pytest.mark.timeout(300)
+async def test_a_message_has_no_header_that_the_document_does_not_have(stack: Stack) -> None:
+    restaurant = Restaurant(stack)
+    order = restaurant.takeaway()
+    restaurant.cook(order, 1, "start")
+    restaurant.keyed_move(order, 1, "ready")
+    schema = contract_document()["components"]["schemas"]["Headers"]
+    is_valid = Draft202012Validator(schema).is_valid
+
+    seen: set[str] = set()
+    async with await nats.connect(stack.urls[NATS_URL]) as operator:
+        for stream in (ORDERS, TICKETS, MENU, RESTAURANTS):
+            for headers in await newest_headers(operator.jetstream(), stream):
+                assert is_valid(headers), headers
+                seen |= headers.keys()
+
+    assert {"ce-type", "Comanda-Request"} <= seen
+    assert seen - schema["properties"].keys() == set()
+
+
+async def newest_headers(js: JetStreamContext, stream: Stream) -> list[dict[str, str]]:
+    """Those of the last hundred messages."""
+    state = (await js.stream_info(stream.name)).state
+    wanted = range(max(state.first_seq, state.last_seq - 99), state.last_seq + 1)
+    found = []
+    for sequence in wanted:
+        with contextlib.suppress(NotFoundError):  # it has left the stream
+            found.append((await js.get_msg(stream.name, sequence)).headers or {})
+    return found

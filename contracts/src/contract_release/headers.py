@@ -9,6 +9,17 @@ Schema = dict[str, Any]
 
 _UUID = {"type": "string", "format": "uuid"}
 
+PUBLISHERS_OWN = {
+    "Comanda-Request": "by it a request of the kitchen that is sent again has one effect",
+    "Comanda-Order-Version": "the order's version that such a request names",
+    "Nats-Expected-Last-Subject-Sequence": "the ticket's message before it, by its sequence",
+    "Nats-Expected-Last-Subject-Sequence-Subject": "what that one's subject looks like",
+    "Nats-Batch-Id": "the messages that were stored together with it",
+    "Nats-Batch-Sequence": "its place among these, from 1",
+    "Nats-Batch-Commit": "`1` with the last of these",
+}
+"""Headers by which a service stores its messages once and in order; they tell a reader nothing."""
+
 HEADERS: Schema = {
     "type": "object",
     "description": "CloudEvents 1.0 attributes, one header each. Others may come with them.",
@@ -43,6 +54,10 @@ HEADERS: Schema = {
             "description": "W3C trace context of what caused the event, if it was traced.",
         },
         "tracestate": {"type": "string", "description": "Belongs to `traceparent`."},
+        **{
+            name: {"type": "string", "description": f"Its publisher's own: {said}."}
+            for name, said in PUBLISHERS_OWN.items()
+        },
     },
 }
 
