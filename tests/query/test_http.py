@@ -73,7 +73,7 @@ async def test_an_order_is_shown_with_its_tickets(
         "currency": "EUR",
         "status": "preparing",
         "version": 3,
-        "placed_at": "2026-11-23T12:00:00Z",
+        "placed_at": "2026-11-23T12:00:00.000000Z",
         "total": 5100,
         "rounds": [
             {
@@ -216,7 +216,7 @@ async def test_the_board_has_what_is_prepared_and_what_is_ready(
                 "number": "A-001",
                 "channel": "takeaway",
                 "table": None,
-                "placed_at": "2026-11-23T12:00:00Z",
+                "placed_at": "2026-11-23T12:00:00.000000Z",
                 "status": "placed",
                 "position": 1,
                 "estimated_ready_at": None,
@@ -228,7 +228,7 @@ async def test_the_board_has_what_is_prepared_and_what_is_ready(
                 "number": "A-002",
                 "channel": "takeaway",
                 "table": None,
-                "placed_at": "2026-11-23T12:00:00Z",
+                "placed_at": "2026-11-23T12:00:00.000000Z",
                 "ready_at": None,
             }
         ],

@@ -81,9 +81,9 @@ async def test_totals_are_those_of_the_span(query: httpx.AsyncClient, venue: str
         (
             "hour",
             [
-                ("2026-11-23T12:00:00Z", 600, 1),
-                ("2026-11-23T13:00:00Z", 1950, 1),
-                ("2026-11-24T12:00:00Z", 100, 1),
+                ("2026-11-23T12:00:00.000000Z", 600, 1),
+                ("2026-11-23T13:00:00.000000Z", 1950, 1),
+                ("2026-11-24T12:00:00.000000Z", 100, 1),
             ],
         ),
         ("channel", [("dine_in", 1950, 1), ("takeaway", 700, 2)]),
@@ -170,7 +170,7 @@ async def test_the_top_items_of_a_day_are_the_best_first(
             "quantity": 3,
             "revenue": 1350,
             "orders": 1,
-            "last_ordered_at": "2026-11-23T13:00:00Z",
+            "last_ordered_at": "2026-11-23T13:00:00.000000Z",
         },
         {
             "sku": "tea",
@@ -178,7 +178,7 @@ async def test_the_top_items_of_a_day_are_the_best_first(
             "quantity": 4,
             "revenue": 1200,
             "orders": 2,
-            "last_ordered_at": "2026-11-23T13:00:00Z",
+            "last_ordered_at": "2026-11-23T13:00:00.000000Z",
         },
     ]
     assert best["items"] == top["items"][:1]
@@ -215,7 +215,10 @@ async def test_a_report_says_whether_it_is_of_days_or_of_hours(
     hours = await query.get(f"{venue}/sales?from=2026-11-23T18:00Z&to=2026-11-23T20:00Z&by=day")
 
     assert (days.json()["bounds"], days.json()["from"]) == ("days", "2026-11-23")
-    assert (hours.json()["bounds"], hours.json()["from"]) == ("hours", "2026-11-23T18:00:00Z")
+    assert (hours.json()["bounds"], hours.json()["from"]) == (
+        "hours",
+        "2026-11-23T18:00:00.000000Z",
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from comanda_contracts import OrderStatus, TicketStatus
+from comanda_contracts.envelope import rfc3339
 from query.storage.menus import MongoMenus
 from query.storage.orders.store import MongoOrders
 from query.views.menu import view_of
@@ -35,7 +36,7 @@ async def test_a_table_has_its_active_orders_and_the_most_urgent_status(
     assert tables == [
         {
             "table": "7",
-            "since": "2026-11-23T12:00:01Z",
+            "since": "2026-11-23T12:00:01.000000Z",
             "status": "ready",
             "guests": 5,
             "open_total": 3400,
@@ -45,7 +46,7 @@ async def test_a_table_has_its_active_orders_and_the_most_urgent_status(
                     "order_id": str(order.order_id),
                     "number": order.number,
                     "version": 1,
-                    "placed_at": order.placed_at.isoformat().replace("+00:00", "Z"),
+                    "placed_at": rfc3339(order.placed_at),
                     "total": 1700,
                     "status": status,
                 }

@@ -73,7 +73,7 @@ async def test_an_evening_over_midnight_is_one_day_with_numbers_of_its_own(
         assert await numbers_on_the_board(query) == [f"A-00{number}" for number in range(1, 7)]
         assert await sales_by_day(query) == [("2026-05-04", 6)]
         found = await query.get(f"{HERE}/orders/by-number/2026-05-04/A-006")
-        assert found.json()["placed_at"] == "2026-05-05T00:00:00Z"
+        assert found.json()["placed_at"] == "2026-05-05T00:00:00.000000Z"
 
 
 async def test_a_restaurant_that_sets_no_hour_has_calendar_days(

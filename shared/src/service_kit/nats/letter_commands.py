@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 import nats.errors
 import structlog
 import typer
+from comanda_contracts.envelope import rfc3339
 from nats.js import JetStreamContext
 
 from service_kit.nats.broker import CONNECT_TIMEOUT_S, Broker
@@ -244,7 +245,7 @@ def _json_line(each: Letter) -> str:
         {
             "number": each.number,
             "service": each.service,
-            "since": each.since.isoformat() if each.since else None,
+            "since": rfc3339(each.since) if each.since else None,
             "stream": each.stream,
             "sequence": each.sequence,
             "subject": each.subject,

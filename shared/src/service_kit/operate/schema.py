@@ -1,8 +1,8 @@
 """The bodies of `/v1/operate`, as sent and as answered."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
+from comanda_contracts.envelope import Instant
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 CHOSEN_MAX = 100
@@ -63,7 +63,7 @@ class DeadLetter(BaseModel):
     """A message that was set aside. Whatever it says was said by a stranger."""
 
     number: int = Field(examples=[42])
-    since: datetime | None = Field(description="when it was set aside")
+    since: Instant | None = Field(description="when it was set aside")
     stream: str = Field(description="that it came from", examples=["ORDERS"])
     sequence: int = Field(description="its own there; 0 if that is not known", examples=[8117])
     subject: str = Field(examples=["orders.v1.la-piazza.01968f6e.placed"])

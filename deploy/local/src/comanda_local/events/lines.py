@@ -4,7 +4,7 @@ import json
 from datetime import UTC
 
 from comanda_contracts import MenuItem, Order, Restaurant, Ticket, Unreadable, read
-from comanda_contracts.envelope import State
+from comanda_contracts.envelope import State, rfc3339
 from nats.aio.msg import Msg
 
 TYPE_PREFIX = "comanda."
@@ -26,7 +26,7 @@ def as_json(message: Msg) -> str:
         {
             "stream": stored.stream,
             "sequence": stored.sequence.stream,
-            "stored_at": stored.timestamp.isoformat(),
+            "stored_at": rfc3339(stored.timestamp),
             "subject": message.subject,
             "headers": {name: str(value) for name, value in (message.headers or {}).items()},
             "body": _json_or_text(message.data),

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Annotated, Any
 
+from comanda_contracts.envelope import Instant
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 from service_kit.http.openapi import Examples
@@ -47,7 +47,7 @@ class ParkedEvent(BaseModel):
     """An event that can't be published, or is behind one of its order that can't."""
 
     number: int = Field(examples=[42])
-    since: datetime
+    since: Instant
     subject: str = Field(examples=["orders.v1.la-piazza.01968f6e.placed"])
     reason: str
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Annotated, Any, NoReturn
 
 import typer
+from comanda_contracts.envelope import rfc3339
 from service_kit.runtime.terminal import printable, printable_json, printable_lines
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -144,7 +145,7 @@ def _json_line(each: Any) -> str:
     return printable_json(
         {
             "number": each.id,
-            "since": each.parked_at.isoformat(),
+            "since": rfc3339(each.parked_at),
             "subject": each.subject,
             "reason": each.reason,
             "body": each.body.decode(errors="replace"),

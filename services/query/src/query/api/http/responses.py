@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 import orjson
 import structlog
+from comanda_contracts.envelope import rfc3339
 from fastapi import Response
 from prometheus_client import Counter
 from service_kit.http.problems import ProblemError
@@ -30,8 +31,6 @@ Result = TypeVar("Result")
 
 ASK_AGAIN, NOT_KEPT = "no-cache", "no-store"
 """What a cache may do: ask every time whether it is still so; with guests' data, keep nothing."""
-
-JSON_OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +56,19 @@ def body_of_json(json: bytes, *, is_current: bool = True) -> Body:
 
 
 def as_json(content: Any) -> bytes:
-    """The content as JSON; times are written in UTC with a Z."""
-    return orjson.dumps(content, option=JSON_OPTIONS)
+    """The content as JSON, its times as in events: UTC, `Z`, six digits of a second."""
+    return orjson.dumps(content, option=orjson.OPT_PASSTHROUGH_DATETIME, default=_written)
+
+
+def _written(value: Any) -> str:
+    """What orjson leaves to us; MongoDB's times have no zone. Raises TypeError."""
+    match value:
+        case datetime():
+            return rfc3339(value if value.tzinfo else value.replace(tzinfo=UTC))
+        case date():
+            return value.isoformat()
+        case _:
+            raise TypeError(type(value).__name__)
 
 
 def order_as_json(document: Document) -> bytes:

@@ -6,7 +6,8 @@ from typing import Literal
 from uuid import UUID
 
 from comanda_contracts import AnyChannel, AnyTicketStatus, Line, MenuItem, Restaurant
-from pydantic import AwareDatetime, BaseModel, Field, RootModel
+from comanda_contracts.envelope import Instant
+from pydantic import BaseModel, Field, RootModel
 from service_kit.http import problems
 
 from query.views.orders.status import ViewStatus
@@ -34,9 +35,9 @@ class TicketView(BaseModel):
 
     status: AnyTicketStatus
     version: int
-    started_at: AwareDatetime | None
-    ready_at: AwareDatetime | None
-    served_at: AwareDatetime | None
+    started_at: Instant | None
+    ready_at: Instant | None
+    served_at: Instant | None
 
 
 class RoundView(BaseModel):
@@ -44,7 +45,7 @@ class RoundView(BaseModel):
 
     round: int
     lines: list[Line]
-    ordered_at: AwareDatetime
+    ordered_at: Instant
     voided: bool
     total: int = Field(description="minor units of the currency, whether voided or not")
     ticket: TicketView | None = Field(description="null while the kitchen does not know of it")
@@ -53,7 +54,7 @@ class RoundView(BaseModel):
 class TimelineEntry(BaseModel):
     """Something that happened to the order or to one of its tickets."""
 
-    at: AwareDatetime
+    at: Instant
     event: str = Field(examples=["placed", "started"])
     source: str = Field(examples=["ordering", "serving"])
     round: int | None
@@ -84,7 +85,7 @@ class ListedOrder(BaseModel):
     currency: str
     status: ViewStatus = Field(description="derived from the order and its tickets")
     version: int = Field(description="of the order; what min_version is compared with")
-    placed_at: AwareDatetime
+    placed_at: Instant
     total: int = Field(description="minor units of the currency, without voided rounds")
     rounds: list[RoundView]
 
@@ -118,7 +119,7 @@ class TableOrder(BaseModel):
     order_id: UUID
     number: str = Field(examples=["A-017"])
     version: int
-    placed_at: AwareDatetime
+    placed_at: Instant
     total: int = Field(description="minor units of the currency")
     status: ViewStatus
 
@@ -127,7 +128,7 @@ class Table(BaseModel):
     """A table at which guests sit."""
 
     table: str
-    since: AwareDatetime = Field(description="when the first of its active orders was placed")
+    since: Instant = Field(description="when the first of its active orders was placed")
     status: ViewStatus = Field(description="of its orders the most urgent")
     guests: int
     open_total: int = Field(description="minor units of the currency")
@@ -152,7 +153,7 @@ class BoardOrder(BaseModel):
     number: str = Field(description="to be called out", examples=["A-017"])
     channel: AnyChannel
     table: str | None = Field(examples=["7"])
-    placed_at: AwareDatetime
+    placed_at: Instant
     left_out: list[UUID] = Field(
         default=[],
         description="ids of orders that can't be shown until their views are repaired; only then",
@@ -167,7 +168,7 @@ class PreparedOrder(BoardOrder):
         description="of its last waiting round in the kitchen's queue; null once all are begun",
         examples=[3],
     )
-    estimated_ready_at: AwareDatetime | None = Field(
+    estimated_ready_at: Instant | None = Field(
         description="when all of it will be ready, judging by how the kitchen worked lately; "
         "null while that is not known"
     )
@@ -181,17 +182,17 @@ class OrderWait(BaseModel):
         description="of its last waiting round in the kitchen's queue; null once all are begun",
         examples=[3],
     )
-    ready_from: AwareDatetime | None = Field(
+    ready_from: Instant | None = Field(
         description="all of it will hardly be ready before, judging by how the kitchen worked "
         "lately; a whole minute, null while that is not known"
     )
-    ready_until: AwareDatetime | None = Field(description="it will hardly take longer than this")
+    ready_until: Instant | None = Field(description="it will hardly take longer than this")
 
 
 class ReadyOrder(BoardOrder):
     """An order that waits to be served or handed over."""
 
-    ready_at: AwareDatetime | None = Field(description="when the last of it was ready")
+    ready_at: Instant | None = Field(description="when the last of it was ready")
 
 
 class Board(BaseModel):
@@ -239,7 +240,7 @@ class HourSales(SalesFigures):
     """One hour of a business day."""
 
     day: date
-    hour: AwareDatetime = Field(description="when it began, in UTC")
+    hour: Instant = Field(description="when it began, in UTC")
 
 
 class ChannelSales(SalesFigures):
@@ -266,7 +267,7 @@ class TopItem(BaseModel):
     quantity: int = Field(examples=[57])
     revenue: int = Field(description="minor units of the currency", examples=[48_450])
     orders: int = Field(description="that have it", examples=[41])
-    last_ordered_at: AwareDatetime = Field(description="when the latest of them was placed")
+    last_ordered_at: Instant = Field(description="when the latest of them was placed")
 
 
 class ItemSales(TopItem):
@@ -290,7 +291,7 @@ class SalesTotals(BaseModel):
     begin: str = Field(alias="from", examples=["2026-11-23"])
     to: str = Field(examples=["2026-11-23"])
     currency: str
-    as_of: AwareDatetime = Field(description="what was projected before this moment is counted")
+    as_of: Instant = Field(description="what was projected before this moment is counted")
     totals: SalesFigures
 
 
@@ -360,7 +361,7 @@ class TopItems(BaseModel):
     restaurant: str
     day: date
     currency: str
-    as_of: AwareDatetime | None = Field(
+    as_of: Instant | None = Field(
         description="what was projected before this moment is counted; null without sales"
     )
     items: list[TopItem]
@@ -409,5 +410,5 @@ class ChainSales(BaseModel):
 
     begin: date = Field(alias="from")
     to: date
-    as_of: AwareDatetime = Field(description="what was projected before this moment is counted")
+    as_of: Instant = Field(description="what was projected before this moment is counted")
     currencies: list[CurrencyFigures]

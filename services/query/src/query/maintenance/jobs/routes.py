@@ -1,8 +1,8 @@
 """Audits, rebuilds and rollbacks over HTTP: begun by one request, and looked at by others."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal, assert_never
 
+from comanda_contracts.envelope import Instant
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from service_kit.access.needs import reach_of
@@ -105,8 +105,8 @@ class JobStatus(BaseModel):
         description="`running`, `done`, `failed`, or `interrupted` where its process ended first"
     )
     by: str = Field(description="the subject of the token by which it was asked for")
-    began_at: datetime
-    ended_at: datetime | None
+    began_at: Instant
+    ended_at: Instant | None
     messages: int = Field(description="read so far")
     messages_total: int | None = Field(description="to be read; null where that is not known")
     documents: int = Field(description="compared so far")
