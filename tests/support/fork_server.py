@@ -1,9 +1,9 @@
 """A process that has imported a service and forks itself into it whenever it is asked to.
 
-A service's imports cost three seconds of a processor, and the tests start hundreds. What is forked
-is a process like any other: it has its own id, session, environment, folder and files, runs
-`__main__` of its service from the first line on, and is killed as any. Its parent is the process
-that asked, which adopts it and is told how it ended.
+A service's imports cost three seconds of a processor, and the tests start hundreds; those of
+`comanda` cost two. What is forked is a process like any other: it has its own id, session,
+environment, folder and files, runs `__main__` of its program from the first line on, and is killed
+as any. Its parent is the process that asked, which adopts it and is told how it ended.
 
 Run with the number of a socket, over which `tests/support/forked.py` speaks to it. It ends once
 nobody does.
@@ -24,8 +24,9 @@ IMPORTED = {
     "ordering": ("service_kit.http.server", "ordering.bootstrap", "ordering.settings"),
     "serving": ("service_kit.http.server", "serving.bootstrap", "serving.settings"),
     "query": ("service_kit.http.server", "query.bootstrap", "query.settings"),
+    "comanda": ("comanda_local.cli",),
 }
-"""What is imported when the service is asked for first. It imports the rest by itself."""
+"""What is imported when the program is asked for first. It imports the rest by itself."""
 STANDARD_FILES = 3
 LENGTH_BYTES = 4
 PID_BYTES = 16
@@ -35,7 +36,7 @@ class Request(NamedTuple):
     """What a new process shall be."""
 
     arguments: list[str]
-    """The service, then what it is told."""
+    """The program, then what it is told."""
     environment: dict[str, str]
     folder: str
     has_session: bool
@@ -110,4 +111,7 @@ if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as asking:
         request = serve(asking)
     if request is not None:
-        runpy.run_module(request.arguments[0], run_name="__main__", alter_sys=True)
+        if request.arguments[0] == "comanda":
+            importlib.import_module("comanda_local.cli").app()
+        else:
+            runpy.run_module(request.arguments[0], run_name="__main__", alter_sys=True)

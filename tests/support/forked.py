@@ -1,8 +1,9 @@
-"""What tests start as `python -m <service>` is forked from a process that has imported it.
+"""What tests start as `python -m <service>`, or `comanda`, is forked from one that has imported it.
 
 It is started by `subprocess.Popen` as ever, so neither tests nor `comanda_local` need to know.
-What another program starts (`comanda`, a shell) is a program of its own, so that what a service
-imports by itself, and when, is seen, too.
+What another program starts (`comanda`, a shell) is a program of its own, and so is what stays up
+and starts servers (`comanda up` and `demo`), so that what a program imports by itself, and when, is
+seen, too.
 """
 
 import inspect
@@ -21,6 +22,8 @@ from tests.support.fork_server import IMPORTED, LENGTH_BYTES, PID_BYTES
 
 PROGRAM = Path(__file__).with_name("fork_server.py")
 NOT_GIVEN = -1
+COMANDA = str(Path(sys.executable).with_name("comanda"))
+STARTS_SERVERS = frozenset({"up", "demo"})
 
 if TYPE_CHECKING:
     Popen = subprocess.Popen[Any]
@@ -49,12 +52,17 @@ class ForkServer:
         ours, its = socket.socketpair()
         with its:
             command = [sys.executable, "-P", str(PROGRAM), str(its.fileno())]
-            self._process = Popen(command, pass_fds=[its.fileno()], start_new_session=True)
+            self._process = Popen(
+                command,
+                pass_fds=[its.fileno()],
+                start_new_session=True,
+                stdout=subprocess.DEVNULL,  # what is forked is given its own, and this is no screen
+            )
         return ours
 
 
 SERVERS = {service: ForkServer() for service in IMPORTED}
-"""Each forks one service, which has no other's modules and metrics."""
+"""Each forks one program, which has no other's modules and metrics."""
 
 
 class ForkingPopen(Popen):
@@ -81,10 +89,13 @@ class ForkingPopen(Popen):
 
 
 def service_and_arguments(command: Any) -> list[str]:
-    """What `python -m` is to run, if that is one of the services; else nothing."""
+    """What `python -m` is to run, if that is a service, or `comanda` is to do; else nothing."""
     if sys.platform == "linux" and isinstance(command, (list, tuple)):  # which has adoption
         for beginning in ([sys.executable, "-P", "-m"], [sys.executable, "-m"]):
             service, *arguments = command[len(beginning) :] or [None]
             if [*command[: len(beginning)]] == beginning and service in IMPORTED:
                 return [service, *arguments]
+        program, *arguments = map(os.fspath, command or [""])
+        if program == COMANDA and not STARTS_SERVERS.intersection(arguments[:1]):
+            return ["comanda", *arguments]
     return []
