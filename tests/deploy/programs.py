@@ -50,6 +50,7 @@ PROGRAMS: dict[tuple[str, ...], type[BaseSettings]] = {
     ("query", Role.PROJECTOR): QuerySettings,
     ("query", "set-up"): ServiceSettings,
     ("query", "generations"): QueryOperatorSettings,
+    ("query", "audit"): QueryOperatorSettings,
     (PAGES,): PagesSettings,
 }
 """Image and arguments: the settings that are read."""

@@ -470,6 +470,16 @@ IN_PRODUCTION: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         lambda m: m["PodDisruptionBudget/mongodb"]["spec"].update(maxUnavailable=2),
         "MongoDBCommunity/mongodb may lose its quorum to whoever drains nodes",
     ),
+    "a backup that its store does not let in": (
+        lambda m: m["NetworkPolicy/nats"]["spec"]["ingress"][0]["from"].pop(3),
+        "CronJob/backup-streams may go to nats, which does not let it in",
+    ),
+    "a drill that reaches what it is to stand for": (
+        lambda m: m["NetworkPolicy/restore-drill"]["spec"]["egress"].append(
+            to_pods({"comanda/store": "postgresql"}, 5432)
+        ),
+        "NetworkPolicy/restore-drill lets CronJob/restore-drill reach more or less than its store",
+    ),
     "no policy for what no policy names": (
         lambda m: m.pop("NetworkPolicy/default-deny"),
         "Namespace/comanda allows what no policy denies",

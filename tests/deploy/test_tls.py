@@ -62,11 +62,23 @@ def test_the_files_are_those_that_cert_manager_signs(production: list[Manifest])
         if volume["name"] == "tls"
     }
 
-    assert mounted == {f"{service}-tls" for service in SERVICES}
+    assert mounted == {f"{name}-tls" for name in (*SERVICES, "backup")}
     assert mounted | {f"{store}-tls" for store in STORES.values()} <= signed.keys()
     assert {each["issuerRef"]["name"] for each in signed.values()} <= issuers
     for service in mounted:
         assert signed[service]["usages"] == ["client auth"]
+
+
+def test_backups_are_told_of_the_ca_and_to_speak_tls(production: list[Manifest]) -> None:
+    told = {
+        pod.name: {each["name"]: each.get("value") for each in pod.containers[0].get("env", ())}
+        for pod in pods(production)
+    }
+
+    assert told["CronJob/backup-postgresql"]["PGSSLMODE"] == "verify-full"
+    assert told["CronJob/backup-postgresql"]["PGSSLROOTCERT"] == "/etc/comanda/tls/ca.crt"
+    assert told["CronJob/backup-streams"]["NATS_CA"] == "/etc/comanda/tls/ca.crt"
+    assert told["CronJob/backup-streams"]["NATS_OPTIONS"] == "--tlsfirst"
 
 
 def test_a_store_is_called_by_a_name_of_its_certificate(production: list[Manifest]) -> None:

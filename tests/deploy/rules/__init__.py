@@ -25,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     network.every_pod_has_a_network_policy,
     network.programs_reach_whom_their_settings_tell_of,
     network.stores_reach_their_copies_alone,
+    network.backups_reach_their_store_alone,
     network.services_reach_their_stores_alone,
     network.services_are_reached_from_outside_alone,
     network.stores_are_reached_by_their_owners_alone,

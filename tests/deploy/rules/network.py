@@ -31,6 +31,9 @@ MAY_REACH: dict[tuple[str, str], dict[str, int | tuple[int, ...]]] = {
 }
 """What the design lets each part of us reach, besides names to be resolved: ports, by whose."""
 
+BACKUPS_REACH = {"postgresql": "postgresql", "streams": "nats", "drill": None}
+"""What is reached by each part of the backups."""
+
 OUTSIDE = ("provider", "monitoring")
 """Namespaces by their labels: where keys of access tokens are fetched, and spans collected."""
 
@@ -115,6 +118,25 @@ def programs_reach_whom_their_settings_tell_of(manifests: Sequence[Manifest]) ->
         for whom in reached & STORES_OWN_PORTS.keys():
             if policies_of_store(manifests, whom) and not _lets_in(manifests, whom, pod):
                 yield f"{pod.name} may go to {whom}, which does not let it in"
+
+
+def backups_reach_their_store_alone(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """And nobody reaches them; what tries a backup reaches nobody either."""
+    for pod in (each for each in pods(manifests) if _name(each) == "backup"):
+        store = BACKUPS_REACH.get(pod.labels["app.kubernetes.io/component"])
+        for policy in policies_of(manifests, pod):
+            if policy["spec"].get("ingress"):
+                yield f"{named(policy)} lets {pod.name} be reached"
+            reached = {_reached_by(rule) for rule in policy["spec"].get("egress", [])}
+            if policy["spec"]["podSelector"] and reached != ({"names", store} if store else set()):
+                yield f"{named(policy)} lets {pod.name} reach more or less than its store"
+        there = store and policies_of_store(manifests, store)
+        if store and there and not _lets_in(manifests, store, pod):
+            yield f"{pod.name} may go to {store}, which does not let it in"
+
+
+def _name(pod: Pod) -> str | None:
+    return pod.labels.get("app.kubernetes.io/name")
 
 
 def _lets_in(manifests: Sequence[Manifest], store: str, pod: Pod) -> bool:

@@ -86,11 +86,8 @@ def budgets_leave_a_quorum(manifests: Sequence[Manifest]) -> Iterator[str]:
         for each in of_kind(manifests, "PodDisruptionBudget")
     }
     for each in of_kind(manifests, "MongoDBCommunity"):
-        allowed = lost.get("mongodb")
-        if (
-            not isinstance(allowed, int)
-            or 2 * (each["spec"]["members"] - allowed) <= each["spec"]["members"]
-        ):
+        members, allowed = each["spec"].get("members", 0), lost.get("mongodb")
+        if not isinstance(allowed, int) or 2 * (members - allowed) <= members:
             yield f"{named(each)} may lose its quorum to whoever drains nodes"
     for each in of_kind(manifests, "Cluster"):
         if each["spec"].get("enablePDB") is not True:
