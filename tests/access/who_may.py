@@ -34,6 +34,7 @@ WHO_MAY: dict[Row, set[Role]] = {
     ("ordering", "POST", f"{AN_ORDER}/close"): ORDER_TAKERS,
     ("ordering", "POST", f"{AN_ORDER}/cancel"): ORDER_TAKERS,
     ("ordering", "POST", "/day/close"): {MANAGER},
+    ("ordering", "POST", f"{AN_ORDER}/forget"): {MANAGER},
     ("ordering", "POST", "/access/{subject}/withdraw"): {MANAGER, OPERATOR},
     ("serving", "GET", "/queue"): COOKS,
     ("serving", "GET", "/queue/live"): COOKS,

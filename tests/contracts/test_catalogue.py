@@ -19,6 +19,21 @@ from tests.ordering.builders import NOON, TABLE_12, a_line, a_restaurant
 from tests.serving.builders import LATER, a_ticket
 from tests.support.contract import current
 
+
+SETTLED = (
+    tickets.TicketStatus.SERVED,
+    tickets.TicketStatus.VOIDED,
+    tickets.TicketStatus.ABANDONED,
+)
+
+
+def forget(ticket: tickets.Ticket) -> tickets.TicketEvent:
+    """Of an order that is over; ordering lets no other guest be forgotten."""
+    if ticket.status not in SETTLED:
+        raise tickets.WrongStatus(ticket, "forget")
+    return ticket.forget(at=LATER)
+
+
 TICKET_COMMANDS: tuple[Callable[[tickets.Ticket], tickets.TicketEvent], ...] = (
     lambda ticket: ticket.start(at=LATER),
     lambda ticket: ticket.ready(at=LATER),
@@ -26,6 +41,7 @@ TICKET_COMMANDS: tuple[Callable[[tickets.Ticket], tickets.TicketEvent], ...] = (
     lambda ticket: ticket.serve(at=LATER),
     lambda ticket: ticket.void(at=LATER),
     lambda ticket: ticket.end(at=LATER),
+    forget,
 )
 STEPS_MAX = 6
 
@@ -81,6 +97,7 @@ def events_of(order: orders.Order) -> Iterator[orders.OrderEvent]:
         lambda order: order.cancel([1], reason="left", **why),
         lambda order: order.end(reason="end of the day", **why),
         lambda order: order.close(**why),
+        lambda order: order.forget(**why),
         lambda order: order.end_cancellation(at=NOON),
     ]
     verdicts: list[orders.KitchenVerdict | None] = [None, *orders.KitchenVerdict]

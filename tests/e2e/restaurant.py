@@ -45,8 +45,8 @@ class Restaurant:
     def put(self, path: str, body: Json) -> Json:
         return self._ask("PUT", "ordering", path, json=body)
 
-    def place(self, order: Json) -> Json:
-        return self._ask("POST", "ordering", "/orders", json=order)
+    def place(self, order: Json, **request: Any) -> Json:
+        return self._ask("POST", "ordering", "/orders", json=order, **request)
 
     def dine_in(self, table: str = "12", quantity: int = 1) -> Json:
         return self.place(
@@ -66,6 +66,9 @@ class Restaurant:
 
     def close(self, order: Json) -> Json:
         return self._ask("POST", "ordering", f"/orders/{order['order_id']}/close")
+
+    def forget(self, order: Json) -> Json:
+        return self._ask("POST", "ordering", f"/orders/{order['order_id']}/forget")
 
     def queue(self) -> list[Json]:
         tickets: list[Json] = self._ask("GET", "serving", "/queue")["tickets"]

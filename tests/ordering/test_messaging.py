@@ -21,7 +21,7 @@ from comanda_contracts import (
     seal,
     subjects,
 )
-from comanda_contracts.streams import COMMANDS, ORDERS_ARCHIVE, TICKETS
+from comanda_contracts.streams import COMMANDS, ORDERS, ORDERS_ARCHIVE, TICKETS
 from comanda_local.servers import Nats
 from faststream.nats import TestNatsBroker
 from nats.aio.client import Client
@@ -29,6 +29,7 @@ from ordering.bootstrap import OWN_STREAMS, bootstrap, messaging
 from ordering.domain.order import KitchenVerdict, Order, OrderStatus
 from ordering.inbound.nats.command_subscriber import command_router
 from ordering.inbound.nats.verdict_subscriber import VERDICT_EVENTS, verdict_router
+from ordering.outbound.database.engine import connect
 from ordering.settings import Settings
 from service_kit.nats.broker import Broker
 from service_kit.nats.jetstream import connected
@@ -136,8 +137,8 @@ async def test_a_command_is_carried_out_and_answered(store: InMemoryStore) -> No
     assert order.status is OrderStatus.OPEN
 
 
-def test_commands_and_verdicts_have_a_durable_each(store: InMemoryStore) -> None:
-    broker = messaging([SERVERS["nats_url"]], store)
+def test_commands_verdicts_and_erasures_have_a_durable_each(store: InMemoryStore) -> None:
+    broker = messaging([SERVERS["nats_url"]], store, connect(SERVERS["database_url"]))
 
     declared = {
         (each.stream.name, each.durable, tuple(each.config.filter_subjects or ()))
@@ -151,6 +152,7 @@ def test_commands_and_verdicts_have_a_durable_each(store: InMemoryStore) -> None
             "ordering",
             tuple(subjects.ticket("*", "*", "*", name) for name in VERDICT_EVENTS),
         ),
+        (ORDERS.name, "ordering-forgetting", (subjects.order("*", "*", "forgotten"),)),
     }
 
 
@@ -169,6 +171,8 @@ async def test_the_set_up_makes_the_streams_and_durables_and_can_be_repeated(
         assert streams == {each.name for each in (TICKETS, *OWN_STREAMS, ORDERS_ARCHIVE)}
         for stream in (COMMANDS, TICKETS):
             assert [each.name for each in await js.consumers_info(stream.name)] == ["ordering"]
+        (erasing,) = await js.consumers_info(ORDERS.name)
+        assert erasing.name == "ordering-forgetting"
 
 
 async def set_up(server: Nats) -> int:
@@ -189,12 +193,12 @@ async def test_the_document_says_what_the_contract_says() -> None:
         assert "<html" in (await client.get("/asyncapi")).text
         document = (await client.get("/asyncapi.json")).json()
 
-    consumed = contract_payloads("receive", "COMMANDS", "TICKETS")
+    consumed = contract_payloads("receive", "COMMANDS", "TICKETS", "ORDERS")
     verdicts = tuple(f".{name}" for name in VERDICT_EVENTS)
     expected = contract_payloads("send", "ORDERS", "MENU", "RESTAURANTS", "ACCESS") | {
         (action, address): payload
         for (action, address), payload in consumed.items()
-        if address.startswith("commands.") or address.endswith(verdicts)
+        if address.startswith("commands.") or address.endswith((*verdicts, "}.forgotten"))
     }
     assert {key: without_hint(each) for key, each in payloads(document).items()} == expected
 

@@ -19,9 +19,11 @@ from ordering.domain.order import (
     Order,
     OrderCancelled,
     OrderClosed,
+    OrderForgotten,
     OrderPlaced,
     OrderStatus,
     Round,
+    Takeaway,
     TicketState,
     order_number,
     place,
@@ -36,6 +38,7 @@ from ordering.domain.refusals import (
     DayNotBegun,
     NotListed,
     OrderNotOpen,
+    OrderNotOver,
     OrderTooLarge,
     Refusal,
     StillInTheKitchen,
@@ -489,6 +492,45 @@ def test_what_does_not_exist_is_at_version_0() -> None:
     expect_version(None, 0)
     with pytest.raises(VersionMismatch, match="at version 0, not 1"):
         expect_version(None, 1)
+
+
+@pytest.mark.parametrize("status", [OrderStatus.CLOSED, OrderStatus.CANCELLED])
+def test_a_guest_who_is_forgotten_is_named_by_nothing_in_the_order(status: OrderStatus) -> None:
+    noted = replace(a_line(), note="for Zebulon")
+    order = replace(
+        an_order(Takeaway(customer="Zebulon", phone="+39 5551234")),
+        rounds=(Round(round=1, lines=(noted,), ordered_at=NOON),),
+        status=status,
+        verdicts={1: KitchenVerdict.SERVED},
+    )
+
+    event = order.forget(at=NOON, actor="Gina")
+
+    assert isinstance(event, OrderForgotten)
+    assert "ebulon" not in repr(event)
+    assert "5551234" not in repr(event)
+    assert event.order == replace(
+        order,
+        version=order.version + 1,
+        party=Takeaway(customer=None),
+        rounds=(replace(order.rounds[0], lines=(replace(noted, note=None),)),),
+        forgotten_at=NOON,
+    )
+
+
+def test_a_guest_who_is_forgotten_again_is_so_above_each_version_that_is_known() -> None:
+    order = replace(an_order(), status=OrderStatus.CLOSED, version=3)
+
+    assert order.forget(at=NOON, actor=None, known_version=7).order.version == 8
+    assert order.forget(at=NOON, actor=None, known_version=2).order.version == 4
+
+
+@pytest.mark.parametrize("status", [OrderStatus.OPEN, OrderStatus.CANCELLING])
+def test_the_guest_of_an_order_that_is_under_way_is_not_forgotten(status: OrderStatus) -> None:
+    order = replace(an_order(), status=status)
+
+    with pytest.raises(OrderNotOver):
+        order.forget(at=NOON, actor=None)
 
 
 def test_an_order_that_is_restated_says_what_the_kitchen_is_to_have_and_is_as_it_was() -> None:

@@ -52,6 +52,15 @@ def consumed(*consumers: str) -> list[str]:
     ]
 
 
+def erased(stream: str) -> list[str]:
+    """What its owner needs to erase in a stream, its archive, and among dead letters."""
+    return asked(
+        f"STREAM.MSG.DELETE.{stream} STREAM.INFO.{stream}_ARCHIVE STREAM.MSG.GET.{stream}_ARCHIVE "
+        f"DIRECT.GET.{stream}_ARCHIVE STREAM.MSG.DELETE.{stream}_ARCHIVE "
+        "DIRECT.GET.DEAD_LETTERS DIRECT.GET.DEAD_LETTERS.> STREAM.MSG.DELETE.DEAD_LETTERS"
+    )
+
+
 PUBLISHED = {
     "ordering": [
         *("orders.v1.>", "restaurants.v1.>", "menu.v1.>", "access.v1.>", "replies.v1.>"),
@@ -61,7 +70,8 @@ PUBLISHED = {
             "STREAM.INFO.COMMANDS STREAM.INFO.DEAD_LETTERS STREAM.INFO.TICKETS STREAM.MSG.GET.MENU "
             "STREAM.MSG.GET.ORDERS STREAM.MSG.GET.RESTAURANTS STREAM.MSG.GET.ACCESS"
         ),
-        *consumed("COMMANDS.ordering", "TICKETS.ordering"),
+        *consumed("COMMANDS.ordering", "TICKETS.ordering", "ORDERS.ordering-forgetting"),
+        *erased("ORDERS"),
     ],
     "ordering-operator": [
         "replies.v1.>",
@@ -84,6 +94,9 @@ PUBLISHED = {
             "STREAM.INFO.TICKETS STREAM.MSG.GET.TICKETS CONSUMER.INFO.COMMANDS.ordering "
             "CONSUMER.INFO.TICKETS.ordering CONSUMER.DURABLE.CREATE.COMMANDS.ordering "
             "CONSUMER.DURABLE.CREATE.TICKETS.ordering DIRECT.GET.DEAD_LETTERS "
+            "STREAM.MSG.GET.ORDERS DIRECT.GET.ORDERS_ARCHIVE "
+            "CONSUMER.INFO.ORDERS.ordering-forgetting "
+            "CONSUMER.DURABLE.CREATE.ORDERS.ordering-forgetting "
             "DIRECT.GET.DEAD_LETTERS.>"
         ),
         *asked(EVERY_OPERATOR),
@@ -95,7 +108,8 @@ PUBLISHED = {
             "STREAM.MSG.GET.ACCESS DIRECT.GET.ACCESS STREAM.INFO.KV_serving "
             "STREAM.MSG.GET.KV_serving STREAM.INFO.ORDERS"
         ),
-        *consumed("ORDERS.serving"),
+        *consumed("ORDERS.serving", "ORDERS.serving-forgetting"),
+        *erased("TICKETS"),
     ],
     "serving-operator": [
         "tickets.v1.>",
@@ -109,6 +123,8 @@ PUBLISHED = {
         *asked(
             "STREAM.INFO.ORDERS CONSUMER.INFO.ORDERS.serving STREAM.MSG.GET.TICKETS "
             "DIRECT.GET.TICKETS STREAM.MSG.GET.KV_serving "
+            "CONSUMER.INFO.ORDERS.serving-forgetting "
+            "CONSUMER.DURABLE.CREATE.ORDERS.serving-forgetting "
             "CONSUMER.DURABLE.CREATE.ORDERS.serving STREAM.MSG.GET.ORDERS DIRECT.GET.DEAD_LETTERS "
             "DIRECT.GET.DEAD_LETTERS.>"
         ),
@@ -117,11 +133,14 @@ PUBLISHED = {
     "query": [
         "dead-letters.v1.query.>",
         *asked("STREAM.INFO.* STREAM.MSG.GET.* DIRECT.GET.* DIRECT.GET.*.>"),
-        *consumed("*.query"),
+        *consumed("*.query", "ORDERS.query-forgetting"),
+        *asked("STREAM.MSG.DELETE.DEAD_LETTERS"),
     ],
     "query-operator": [
         *asked("STREAM.INFO.* STREAM.MSG.GET.* DIRECT.GET.* DIRECT.GET.*.>"),
         *asked("CONSUMER.DURABLE.CREATE.*.query CONSUMER.INFO.*.query"),
+        *asked("CONSUMER.DURABLE.CREATE.ORDERS.query-forgetting"),
+        *asked("CONSUMER.INFO.ORDERS.query-forgetting"),
         *(
             subject
             for name in ("query-rebuild", "query-audit")

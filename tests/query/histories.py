@@ -59,6 +59,8 @@ TIME_OF: dict[type[TicketEvent], str] = {
 PLACED = st.sampled_from([0, 0, 1, 1800, 3600, 86400])
 """Seconds after noon when an order is placed: in some hours of two days."""
 
+OVER = ("closed", "cancelled")
+
 TEXTS = st.sampled_from(["no basil", "$5 off", "$total", "a.b", "", "ünïcode ☕", "$$ROOT"])
 
 
@@ -94,6 +96,13 @@ class _Telling:
         version = max(ticket.version + 1, self.order.version * 1_000_000)
         again = ticket.model_copy(update={"version": version})
         self.change_ticket(contracts.TicketRestated, again)
+
+    def forget(self) -> None:
+        """The order, and then a ticket: the others are not yet."""
+        self.change_order(contracts.OrderForgotten, {"customer": None})
+        ticket = self.tickets[max(self.tickets)]
+        without_name = {"version": ticket.version + 1, "customer": None}
+        self.change_ticket(contracts.TicketForgotten, ticket.model_copy(update=without_name))
 
     def queue(self, number: int) -> None:
         self.change_ticket(contracts.TicketQueued, its_ticket(self.order, round=number))
@@ -158,6 +167,8 @@ def histories(draw: st.DrawFn) -> History:
     if end == "cancelled":
         fields = {"status": OrderStatus.CANCELLED}
         telling.change_order(contracts.OrderCancelled, fields, reason=draw(TEXTS))
+    for _ in range(draw(st.sampled_from([0, 0, 1, 2])) if end in OVER else 0):
+        telling.forget()
     return telling.events
 
 

@@ -12,9 +12,11 @@ from comanda_contracts import (
     MenuEvent,
     Order,
     OrderEvent,
+    OrderForgotten,
     OrderStatus,
     RestaurantEvent,
     TicketEvent,
+    TicketForgotten,
     TicketStatus,
 )
 from comanda_contracts.envelope import Event
@@ -113,10 +115,34 @@ def test_the_highest_version_of_the_order_and_of_each_ticket_stays(data: st.Data
 
 
 @given(histories())
-def test_a_view_tells_of_every_event_once(history: History) -> None:
+def test_a_view_tells_once_of_every_event_since_its_guest_was_forgotten(history: History) -> None:
     view = fold(*history)
 
-    assert len(view.timeline) == len(history)
+    told = [
+        event
+        for place, event in enumerate(history)
+        if not any(is_forgotten(later) and later.key == event.key for later in history[place + 1 :])
+    ]
+    assert len(view.timeline) == len(told)
+
+
+@given(st.data())
+def test_a_view_is_the_same_whether_what_was_erased_is_read_or_not(data: st.DataObject) -> None:
+    history = data.draw(histories())
+    erased = [
+        event
+        for place, event in enumerate(history)
+        if any(is_forgotten(later) and later.key == event.key for later in history[place + 1 :])
+    ]
+    left = [event for event in history if event not in erased]
+    some = data.draw(st.lists(st.sampled_from(erased))) if erased else []
+
+    assert document(fold(*left, *some)) == document(fold(*history))
+    assert document(fold(*some, *left)) == document(fold(*history))
+
+
+def is_forgotten(event: OrderEvent | TicketEvent) -> bool:
+    return isinstance(event, OrderForgotten | TicketForgotten)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from comanda_contracts import (
     TicketEvent,
     TicketStatus,
 )
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from query.views.merge import Document
 from query.views.orders.view import document, merge, view_of
@@ -286,6 +286,7 @@ def test_a_cancelled_round_waits_for_nothing() -> None:
     assert wait_of(order, status=TicketStatus.READY, ready_at=after(5)) == (0, 0)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(histories(), min_size=1, max_size=6), st.data())
 def test_sums_of_parts_in_any_order_are_the_sum_of_all(
     told: list[list[OrderEvent | TicketEvent]], data: st.DataObject

@@ -93,7 +93,7 @@ async def test_the_document_has_what_is_consumed_and_what_is_published() -> None
     assert payloads(document) == contract_payloads("send", TICKETS.name) | {
         (action, address): payload
         for (action, address), payload in consumed.items()
-        if address.rpartition(".")[2] in CONSUMED_EVENTS
+        if address.rpartition(".")[2] in (*CONSUMED_EVENTS, "forgotten")
     }
 
 
@@ -120,8 +120,8 @@ async def test_the_set_up_makes_the_stream_the_bucket_and_the_durable(
         *(each.name for each in (ORDERS, TICKETS, TICKETS_ARCHIVE)),
         STREAM_OF_BUCKET,
     }
-    (durable,) = await js.consumers_info(ORDERS.name)
-    assert durable.name == SERVICE
+    durables = {each.name for each in await js.consumers_info(ORDERS.name)}
+    assert durables == {SERVICE, "serving-forgetting"}
 
 
 async def test_the_set_up_can_be_repeated_and_undoes_nothing_that_an_operator_set(

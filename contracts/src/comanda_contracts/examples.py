@@ -1,5 +1,6 @@
 """An example of every event, as on an evening at La Piazza; also for tests of your own."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -14,6 +15,7 @@ ORDER_ID = UUID("019df4a4-ae5a-7c1b-9a4e-5f60718293a4")
 TAKEAWAY_ID = UUID("019df4b0-21f4-7d02-8c3d-2b4a69788fe1")
 
 AnyState = TypeVar("AnyState", bound=State)
+AnyLine = TypeVar("AnyLine", contracts.Line, contracts.TicketLine)
 
 
 def _after(minutes: float) -> datetime:
@@ -24,6 +26,10 @@ def _next(state: AnyState, **changes: Any) -> AnyState:
     """The next version of an aggregate."""
     fields = {**state.model_dump(), "version": state.version + 1, **changes}
     return type(state).model_validate(fields)
+
+
+def _without_notes(lines: Iterable[AnyLine]) -> tuple[AnyLine, ...]:
+    return tuple(each.model_copy(update={"note": None}) for each in lines)
 
 
 LUIGI = contracts.Sender(subject="Luigi", device="till-3", role="till")
@@ -121,6 +127,12 @@ CANCELLED = _next(
     rounds=(TAKEAWAY.rounds[0].model_copy(update={"voided": True}),),
     total=0,
 )
+FORGOTTEN = _next(
+    CANCELLED,
+    customer=None,
+    phone=None,
+    rounds=(CANCELLED.rounds[0].model_copy(update={"lines": _without_notes(FOOD.lines)}),),
+)
 
 TICKET = contracts.Ticket(
     restaurant="la-piazza",
@@ -145,6 +157,7 @@ REFUSED = _next(PREPARING)
 SERVED = _next(READY, status=contracts.TicketStatus.SERVED, served_at=_after(14))
 RESTATED = _next(READY, version=4_000_000)
 ABANDONED = _next(READY, status=contracts.TicketStatus.ABANDONED)
+TICKET_FORGOTTEN = _next(SERVED, lines=_without_notes(SERVED.lines))
 VOIDED = _next(
     TICKET,
     round=2,
@@ -183,6 +196,7 @@ EXAMPLES: list[Event] = [
     contracts.OrderRestated(
         at=_after(13), order=_next(ORDER, version=4), open_rounds=(1,), served_rounds=()
     ),
+    contracts.OrderForgotten(at=_after(300), actor="Gina", by=GINA, order=FORGOTTEN),
     contracts.TicketQueued(at=AT, ticket=TICKET),
     contracts.TicketStarted(at=_after(2), actor="Gina", by=GINA, ticket=PREPARING),
     contracts.TicketReady(at=_after(11), actor="Gina", by=GINA, ticket=READY),
@@ -192,6 +206,7 @@ EXAMPLES: list[Event] = [
     contracts.TicketVoidRefused(at=_after(27), ticket=REFUSED),
     contracts.TicketAbandoned(at=_after(300), actor="Gina", by=GINA, ticket=ABANDONED),
     contracts.TicketRestated(at=_after(13), ticket=RESTATED),
+    contracts.TicketForgotten(at=_after(300), ticket=TICKET_FORGOTTEN),
     contracts.MenuItemSet(at=AT, actor="Gina", by=GINA, item=ITEM),
     contracts.MenuItemWithdrawn(
         at=_after(300),

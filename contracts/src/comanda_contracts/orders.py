@@ -213,3 +213,15 @@ class OrderRestated(OrderEvent):
     """Numbers of the rounds that the kitchen has served."""
     abandoned_rounds: tuple[Count, ...] = ()
     """Numbers of those that it made, and nobody served. What is in none, it does not make."""
+
+
+# decision/0077: a guest is forgotten
+class OrderForgotten(OrderEvent):
+    """The guest wants to be forgotten: nothing in the order names him any more.
+
+    No name, no phone number and no note is in it; numbers, times and prices are as they were. The
+    order is over, and what was said of it before is erased from the stream and its archive. Whoever
+    keeps something of it erases that too: all that is older than this version.
+    """
+
+    TYPE: ClassVar[str] = "comanda.order.forgotten.v1"

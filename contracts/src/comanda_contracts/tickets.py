@@ -154,3 +154,14 @@ class TicketRestated(TicketEvent):
     """
 
     TYPE: ClassVar[str] = "comanda.ticket.restated.v1"
+
+
+# decision/0077: a guest is forgotten
+class TicketForgotten(TicketEvent):
+    """The guest wants to be forgotten: nothing in the ticket names him any more.
+
+    No name and no note is in it; its status and times are as they were. What was said of the ticket
+    before is erased from the stream and its archive.
+    """
+
+    TYPE: ClassVar[str] = "comanda.ticket.forgotten.v1"

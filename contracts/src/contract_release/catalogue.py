@@ -68,6 +68,7 @@ def _diagram(moves: tuple[Move, ...]) -> Iterator[str]:
         ]
         yield "\n".join(["```mermaid", "stateDiagram-v2", *arrows, "```", ""])
         yield f"After the streams lost messages `{RESTATED}` may come at any place.\n"
+        yield "What came before `forgotten` is erased.\n"
 
 
 def _state(status: str) -> str:

@@ -26,6 +26,8 @@ ORDER = (
     Move("cancelling", "cancelled", "cancelled"),
     Move("open", "closed", "closed"),
     Move("cancelling", "closed", "closed"),
+    Move("cancelled", "forgotten", "cancelled"),
+    Move("closed", "forgotten", "closed"),
 )
 TICKET = (
     Move(NOTHING, "queued", "queued"),
@@ -44,6 +46,9 @@ TICKET = (
     Move("ready", "abandoned", "abandoned"),
     Move("abandoned", "abandoned", "abandoned"),
     Move("abandoned", "void-refused", "abandoned"),
+    Move("served", "forgotten", "served"),
+    Move("voided", "forgotten", "voided"),
+    Move("abandoned", "forgotten", "abandoned"),
 )
 MENU = (
     Move(NOTHING, "item-set", "offered"),

@@ -24,9 +24,12 @@ def _tickets(*events: str) -> tuple[str, ...]:
 
 
 READERS: dict[str, tuple[str, ...]] = {
-    "ordering": _tickets("served", "recalled", "voided", "void-refused", "abandoned", "restated"),
+    "ordering": (
+        *_tickets("served", "recalled", "voided", "void-refused", "abandoned", "restated"),
+        *_orders("forgotten"),
+    ),
     "serving": (
-        *_orders("placed", "items-added", "cancellation-requested", "restated"),
+        *_orders("placed", "items-added", "cancellation-requested", "restated", "forgotten"),
         subjects.ALL_TICKETS,
         subjects.ALL_ACCESS,
     ),

@@ -233,6 +233,25 @@ for _service, _summary in SUMMARIES.items():
     _pass_on_to(_service, _summary)
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+    help="Forget a guest everywhere: RESTAURANT --phone, --customer or --order (or --help).",
+)
+def forget(
+    context: typer.Context,
+    *,
+    data: Data = DEFAULT_DATA,
+    nats_url: NatsUrl = None,
+    database: DatabaseUrl = None,
+) -> None:
+    with in_plain_words():
+        if HELP_OPTION in context.args:
+            raise typer.Exit(show_help("ordering", ["forget", HELP_OPTION]))
+        system = _find(data, None, None, None, nats_url, database, None)
+        raise typer.Exit(run_command("ordering", system, ["forget", *context.args]))
+
+
 @app.command()
 def replay(
     *,

@@ -13,7 +13,7 @@ from comanda_local.system_urls import SystemUrls
 HELP_OPTION = "--help"
 
 SUMMARIES = {
-    "ordering": "Operate ordering: dead-letters, parked, republish (each with --help).",
+    "ordering": "Operate ordering: dead-letters, parked, republish, forget (each with --help).",
     "serving": "Operate serving: dead-letters (or dead-letters --help).",
     "query": "Operate the read side: rebuild, rollback, generations, audit, dead-letters.",
 }

@@ -2,7 +2,7 @@
 
 `dead-letters` lists, shows, replays and discards the messages that were set aside; `parked` lists,
 shows and releases the events that can't be published; `republish` has the present state published
-again after the streams lost it.
+again after the streams lost it; `forget` forgets guests.
 """
 
 import sys
@@ -15,6 +15,7 @@ from service_kit.runtime.settings import ServiceSettings, load
 from ordering.settings import DatabaseSettings, Settings
 
 if TYPE_CHECKING:
+    from service_kit.runtime.nats_servers import NatsServers
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 
@@ -57,9 +58,18 @@ def main(arguments: list[str]) -> None:
 
             republish = republish_app(_engine, new_id=uuid7, clock=utc_now)
             republish(rest, prog_name="python -m ordering republish")
+        case ["forget", *rest]:
+            from service_kit.runtime.clock import utc_now
+            from uuid_utils.compat import uuid7
+
+            from ordering.outbound.forgetting.commands import forget_app
+
+            forget = forget_app(_engine, _servers, new_id=uuid7, clock=utc_now)
+            forget(rest, prog_name="python -m ordering forget")
         case _:
             sys.exit(
-                "usage: python -m ordering [migrate | set-up | dead-letters | parked | republish]"
+                "usage: python -m ordering "
+                "[migrate | set-up | dead-letters | parked | republish | forget]"
             )
 
 
@@ -79,6 +89,10 @@ def _engine() -> "AsyncEngine":
 
     settings = load(DatabaseSettings)
     return connect(settings.database_url.get_secret_value(), settings.database_tls)
+
+
+def _servers() -> "NatsServers":
+    return load(ServiceSettings).nats_servers
 
 
 def _migrate() -> None:

@@ -57,8 +57,10 @@ from ordering.inbound.http.menu import menu_routes
 from ordering.inbound.http.openapi import BODY_EXAMPLES, TAGS
 from ordering.inbound.http.order_placement import placement_endpoint, placement_lane
 from ordering.inbound.http.order_reading import order_reading_routes
-from ordering.inbound.http.orders import order_routes
+from ordering.inbound.http.orders import forgetting_routes, order_routes
 from ordering.inbound.nats.command_subscriber import command_router
+from ordering.inbound.nats.forgotten_subscriber import DURABLE as FORGETTING
+from ordering.inbound.nats.forgotten_subscriber import forgotten_router
 from ordering.inbound.nats.sender import Identify, by_letter, by_token, nobody
 from ordering.inbound.nats.verdict_subscriber import verdict_router
 from ordering.outbound.database.cancellations import watch_cancellations
@@ -70,6 +72,7 @@ from ordering.outbound.database.withdrawals import (
     delete_expired_withdrawals,
     is_withdrawn,
 )
+from ordering.outbound.forgetting.erasure import OrderErasure
 from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.outbox.operate_routes import OUTBOX_EXAMPLES, outbox_routes
 from ordering.outbound.outbox.waiting import oldest_s, watch_waiting
@@ -103,6 +106,7 @@ def bootstrap(settings: Settings) -> Application:
     broker = messaging(
         settings.nats_servers,
         store,
+        engine,
         by_token(admission),
         guests,
         recall_grace=settings.recall_grace,
@@ -171,6 +175,7 @@ def bootstrap(settings: Settings) -> Application:
             Component("fill", fill, required=False),
             Component("kitchen", broker.watching(TICKETS), required=False),
             Component("commands", broker.watching(COMMANDS), required=False),
+            Component("forgetting", broker.watching(ORDERS, FORGETTING), required=False),
         ],
         messaging=partial(running, broker),
         admission=admission,
@@ -182,6 +187,7 @@ def bootstrap(settings: Settings) -> Application:
     app.include_router(access_routes(store, utc_now))
     place = placement_endpoint(store, clock=utc_now, new_id=new_id, guests=guests)
     app.include_router(order_routes(store, place, clock=utc_now))
+    app.include_router(forgetting_routes(store, clock=utc_now))
     app.include_router(order_reading_routes(PostgresOrders(engine)))
     app.include_router(
         asyncapi_routes(broker, title=TITLE, description=DESCRIPTION, version=app.version)
@@ -241,6 +247,7 @@ def _guests(settings: Settings) -> GuestSigner | None:
 def messaging(
     servers: list[str],
     store: Store,
+    engine: AsyncEngine,
     identify: Identify = nobody,
     guests: GuestSigner | None = None,
     *,
@@ -256,6 +263,7 @@ def messaging(
         store, broker.client, clock=utc_now, new_id=new_id, identify=identify, guests=guests
     )
     broker.include_router(commands)
+    broker.include_router(forgotten_router(OrderErasure(engine, broker.client)))
     return broker
 
 
@@ -264,7 +272,7 @@ async def set_up_messaging(settings: ServiceSettings, *, apply_retention: bool =
     no_database = connect("postgresql+asyncpg://")  # nothing is consumed, so nothing connects
     store = GroupCommit(no_database, new_id=new_id, first_events=FirstEvents())
     await set_up(
-        messaging(settings.nats_servers, store),
+        messaging(settings.nats_servers, store, no_database),
         settings.nats_servers,
         streams=OWN_STREAMS,
         replicas=settings.stream_replicas,
@@ -307,7 +315,7 @@ async def _replaying(
         clock=utc_now,
         token_life_max_s=settings.token_life_max_s,
     )
-    async with messaging(servers, store, identify).without_consuming() as broker:
+    async with messaging(servers, store, engine, identify).without_consuming() as broker:
         yield broker
 
 

@@ -29,6 +29,7 @@ EVENT_MODELS: dict[type[RecordedEvent], type[contracts.Event]] = {
     domain.OrderCancelled: contracts.OrderCancelled,
     domain.OrderClosed: contracts.OrderClosed,
     domain.OrderRestated: contracts.OrderRestated,
+    domain.OrderForgotten: contracts.OrderForgotten,
 }
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple
 
-from comanda_contracts.streams import ARCHIVES, Stream
+from comanda_contracts.streams import ARCHIVES, ORDERS, Stream
 from fastapi import APIRouter, FastAPI
 from service_kit.access.admission import admission_by
 from service_kit.access.guests import GuestVerifier
@@ -55,6 +55,8 @@ from query.maintenance.operate_routes import GENERATION_EXAMPLES, generation_rou
 from query.maintenance.recovery import keep_recovering
 from query.maintenance.session import OperatorSession, open_session
 from query.projection.archive_lag import ArchiveLag
+from query.projection.forgetting import DURABLE as FORGETTING
+from query.projection.forgetting import forgetting_router
 from query.projection.lag import keep_measuring
 from query.projection.projector import PROJECTED, SERVICE, projection_router
 from query.projection.provenance import Provenance
@@ -110,6 +112,8 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> Application:
         components.append(Component("jobs", jobs.run, required=False))
     if projects:
         components += [_projection(broker, stream) for stream in PROJECTED]
+        forgetting = broker.watching(ORDERS, FORGETTING)
+        components.append(Component("forgetting", forgetting, required=False))
         ending = partial(keep_ending_orphaned_transactions, client)
         components.append(Component("abandoned-transactions", ending, required=False))
         components.append(Component("roll-up", RollUp(generations).run, required=False))
@@ -274,6 +278,7 @@ def _projecting_broker(
     broker = Broker(servers or settings.nats_servers, SERVICE)
     checks = (provenance.note, provenance.note_stored) if provenance else (None, None)
     broker.include_router(projection_router(stores, *checks))
+    broker.include_router(forgetting_router(stores.orders, broker.client))
     return broker
 
 

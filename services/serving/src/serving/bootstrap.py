@@ -31,12 +31,15 @@ from uuid_utils.compat import uuid7
 from serving.inbound.http.openapi import FEEDS, RESPONSE_EXAMPLES, TAGS
 from serving.inbound.http.problems import Problem
 from serving.inbound.http.tickets import routes
+from serving.inbound.nats.forgotten import DURABLE as FORGETTING
+from serving.inbound.nats.forgotten import forgotten_router
 from serving.inbound.nats.orders import SERVICE, order_router
 from serving.outbound.bookmarks import keep_bookmark, set_up_bookmarks
 from serving.outbound.connection import connected_client, until_connected
 from serving.outbound.hot_window import keep_in_window
 from serving.outbound.kitchen_queues import KitchenQueues, export_lengths, keep_open_tickets
 from serving.outbound.room import watch_room
+from serving.outbound.ticket_erasure import TicketErasure
 from serving.outbound.ticket_stream import TicketStream
 from serving.settings import Settings
 
@@ -63,6 +66,7 @@ def bootstrap(settings: Settings) -> Application:
             Component("room", partial(_watch_room, broker)),
             Component("fill", partial(_watch_fill, broker, settings), required=False),
             Component("orders", broker.watching(ORDERS), required=False),
+            Component("forgetting", broker.watching(ORDERS, FORGETTING), required=False),
             Component("window", partial(_keep_in_window, broker, queues), required=False),
             Component("bookmark", partial(_keep_bookmark, broker, queues), required=False),
         ],
@@ -143,6 +147,10 @@ def _messaging(
     broker = Broker(servers or settings.nats_servers, SERVICE)
     tickets = TicketStream(partial(connected_client, broker))
     broker.include_router(order_router(tickets=tickets, clock=utc_now, new_id=uuid7))
+    erasure = TicketErasure(SERVICE, broker.client)
+    broker.include_router(
+        forgotten_router(tickets=tickets, erasure=erasure, clock=utc_now, new_id=uuid7)
+    )
     return broker, tickets
 
 

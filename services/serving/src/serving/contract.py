@@ -14,6 +14,7 @@ EVENT_MODELS: dict[type[domain.TicketEvent], type[contracts.TicketEvent]] = {
     domain.TicketVoidRefused: contracts.TicketVoidRefused,
     domain.TicketAbandoned: contracts.TicketAbandoned,
     domain.TicketRestated: contracts.TicketRestated,
+    domain.TicketForgotten: contracts.TicketForgotten,
 }
 
 

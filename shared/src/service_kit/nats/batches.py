@@ -1,12 +1,17 @@
 """Handling the messages of a batch such that each fails, or not, by itself."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+import nats.errors
+
 from service_kit.nats.failures import BatchFailed, Classifier, Failure, Fate, StillAtIt
+from service_kit.nats.jetstream import ACK_WAIT
 from service_kit.nats.subscriber import Handler, Received
+from service_kit.runtime.cancellation import cancel_until_ended
 
 LOOK_INTERVAL_S = 0.02
 """Seconds between two looks at whether what a batch still waits for is blocked."""
@@ -119,6 +124,36 @@ async def _run(
     handle: Callable[[Received[Content]], Awaitable[Any]], received: Received[Content]
 ) -> None:
     await handle(received)
+
+
+async def one_after_another(
+    handle: Callable[[Received[Content]], Awaitable[Any]], batch: Sequence[Received[Content]]
+) -> None:
+    """Handle the messages in turn, each whatever becomes of the others: for work that takes long.
+
+    None is delivered anew meanwhile. Raises BatchFailed, which names those that failed.
+    """
+    failures = []
+    keeping = asyncio.create_task(_keep(batch))
+    try:
+        for each in batch:
+            try:
+                await handle(each)
+            except Exception as error:  # told with the message
+                failures.append(Failure(each.message, error))
+    finally:
+        await cancel_until_ended([keeping])
+    if failures:
+        raise BatchFailed(failures)
+
+
+async def _keep(batch: Sequence[Received[Any]]) -> None:
+    while True:
+        await asyncio.sleep(ACK_WAIT / 3)
+        for each in batch:
+            if not each.message.is_acked:
+                with contextlib.suppress(nats.errors.Error):  # it comes again, then
+                    await each.message.in_progress()
 
 
 async def in_halves(

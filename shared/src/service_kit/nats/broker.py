@@ -94,7 +94,7 @@ class Broker(NatsBroker):
         self._connection_kwargs |= {each: user[each] for each in user.keys() - {"inbox_prefix"}}
         self.service = service
         self._first_connected = asyncio.Event()
-        self._lags: dict[str, LagMeasure] = {}
+        self._lags: dict[tuple[str, str], LagMeasure] = {}
 
     async def client(self) -> Client:
         """The connection, as soon as it is there for the first time.
@@ -171,13 +171,17 @@ class Broker(NatsBroker):
             await self.stop()
             await asyncio.sleep(START_AGAIN_AFTER_S)
 
-    def watching(self, stream: Stream) -> Callable[[Ready], Awaitable[None]]:
+    def watching(
+        self, stream: Stream, durable: str | None = None
+    ) -> Callable[[Ready], Awaitable[None]]:
         """What a component runs that reports on the consumer of a stream, and measures its lag.
 
+        `durable` tells which, if it is not that of the service's name.
         It is not ready while the durable is missing, without which FastStream would be silent for
         ever, while there is no connection, or while batches fail.
         """
-        subscriber, lag = self._subscriber(stream), self._lag_of(stream)
+        subscriber = self._subscriber(stream, durable)
+        lag = self._lag_of(stream, subscriber.durable)
 
         async def watch(ready: Ready) -> None:
             while True:
@@ -198,17 +202,23 @@ class Broker(NatsBroker):
         It is seen by what `watching` runs; None before that has seen it once. What was delivered
         and is not acknowledged is not settled.
         """
-        lag_s = self._lag_of(stream).seconds_max
+        lag_s = self._lag_of(stream, self.service).seconds_max
         return None if lag_s is None else clock() - timedelta(seconds=lag_s)
 
-    def _lag_of(self, stream: Stream) -> LagMeasure:
-        if stream.name not in self._lags:
-            self._lags[stream.name] = LagMeasure(stream, self._subscriber(stream).durable)
-        return self._lags[stream.name]
+    def _lag_of(self, stream: Stream, durable: str) -> LagMeasure:
+        name = (stream.name, durable)
+        if name not in self._lags:
+            self._lags[name] = LagMeasure(stream, durable)
+        return self._lags[name]
 
-    def _subscriber(self, stream: Stream) -> BatchSubscriber:
-        """The one that consumes the stream."""
-        (found,) = (each for each in self.batch_subscribers if each.stream.name == stream.name)
+    def _subscriber(self, stream: Stream, durable: str | None = None) -> BatchSubscriber:
+        """The one that consumes the stream by the durable, which has the service's name if none
+        is given.
+        """
+        wanted = (stream.name, durable or self.service)
+        (found,) = (
+            each for each in self.batch_subscribers if (each.stream.name, each.durable) == wanted
+        )
         return found
 
     @override

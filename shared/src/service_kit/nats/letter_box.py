@@ -128,26 +128,38 @@ async def discard(js: JetStreamContext, letter: Letter) -> None:
 async def replay(broker: Broker, letter: Letter) -> str | None:
     """Have the service handle the message as if it came now, then throw the letter away.
 
-    It is given to the same function as when it came, so it is as safe to repeat. Returns why it
+    It is given to the same functions as when it came, so it is as safe to repeat. Returns why it
     can't be done, if so: the letter stays then. Raises NotNow.
     """
     js = await broker.jetstream_context()
-    subscriber = next((s for s in broker.batch_subscribers if s.stream.name == letter.stream), None)
-    if subscriber is None:
+    consumers = _consumers_of(broker, letter)
+    if not consumers:
         return f"{broker.service} reads no stream {letter.stream}"
-    try:
-        message = await _message(js, letter, await broker.client())
-        await _handle(subscriber, message)
-    except NotReplayable as error:
-        return str(error)
-    except Exception as error:  # whatever it is, it is told with the letter
-        if subscriber.failures.fate_of(error) is Fate.OUTAGE:
-            raise NotNow(reason_of(error)) from error
-        return reason_of(error)
-    if not message.is_acked:
-        return "it was left unsettled"
+    for subscriber in consumers:
+        try:
+            message = await _message(js, letter, await broker.client())
+            await _handle(subscriber, message)
+        except NotReplayable as error:
+            return str(error)
+        except Exception as error:  # whatever it is, it is told with the letter
+            if subscriber.failures.fate_of(error) is Fate.OUTAGE:
+                raise NotNow(reason_of(error)) from error
+            return reason_of(error)
+        if not message.is_acked:
+            return "it was left unsettled"
     await discard(js, letter)
     return None
+
+
+def _consumers_of(broker: Broker, letter: Letter) -> list[BatchSubscriber]:
+    """Those that are given a message like the letter's; the stream's first, if none is."""
+    of_stream = [each for each in broker.batch_subscribers if each.stream.name == letter.stream]
+    wanted = [
+        each
+        for each in of_stream
+        if any(subjects.covers(of, letter.subject) for of in each.config.filter_subjects or ())
+    ]
+    return wanted or of_stream[:1]
 
 
 async def _handle(subscriber: BatchSubscriber, message: Msg) -> None:

@@ -74,6 +74,11 @@ async def archived_messages(
         begin = {"seq": sequence + 1}
 
 
+def is_about(message: Msg, order_id: str) -> bool:
+    """Whether a message of an order or a ticket is about this order."""
+    return order_id in str((message.headers or {}).get("ce-subject", "")).split("/")
+
+
 async def direct_batch(client: Client, stream: Stream, request: dict[str, Any]) -> list[Msg]:
     """Messages by a direct get, with their sequences in a header; none if none fits.
 

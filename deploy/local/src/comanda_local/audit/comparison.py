@@ -11,6 +11,8 @@ from comanda_local.api import Json
 from comanda_local.audit.agreement import disagreements
 from comanda_local.audit.expected import Tickets, expected_status, round_total, total
 
+BEGINNINGS = ("restated", "forgotten")
+"""Events before which a timeline may lack what came before."""
 NOTHING = "nothing"
 """Stands for a value that one side lacks."""
 
@@ -130,7 +132,8 @@ def _pick(values: Json, names: tuple[str, ...]) -> Json:
 def _versions_by_source(timeline: list[Json]) -> Json:
     """The versions of the order, and of each ticket, that the timeline has without a gap.
 
-    What came before a restatement may have been lost, and before a ticket's there is a gap.
+    What came before a restatement may have been lost, and before a ticket's there is a gap; what
+    came before a guest was forgotten is erased.
     """
     events: dict[str, dict[int, object]] = {}
     for entry in timeline:
@@ -141,6 +144,6 @@ def _versions_by_source(timeline: list[Json]) -> Json:
 
 
 def _last_without_a_gap(events: Mapping[int, object]) -> int:
-    """The version up to which there is each since the last restatement, or since the first."""
-    begin = max((version for version, event in events.items() if event == "restated"), default=1)
+    """The version up to which there is each since the last that may be told alone, or the first."""
+    begin = max((version for version, event in events.items() if event in BEGINNINGS), default=1)
     return begin - 1 + sum(version >= begin for version in events)

@@ -13,7 +13,13 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from comanda_contracts import OrderRestated, TicketRestated, subjects
+from comanda_contracts import (
+    OrderForgotten,
+    OrderRestated,
+    TicketForgotten,
+    TicketRestated,
+    subjects,
+)
 from comanda_contracts.reading import EVENTS
 from comanda_contracts.streams import Archive
 from comanda_contracts.subjects import SLUG_PATTERN
@@ -40,8 +46,13 @@ from comanda_local.teams import (
 
 NKEY = "COMANDA_NATS_NKEY"
 LOOK_INTERVAL_S = 0.5
-NOT_TRIGGERED = {OrderRestated.TYPE, TicketRestated.TYPE}
-"""Events after a loss of streams, which no trial brings about."""
+NOT_TRIGGERED = {
+    *(OrderRestated.TYPE, TicketRestated.TYPE),
+    *(OrderForgotten.TYPE, TicketForgotten.TYPE),
+}
+"""Events after a loss of streams, which no trial brings about; and of a guest who is forgotten:
+they would erase the others.
+"""
 """Seconds between two looks at what has come."""
 
 app = typer.Typer(

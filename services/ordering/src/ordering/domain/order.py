@@ -13,6 +13,7 @@ from uuid import UUID
 from ordering.domain.events import DomainEvent, Sender
 from ordering.domain.refusals import (
     OrderNotOpen,
+    OrderNotOver,
     OrderTooLarge,
     StillInTheKitchen,
     TooLateToCancel,
@@ -111,9 +112,9 @@ class DineIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Takeaway:
-    """A customer who comes to fetch it."""
+    """A customer who comes to fetch it; of one who is forgotten there is no name."""
 
-    customer: str
+    customer: str | None
     phone: str | None = None
 
 
@@ -158,6 +159,8 @@ class Order:
     cancellation: Cancellation | None = None
     verdicts: Mapping[int, KitchenVerdict] = field(default_factory=dict)
     tickets: Mapping[int, TicketState] = field(default_factory=dict)
+    forgotten_at: datetime | None = None
+    """When the guest was forgotten: since then nothing here names him."""
 
     @property
     def total(self) -> int:
@@ -343,6 +346,32 @@ class Order:
             ),
         )
 
+    # decision/0077: a guest is forgotten
+    def forget(
+        self,
+        *,
+        at: datetime,
+        actor: str | None,
+        by: Sender | None = None,
+        known_version: int = 0,
+    ) -> "OrderForgotten":
+        """Take out whatever names the guest, or may: name, phone number and notes.
+
+        Done once more it says so again, at a further version. `known_version` is one that others
+        may know of the order, though it is not known here. Raises OrderNotOver.
+        """
+        if self.status not in (OrderStatus.CANCELLED, OrderStatus.CLOSED):
+            raise OrderNotOver(self.number, self.status)
+        party = Takeaway(customer=None) if isinstance(self.party, Takeaway) else self.party
+        order = replace(
+            self,
+            version=max(self.version, known_version) + 1,
+            party=party,
+            rounds=_without_notes(self.rounds),
+            forgotten_at=at,
+        )
+        return OrderForgotten(order=order, at=at, actor=actor, by=by)
+
     @property
     def closes_by_itself(self) -> bool:
         """Whether nothing is left to do: an open takeaway order, all of it handed over."""
@@ -450,6 +479,10 @@ class OrderRestated(OrderEvent):
     abandoned_rounds: tuple[int, ...] = ()
 
 
+class OrderForgotten(OrderEvent):
+    """Nothing in the order names its guest any more; what was said before is to be erased."""
+
+
 CancellationEnded = CancellationRefused | ItemsCancelled | OrderCancelled | OrderClosed
 """The ways in which a cancellation ends."""
 
@@ -480,6 +513,13 @@ def place(
         version=1,
     )
     return OrderPlaced(order=order, at=at, actor=actor, by=by)
+
+
+def _without_notes(rounds: tuple[Round, ...]) -> tuple[Round, ...]:
+    return tuple(
+        replace(each, lines=tuple(replace(line, note=None) for line in each.lines))
+        for each in rounds
+    )
 
 
 def order_number(sequence: int) -> str:

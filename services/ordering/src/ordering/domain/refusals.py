@@ -106,6 +106,15 @@ class OrderNotOpen(Refusal):
         super().__init__(f"Order {number} is {status}, so it can't change any more.")
 
 
+class OrderNotOver(Refusal):
+    """The order is under way: its guest can be forgotten once it is over."""
+
+    code = "order-not-over"
+
+    def __init__(self, number: str, status: str) -> None:
+        super().__init__(f"Order {number} is {status}: its guest can be forgotten once it is over.")
+
+
 class StillInTheKitchen(Refusal):
     """Not every round was served yet."""
 

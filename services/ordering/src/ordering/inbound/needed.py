@@ -8,6 +8,7 @@ from service_kit.access.roles import Role
 ORDER_TAKERS = frozenset({Role.TILL, Role.MANAGER})
 
 ORDERS = needs(*ORDER_TAKERS)
+FORGETTING = needs(Role.MANAGER)
 ORDER_READING = needs(Role.TILL, Role.MANAGER, Role.READER)
 RESTAURANT = needs(Role.MANAGER, Role.OPERATOR)
 WITHDRAWAL = needs(Role.MANAGER, Role.OPERATOR)

@@ -13,6 +13,7 @@ PROBLEMS: dict[type[refusals.Refusal], tuple[int, str | None]] = {
     refusals.NotListed: (422, None),
     refusals.CurrencyIsFixed: (409, "currency"),
     refusals.OrderNotOpen: (409, None),
+    refusals.OrderNotOver: (409, None),
     refusals.StillInTheKitchen: (409, None),
     refusals.TooLateToCancel: (409, None),
     refusals.TooManyWithdrawals: (429, None),

@@ -7,7 +7,7 @@ import orjson
 
 from query.views.menu import MenuView
 from query.views.merge import AggregateState
-from query.views.orders.view import OrderView
+from query.views.orders.view import FORGOTTEN, OrderView, forgotten_versions
 
 Fingerprints = dict[str, tuple[int, int]]
 """Of each part its version, and a digest of its content that is valid in this process."""
@@ -24,7 +24,31 @@ def of_order(view: OrderView) -> Fingerprints:
         parts[f"tickets.{number}"] = _fingerprint(ticket)
     for name, entry in view.timeline.items():
         parts[f"timeline.{name}"] = _fingerprint(entry)
+    for source, version in forgotten_versions(view.timeline).items():
+        parts[f"{FORGOTTEN}.{source}"] = (version, 0)
     return parts
+
+
+def without_forgotten(parts: Fingerprints) -> Fingerprints:
+    """Those of a document of which no more is left than `views/orders/view.py` leaves."""
+    forgotten = {
+        name.partition(".")[2]: version
+        for name, (version, _) in parts.items()
+        if name.startswith(f"{FORGOTTEN}.")
+    }
+    if not forgotten:
+        return parts
+    return {
+        name: fingerprint
+        for name, fingerprint in parts.items()
+        if fingerprint[0] >= forgotten.get(_source_in(name), 0)
+    }
+
+
+def _source_in(part: str) -> str:
+    """Whose versions an entry of the timeline counts; nobody's if the part is no entry."""
+    kind, _, name = part.partition(".")
+    return name.rpartition("-")[0] if kind == "timeline" else ""
 
 
 def of_newest(view: MenuView) -> Fingerprints:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Self
 
-from query.maintenance.fingerprints import Fingerprints
+from query.maintenance.fingerprints import Fingerprints, without_forgotten
 
 CACHE_KIB = 32 * 1024
 """Of SQLite's pages; what is more goes to a temporary file, which has no name."""
@@ -55,4 +55,7 @@ class PublishedFingerprints:
         """Each document's, in the order of keys, which is that of MongoDB and of Python."""
         rows = self._database.execute(BY_KEY)
         for key, parts in itertools.groupby(rows, key=lambda row: row[0]):
-            yield key, {part: (version, digest) for _, part, version, digest in parts}
+            yield (
+                key,
+                without_forgotten({part: (version, digest) for _, part, version, digest in parts}),
+            )

@@ -20,6 +20,7 @@ from service_kit.nats.past import (
     Part,
     archived_messages,
     direct_batch,
+    is_about,
     part_after,
 )
 from service_kit.nats.subscriber import Received, read_event
@@ -190,7 +191,7 @@ async def archived_events(
     async def found() -> list[Msg]:
         messages = archived_messages(client, archive, subject, since=since, until=past.until)
         async with contextlib.aclosing(messages):
-            return [each async for each in messages if _is_about(each, key)]
+            return [each async for each in messages if is_about(each, key)]
 
     for message in await retry_while_away(found):
         with contextlib.suppress(Unreadable):
@@ -198,10 +199,6 @@ async def archived_events(
             if (message.headers or {})[SUBJECT_HEADER] == subjects.archived(event.subject):
                 events.append(event)
     return events
-
-
-def _is_about(message: Msg, key: str) -> bool:
-    return key in str((message.headers or {}).get("ce-subject", "")).split("/")
 
 
 def readable(messages: Sequence[Msg]) -> list[Received]:

@@ -12,7 +12,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, AsyncMongoClient, ReadPreference, UpdateOne
+from pymongo import ASCENDING, AsyncMongoClient, ReadPreference, UpdateMany, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.cursor import AsyncCursor
@@ -230,13 +230,13 @@ async def in_order_of_keys(
         found = others.min([("_id", last)]).hint([("_id", ASCENDING)])
 
 
-async def write(collection: Collection, operations: Sequence[UpdateOne]) -> None:
+async def write(collection: Collection, operations: Sequence[UpdateOne | UpdateMany]) -> None:
     """Do all operations, in any order.
 
-    Each is an upsert that names nothing but `_id`: if two make the same new document at once, the
-    server itself repeats the one that came second (SERVER-37124), so there is no duplicate key to
-    handle. Raises Unstorable, StoreUnavailable or RuntimeError, which do not repeat the batch in
-    their text: it is full of guests' names.
+    Each is an update of what is there, or an upsert that names nothing but `_id`: if two make the
+    same new document at once, the server itself repeats the one that came second (SERVER-37124), so
+    there is no duplicate key to handle. Raises Unstorable, StoreUnavailable or RuntimeError, which
+    do not repeat the batch in their text: it is full of guests' names.
     """
     if not operations:
         return

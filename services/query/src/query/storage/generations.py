@@ -19,6 +19,7 @@ Answer = TypeVar("Answer")
 
 POINTER_ID = "generations"
 """The collection and the `_id` of the document that says which generation is which."""
+KEPT_NAME = {"$regex": "^orders-[0-9]+$"}
 POINTER_POLL_INTERVAL_S = 1.0
 """Between two reads of the pointer; for a minute after a switch both generations are written."""
 
@@ -104,6 +105,14 @@ class Generations:
         """
         pointer = await self.refresh()
         return [self._generation(number) for number in _written(pointer)]
+
+    async def kept(self) -> Sequence[Generation]:
+        """The generations that are there and are not written: such as the one to roll back to."""
+        written = {each.number for each in await self.written()}
+        async with store_call(WRITE_TIMEOUT_S):
+            names = await self._database.list_collection_names(filter={"name": KEPT_NAME})
+        numbers = {int(name.rpartition("-")[2]) for name in names}
+        return [self._generation(number) for number in sorted(numbers - written)]
 
     async def write(
         self, of: Callable[[Generation], Collection], operations: Sequence[UpdateOne]

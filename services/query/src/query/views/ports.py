@@ -59,6 +59,11 @@ class Orders(Protocol):
         Raises Unstorable if one of them can't be stored; the others may be or not.
         """
 
+    async def forget(self, view: OrderView) -> None:
+        """Merge a view that tells of nothing but that the order is forgotten into what is kept
+        for a rollback, and is otherwise written no more. Safe to repeat.
+        """
+
     async def one(self, order_id: str) -> Document | None:
         """The stored document of one order; None if there is none.
 

@@ -213,6 +213,16 @@ class Ticket:
         status = self.status if self.status in SETTLED or known is TicketStatus.QUEUED else known
         return TicketRestated(ticket=replace(self, version=version, status=status), at=at)
 
+    # decision/0077: a guest is forgotten
+    def forget(
+        self, *, at: datetime, actor: str | None = None, by: Sender | None = None
+    ) -> "TicketForgotten":
+        """Take out whatever names the guest, or may: name and notes. It stays where it is."""
+        lines = tuple(replace(each, note=None) for each in self.lines)
+        return TicketForgotten(
+            ticket=self._next(customer=None, lines=lines), at=at, actor=actor, by=by
+        )
+
     def _require(self, command: str, *statuses: TicketStatus) -> None:
         if self.status not in statuses:
             raise WrongStatus(self, command)
@@ -268,6 +278,10 @@ class TicketAbandoned(TicketEvent):
 
 class TicketRestated(TicketEvent):
     """It is as it was, and is said again: the stream lost what was said of it."""
+
+
+class TicketForgotten(TicketEvent):
+    """Nothing in the ticket names its guest any more; what was said before is to be erased."""
 
 
 class Refusal(Exception):

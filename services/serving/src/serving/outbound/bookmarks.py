@@ -8,6 +8,7 @@ of JetStream's key-value store.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from typing import Literal
 from uuid import uuid4
@@ -29,6 +30,8 @@ PART_TICKETS = 50_000
 """Open tickets in one message at the most: a sequence has a dozen digits in a stream of years."""
 BOOKMARK_INTERVAL_MESSAGES = 5_000
 """Messages from one bookmark to the next: a replica that starts reads about so many."""
+RENEWAL_INTERVAL_S = 60.0
+"""Seconds after which it is looked whether the bookmark fits still: a guest may be forgotten."""
 CHECK_INTERVAL_S = 1.0
 """Seconds between two checks of whether the next bookmark is due."""
 LOAD_BATCH_TICKETS = 256
@@ -83,15 +86,32 @@ async def load_bookmark(js: JetStreamContext) -> Bookmark:
 
 
 async def load_open_tickets(js: JetStreamContext, bookmark: Bookmark) -> list[api.RawStreamMsg]:
-    """The last message of each open ticket. Raises UnusableBookmark if one is missing."""
+    """The last message of each open ticket. Raises UnusableBookmark if one has left the stream.
+
+    One that was taken out of its middle is left out: the guest is forgotten, and what the ticket
+    is now came after the bookmark.
+    """
     messages: list[api.RawStreamMsg] = []
     try:
+        first_there = (await js.stream_info(TICKETS.name)).state.first_seq
         for first in range(0, len(bookmark.open), LOAD_BATCH_TICKETS):
             batch = bookmark.open[first : first + LOAD_BATCH_TICKETS]
-            messages += await asyncio.gather(*(_message(js, sequence) for sequence in batch))
+            found = await asyncio.gather(*(_open_ticket(js, each, first_there) for each in batch))
+            messages += filter(None, found)
     except NatsError as error:
         raise _unusable(error) from error
     return messages
+
+
+async def _open_ticket(
+    js: JetStreamContext, sequence: int, first_there: int
+) -> api.RawStreamMsg | None:
+    try:
+        return await _message(js, sequence)
+    except NotFoundError:
+        if sequence < first_there:
+            raise
+        return None
 
 
 async def keep_bookmark(
@@ -104,12 +124,14 @@ async def keep_bookmark(
     """
     with asking_leader_of(STREAM_OF_BUCKET):
         bucket = await js.key_value(BUCKET)
-    last_sequence = 0
+    last_sequence, looked_at_s = 0, 0.0
     while True:
-        bookmark = current()
-        if bookmark and _is_due(bookmark, last_sequence):
+        bookmark, now_s = current(), time.monotonic()
+        is_old = now_s - looked_at_s > RENEWAL_INTERVAL_S
+        if bookmark and (is_old or _is_due(bookmark, last_sequence)):
             with asking_leader_of(STREAM_OF_BUCKET):
                 last_sequence = await _set(js, bucket, bookmark)
+            looked_at_s = now_s
         ready()
         await asyncio.sleep(CHECK_INTERVAL_S)
 

@@ -160,6 +160,12 @@ CLOSING_RESPONSES = CHANGED_RESPONSES | problem_responses(
     to_problem(refusals.StillInTheKitchen(ORDER.number, [1])),
     _VERSION_MISMATCH,
 )
+FORGETTING_RESPONSES = CHANGED_RESPONSES | problem_responses(
+    *_CHANGE,
+    _UNKNOWN_ORDER,
+    to_problem(refusals.OrderNotOver(ORDER.number, "open")),
+    _VERSION_MISMATCH,
+)
 CANCELLATION_RESPONSES = ACCEPTED_RESPONSES | problem_responses(
     *_CHANGE,
     _UNKNOWN_ORDER,

@@ -10,12 +10,14 @@ from fastapi import APIRouter, Response
 from ordering.application.add_items import AddItems, add_items
 from ordering.application.cancel_order import CancelOrder, cancel_order
 from ordering.application.close_order import CloseOrder, close_order
+from ordering.application.forget_order import ForgetOrder, forget_order
 from ordering.inbound import needed
 from ordering.inbound.bodies import requested_lines, rounds_to_cancel
 from ordering.inbound.change import Store
 from ordering.inbound.http.openapi import (
     CANCELLATION_RESPONSES,
     CLOSING_RESPONSES,
+    FORGETTING_RESPONSES,
     PLACED_RESPONSES,
     PLACEMENT_RESPONSES,
     ROUND_RESPONSES,
@@ -113,6 +115,37 @@ def order_routes(
             body,
             lambda tx: cancel_order(command, transaction=tx, at=clock()),
             status=202,
+        )
+
+    return router
+
+
+# decision/0077: a guest is forgotten
+def forgetting_routes(store: Store, *, clock: Callable[[], datetime]) -> APIRouter:
+    """The route by which the guest of an order is forgotten."""
+    router = APIRouter(prefix=PREFIX, tags=["Orders"], dependencies=[needed.FORGETTING])
+
+    @router.post(
+        "/orders/{order_id}/forget",
+        operation_id="forgetGuest",
+        response_model=contracts.Order,
+        responses=FORGETTING_RESPONSES,
+    )
+    async def post_forget(context: Context, order_id: OrderId) -> Response:
+        """Forget the guest of an order that is over: name, phone number and notes go for good.
+
+        Numbers, times and prices stay. Within moments it is done everywhere; repeated it changes
+        nothing.
+        """
+        command = ForgetOrder(
+            order_id=order_id,
+            restaurant=context.restaurant,
+            expected_version=context.expected_version,
+            actor=context.actor,
+            by=context.by,
+        )
+        return await respond(
+            store, context, None, lambda tx: forget_order(command, transaction=tx, at=clock())
         )
 
     return router

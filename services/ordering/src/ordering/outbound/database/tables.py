@@ -129,7 +129,25 @@ class OrderRow(SQLModel, table=True):
     )
     """What each of the kitchen's verdicts is as of; the release before writes none."""
     handed_over_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    forgotten_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
     version: int
+
+
+# decision/0077: a guest is forgotten
+class ForgottenOrderRow(SQLModel, table=True):
+    """The ledger of orders whose guests were forgotten: it names orders and times, and no guest.
+
+    `version` is that of the order's latest event that says so. `erased_at` is when what was said
+    before was erased of what ordering keeps; None while that is to be done.
+    """
+
+    __tablename__ = "forgotten_orders"
+
+    order_id: UUID = Field(primary_key=True)
+    restaurant: str
+    version: int
+    forgotten_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    erased_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
 
 
 class DayRow(SQLModel, table=True):

@@ -102,6 +102,7 @@ def order_row(order: Order) -> dict[str, Any]:
         "kitchen": {str(number): _stored(verdict) for number, verdict in order.verdicts.items()},
         "kitchen_tickets": _tickets_column(order),
         "handed_over_at": order.handed_over_at,
+        "forgotten_at": order.forgotten_at,
         "version": order.version,
     }
 
@@ -125,6 +126,7 @@ def order_of(row: Row) -> Order:
             for number, verdict in row["kitchen"].items()
         },
         tickets=_TICKETS.validate_python(row["kitchen_tickets"]),
+        forgotten_at=row["forgotten_at"],
     )
 
 

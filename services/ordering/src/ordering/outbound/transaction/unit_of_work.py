@@ -13,8 +13,9 @@ from ordering.contract import event_to_contract
 from ordering.domain.access import Withdrawal
 from ordering.domain.day_closing import DayClosing
 from ordering.domain.menu import MenuItem
-from ordering.domain.order import Order, OrderPlaced
+from ordering.domain.order import Order, OrderForgotten, OrderPlaced
 from ordering.domain.restaurant import Restaurant
+from ordering.outbound.database.forgotten import note_forgotten
 from ordering.outbound.database.tables import (
     DayClosingRow,
     MenuItemRow,
@@ -70,6 +71,8 @@ class PostgresTransaction:
         """The events to give to the relay once this is committed; PostgreSQL tells of the rest."""
         self._outbox: list[NewRow] = []
         self._is_first: list[bool] = []
+        self._forgotten: dict[int, Order] = {}
+        """Orders whose guests are forgotten, by the place of their event in the outbox."""
         self._statement = asyncio.Lock()  # a connection runs one at a time
         self._fetches: set[asyncio.Task[None]] = set()
         self._fetch_is_due = False
@@ -128,6 +131,9 @@ class PostgresTransaction:
         await self._day_closings.save()
         await self._orders.save()
         await self.answers.save()
+        if self._forgotten:
+            aggregates = [self._outbox[place]["aggregate"] for place in self._forgotten]
+            await note_forgotten(self._connection, [*self._forgotten.values()], aggregates)
         if self._outbox:
             committed = await insert_events(self._connection, self._outbox)
             self.for_relay = [
@@ -145,6 +151,8 @@ class PostgresTransaction:
         for position, event in enumerate(events):
             published = event_to_contract(event)
             row = outbox_row(published, event_id=self._new_id(), trace=current_trace())
+            if isinstance(event, OrderForgotten):
+                self._forgotten[len(self._outbox)] = event.order
             self._outbox.append(row)
             self._is_first.append(first_is_new and position == 0)
 

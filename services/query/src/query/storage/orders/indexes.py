@@ -27,4 +27,10 @@ TOTAL_INDEX = IndexModel(
     [("restaurant", ASCENDING), ("order.total", ASCENDING), ("_id", ASCENDING)]
 )
 
-ORDER_INDEXES = [SEARCH_INDEX, STATUS_INDEX, TOTAL_INDEX]
+FORGOTTEN_INDEX = IndexModel(
+    [("_id", ASCENDING), ("restaurant", ASCENDING)],
+    partialFilterExpression={"forgotten": {"$exists": True}},
+)
+"""Of the few orders whose guests are forgotten: after each merge it is asked which they are."""
+
+ORDER_INDEXES = [SEARCH_INDEX, STATUS_INDEX, TOTAL_INDEX, FORGOTTEN_INDEX]

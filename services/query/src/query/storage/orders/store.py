@@ -1,5 +1,6 @@
 """The order views in MongoDB: merged there as `views/orders/view.py` merges them, and read back."""
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -13,17 +14,19 @@ from query.storage.batch_loader import BatchLoader
 from query.storage.client import (
     DOCUMENT,
     KEY_READ_TIME_MS_MAX,
+    WRITE_TIMEOUT_S,
     raw_answer,
     store_call,
     write_to_all,
 )
 from query.storage.generations import Generation, Generations
 from query.storage.orders.board import read_board
+from query.storage.orders.forgotten import erase_forgotten
 from query.storage.orders.indexes import ORDER_INDEXES
 from query.storage.orders.status_expression import SET_STATUS_STAGE
 from query.storage.sales.store import mark_for_roll_up
 from query.views.merge import AggregateState, Document
-from query.views.orders.view import OrderView
+from query.views.orders.view import OrderView, forgotten_versions
 from query.views.ports import BoardReading, DamagedView
 
 
@@ -46,7 +49,17 @@ class MongoOrders:
         updates = [_merge_update(view) async for view in in_turns(views)]
         await write_to_all([generation.orders for generation in generations], updates)
         for generation in generations:
-            await mark_for_roll_up(generation, views)
+            order_ids = [view.order_id for view in views]
+            await asyncio.gather(
+                erase_forgotten(generation, order_ids), mark_for_roll_up(generation, views)
+            )
+
+    async def forget(self, view: OrderView) -> None:
+        for generation in await self._generations.kept():
+            async with store_call(WRITE_TIMEOUT_S):
+                await generation.orders.update_one(
+                    {"_id": view.order_id}, [*_merge_stages(view), _only(view)]
+                )
 
     async def one(self, order_id: str) -> Document | None:
         raw = await self._by_id.load(order_id)
@@ -87,7 +100,11 @@ async def _documents(order_ids: Sequence[str], live: Generation) -> dict[str, by
 
 
 def _merge_update(view: OrderView) -> UpdateOne:
-    """The update that merges a view into its document.
+    return UpdateOne({"_id": view.order_id}, _merge_stages(view), upsert=True)
+
+
+def _merge_stages(view: OrderView) -> list[Any]:
+    """The stages of an update that merge a view into its document.
 
     `$max` compares sub-documents key by key and their version comes first, so the newer one stays;
     data is `$literal`, or a text such as `$5 off` would be read as the name of a field.
@@ -100,7 +117,14 @@ def _merge_update(view: OrderView) -> UpdateOne:
         merged["order"] = _newest("order", view.order)
     for number, ticket in view.tickets.items():
         merged[f"tickets.{number}"] = _newest(f"tickets.{number}", ticket)
-    return UpdateOne({"_id": view.order_id}, [{"$set": merged}, SET_STATUS_STAGE], upsert=True)
+    for source, version in forgotten_versions(view.timeline).items():
+        merged[f"forgotten.{source}"] = {"$max": [f"$forgotten.{source}", version]}
+    return [{"$set": merged}, SET_STATUS_STAGE]
+
+
+def _only(view: OrderView) -> dict[str, Any]:
+    """The stage that leaves of a document's timeline what the view has."""
+    return {"$set": {"timeline": {"$literal": view.timeline}}}
 
 
 def _newest(path: str, state: AggregateState) -> dict[str, Any]:

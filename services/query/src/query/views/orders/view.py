@@ -29,6 +29,12 @@ from query.views.merge import AggregateState, newer
 from query.views.orders.search_terms import terms_of
 from query.views.orders.status import rounds_as, status_of
 
+FORGOTTEN = "forgotten"
+"""The event after which nothing that came before is told of its order, or ticket, any more."""
+
+ORDERING = "ordering"
+"""The source of an order's own events."""
+
 LEFT_OUT_FIELDS = {"order_id", "restaurant", "cancellation"}
 """Fields of an order that its state in the view leaves out."""
 
@@ -93,8 +99,40 @@ def merge(one: OrderView, other: OrderView) -> OrderView:
         one.restaurant,
         newer(one.order, other.order) if one.order and other.order else one.order or other.order,
         _each_newest(one.tickets, other.tickets),
-        {**one.timeline, **other.timeline},
+        without_forgotten({**one.timeline, **other.timeline}),
     )
+
+
+# decision/0077: a guest is forgotten
+def without_forgotten(timeline: Mapping[str, dict[str, Any]]) -> Mapping[str, dict[str, Any]]:
+    """The timeline without what came before its order, or a ticket, was forgotten.
+
+    An entry that says so stays, so it is the same whatever comes late or again.
+    """
+    forgotten = forgotten_versions(timeline)
+    if not forgotten:
+        return timeline
+    return {
+        name: entry
+        for name, entry in timeline.items()
+        if entry["version"] >= forgotten.get(source_of(entry), 0)
+    }
+
+
+def forgotten_versions(timeline: Mapping[str, dict[str, Any]]) -> dict[str, int]:
+    """The version at which the order, or a ticket, was forgotten last, by `source_of`."""
+    forgotten: dict[str, int] = {}
+    for entry in timeline.values():
+        if entry["event"] == FORGOTTEN:
+            source = source_of(entry)
+            forgotten[source] = max(entry["version"], forgotten.get(source, 0))
+    return forgotten
+
+
+def source_of(entry: Mapping[str, Any]) -> str:
+    """Whose versions an entry counts: `ordering`, or the ticket's, such as `serving-1`."""
+    source: str = entry["source"]
+    return source if source == ORDERING else f"{source}-{entry['round']}"
 
 
 class BatchFold:
@@ -139,7 +177,7 @@ class BatchFold:
                 restaurant,
                 _order_state(order) if order else None,
                 {str(number): _ticket_state(ticket) for number, ticket in tickets.items()},
-                self._timelines[order_id],
+                without_forgotten(self._timelines[order_id]),
             )
 
 
@@ -150,6 +188,7 @@ def document(view: OrderView) -> dict[str, Any]:
         "_id": view.order_id,
         "restaurant": view.restaurant,
         **{name: value for name, value in known.items() if value},
+        **({FORGOTTEN: forgotten} if (forgotten := forgotten_versions(view.timeline)) else {}),
         "status": status_of(view.order, view.tickets),
     }
 
@@ -194,7 +233,7 @@ def _timeline(event: OrderEvent | TicketEvent) -> dict[str, dict[str, Any]]:
     match event:
         case OrderEvent():
             about = event.round if isinstance(event, ItemsAdded) else None
-            return {f"ordering-{event.order.version}": _entry(event, "ordering", about)}
+            return {f"{ORDERING}-{event.order.version}": _entry(event, ORDERING, about)}
         case TicketEvent():
             ticket = event.ticket
             entry = _entry(event, "serving", ticket.round)

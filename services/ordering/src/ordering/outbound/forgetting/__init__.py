@@ -1,0 +1,1 @@
+"""Erasing what ordering keeps of a forgotten guest, and the operators' command."""
