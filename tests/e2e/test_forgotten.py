@@ -91,7 +91,7 @@ class Stores:
         await connection.close()
         async with self._mongodb() as client:
             database = client.get_default_database()
-            await client.admin.command("setParameter", 1, **{HISTORY: 0})  # as if that had passed
+            await client.admin.command({"setParameter": 1, HISTORY: 0})  # as if that had passed
             try:
                 await database["later"].insert_one({})
                 await client.admin.command("fsync")
@@ -100,7 +100,7 @@ class Stores:
                 await client.admin.command("fsync")
             finally:
                 await database["later"].drop()
-                await client.admin.command("setParameter", 1, **{HISTORY: HISTORY_S})
+                await client.admin.command({"setParameter": 1, HISTORY: HISTORY_S})
 
     async def _read(self) -> AsyncIterator[tuple[str, str]]:
         async for each in self._rows():
