@@ -19,7 +19,6 @@ from tests.ordering.builders import NOON, TABLE_12, a_line, a_restaurant
 from tests.serving.builders import LATER, a_ticket
 from tests.support.contract import current
 
-
 SETTLED = (
     tickets.TicketStatus.SERVED,
     tickets.TicketStatus.VOIDED,
