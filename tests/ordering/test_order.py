@@ -421,6 +421,7 @@ CODES = {
     CannotOrder: "cannot-order",
     OrderTooLarge: "order-too-large",
     OrderNotOpen: "order-not-open",
+    OrderNotOver: "order-not-over",
     StillInTheKitchen: "still-in-the-kitchen",
     UnknownRound: "unknown-round",
     TooLateToCancel: "too-late-to-cancel",
