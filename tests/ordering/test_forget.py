@@ -58,7 +58,7 @@ async def test_all_orders_of_a_phone_number_that_are_over_are_forgotten_once(
     assert again == outcome
     assert await ledger(database) == {each.order_id: 3 for each in his}
     published = await database.rows("SELECT body FROM outbox WHERE subject LIKE '%.forgotten'")
-    told = [orjson.loads(str(body, "utf-8"))["order"] for (body,) in published]  # type: ignore[arg-type]
+    told = [orjson.loads(body)["order"] for (body,) in published if isinstance(body, bytes)]
     assert sorted(each["order_id"] for each in told) == sorted(str(each.order_id) for each in his)
     assert {(each["customer"], each["phone"], each["version"]) for each in told} == {
         (None, None, 3)
