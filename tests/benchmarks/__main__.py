@@ -4,7 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +29,9 @@ from tests.support.forked import ForkingPopen
 
 console = Console()
 
+Part = Callable[[], Coroutine[Any, Any, Figures]]
+"""Measures its contestants once."""
+
 QUICK_ORDERS = 300
 """In the past; more than are active, so that some are over."""
 
@@ -46,6 +49,10 @@ def main(
     grow: Annotated[
         int, typer.Option(help="Instead: how it grows up to so many orders in the past.")
     ] = 0,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="A part by itself: limits, placing, neighbours, relaying or reading."),
+    ] = None,
     results: Annotated[Path, typer.Option(help="Folder for results.json and the plots.")] = Path(
         ".bench"
     ),
@@ -67,11 +74,19 @@ def main(
     if grow:
         _grow([size for size in growth.SIZES if size <= grow], seconds, results)
         return
-    measured = list(_rounds(rounds, orders, seconds))
+    if only and renew_page:
+        raise typer.BadParameter("the page is of a whole run", param_hint="--renew-page")
+    parts = _parts(orders, seconds)
+    if unknown := set(only or ()) - parts.keys():
+        raise typer.BadParameter(f"there is no part {', '.join(unknown)}", param_hint="--only")
+    measured = list(
+        _rounds(rounds, {name: parts[name] for name in parts if name in (only or parts)})
+    )
     settings = {"orders": orders, "seconds": seconds, "rounds": rounds}
     written = report.write_down(results, measured, settings)
     report.show(console, spreads(measured))
-    plots.draw(results, spreads(measured))
+    if not only:
+        plots.draw(results, spreads(measured))
     if renew_page:
         page.renew(written, spreads(measured), results)
     console.print(f"Everything that was measured is in {results}.")
@@ -89,15 +104,18 @@ def _grow(sizes: Sequence[int], seconds: int, results: Path) -> None:
         report.write_growth(results, grown)
 
 
-def _rounds(count: int, orders: int, seconds: int) -> Iterator[Figures]:
-    """The contestants in turns, round by round."""
-    parts: dict[str, Callable[[], Coroutine[Any, Any, Figures]]] = {
+def _parts(orders: int, seconds: int) -> dict[str, Part]:
+    return {
         "limits": lambda: limits.measure(orders=min(orders, 20_000), seconds=seconds),
         "placing": lambda: writes.measure(seconds=seconds),
         "neighbours": lambda: neighbours.measure(seconds=seconds),
         "relaying": lambda: relay.measure(orders=min(orders, 50_000)),
         "reading": lambda: reads.measure(orders=orders, seconds=seconds),
     }
+
+
+def _rounds(count: int, parts: Mapping[str, Part]) -> Iterator[Figures]:
+    """The contestants in turns, round by round."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         for number in range(1, count + 1):
