@@ -200,3 +200,9 @@ test('an arrow stays in the grid', () => {
   assert.equal(moveBy(2, 'up', 4, 10), 2);
   assert.equal(moveBy(9, 'right', 4, 10), 9);
 });
+
+test('what was given up as the day was closed leaves the screen, and is not offered for recall', () => {
+  const state = after([told(aTicket()), told(aTicket({ version: 2, status: 'abandoned' })), told(aTicket({ version: 1 }))]);
+
+  assert.deepEqual([cards(state), recallable(state)], [[], []]);
+});

@@ -96,6 +96,26 @@ async def at_table(till: Page, table: str) -> None:
     await button(till, "Send to the kitchen").click()
 
 
+async def test_a_network_that_is_cut_leaves_a_screen_stale_until_it_is_there_again(
+    screens: Screens, restaurant: Restaurant
+) -> None:
+    order = await screens.place(DINE_IN)
+    kitchen = await screens.open("kitchen", Role.KITCHEN)
+    await expect(button(card(kitchen, order), "Ready")).to_be_enabled()
+    reached = re.compile("/serving/.*/queue/live")
+
+    await kitchen.context.set_offline(True)
+    await kitchen.route(reached, lambda route: route.abort())
+    await expect(kitchen.get_by_role("alert")).to_contain_text("Not up to date since")
+    await expect(button(card(kitchen, order), "Ready")).to_be_disabled()
+    restaurant.cancel(order)
+    await kitchen.unroute_all()
+    await kitchen.context.set_offline(False)
+
+    await expect(kitchen.get_by_role("alert")).to_have_count(0)
+    await expect(card(kitchen, order)).to_have_attribute("data-status", "voided")
+
+
 async def test_a_bump_by_key_or_double_tap_is_one_move_and_is_undone(
     screens: Screens, restaurant: Restaurant
 ) -> None:

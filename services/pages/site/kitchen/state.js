@@ -123,10 +123,13 @@ export function reduce(state, event) {
 function merge(state, ticket) {
   const key = keyOf(ticket);
   if (!isNews(state.tickets[key], state.gone[key], ticket)) return state;
-  if (ticket.status === 'served' || ticket.status === 'abandoned') return leave({ ...state, tickets: { ...state.tickets, [key]: ticket } }, key);
+  if (hasLeft(ticket)) return leave({ ...state, tickets: { ...state.tickets, [key]: ticket } }, key);
   const gone = key in state.gone ? without(state, 'gone', key).gone : state.gone;
   return { ...state, gone, tickets: { ...state.tickets, [key]: ticket } };
 }
+
+/** It was carried away, or given up as the day was closed. @param {Ticket} ticket */
+const hasLeft = ({ status }) => status === 'served' || status === 'abandoned';
 
 /**
  * Whether a ticket is newer than what is known of it. One that left without an end, as a snapshot
@@ -139,7 +142,7 @@ function merge(state, ticket) {
 function isNews(shown, gone, ticket) {
   if (shown) return ticket.version > shown.version;
   if (!gone) return true;
-  const hasEnded = ['served', 'voided', 'abandoned'].includes(gone.status);
+  const hasEnded = hasLeft(gone) || gone.status === 'voided';
   return hasEnded ? ticket.version > gone.version : ticket.version >= gone.version;
 }
 

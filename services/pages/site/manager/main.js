@@ -42,7 +42,7 @@ beginPage('manager', (page) => {
       const { over } = state.connection;
       if (over !== null) return render(gate(t, over), root);
       const seen = { t, format, dayOf, settings: page.settings, name: place.name, today: today(), chartWidth: chartWidthIn(window.innerWidth), dispatch: store.dispatch, change: page.change };
-      render(manager(state, { ...seen, edit, save, toggle, withdraw, savePlace }), root);
+      render(manager(state, { ...seen, edit, save, toggle, withdraw, savePlace, closeDay }), root);
     },
     effects(before, after) {
       if (after.notice && after.notice !== before.notice) {
@@ -119,6 +119,18 @@ beginPage('manager', (page) => {
     }
   }
 
+  async function closeDay() {
+    if (store.state.closing !== 'asked') return;
+    store.dispatch({ type: 'closing', closing: 'busy' });
+    const day = today();
+    try {
+      await client.command('ordering', '/day/close', { key: newKey(), body: { business_day: day } });
+      store.dispatch({ type: 'closed', day: dayOf(day) });
+    } catch (error) {
+      store.dispatch({ type: 'closing-failed', why: why(error) });
+    }
+  }
+
   /** What is wrong, by field. @param {unknown} error @returns {Record<string, string>} */
   function errorsOf(error) {
     const fields = /** @type {{field?: string}[]} */ ((error instanceof Refused && error.problem.errors) || []);
@@ -155,6 +167,7 @@ beginPage('manager', (page) => {
 
   window.addEventListener('keydown', (event) => {
     if (event.key !== 'Escape') return;
+    if (store.state.closing === 'asked') store.dispatch({ type: 'closing', closing: 'no' });
     store.dispatch({ type: 'edit', form: null });
     store.dispatch({ type: 'settings', open: false });
   });

@@ -41,6 +41,7 @@ import { CONNECTING, reduceConnection } from '../app/connection.js';
  * @property {Partial<Record<'day' | 'week', Sales>>} sales
  * @property {string | null} salesError
  * @property {string} day business day that is shown
+ * @property {'no' | 'asked' | 'busy'} closing of the business day
  * @property {boolean} settings whether they are open
  * @property {{word: string, values: Record<string, string>} | null} notice
  * @property {number} now server's milliseconds
@@ -65,6 +66,9 @@ import { CONNECTING, reduceConnection } from '../app/connection.js';
  *   | {type: 'sales', span: 'day' | 'week', day: string, sales: Sales}
  *   | {type: 'sales-failed', code: string}
  *   | {type: 'day', day: string}
+ *   | {type: 'closing', closing: Manager['closing']}
+ *   | {type: 'closed', day: string}
+ *   | {type: 'closing-failed', why: string}
  *   | {type: 'settings', open: boolean}
  *   | {type: 'tick', now: number}
  *   | {type: 'quiet'}} ManagerEvent
@@ -84,6 +88,7 @@ export const EMPTY = {
   sales: {},
   salesError: null,
   day: '',
+  closing: 'no',
   settings: false,
   notice: null,
   now: 0,
@@ -138,6 +143,12 @@ export function reduce(state, event) {
       return { ...state, salesError: event.code };
     case 'day':
       return event.day === state.day ? state : { ...state, day: event.day, sales: {} };
+    case 'closing':
+      return { ...state, closing: event.closing };
+    case 'closed':
+      return { ...state, closing: 'no', notice: { word: 'closing.done', values: { day: event.day } } };
+    case 'closing-failed':
+      return { ...state, closing: 'no', notice: { word: 'failed', values: { why: event.why } } };
     case 'settings':
       return { ...state, settings: event.open };
     case 'tick':

@@ -29,6 +29,7 @@ import { byCategory, dayAfter } from './state.js';
  * @property {(item: Item) => void} toggle whether it is sold out
  * @property {(sku: string) => void} withdraw
  * @property {() => void} savePlace
+ * @property {() => void} closeDay
  */
 
 /** @type {import('./state.js').Tab[]} */
@@ -214,6 +215,23 @@ function placePage(state, seen) {
       ${placeErrors[''] ? html`<p class="refusal" role="alert">${placeErrors['']}</p>` : nothing}
       <button class="button primary" ?disabled=${state.placeIsBusy || !state.connection.live}>${t('save')}</button>
     </form>
+  </section>
+  ${closing(state, seen)}`;
+}
+
+/** What can't be taken back is asked for twice. @param {Manager} state @param {Seen} seen */
+function closing(state, { t, today, dayOf, dispatch, closeDay }) {
+  const isOff = !state.connection.live || state.closing === 'busy';
+  return html`<section class="sheet narrow" data-closing=${state.closing}>
+    <h2>${t('closing')}</h2>
+    <p class="muted">${t('closing.hint')}</p>
+    ${state.closing === 'asked'
+      ? html`<p role="alert"><strong>${t('closing.ask', { day: dayOf(today) })}</strong></p>
+          <div class="closing-actions">
+            <button type="button" class="button" @click=${() => dispatch({ type: 'closing', closing: 'no' })}>${t('no')}</button>
+            <button type="button" class="button danger" ?disabled=${isOff} @click=${closeDay}>${t('closing')}</button>
+          </div>`
+      : html`<button type="button" class="button" ?disabled=${isOff} @click=${() => dispatch({ type: 'closing', closing: 'asked' })}>${t('closing')} …</button>`}
   </section>`;
 }
 
