@@ -88,6 +88,7 @@ def news_of(ticket: Ticket, at: datetime = NOON) -> contracts.TicketEvent:
         TicketStatus.READY: contracts.TicketReady,
         TicketStatus.SERVED: contracts.TicketServed,
         TicketStatus.VOIDED: contracts.TicketVoided,
+        TicketStatus.ABANDONED: contracts.TicketAbandoned,
     }
     return events.get(ticket.status, contracts.TicketStarted)(ticket=ticket, at=at)
 

@@ -70,7 +70,7 @@ def test_a_restaurant_sees_its_own_tickets_only() -> None:
 @pytest.mark.parametrize(
     "commands", [["start", "ready", "serve"], ["start", "ready", "serve", "void"], ["void"]]
 )
-def test_a_ticket_that_is_served_or_voided_leaves_the_queue(commands: list[str]) -> None:
+def test_a_ticket_that_is_settled_leaves_the_queue(commands: list[str]) -> None:
     open_tickets, ticket = OpenTickets(), a_ticket()
     feed(open_tickets, queued(ticket))
 
@@ -199,5 +199,5 @@ def test_where_the_last_message_has_no_name_there_is_nothing_to_go_on_from() -> 
 
 
 def _still_open(tickets: list[Ticket]) -> list[object]:
-    closed = {"served", "voided"}
+    closed = {"served", "voided", "abandoned"}
     return [ticket_to_contract(ticket) for ticket in tickets if ticket.status not in closed]
