@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.exporters import EVERY_TARGET, asked_by, exported_by
+from tests.deploy.exporters import EVERY_TARGET, asked_by, exported_by, metrics_of
 from tests.deploy.manifests import KUBERNETES, render
 from tests.deploy.planted import EVENINGS
 from tests.deploy.programs import SERVICES
 from tests.deploy.promtool import promtool, rules_file, run_evenings
-from tests.deploy.rules.monitoring import EXPORTED_ELSEWHERE, alerts
+from tests.deploy.rules.monitoring import EXPORTED_ELSEWHERE, alerts, expressions
 
 
 @pytest.fixture
@@ -41,6 +41,23 @@ def test_every_alert_has_an_evening() -> None:
     raised = {alert for evening in EVENINGS.values() for alert in evening.raised}
 
     assert raised == {each["alert"] for each in alerts(render(KUBERNETES / "overlays/production"))}
+
+
+def test_what_a_service_exports_is_shown_or_calls_somebody() -> None:
+    asked = {
+        each.name
+        for _, expression in expressions(render(KUBERNETES / "overlays/production"))
+        for each in asked_by(expression)
+    }
+
+    unseen = {
+        metric.name
+        for service in SERVICES
+        for metric in metrics_of(service)
+        if not asked & metric.samples.keys()
+    }
+
+    assert unseen == set(), "each has a panel, in dashboards/inside.json at the least"
 
 
 def test_what_is_planted_is_exported_by_that_name_and_with_these_labels() -> None:
