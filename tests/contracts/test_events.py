@@ -43,7 +43,7 @@ def test_the_headers_are_cloudevents_in_binary_mode(event: Event) -> None:
 def test_a_subject_ends_with_the_events_name_and_names_the_restaurant(event: Event) -> None:
     parts = event.subject.split(".")
 
-    assert (parts[1], parts[2], parts[-1]) == ("v1", "la-piazza", event.name)
+    assert (parts[1], parts[2], parts[-1]) == ("v1", "la-piazza", event.leaf)
     assert event.name in event.TYPE
 
 

@@ -40,7 +40,7 @@ class AccessEvent(Event):
 
     @property
     def subject(self) -> str:
-        return subjects.access(self.withdrawal.restaurant, self.withdrawal.subject_hash, self.name)
+        return subjects.access(self.withdrawal.restaurant, self.withdrawal.subject_hash, self.leaf)
 
 
 class AccessWithdrawn(AccessEvent):

@@ -117,8 +117,17 @@ class Event(Published):
 
     @property
     def name(self) -> str:
-        """The event's name as in its subject and type, such as `items-added`."""
+        """What happened, such as `items-added`, in whichever version it is told."""
         return self.TYPE.split(".")[-2]
+
+    @property
+    def leaf(self) -> str:
+        """The last part of its subject: the name, and from its second version on that version.
+
+        So who has a consumer for the older version alone does not get the newer one.
+        """
+        name, version = self.TYPE.split(".")[-2:]
+        return name if version == "v1" else f"{name}-{version}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class MenuEvent(Event):
 
     @property
     def subject(self) -> str:
-        return subjects.menu_item(self.item.restaurant, self.item.sku, self.name)
+        return subjects.menu_item(self.item.restaurant, self.item.sku, self.leaf)
 
 
 class MenuItemSet(MenuEvent):

@@ -127,7 +127,7 @@ class OrderEvent(Event):
 
     @property
     def subject(self) -> str:
-        return subjects.order(self.order.restaurant, self.order.order_id, self.name)
+        return subjects.order(self.order.restaurant, self.order.order_id, self.leaf)
 
 
 class OrderPlaced(OrderEvent):

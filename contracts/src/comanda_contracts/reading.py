@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from comanda_contracts import access, menu, orders, restaurants, tickets
 from comanda_contracts.envelope import Event, UnknownType, Unreadable
+from comanda_contracts.successions import as_newest
 
 EVENTS: dict[str, type[Event]] = {
     event.TYPE: event
@@ -39,7 +40,7 @@ EVENTS: dict[str, type[Event]] = {
 
 
 def read(headers: Mapping[str, str] | None, body: bytes) -> Event:
-    """Read one message.
+    """Read one message, as the newest version of its event.
 
     Raises Unreadable, with a reason for a person, if it is not a published event or not valid;
     UnknownType, which is one, if only its type is not known here.
@@ -51,7 +52,7 @@ def read(headers: Mapping[str, str] | None, body: bytes) -> Event:
     if model is None:
         raise UnknownType(f"ce-type {event_type!r} is not known")
     try:
-        return model.model_validate_json(body)
+        return as_newest(model.model_validate_json(body))
     except ValidationError as error:
         raise Unreadable(_in_words(error)) from error
 

@@ -47,7 +47,7 @@ class RestaurantEvent(Event):
 
     @property
     def subject(self) -> str:
-        return subjects.restaurant(self.restaurant.restaurant, self.name)
+        return subjects.restaurant(self.restaurant.restaurant, self.leaf)
 
 
 class RestaurantSet(RestaurantEvent):

@@ -88,7 +88,7 @@ class TicketEvent(Event):
     @property
     def subject(self) -> str:
         ticket = self.ticket
-        return subjects.ticket(ticket.restaurant, ticket.order_id, ticket.round, self.name)
+        return subjects.ticket(ticket.restaurant, ticket.order_id, ticket.round, self.leaf)
 
 
 class TicketQueued(TicketEvent):

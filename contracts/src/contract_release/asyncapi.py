@@ -27,7 +27,7 @@ def document(contract: Json) -> Json:
         "defaultContentType": "application/json",
         "servers": {"nats": SERVER},
         "channels": {
-            **{_key(s): _channel(s, {e.TYPE: e.name for e in of_events[s]}) for s in of_events},
+            **{_key(s): _channel(s, {e.TYPE: e.leaf for e in of_events[s]}) for s in of_events},
             "commands": _channel(streams.COMMANDS, {name: name for name in commands}),
             "answers": _answers(),
         },
@@ -110,7 +110,7 @@ def _subscribe(stream: Stream) -> Json:
         "summary": f"A subscriber reads {_key(stream)} by the durable pull consumer of its team.",
         "description": "Drop what was read before by `ce-id`; of one aggregate keep the highest "
         "`version`. A team is granted the whole stream, or any narrower subjects, such as:\n\n"
-        + "\n".join(f"- `{everywhere(stream, event.name)}`" for event in events),
+        + "\n".join(f"- `{everywhere(stream, event.leaf)}`" for event in events),
         "tags": [{"name": "subscriber"}],
         "bindings": NATS_BINDING,
         "x-jetstream-consumer": {

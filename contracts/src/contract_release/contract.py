@@ -9,6 +9,7 @@ from comanda_contracts import Channel, Event, OrderStatus, TicketStatus, streams
 from comanda_contracts.commands import COMMAND_BODIES
 from comanda_contracts.examples import EXAMPLES
 from comanda_contracts.streams import Stream
+from comanda_contracts.successions import SUCCESSIONS
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
@@ -49,6 +50,10 @@ def current() -> Json:
         "known_values": {each.__name__: [str(value) for value in each] for each in KNOWN_VALUES},
         "events": {event.TYPE: _event(event) for event in EXAMPLES},
         "commands": {name: _command(name, model) for name, model in COMMAND_BODIES.items()},
+        "successions": {
+            each.older.TYPE: {"newer": each.newer.TYPE, "ends_on": each.ends_on.isoformat()}
+            for each in SUCCESSIONS
+        },
     }
 
 
@@ -81,7 +86,7 @@ def _event(event: Event) -> Json:
     stream = stream_of(event)
     return {
         "stream": stream.name,
-        "subject": everywhere(stream, event.name),
+        "subject": everywhere(stream, event.leaf),
         "source": event.SOURCE,
         "schema": event.model_json_schema(mode="serialization", schema_generator=_WithoutTitles),
     }

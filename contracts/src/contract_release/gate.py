@@ -42,6 +42,7 @@ def breaking_changes(old: Json, new: Json) -> list[BreakingChange]:
         *_known_values(old, new),
         *(each for name in old["events"] for each in _event(name, old, new)),
         *(each for name in old["commands"] for each in _command(name, old, new)),
+        *_successions(old, new),
     ]
 
 
@@ -94,6 +95,25 @@ def _event(name: str, old: Json, new: Json) -> Iterator[BreakingChange]:
                 where, f"{field} is {after[field]!r}, not {before[field]!r}", readers
             )
     yield from _schema(where, before["schema"], after["schema"], readers)
+
+
+# decision/0078: an event's next version is told beside it until a day
+def _successions(old: Json, new: Json) -> Iterator[BreakingChange]:
+    """A version comes beside the one before it, and that stays until the day that was said."""
+    before, after = old.get("successions", {}), new["successions"]
+    older_of = {each["newer"]: older for older, each in after.items()}
+    for name in new["events"]:
+        stem, _, version = name.rpartition(".v")
+        older = f"{stem}.v{int(version) - 1}"
+        if version != "1" and (older_of.get(name) != older or older not in new["events"]):
+            readers = _readers(new["events"][name]["subject"])
+            yield BreakingChange(f"event {name}", f"comes without {older} beside it", readers)
+    for older, promised in before.items():
+        ends_on = after.get(older, {}).get("ends_on")
+        if ends_on is None or ends_on < promised["ends_on"]:
+            readers = _readers(old["events"][older]["subject"])
+            change = f"is told until {ends_on}, not until {promised['ends_on']}"
+            yield BreakingChange(f"event {older}", change, readers)
 
 
 def _schema(where: str, old: Json, new: Json, readers: str) -> Iterator[BreakingChange]:

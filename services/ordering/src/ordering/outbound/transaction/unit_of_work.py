@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
+from comanda_contracts.successions import as_told
 from service_kit.runtime.tracing import current_trace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -149,12 +150,12 @@ class PostgresTransaction:
     def _record(self, events: Sequence[RecordedEvent], first_is_new: bool) -> None:
         """Have the events published, within the trace of the command that runs now."""
         for position, event in enumerate(events):
-            published = event_to_contract(event)
-            row = outbox_row(published, event_id=self._new_id(), trace=current_trace())
             if isinstance(event, OrderForgotten):
                 self._forgotten[len(self._outbox)] = event.order
-            self._outbox.append(row)
-            self._is_first.append(first_is_new and position == 0)
+            for place, told in enumerate(as_told(event_to_contract(event))):
+                row = outbox_row(told, event_id=self._new_id(), trace=current_trace())
+                self._outbox.append(row)
+                self._is_first.append(first_is_new and position == place == 0)
 
     def _fetch_soon(self) -> None:
         """Fetch once everybody who can ask in this turn of the event loop has done so."""
