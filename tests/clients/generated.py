@@ -78,7 +78,10 @@ def _generators(python: Path, folder: Path) -> list[Sequence[str | Path]]:
     for service in SERVICES:
         document = DOCUMENTS / f"{service}.json"
         found += [
-            [node(), types, document, "--output", folder / f"{service}.ts"],
+            [
+                *(node(), types, document, "--output", folder / f"{service}.ts"),
+                *("--default-non-nullable", "false"),  # what has a default may be left out
+            ],
             [
                 *(python.with_name("openapi-python-client"), "generate", "--path", document),
                 *("--meta", "none", "--output-path", folder / f"{service}_api"),
