@@ -17,8 +17,8 @@ PATIENCE = 60.0
 Names = dict[str, Any]
 """Names of things that exist, as parameters and bodies call them."""
 
-ON_THE_WAY = ((), ("start",), ("start", "ready"), ("start", "ready", "serve"))
-"""What the kitchen has done for each of the orders."""
+ON_THE_WAY = ((), ("start",), ("start", "ready"), ("start", "ready", "serve"), ())
+"""What the kitchen has done for each of the orders. The last one is cancelled."""
 
 
 def open_venue(services: Mapping[str, Service], headers: Mapping[str, str]) -> list[Names]:
@@ -43,6 +43,7 @@ def open_venue(services: Mapping[str, Service], headers: Mapping[str, str]) -> l
                 url = f"{serving}/orders/{order['order_id']}/rounds/1/{command}"
                 http.post(url).raise_for_status()
         _wait_for_views(http, query)
+        _cancel(http, f"{ordering}/orders/{orders[-1]['order_id']}")
     return [_names(slug, order) for order in orders]
 
 
@@ -73,6 +74,15 @@ def _place(http: httpx.Client, ordering: str) -> Names:
     body = party | {"lines": [{"sku": "margherita", "quantity": 1}]}
     order: Names = http.post(f"{ordering}/orders", json=body).raise_for_status().json()
     return order
+
+
+def _cancel(http: httpx.Client, order: str) -> None:
+    """Wait until the kitchen has let go of it: it is over."""
+    http.post(f"{order}/cancel", json={"reason": "left"}).raise_for_status()
+    deadline = time.monotonic() + PATIENCE
+    while http.get(order).json()["status"] != "cancelled":
+        assert time.monotonic() < deadline, f"{order} is not cancelled"
+        time.sleep(0.02)
 
 
 def _wait_for_tickets(http: httpx.Client, serving: str) -> None:
