@@ -114,7 +114,7 @@ async def test_an_order_outlives_a_reload_and_a_network_that_was_away(
         await route.fetch()
         await route.abort()
 
-    await till.route(re.compile(r"/ordering/.*/orders$"), lose_the_answer)
+    await till.context.route(re.compile(r"/ordering/.*/orders$"), lose_the_answer)
     await order_at(till, "5", "margherita")
     await expect(till.locator(".on-the-way")).to_contain_text("1 on the way")
     await table(till, "6").click()
@@ -127,7 +127,7 @@ async def test_an_order_outlives_a_reload_and_a_network_that_was_away(
     await expect(till.locator(".line.is-draft")).to_contain_text("Cola")
     await expect(other_tab.locator(".on-the-way")).to_contain_text("1 on the way")
     await button(till, "Back").click()
-    await till.unroute_all()
+    await till.context.unroute_all()
     await expect(table(till, "5")).to_contain_text("Ordered")
     for tab in (till, other_tab):
         await expect(tab.locator(".on-the-way")).to_have_count(0)
