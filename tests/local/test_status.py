@@ -117,6 +117,17 @@ def test_a_stream_that_fills_or_is_not_there_is_said(
     assert troubles(replace(WELL, streams=[*others, *streams])) == [said]
 
 
+def test_consumers_that_nothing_waits_for_share_a_line() -> None:
+    idle = [ConsumerStatus("ORDERS", name, 0, 0, None) for name in ("query", "loyalty")]
+
+    lines = shown(replace(WELL, consumers=[*WELL.consumers, *idle])).splitlines()
+
+    assert [line.split() for line in lines if "ORDERS/" in line] == [
+        ["ORDERS/serving", "4", "1", "0.5", "s"]
+    ]
+    assert any(line.startswith("2 that nothing waits for") for line in lines)
+
+
 def test_a_team_that_is_behind_is_shown_and_is_nothing_wrong_with_the_system() -> None:
     status = replace(WELL, consumers=[ConsumerStatus("ORDERS", "loyalty", 5_000, 0, 9_000.0)])
 

@@ -10,7 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from comanda_local.status.system_status import READY, ServiceStatus, SystemStatus, troubles
+from comanda_local.status.system_status import (
+    READY,
+    ConsumerStatus,
+    ServiceStatus,
+    SystemStatus,
+    troubles,
+)
 
 DAY_S = 86_400
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -54,15 +60,7 @@ def _tables(status: SystemStatus) -> Iterator[Table]:
         )
         yield _table(
             ("consumer", "behind", "of them unsettled", "oldest"),
-            [
-                (
-                    f"{each.stream}/{each.name}",
-                    f"{each.behind:,}",
-                    f"{each.unsettled:,}",
-                    _seconds(each.oldest_s),
-                )
-                for each in status.consumers
-            ],
+            _consumer_rows(status.consumers),
         )
     if outbox := status.outbox:
         row = (f"{outbox.events:,}", _seconds(outbox.oldest_s), f"{outbox.parked:,}")
@@ -78,6 +76,19 @@ def _service_rows(services: Sequence[ServiceStatus]) -> Iterator[tuple[str, str,
         failing = [f"{name}: {state}" for name, state in service.failing.items()]
         components = "\n".join([*failing, ", ".join(working)] if working else failing)
         yield service.name, service.state, components or service.reason
+
+
+def _consumer_rows(
+    consumers: Sequence[ConsumerStatus],
+) -> Iterator[tuple[str, str, str, str]]:
+    """A row for each that something waits for, and one for all others."""
+    done = [each for each in consumers if not each.behind and not each.unsettled]
+    for each in consumers:
+        if each not in done:
+            behind, unsettled = f"{each.behind:,}", f"{each.unsettled:,}"
+            yield f"{each.stream}/{each.name}", behind, unsettled, _seconds(each.oldest_s)
+    if done:
+        yield f"{len(done)} that nothing waits for", "0", "0", ""
 
 
 def _table(
