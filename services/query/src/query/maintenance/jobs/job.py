@@ -1,7 +1,7 @@
 """A job: what an operator has asked for, how far it is, and what it has come to."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
@@ -108,9 +108,14 @@ class Job:
             kind=JobKind(document["kind"]),
             by=document["by"],
             state=state,
-            began_at=document["began_at"],
-            ended_at=document["ended_at"],
+            began_at=_in_utc(document["began_at"]),
+            ended_at=None if (ended_at := document["ended_at"]) is None else _in_utc(ended_at),
             report=JobReport(**document["report"]),
             outcome=document["outcome"],
             consent=document["consent"],
         )
+
+
+def _in_utc(at: datetime) -> datetime:
+    """A time as MongoDB gives it back, with the zone that it is in."""
+    return at.replace(tzinfo=UTC)
