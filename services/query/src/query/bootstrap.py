@@ -128,7 +128,7 @@ def bootstrap(settings: Settings, role: Role = Role.EVERYTHING) -> Application:
         guests = GuestVerifier(guest_keys)
         components.append(Component("guest-keys", guest_keys.run, required=False))
     components.append(_lag(broker, settings, role))
-    checking = partial(provenance.keep_checking, broker.jetstream_context)
+    checking = partial(provenance.keep_checking, broker.jetstream_context, generations.refresh)
     components.append(Component("views", checking))
     app = application(
         TITLE,

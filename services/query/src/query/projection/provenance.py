@@ -62,14 +62,24 @@ class Provenance:
         self._checking = asyncio.Lock()
 
     async def keep_checking(
-        self, jetstream: Callable[[], Awaitable[JetStreamContext]], ready: Ready
+        self,
+        jetstream: Callable[[], Awaitable[JetStreamContext]],
+        look_for_live: Callable[[], Awaitable[object]],
+        ready: Ready,
     ) -> None:
-        """Check, for ever, and report why the views are foreign if they are."""
+        """Check, for ever, and report why the views are foreign if they are.
+
+        Before they are no longer it is looked which ones are live: nobody is told of views made
+        anew and shown those of before.
+        """
         reasons: list[str] = []
         while True:
             try:
                 async with asyncio.timeout(CHECK_TIMEOUT_S):
-                    reasons = await self.check(await jetstream())
+                    found = await self.check(await jetstream())
+                    if reasons and not found:
+                        await look_for_live()
+                    reasons = found
             except (nats.errors.Error, TimeoutError, OSError):
                 pass  # old views are better than none: what was known before holds
             except StoreUnavailable:
