@@ -165,8 +165,9 @@ class RawAnswer(NamedTuple):
 
     documents: Sequence[RawBSONDocument]
     is_whole: bool
-    operation_time: Timestamp
-    """The store's own time: of what was read by a majority all up to then is in the answer."""
+    operation_time: Timestamp | None
+    """The store's own time: of what was read by a majority all up to then is in the answer. None
+    while it has just begun, and has stored nothing by a majority."""
     snapshot_time: Timestamp | None
     """That of the snapshot which was read; None if none was asked for."""
 
@@ -186,7 +187,10 @@ async def raw_answer(collection: Collection, command: str, **asked: Any) -> RawA
             "killCursors", collection.name, cursors=[Int64(found["id"])], read_preference=who
         )
     return RawAnswer(
-        found["firstBatch"], not found["id"], answer["operationTime"], found.get("atClusterTime")
+        found["firstBatch"],
+        not found["id"],
+        answer.get("operationTime"),
+        found.get("atClusterTime"),
     )
 
 

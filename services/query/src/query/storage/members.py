@@ -47,9 +47,9 @@ class Members:
             ready(failing=f"no primary: {since}" if self.are_without_primary else None)
             await asyncio.sleep(LOOK_INTERVAL_S)
 
-    def note(self, operation_time: Timestamp) -> None:
+    def note(self, operation_time: Timestamp | None) -> None:
         """A client was told what a majority had then: it is read no earlier from a primary."""
-        if self._seen is None or operation_time > self._seen:
+        if operation_time and (self._seen is None or operation_time > self._seen):
             self._seen = operation_time
 
     def snapshot(self) -> ReadConcern:
