@@ -124,7 +124,7 @@ async def keep_bookmark(
     """
     with asking_leader_of(STREAM_OF_BUCKET):
         bucket = await js.key_value(BUCKET)
-    last_sequence, looked_at_s = 0, 0.0
+    last_sequence, looked_at_s = 0, time.monotonic()
     while True:
         bookmark, now_s = current(), time.monotonic()
         is_old = now_s - looked_at_s > RENEWAL_INTERVAL_S
