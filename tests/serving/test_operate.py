@@ -165,7 +165,10 @@ async def test_the_status_has_health_lag_and_dead_letters(
 
     assert (status["service"], status["dead_letters"]) == ("serving", 1)
     assert "queue" in status["components"]
-    assert status["consumers"] == [{"stream": "ORDERS", "behind": 0, "unsettled": 0}]
+    assert status["consumers"] == [
+        {"stream": "ORDERS", "durable": durable, "behind": 0, "unsettled": 0}
+        for durable in ("serving", "serving-forgetting")
+    ]
 
 
 async def test_without_an_operators_user_the_status_is_told_and_nothing_is_done(

@@ -44,7 +44,7 @@ OPERATE_EXAMPLES: Examples = {
             "service": "serving",
             "status": "degraded",
             "components": {"nats": "ready", "orders": "waiting for stream ORDERS"},
-            "consumers": [{"stream": "ORDERS", "behind": 0, "unsettled": 0}],
+            "consumers": [{"stream": "ORDERS", "durable": "serving", "behind": 0, "unsettled": 0}],
             "dead_letters": 1,
         }
     },

@@ -103,6 +103,7 @@ class ConsumerLag(BaseModel):
     """How far the service is behind a stream."""
 
     stream: str = Field(examples=["ORDERS"])
+    durable: str = Field(examples=["serving"])
     behind: int | None = Field(description="messages that it has not done; null if not known")
     unsettled: int | None = Field(description="those of them that it was given")
 

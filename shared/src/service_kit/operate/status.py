@@ -55,14 +55,16 @@ def status_routes(
 
 
 async def _lag(broker: Broker, subscriber: BatchSubscriber) -> ConsumerLag:
-    stream = subscriber.stream.name
+    stream, durable = subscriber.stream.name, subscriber.durable
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             js = await broker.jetstream_context()
-            backlog = await look_at(js, stream, subscriber.durable)
+            backlog = await look_at(js, stream, durable)
     except (nats.errors.Error, LeaderSilent, TimeoutError, OSError):
-        return ConsumerLag(stream=stream, behind=None, unsettled=None)
-    return ConsumerLag(stream=stream, behind=backlog.waiting, unsettled=backlog.unsettled)
+        return ConsumerLag(stream=stream, durable=durable, behind=None, unsettled=None)
+    return ConsumerLag(
+        stream=stream, durable=durable, behind=backlog.waiting, unsettled=backlog.unsettled
+    )
 
 
 async def _dead_letters(operator: OperatorConnection) -> int | None:
