@@ -134,7 +134,7 @@ def _fields_of(document: Json, operation: Json) -> Iterator[str]:
     schemas: Json = document["components"]["schemas"]
     seen: set[str] = set()
     found = _models_in(operation)
-    while found := found - seen:
+    while found := (found & schemas.keys()) - seen:
         seen |= found
         found = {name for model in found for name in _models_in(schemas[model])}
     for model in seen:
