@@ -140,6 +140,11 @@ class Api:
         at = f"{restaurant}/access/{quote(subject, safe='')}/withdraw"
         await self._idempotent("POST", f"{self._to.ordering}/v1/restaurants/{at}")
 
+    async def close_day(self, restaurant: str) -> None:
+        """End what is open of the running business day, and of those before it."""
+        url = f"{self._to.ordering}/v1/restaurants/{restaurant}/day/close"
+        await self._idempotent("POST", url)
+
     async def queue(self, restaurant: str) -> list[Ticket]:
         answer = await self._idempotent(
             "GET", f"{self._to.serving}/v1/restaurants/{restaurant}/queue"

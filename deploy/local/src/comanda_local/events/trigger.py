@@ -47,6 +47,7 @@ class Trial:
         await self._serve_and_close()
         await self._refuse_a_cancellation()
         await self._cancel()
+        await self._close_the_day()
         await self._withdraw()
 
     async def _require_our_own(self) -> None:
@@ -110,6 +111,19 @@ class Trial:
             "cancelled what was not begun: order.cancellation-requested, ticket.voided, "
             "order.cancelled"
         )
+
+    async def _close_the_day(self) -> None:
+        order = await self._place("ordered again")
+        ticket = await self._ticket(order, 1)
+        await self._api.move(ticket, "start")
+        await self._api.close_day(self._restaurant)
+        self._say("closed the day on what was being cooked: ticket.abandoned, order.closed")
+
+        async def closed() -> bool | None:
+            view = await self._api.order_view(self._restaurant, order.order_id)
+            return True if view and view["status"] == "closed" else None
+
+        await _until(closed, f"{order.number} closed")
 
     async def _withdraw(self) -> None:
         await self._api.withdraw_item(self._restaurant, self._sku, reason="out of season")
