@@ -230,7 +230,7 @@ def test_the_official_parser_finds_nothing_wrong_with_the_asyncapi_document(tmp_
     )
 
     assert (right.returncode, right.stderr) == (0, "")
-    assert "9 channels 14 operations 26 messages" in right.stdout
+    assert "9 channels 14 operations 28 messages" in right.stdout
     assert wrong.returncode == 1
     assert "action" in wrong.stderr
 

@@ -594,6 +594,7 @@ async def test_who_did_it_and_why_travels_with_every_event(
         "reason": "no time",
         "actor": "Gina",
         "requested_at": "2026-05-04T12:00:00.000000Z",
+        "closes": False,
     }
 
 

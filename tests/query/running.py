@@ -7,12 +7,13 @@ from typing import Any
 
 import httpx
 import nats.errors as nats_errors
-from comanda_contracts import Event, Message, seal
-from comanda_contracts.streams import Stream
+from comanda_contracts import Event, Message, seal, subjects
+from comanda_contracts.streams import ORDERS, Stream
 from fastapi import FastAPI
 from nats.aio.client import Client
 from pydantic import SecretStr
 from query.bootstrap import Role, bootstrap
+from query.projection.forgetting import DURABLE as FORGETTING
 from query.projection.projector import PROJECTED, SERVICE
 from query.settings import Settings
 from service_kit.nats.jetstream import publish_all
@@ -52,6 +53,8 @@ async def set_up(nats: Client, *streams: Stream) -> None:
         await set_up_stream(js, stream, replicas=1)
         if stream in PROJECTED:
             await set_up_consumer(js, stream.name, SERVICE, [stream.subject])
+    if ORDERS in streams:
+        await set_up_consumer(js, ORDERS.name, FORGETTING, [subjects.order("*", "*", "forgotten")])
 
 
 async def publish(nats: Client, *events: Event | Message) -> None:

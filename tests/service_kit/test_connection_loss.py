@@ -172,7 +172,7 @@ async def test_what_consumes_is_not_ready_while_a_closed_connection_is_made_anew
 
     broker = Broker([nats_server.url], "test", [router])
     await set_up(broker, [nats_server.url], streams=[MENU], replicas=1)
-    component = Component("menu", broker.watching(MENU))
+    component = Component("menu", broker.watching(MENU, "lost"))
 
     async def is_ready() -> bool:
         return component.ready

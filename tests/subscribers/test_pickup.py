@@ -153,7 +153,7 @@ async def test_the_gate_knows_who_reads_what(stack: Stack) -> None:
         ]
 
     durables = {
-        (info.name, subject)
+        (str(info.name).removesuffix("-forgetting"), subject)
         for info in consumers
         if info.config.durable_name and not str(info.name).startswith("guide-")
         for subject in info.config.filter_subjects or [str(info.config.filter_subject)]
