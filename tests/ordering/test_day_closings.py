@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from ordering.application.transaction import StoreUnavailable
 from ordering.domain.day_closing import END_OF_DAY
 from ordering.domain.order import (
     END_AGAIN_AFTER,
@@ -23,7 +24,7 @@ from ordering.outbound.transaction.day_closings import (
     watch_day_closings,
 )
 
-from tests.ordering.builders import ADA, NOON, TABLE_12, a_place_order, a_restaurant
+from tests.ordering.builders import ADA, NOON, TABLE_12, a_place_order, a_restaurant, an_item
 from tests.ordering.conftest import Database
 from tests.ordering.use_cases import (
     NO_GRACE,
@@ -33,6 +34,7 @@ from tests.ordering.use_cases import (
     ending,
     finding,
     finishing_day,
+    offering,
     open_la_piazza,
     placing,
     setting,
@@ -100,20 +102,85 @@ async def test_what_was_recalled_as_its_day_was_closed_is_asked_for_again_after_
     assert (early.version, late.version) == (asked.version, asked.version + 1)
 
 
-async def test_to_close_a_day_again_while_it_is_being_closed_changes_nothing(store: Store) -> None:
+async def test_to_close_a_past_day_again_while_it_is_being_closed_changes_nothing(
+    store: Store,
+) -> None:
     await open_la_piazza(store)
 
-    first = await store.run(closing_day(reason="we are closing"))
-    again = await store.run(closing_day(at=NOON + timedelta(minutes=1)))
-    for_an_earlier_day = await store.run(closing_day(TODAY - ONE_DAY))
+    first = await store.run(closing_day(TODAY - ONE_DAY, reason="we are closing"))
+    again = await store.run(closing_day(TODAY - ONE_DAY, NOON + timedelta(minutes=1)))
+    for_an_earlier_day = await store.run(closing_day(TODAY - 2 * ONE_DAY))
     over = await store.run(finishing_day(first.version))
     twice = await store.run(finishing_day(first.version))
     anew = await store.run(closing_day(at=NOON + timedelta(hours=1)))
 
-    assert (first.business_day, first.reason, first.version) == (TODAY, "we are closing", 1)
+    assert (first.reason, first.version) == ("we are closing", 1)
     assert again == for_an_earlier_day == first
     assert (over.finished_at, twice) == (NOON, over)
     assert (anew.finished_at, anew.reason, anew.version) == (None, END_OF_DAY, 3)
+
+
+async def test_to_close_the_running_day_again_ends_what_was_ordered_since(
+    database: Database,
+) -> None:
+    """Though an order of the first time is left unanswered by the kitchen."""
+    store, later = database.replica(), NOON + timedelta(minutes=2)
+    await open_la_piazza(store)
+    stuck = await store.run(placing(a_place_order(party=TABLE_12), EARLIER))
+    await store.run(closing_day())
+    await store.run(ending(stuck.order_id))
+    order = await store.run(placing(a_place_order(party=TABLE_12), NOON + timedelta(minutes=1)))
+
+    again = await store.run(closing_day(at=later))
+
+    async with database.engine.connect() as connection:
+        assert await select_to_end(connection, again, at=later) == [order.order_id]
+
+
+async def test_only_what_is_begun_anew_is_asked_for_again(database: Database) -> None:
+    store, late = database.replica(), NOON + END_AGAIN_AFTER
+    await open_la_piazza(store)
+    order = await store.run(placing(a_place_order(party=TABLE_12), EARLIER))
+    closing = await store.run(closing_day())
+    await store.run(ending(order.order_id))
+
+    async with database.engine.connect() as connection:
+        unanswered = await select_to_end(connection, closing, at=late)
+        await connection.rollback()
+        await store.run(taking_verdict(order.order_id, 1, KitchenVerdict.STARTED))
+        begun = await select_to_end(connection, closing, at=late)
+
+    assert (unanswered, begun) == ([], [order.order_id])
+
+
+async def test_what_one_restaurants_orders_meet_keeps_no_others_open(database: Database) -> None:
+    store = database.replica()
+    await open_la_piazza(store)
+    await store.run(setting(a_restaurant(slug="da-mario")))
+    await store.run(offering(an_item(restaurant="da-mario")))
+    held = await store.run(placing(a_place_order(party=TABLE_12), EARLIER))
+    after = await store.run(placing(a_place_order(party=TABLE_12), EARLIER))
+    others = await store.run(placing(a_place_order("da-mario", party=TABLE_12), EARLIER))
+    await store.run(closing_day())
+    await store.run(closing_day(restaurant="da-mario"))
+    ended = []
+
+    async def end(_: object, order_id: UUID) -> None:
+        if order_id == held.order_id:
+            raise StoreUnavailable("something is in the way of its restaurant's commands")
+        ended.append(order_id)
+
+    async def do_nothing(*_: object) -> None: ...
+
+    def note(failing: str | None = None) -> None:
+        raise AssertionError("what was met is not told")
+
+    with pytest.raises(StoreUnavailable):
+        await watch_day_closings(
+            database.engine, note, DayClosings(do_nothing, end, do_nothing), clock=lambda: NOON
+        )
+
+    assert set(ended) == {after.order_id, others.order_id}
 
 
 async def test_a_closing_that_was_widened_meanwhile_is_not_over(store: Store) -> None:

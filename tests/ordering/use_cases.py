@@ -73,9 +73,12 @@ def withdrawing_access(
 
 
 def closing_day(
-    business_day: date | None = None, at: datetime = NOON, reason: str | None = None
+    business_day: date | None = None,
+    at: datetime = NOON,
+    reason: str | None = None,
+    restaurant: str = "la-piazza",
 ) -> Callable[[Transaction], Awaitable[DayClosing]]:
-    command = CloseDay(restaurant="la-piazza", business_day=business_day, reason=reason)
+    command = CloseDay(restaurant=restaurant, business_day=business_day, reason=reason)
     return lambda tx: close_day(command, transaction=tx, at=at)
 
 

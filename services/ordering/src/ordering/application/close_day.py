@@ -37,8 +37,8 @@ class FinishDayClosing:
 async def close_day(command: CloseDay, *, transaction: Transaction, at: datetime) -> DayClosing:
     """Have the day closed; `end_order` ends its orders afterwards, one by one.
 
-    Safe to repeat: while the day is being closed nothing new begins. Raises UnknownRestaurant,
-    VersionMismatch, DayNotBegun.
+    Safe to repeat: what was ordered since it was requested before is ended, too. Raises
+    UnknownRestaurant, VersionMismatch, DayNotBegun.
     """
     pending_restaurant = transaction.restaurant(command.restaurant)
     pending = transaction.day_closing_to_change(command.restaurant)

@@ -29,6 +29,12 @@ class DayClosing:
     version: int
     finished_at: datetime | None = None
 
+    def covers(self, day: date, restaurant: Restaurant) -> bool:
+        """Whether it runs, and has all of the day, which was over when it was requested."""
+        is_running = self.finished_at is None
+        was_over = restaurant.business_day(self.requested_at) > day
+        return is_running and was_over and self.business_day >= day
+
     def finish(self, *, version: int, at: datetime) -> "DayClosing":
         """The same, finished; unless it is over, or was widened since this version."""
         if self.finished_at or self.version != version:
@@ -46,15 +52,17 @@ def close_day(
     actor: str | None,
     by: Sender | None = None,
 ) -> DayClosing:
-    """Close the day, by default the running one. While it is being closed nothing new begins.
+    """Close the day, by default the running one.
 
-    One that runs for an earlier day is widened. Raises DayNotBegun.
+    A closing that runs is widened, unless nothing can have been ordered for the day since it was
+    requested: so an order that the kitchen leaves unanswered keeps no later one open. Raises
+    DayNotBegun.
     """
     running = restaurant.business_day(at)
     day = business_day or running
     if day > running:
         raise DayNotBegun(day, running)
-    if current and current.finished_at is None and current.business_day >= day:
+    if current and current.covers(day, restaurant):
         return current
     return DayClosing(
         restaurant=restaurant.slug,

@@ -9,8 +9,8 @@ from service_kit.runtime.components import Ready
 from sqlalchemy import DateTime, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ordering.application.transaction import CommandBlocked
 from ordering.domain.order import RECALL_MARGIN
+from ordering.outbound.database.steps import failures_of
 from ordering.outbound.database.tables import HANDED_OVER, OrderRow, table
 
 POLL_INTERVAL_S = 1.0
@@ -50,22 +50,10 @@ async def watch_handed_over(
         if heard := heard_until():
             async with engine.connect() as connection:
                 due = await select_due(connection, until=heard - recall_grace - RECALL_MARGIN)
-            await _close_all(due, close)
+            if failures := await failures_of(close(*each) for each in due):
+                raise failures[0]
         ready()
         await asyncio.sleep(POLL_INTERVAL_S)
-
-
-async def _close_all(due: Sequence[tuple[str, UUID]], close: Close) -> None:
-    """Close the orders together, so that many share a transaction; each whatever others meet.
-
-    Raises what one met, once all have ended.
-    """
-    closing = (close(restaurant, order_id) for restaurant, order_id in due)
-    for outcome in await asyncio.gather(*closing, return_exceptions=True):
-        if isinstance(outcome, CommandBlocked):  # another replica is at it
-            continue
-        if isinstance(outcome, BaseException):
-            raise outcome
 
 
 async def select_due(connection: AsyncConnection, *, until: datetime) -> Sequence[tuple[str, UUID]]:

@@ -1,7 +1,6 @@
-"""The business days that are being closed: their orders are ended one by one."""
+"""The business days that are being closed: their orders are ended, each by itself."""
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -9,14 +8,13 @@ from datetime import date, datetime
 from uuid import UUID
 
 from service_kit.runtime.components import Ready
-from sqlalchemy import DateTime, bindparam, cast, func, or_, select
+from sqlalchemy import DateTime, Text, bindparam, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ordering.application.transaction import CommandBlocked
 from ordering.domain.day_closing import DayClosing
-from ordering.domain.order import END_AGAIN_AFTER
-from ordering.domain.refusals import Refusal
+from ordering.domain.order import END_AGAIN_AFTER, KitchenVerdict
 from ordering.domain.restaurant import ONE_DAY, Restaurant
+from ordering.outbound.database.steps import failures_of
 from ordering.outbound.database.tables import (
     UNFINISHED,
     DayClosingRow,
@@ -30,8 +28,10 @@ POLL_INTERVAL_S = 1.0
 """Seconds between two looks."""
 LOOKS_PER_SEARCH = 10
 """Looks at what is being closed for each search for what is to be."""
-ENDED_ORDERS_MAX = 200
-"""Orders of a restaurant that are ended between two looks."""
+STEPS_MAX = 64
+"""Orders of a restaurant that are ended between two looks, and days that are closed, together: so
+many that whoever comes in between does not wait for long.
+"""
 
 ORDERS, CLOSINGS, RESTAURANTS = table(OrderRow), table(DayClosingRow), table(RestaurantRow)
 SELECT_RUNNING = select(CLOSINGS).where(CLOSINGS.c.finished_at.is_(None))
@@ -46,10 +46,11 @@ _TO_END = or_(
     (ORDERS.c.status == "open") & ORDERS.c.handed_over_at.is_(None),
     (ORDERS.c.status == "cancelling")
     & (ORDERS.c.cancellation["closes"].astext == "true")
+    & cast(ORDERS.c.kitchen, Text).contains(f'"{KitchenVerdict.STARTED}"')
     & (bindparam("asked_by", type_=DateTime(timezone=True)) >= _ASKED_AT),
 )
 SELECT_TO_END = (
-    select(ORDERS.c.id).where(*_OF_CLOSING, _TO_END).order_by(ORDERS.c.id).limit(ENDED_ORDERS_MAX)
+    select(ORDERS.c.id).where(*_OF_CLOSING, _TO_END).order_by(ORDERS.c.id).limit(STEPS_MAX)
 )
 COUNT_UNFINISHED = select(func.count()).where(*_OF_CLOSING)
 _FORGOTTEN = (
@@ -84,37 +85,37 @@ async def watch_day_closings(
     """End the orders of days that are being closed, and close days that close by themselves.
 
     Safe to run from many replicas, and to go on with after a crash: what is done is in the orders.
-    Raises when the store does not answer.
+    Raises when the store does not answer, and what one order met once the others were ended.
     """
     for look in itertools.count():
         async with engine.connect() as connection:
             running = await select_running(connection)
             is_due = look % LOOKS_PER_SEARCH == 0
             forgotten = await select_forgotten(connection, at=clock()) if is_due else ()
-        covered = {(each.restaurant, each.business_day) for each in running}
-        for restaurant, day in forgotten:
-            if (restaurant, day) not in covered:
-                with contextlib.suppress(CommandBlocked, Refusal):
-                    await closings.close_day(restaurant, day)
+        failures: list[Exception] = []
+        for first in range(0, len(forgotten), STEPS_MAX):
+            some = forgotten[first : first + STEPS_MAX]
+            failures += await failures_of(closings.close_day(*each) for each in some)
         for closing in running:
-            await _go_on(engine, closing, closings, clock())
+            failures += await _go_on(engine, closing, closings, clock())
+        if failures:
+            raise failures[0]
         ready()
         await asyncio.sleep(POLL_INTERVAL_S)
 
 
 async def _go_on(
     engine: AsyncEngine, closing: DayClosing, closings: DayClosings, at: datetime
-) -> None:
+) -> list[Exception]:
+    """End orders of the closing, so many as share a transaction. Returns what they met."""
     async with engine.connect() as connection:
         to_end = await select_to_end(connection, closing, at=at)
-    for order_id in to_end:
-        with contextlib.suppress(CommandBlocked, Refusal):  # another replica is at it
-            await closings.end(closing, order_id)
+    failures = await failures_of(closings.end(closing, order_id) for order_id in to_end)
     async with engine.connect() as connection:
         unfinished = await count_unfinished(connection, closing)
     if not unfinished:
-        with contextlib.suppress(CommandBlocked, Refusal):
-            await closings.finish(closing)
+        failures += await failures_of([closings.finish(closing)])
+    return failures
 
 
 async def select_running(connection: AsyncConnection) -> Sequence[DayClosing]:
