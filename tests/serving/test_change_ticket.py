@@ -12,6 +12,7 @@ from serving.application.change_ticket import (
     Clock,
     NewId,
 )
+from serving.application.end_ticket import end_ticket
 from serving.application.keyed_request import KeyedRequest, KeyReused
 from serving.application.mark_ready import mark_ready
 from serving.application.recall_ticket import recall_ticket
@@ -200,6 +201,21 @@ async def test_a_request_that_was_refused_may_be_tried_again_with_its_key(
     await ready(store, ticket.id)
 
     assert (await serve(store, ticket.id, request_key="k")).status is TicketStatus.SERVED
+
+
+async def test_what_the_release_before_made_of_the_end_of_a_day_is_its_one_effect(
+    store: Tickets, ticket: Ticket
+) -> None:
+    """It takes every cancellation for one that voids; its word comes again, to the next release."""
+    await start(store, ticket.id)
+    command = ChangeTicket(ticket_id=ticket.id, request_key="message/1")
+
+    for use_case in (void_ticket, end_ticket, void_ticket):
+        await use_case(command, tickets=store, clock=clock, new_id=uuid7)
+
+    stored = await store.load(ticket.id)
+    assert stored is not None
+    assert (stored.ticket.status, stored.ticket.version) == (TicketStatus.PREPARING, 3)
 
 
 class AlwaysOvertaken(InMemoryTickets):

@@ -24,4 +24,5 @@ async def end_ticket(
             ticket.require_cancellation(command.order_version)
         return ticket.end(at=at, actor=actor, by=by)
 
-    await change_ticket(command, "end", decide, tickets=tickets, clock=clock, new_id=new_id)
+    # by the verb of the release before, which may have carried the same request out
+    await change_ticket(command, "void", decide, tickets=tickets, clock=clock, new_id=new_id)
