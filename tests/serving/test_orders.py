@@ -17,11 +17,13 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 from service_kit.nats.broker import Broker
 from service_kit.nats.broker import running as running_broker
+from service_kit.nats.failures import BatchFailed
 from service_kit.nats.set_up import set_up, set_up_stream
 from service_kit.nats.subscriber import Received
 from service_kit.runtime.components import Component, running
 from serving.application.change_ticket import ChangeTicket
 from serving.application.start_ticket import start_ticket
+from serving.application.tickets import StoreUnavailable
 from serving.domain.ticket import Ticket, TicketId, TicketLine, TicketStatus
 from serving.inbound.nats.orders import (
     SERVICE,
@@ -386,6 +388,36 @@ async def test_a_round_that_is_restated_in_the_same_batch_is_queued_by_that_alon
         ("TicketRestated", 1, TicketStatus.SERVED),
         ("TicketRestated", 2, TicketStatus.QUEUED),
     ]
+
+
+async def test_a_cancellation_in_the_batch_of_a_restatement_finds_its_ticket() -> None:
+    order, tickets = an_order(version=3), InMemoryTickets()
+    later = order.model_copy(update={"version": 4})
+    batch = [received(cancellation_requested(later, 1)), received(restated(order, is_open=[1]))]
+
+    await carry_out(batch, tickets=tickets, clock=lambda: NOON, new_id=uuid7)
+
+    assert [each.ticket.status for each in tickets.events] == [
+        TicketStatus.QUEUED,
+        TicketStatus.VOIDED,
+    ]
+
+
+async def test_a_cancellation_comes_again_with_the_restatement_that_failed() -> None:
+    class Full(InMemoryTickets):
+        async def append(self, *_: Any, **__: Any) -> None:
+            raise StoreUnavailable
+
+    order = an_order(version=3)
+    later = order.model_copy(update={"version": 4})
+    batch = [received(cancellation_requested(later, 1)), received(restated(order, is_open=[1]))]
+
+    with pytest.raises(BatchFailed) as failed:
+        await carry_out(batch, tickets=Full(), clock=lambda: NOON, new_id=uuid7)
+
+    assert {id(each.message) for each in failed.value.failures} == {
+        id(each.message) for each in batch
+    }
 
 
 def received(message: Message) -> Received[KitchenRequest]:

@@ -20,7 +20,7 @@ from comanda_contracts.envelope import MAX_SAFE_INTEGER
 from comanda_contracts.streams import ORDERS
 from nats.aio.msg import Msg
 from service_kit.nats.batches import each_by_itself
-from service_kit.nats.failures import Classifier
+from service_kit.nats.failures import BatchFailed, Classifier, Failure
 from service_kit.nats.router import Router
 from service_kit.nats.subscriber import Received, read_event
 from service_kit.runtime.tracing import traced
@@ -40,6 +40,7 @@ from serving.contract import EVENT_MODELS, sender_from_contract
 from serving.domain.ticket import (
     CancellationOver,
     Ticket,
+    TicketId,
     TicketLine,
     TicketStatus,
     UnknownTicket,
@@ -98,8 +99,9 @@ async def carry_out(
     """Queue, restate and void the tickets of a batch. Safe to repeat.
 
     A round that is restated in the batch, too, is queued by that alone, if it still is open: no
-    kitchen is shown what was served before the streams were lost. Each message is acknowledged once
-    its commands are stored. Raises BatchFailed, which names the others, once all are done with.
+    kitchen is shown what was served before the streams were lost. So what is restated comes first,
+    and a cancellation finds it. Each message is acknowledged once its commands are stored. Raises
+    BatchFailed, which names the others, once all are done with.
     """
     restated = {each.ticket.id for received in batch for each in received.event.to_restate}
     wanted = {
@@ -110,10 +112,24 @@ async def carry_out(
     failures = iter(await queue_tickets(to_queue, tickets=tickets, clock=clock, new_id=new_id))
     of_each = {id(each): [next(failures) for _ in wanted[id(each)]] for each in batch}
 
+    failed: dict[int, Failure] = {}
+    missing = set[TicketId]()
+
     async def finish(received: Received[KitchenRequest]) -> None:
+        if any(each.ticket_id in missing for each in received.event.to_void):
+            raise StoreUnavailable("its ticket has to be restated first")
         await _finish(received, of_each[id(received)], tickets, clock, new_id)
 
-    await each_by_itself(finish, batch)
+    for restates in (True, False):
+        part = [each for each in batch if bool(each.event.to_restate) is restates]
+        try:
+            await each_by_itself(finish, part)
+        except BatchFailed as error:
+            failed |= {id(each.message): each for each in error.failures}
+        not_done = [each for each in part if id(each.message) in failed]
+        missing |= {one.ticket.id for each in not_done for one in each.event.to_restate}
+    if failed:
+        raise BatchFailed([*failed.values()])
 
 
 async def _finish(
