@@ -15,7 +15,7 @@ from faststream.nats import TestNatsBroker
 from nats.aio.client import Client
 from prometheus_client import REGISTRY
 from service_kit.nats import failures, middlewares
-from service_kit.nats.batches import Beside
+from service_kit.nats.batches import LOOK_INTERVAL_S, Beside
 from service_kit.nats.broker import Broker, running
 from service_kit.nats.dead_letters import REASON_CHARACTERS_MAX
 from service_kit.nats.jetstream import ACK_WAIT, connected, publish_all, size_bytes
@@ -262,6 +262,33 @@ async def test_who_is_blocked_keeps_no_other_waiting_and_comes_again(
 
     assert heard[:2] == [10, 11]
     assert sorted(heard) == [0, 1, 2, 3, 10, 11]
+
+
+async def test_what_is_waited_for_beside_its_batch_comes_again_soon_if_it_can_not_be_set_aside(
+    nats_server: Nats, client: Client
+) -> None:
+    heard, router = list[int](), Router(failures.Classifier(permanent=(Held,)))
+    others = Beside(lambda _: True, Held, most_of_each=2)
+    await client.jetstream().delete_stream(DEAD_LETTERS.name)
+
+    async def on_price(received: Received) -> None:
+        heard.append(price(received.event))
+        if len(heard) == 1:
+            await asyncio.sleep(10 * LOOK_INTERVAL_S)
+            raise Held
+        await received.message.ack()
+
+    @router.batch_subscriber(MENU, durable="test", filter_subjects=[MENU.subject])
+    async def on_prices(batch: list[Received]) -> None:
+        await others.handle(on_price, batch, restaurant_of)
+
+    broker = Broker([nats_server.url], "test", [router])
+    await set_up(broker, [nats_server.url], streams=[], replicas=1)
+    async with asyncio.timeout(ACK_WAIT - 5), running(broker):
+        await publish_all(client, [an_item_set(1)])
+        await until_settled(client)
+
+    assert heard == [1, 1]
 
 
 async def is_in(n: int, heard: list[int]) -> bool:

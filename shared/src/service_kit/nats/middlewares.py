@@ -87,18 +87,24 @@ class Settlement(BaseMiddleware):
         """Settle the message once the task has ended: as if its batch had waited for it."""
 
         async def settle() -> None:
+            after_s = PAUSE_MIN_S
             try:
                 failure = await end_of(error)
+                if failure is None and not message.is_acked:
+                    failure = LeftUnsettled()
+                if failure is None:
+                    subscriber.attempts.forget([message])
+                else:
+                    await self._settle([Failure(message, failure)], batch, subscriber, about)
             except asyncio.CancelledError:
                 error.task.cancel()
-                await redeliver([message], after_s=0)
+                after_s = 0  # to a replica that goes on
                 raise
-            if failure is None and not message.is_acked:
-                failure = LeftUnsettled()
-            if failure is None:
-                subscriber.attempts.forget([message])
-            else:
-                await self._settle([Failure(message, failure)], batch, subscriber, about)
+            except Exception as failed:  # whatever it is, such as no room for dead letters
+                reason = reason_of(failed)
+                log.warning("message comes again", consumer=batch.consumer, reason=reason)
+            finally:
+                await redeliver([message], after_s=after_s)
 
         batch.beside.add(id(message))
         waiting = asyncio.create_task(settle())
