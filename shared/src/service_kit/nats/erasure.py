@@ -1,6 +1,7 @@
 """Erases messages for good: overwritten in a stream and in its archive, and among dead letters.
 
-Deletes in a stream do not travel to its archive, so a message is deleted in both.
+Deletes in a stream do not travel to its archive, so a message is deleted in both; and either may be
+an older copy that was restored, which has what the other is rid of.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import nats.errors
-from comanda_contracts import OrderForgotten, Unreadable
+from comanda_contracts import OrderForgotten, Unreadable, read
 from comanda_contracts.streams import Archive, Stream, archive_of
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -52,7 +53,8 @@ class StoredMessage:
     """A message as it is stored; its sequence is the same in a stream and in its archive."""
 
     sequence: int
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict, compare=False)
+    """An archive's have some of their own."""
     body: bytes = b""
 
 
@@ -60,30 +62,37 @@ class StoredMessage:
 async def messages_before(client: Client, scope: Scope, sequence: int) -> list[StoredMessage]:
     """The messages that came before this sequence, the oldest first; of the archive, too.
 
+    Of that only what has left the stream is gone through, unless the stream lacks how it began:
+    then something was erased in it, and the archive may have it still, or again.
+
     Raises ArchiveBehind if the archive may be given some of them later, nats.errors.Error.
     """
     js = jetstream(client)
     archive = await _archive(js, scope.stream)
-    if archive:
-        await _until_archived(js, archive, sequence)
-    first = (await js.stream_info(scope.stream.name)).state.first_seq
+    if archive is None:
+        return await _on_stream(js, scope, sequence)
+    await _until_archived(js, archive, sequence)
     hot = await _on_stream(js, scope, sequence)
-    return (
-        await _in_archive(client, archive, scope, min(first, sequence)) if archive else []
-    ) + hot
+    first = (await js.stream_info(scope.stream.name)).state.first_seq
+    is_untouched = any(map(_is_first_version, hot))
+    past = await _in_archive(
+        client, archive, scope, min(first, sequence) if is_untouched else sequence
+    )
+    return [each for each in past if each not in hot] + hot
 
 
 async def erase(client: Client, stream: Stream, messages: Sequence[StoredMessage]) -> None:
     """Overwrite these messages, wherever they are. Safe to repeat. Raises nats.errors.Error.
 
-    The archive comes first: what is no longer on the stream is looked for in the archive only where
-    that is older.
+    The archive comes first: as long as the stream has how something began, no more of the archive
+    is gone through than what has left the stream. What is another message there stays: a stream
+    and an archive of two backups have different ones at one sequence.
     """
     js = jetstream(client)
     archive = await _archive(js, stream)
     for name in [*([archive.name] if archive else []), stream.name]:
         for message in messages:
-            await _delete(js, name, message.sequence)
+            await _delete(js, name, message)
 
 
 async def erase_letters(client: Client, service: str, is_meant: Callable[[Letter], bool]) -> int:
@@ -159,20 +168,29 @@ async def _in_archive(
     ]
 
 
-async def _delete(js: JetStreamContext, stream: str, sequence: int) -> None:
+async def _delete(js: JetStreamContext, stream: str, message: StoredMessage) -> None:
+    if not await _is_there(js, stream, message):
+        return
     try:
-        await js.delete_msg(stream, sequence)  # it overwrites, unless it is told not to
+        await js.delete_msg(stream, message.sequence)  # it overwrites, unless it is told not to
     except APIError as error:
-        if error.err_code != NOT_DELETED or await _is_there(js, stream, sequence):
+        if error.err_code != NOT_DELETED or await _is_there(js, stream, message):
             raise
 
 
-async def _is_there(js: JetStreamContext, stream: str, sequence: int) -> bool:
+async def _is_there(js: JetStreamContext, stream: str, message: StoredMessage) -> bool:
     try:
-        await js.get_msg(stream, sequence)
+        found = await js.get_msg(stream, message.sequence)
     except NotFoundError:
         return False
-    return True
+    return (found.data or b"") == message.body
+
+
+def _is_first_version(message: StoredMessage) -> bool:
+    try:
+        return read(message.headers, message.body).state.version == 1
+    except Unreadable:
+        return False
 
 
 def _texts(headers: Any) -> dict[str, str]:
