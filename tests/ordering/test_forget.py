@@ -1,5 +1,6 @@
 """A guest is forgotten: in his orders, in the ledger, and again after a backup was restored."""
 
+from typing import NoReturn
 from uuid import UUID
 
 import orjson
@@ -7,13 +8,17 @@ import pytest
 from comanda_contracts import examples
 from ordering.application.forget_order import ForgetOrder, forget_order
 from ordering.domain.order import Order, Takeaway
+from ordering.outbound.database.forgotten import erase_rows
+from ordering.outbound.forgetting.commands import forget_app
 from ordering.outbound.forgetting.erasure import Guest
 from ordering.outbound.forgetting.guests import Guests, LedgerEntry, Wanted
 from service_kit.nats.erasure import StoredMessage
 from service_kit.runtime.clock import utc_now
+from sqlalchemy import text
+from typer.testing import CliRunner
 from uuid_utils.compat import uuid7
 
-from tests.ordering.builders import NOON, a_place_order
+from tests.ordering.builders import NOON, TABLE_12, a_place_order
 from tests.ordering.conftest import Database
 from tests.ordering.use_cases import open_la_piazza, placing, taking_verdict
 
@@ -75,6 +80,68 @@ async def test_a_name_is_found_however_it_is_written(database: Database) -> None
     assert found == [order.order_id]
 
 
+@pytest.mark.parametrize(
+    ("phone", "customer"), [("", None), ("none", None), (None, " "), ("-", "Ada")]
+)
+async def test_who_has_no_name_and_no_number_is_nobody_and_not_everybody(
+    database: Database, phone: str | None, customer: str | None
+) -> None:
+    await open_la_piazza(database.replica())
+    await place(database, "Ada")
+    await database.replica().run(placing(a_place_order(party=TABLE_12)))
+
+    nobody = Wanted(restaurant=RESTAURANT, phone=phone, customer=customer)
+
+    assert await guests(database).orders_of(nobody) == []
+
+
+@pytest.mark.parametrize(
+    "nobody",
+    [("--phone", "none"), ("--customer", " "), ("--customer", "Ada", "--phone", "")],
+    ids=" ".join,
+)
+def test_the_command_looks_for_nobody(nobody: tuple[str, ...]) -> None:
+    def never() -> NoReturn:
+        raise AssertionError
+
+    app = forget_app(never, never, new_id=uuid7, clock=utc_now)
+
+    assert CliRunner().invoke(app, [RESTAURANT, *nobody]).exit_code == 2
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+async def test_the_outbox_is_rid_of_what_came_before_though_no_relay_has_marked_it_yet(
+    database: Database, is_marked: bool
+) -> None:
+    await open_la_piazza(database.replica())
+    order, other = await place(database, "Ada"), await place(database, "Grace")
+    await guests(database).forget(RESTAURANT, [order.order_id])
+    if is_marked:
+        async with database.engine.begin() as connection:
+            await connection.execute(text(MARK_ALL))
+
+    async with database.engine.begin() as connection:
+        await erase_rows(
+            connection,
+            restaurant=RESTAURANT,
+            order_id=order.order_id,
+            body="",
+            version=3,
+            aggregate=f"orders.v1.{RESTAURANT}.{order.order_id}",
+        )
+
+    left = await database.rows(ORDER_SUBJECTS)
+    assert [str(subject).split(".", 3)[3] for (subject,) in left] == [
+        f"{other.order_id}.placed",
+        f"{other.order_id}.closed",
+        f"{order.order_id}.forgotten",
+    ]
+
+
+ORDER_SUBJECTS = "SELECT subject FROM outbox WHERE subject LIKE 'orders.%' ORDER BY id"
+MARK_ALL = "UPDATE outbox SET stream = 'ORDERS', sequence = id, published_at = now()"
+
+
 async def test_after_a_backup_was_restored_all_are_forgotten_again_above_what_was_said(
     database: Database,
 ) -> None:
@@ -118,6 +185,11 @@ PARK_ALL = """
         ({"customer": "Grace", "phone": "+39 06 1234567"}, True),
         ({"customer": "Ada", "phone": "+39 06 7654321"}, False),
         ({"customer": "Ada"}, True),
+        ({"customer": " ADA"}, True),
+        ({"customer": "Grace", "phone": "0039 06/1234567"}, True),
+        ({"customer": "Grace", "phone": 39061234567}, True),
+        ({"customer": ["Ada"]}, False),
+        ({"customer": "Ada", "phone": {"number": ""}}, False),
         ({"customer": "Grace"}, False),
         ({}, False),
         (["Ada"], False),

@@ -28,9 +28,10 @@ NOTE = _NEW.on_conflict_do_update(
 DELETE_PARKED = text("DELETE FROM parked_events WHERE aggregate = ANY(:aggregates)").bindparams(
     bindparam("aggregates", type_=ARRAY(Text))
 )
-DELETE_PUBLISHED = text("""
-    DELETE FROM outbox WHERE stream = :stream AND published_at IS NOT NULL
-    AND aggregate = :aggregate AND sequence < :sequence
+DELETE_OLDER = text("""
+    DELETE FROM outbox WHERE aggregate = :aggregate AND CAST(
+        CAST(convert_from(body, 'UTF8') AS json) #>> '{order,version}' AS bigint
+    ) < :version
 """)
 REPLACE_ANSWERS = text("""
     UPDATE answers SET body = :body, version = :version
@@ -81,17 +82,17 @@ async def erase_rows(
     order_id: UUID,
     body: str,
     version: int,
-    stream: str,
     aggregate: str,
-    sequence: int,
 ) -> None:
-    """Erase what was published of an order before this sequence, and kept, and what was answered.
+    """Erase what the outbox has of an order from before this version, and what was answered.
 
-    An answer stays, since whoever repeats his request is to have no second effect: he is answered
-    with the order as it is now.
+    All of that is published, since that version is. A relay may not have marked it so yet; left
+    here, it would be taken for lost once it is erased, and be published again. An answer stays,
+    since whoever repeats his request is to have no second effect: he is answered with the order as
+    it is now.
     """
-    published = {"stream": stream, "aggregate": aggregate, "sequence": sequence}
-    await connection.execute(DELETE_PUBLISHED, published)
+    older = {"aggregate": aggregate, "version": version}
+    await connection.execute(DELETE_OLDER, older)
     answers = {"restaurant": restaurant, "order_id": str(order_id)}
     await connection.execute(REPLACE_ANSWERS, answers | {"body": body, "version": version})
 

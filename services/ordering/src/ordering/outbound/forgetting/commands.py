@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ordering.application.transaction import StoreUnavailable
 from ordering.outbound.database.errors import reason_of
 from ordering.outbound.forgetting.guests import Guests, Outcome, Wanted
+from ordering.outbound.forgetting.identity import digits_of, plain_name
 from ordering.outbound.forgetting.published_ledger import published_ledger
 
 HELP = "Forget a guest: his name, phone number and notes go everywhere, numbers and sums stay."
@@ -65,6 +66,11 @@ def forget_app(
         is_named = restaurant is not None and bool(phone or customer) != (order is not None)
         if again == is_named or (again and (restaurant or phone or customer or order)):
             _note("Say whom: RESTAURANT with --phone, --customer or --order; or --again alone.")
+            raise typer.Exit(2)
+        if (phone is not None and not digits_of(phone)) or (
+            customer is not None and not plain_name(customer)
+        ):
+            _note("That is nobody: a phone number has digits, and a name has letters.")
             raise typer.Exit(2)
 
         async def run(guests: Guests) -> Outcome | int:

@@ -21,6 +21,7 @@ from service_kit.nats.letter_box import Letter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ordering.outbound.database.forgotten import erase_rows, mark_erased
+from ordering.outbound.forgetting.identity import is_same_name, is_same_phone
 
 CLOCKS_DIFFER_BY_MAX = timedelta(hours=1)
 
@@ -49,9 +50,7 @@ class OrderErasure:
                 order_id=order.order_id,
                 body=order.model_dump_json(),
                 version=order.version,
-                stream=ORDERS.name,
                 aggregate=subjects.aggregate(event.subject),
-                sequence=sequence,
             )
         await erase_letters(client, "ordering", lambda each: _is_of(each, order, guest))
         await erase(client, ORDERS, older)
@@ -82,20 +81,22 @@ class Guest:
 
     def wrote(self, body: Any) -> bool:
         """Whether a command that names no order is this guest's: of two without a phone number
-        those of one name can't be told apart.
+        those of one name can't be told apart. A dead letter's body may be anything.
         """
         if not isinstance(body, dict):
             return False
         if phone := body.get("phone"):
-            return phone in self.phones
-        return body.get("customer") in self.customers
+            return any(is_same_phone(str(phone), each) for each in self.phones)
+        customer = str(body.get("customer") or "")
+        return any(is_same_name(customer, each) for each in self.customers)
 
 
 def _is_of(letter: Letter, order: Order, guest: Guest) -> bool:
     """Whether a dead letter is about the order, or is a command of its guest in the restaurant."""
     if mentions(letter, str(order.order_id)):
         return True
-    if letter.stream != COMMANDS.name or order.restaurant not in letter.subject.split("."):
+    commands = f"{subjects.aggregate(subjects.command(order.restaurant, '*'))}.>"
+    if letter.stream != COMMANDS.name or not subjects.covers(commands, letter.subject):
         return False
     try:
         body = orjson.loads(letter.body)

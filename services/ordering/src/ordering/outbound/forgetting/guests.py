@@ -16,6 +16,7 @@ from ordering.domain.order import Order
 from ordering.domain.refusals import OrderNotOver, UnknownOrder
 from ordering.outbound.database.forgotten import ledger_entries
 from ordering.outbound.database.tables import OrderRow, table
+from ordering.outbound.forgetting.identity import is_same_name, is_same_phone
 from ordering.outbound.outbox.first_events import FirstEvents
 from ordering.outbound.transaction.group_commit import GroupCommit
 
@@ -44,11 +45,11 @@ class Wanted:
     order_id: UUID | None = None
 
     def has(self, row: Any) -> bool:
-        """Whether the order of this row is the guest's."""
+        """Whether the order of this row is the guest's; one of nobody never is."""
         return bool(
             row.restaurant == self.restaurant
-            and (self.phone is None or _digits(self.phone) == _digits(row.phone or ""))
-            and (self.customer is None or _name(self.customer) == _name(row.customer or ""))
+            and (self.phone is None or is_same_phone(self.phone, row.phone or ""))
+            and (self.customer is None or is_same_name(self.customer, row.customer or ""))
         )
 
 
@@ -156,13 +157,3 @@ class Guests:
             if len(rows) < PAGE_ROWS:
                 return
             after = rows[-1].id
-
-
-def _digits(phone: str) -> str:
-    """A phone number, however it is written; `+39` and `0039` are the same."""
-    digits = "".join(each for each in phone if each.isdigit())
-    return digits if phone.strip().startswith("+") else digits.removeprefix("00")
-
-
-def _name(customer: str) -> str:
-    return " ".join(customer.casefold().split())
