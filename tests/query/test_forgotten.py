@@ -77,3 +77,17 @@ async def test_a_guest_is_forgotten_also_in_a_generation_that_is_kept(database: 
         await MongoOrders(Generations(database)).forget(forgotten)
 
     assert await kept.find_one({"_id": str(order.order_id)}) == document(forgotten)
+
+
+async def test_a_guest_is_forgotten_also_where_a_projector_is_behind(database: Database) -> None:
+    order = an_order(customer="Zebulon")
+    over = closed(order)
+    cleared = over.order.model_copy(update={"version": over.order.version + 1, "customer": None})
+    forgotten = view_of(OrderForgotten(order=cleared, at=after(60)))
+    orders = MongoOrders(Generations(database))
+    await orders.merge([merge(view_of(placed(order)), view_of(over))])
+
+    await orders.forget(forgotten)
+
+    written = Generation(database, 1).orders
+    assert await written.find_one({"_id": str(order.order_id)}) == document(forgotten)

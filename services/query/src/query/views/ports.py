@@ -60,8 +60,8 @@ class Orders(Protocol):
         """
 
     async def forget(self, view: OrderView) -> None:
-        """Merge a view that tells of nothing but that the order is forgotten into what is kept
-        for a rollback, and is otherwise written no more. Safe to repeat.
+        """Merge a view that tells of nothing but that the order is forgotten, also into what is
+        kept for a rollback, and is otherwise written no more. Safe to repeat.
         """
 
     async def one(self, order_id: str) -> Document | None:

@@ -55,6 +55,7 @@ class MongoOrders:
             )
 
     async def forget(self, view: OrderView) -> None:
+        await self.merge([view])  # one that is written now may be kept once a projector comes to it
         for generation in await self._generations.kept():
             async with store_call(WRITE_TIMEOUT_S):
                 await generation.orders.update_one(
