@@ -80,6 +80,16 @@ async def test_what_can_not_be_read_is_left_out(subject: str) -> None:
         assert await anext(aiter(reader.updates())) == change_to(2, ticket)
 
 
+def test_a_ticket_that_is_forgotten_long_after_it_was_voided_comes_on_no_screen() -> None:
+    changes = TicketChanges()
+    voided = a_ticket().void(at=NOON).ticket
+    changes.append(message_of(1, voided.forget(at=NOON)))
+    is_open = a_ticket().forget(at=NOON)
+    changes.append(message_of(2, is_open))
+
+    assert changes.since("la-piazza", 0) == [change_to(2, is_open.ticket)]
+
+
 async def test_every_reader_of_the_restaurant_is_told() -> None:
     changes, ticket = TicketChanges(), a_ticket()
     with changes.reader("la-piazza") as one, changes.reader("la-piazza") as other:

@@ -5,15 +5,24 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from comanda_contracts import Unreadable
+from comanda_contracts import Unreadable, subjects
 from prometheus_client import Counter, Gauge
 from service_kit.http.live_feed import Reader, Readers, ReplayBuffer
 
-from serving.outbound.open_tickets import TicketKey, read_key, read_restaurant, read_ticket
+from serving.outbound.open_tickets import (
+    TicketKey,
+    is_open,
+    read_key,
+    read_restaurant,
+    read_ticket,
+)
 from serving.queue_updates import TicketChange
 
 READERS = Gauge("comanda_serving_live_readers", "Readers of the live queues")
 SLOW_READERS = Counter("comanda_serving_live_readers_too_slow", "Readers sent away as too slow")
+
+FORGOTTEN = "forgotten"
+"""The event that says that a ticket's guest is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +49,14 @@ class TicketMessage:
         return None
 
     def parse(self) -> TicketChange | None:
-        """The change; None if the message can't be read, which `OpenTickets` logs."""
+        """The change; None if it is none to a kitchen, or can't be read, which `OpenTickets` logs.
+
+        A ticket is forgotten long after it is over: no screen is to show it for that.
+        """
         with contextlib.suppress(Unreadable):
-            return TicketChange(self.sequence, read_ticket(self.headers, self.body))
+            ticket = read_ticket(self.headers, self.body)
+            if is_open(ticket.status) or subjects.parse_ticket(self.subject).event != FORGOTTEN:
+                return TicketChange(self.sequence, ticket)
         return None
 
 
