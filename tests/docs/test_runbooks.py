@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import typer
 from ordering.outbound.database.engine import connect
+from ordering.outbound.forgetting.commands import forget_app
 from ordering.outbound.outbox.parked_commands import parked_app
 from ordering.outbound.republish.commands import republish_app
 from query.cli import app as query_app
@@ -22,12 +23,13 @@ from tests.deploy.rules.monitoring import alerts
 
 FOLDER = ROOT / "docs" / "runbooks"
 PAGES = sorted(each for each in FOLDER.glob("*.md") if each.name != "README.md")
+RESTORE = ROOT / "docs" / "restore.md"
 HEADINGS = ["What it means", "How to look", "What to do", "When it is over"]
 
 OPERATE = "deploy/kubernetes/operate.sh"
 OTHERS = {
     "kubectl": re.compile(
-        r"apply|create|delete|describe|exec|get|logs|patch|port-forward|scale|top pods"
+        r"annotate|apply|create|delete|describe|exec|get|logs|patch|port-forward|scale|top pods"
         r"|rollout (status|restart|undo)"
     ),
     "nats": re.compile(r"stream (report|info|backup|restore|edit|rm)|consumer report"),
@@ -51,6 +53,9 @@ OURS: dict[str, dict[str, typer.Typer]] = {
         "dead-letters": dead_letters(of_commands=True),
         "parked": parked_app(partial(connect, "")),
         "republish": republish_app(partial(connect, ""), new_id=uuid7, clock=utc_now),
+        "forget": forget_app(
+            partial(connect, ""), lambda: pytest.fail("nothing is run"), new_id=uuid7, clock=utc_now
+        ),
     },
     "serving": {"dead-letters": dead_letters()},
 }
@@ -110,10 +115,26 @@ def test_a_page_says_what_it_means_how_to_look_what_to_do_and_when_it_is_over(pa
     assert f"({page.name})" in (FOLDER / "README.md").read_text()
 
 
-@pytest.mark.parametrize("page", [*PAGES, FOLDER / "README.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [*PAGES, FOLDER / "README.md", RESTORE], ids=lambda page: page.stem
+)
 def test_every_command_on_a_page_is_there(page: Path) -> None:
     assert [fault(each) for each in commands(page) if fault(each)] == []
     assert commands(page)
+
+
+@pytest.mark.parametrize("page", [FOLDER / "StreamsWiped.md", RESTORE], ids=lambda page: page.stem)
+def test_serving_is_stopped_before_ordering_says_everything_again_and_started_after(
+    page: Path,
+) -> None:
+    said = [each for each in commands(page) if "republish" in each and "--dry-run" not in each]
+    scaled = [each for each in commands(page) if "scale" in each and "deployment/serving" in each]
+
+    (republished,), (stopped, started) = said, scaled
+    order = [commands(page).index(each) for each in (stopped, republished, started)]
+    assert order == sorted(order)
+    assert stopped.endswith("--replicas=0")
+    assert started.endswith("--replicas=3")
 
 
 @pytest.mark.parametrize(
