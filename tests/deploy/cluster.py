@@ -21,6 +21,10 @@ SUFFIXES = {
 }
 
 
+OF_CLUSTER = "cnpg.io/cluster"
+"""The label that CloudNativePG gives every pod of a `Cluster`: its copies, and what makes them."""
+
+
 @dataclass(frozen=True)
 class Pod:
     """The pods that one Deployment, StatefulSet, Job or CronJob makes."""

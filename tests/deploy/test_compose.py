@@ -112,6 +112,10 @@ def test_our_containers_are_restricted(services: Services) -> None:
         assert "user" not in each  # the image's own, which is not root
 
 
+def test_who_audits_has_room_for_its_notes_on_disk(services: Services) -> None:
+    assert mounts(services["query"])["/tmp"]["type"] == "volume"
+
+
 def test_who_serves_believes_the_key_that_the_guide_makes(services: Services) -> None:
     for name, each in ours(services).items():
         volumes = {volume["target"]: volume for volume in each.get("volumes", [])}

@@ -474,6 +474,18 @@ IN_PRODUCTION: dict[str, tuple[Callable[[Manifests], Any], str]] = {
         lambda m: m["NetworkPolicy/nats"]["spec"]["ingress"][0]["from"].pop(3),
         "CronJob/backup-streams may go to nats, which does not let it in",
     ),
+    "an audit over HTTP without room for its notes": (
+        lambda m: container(m, "Deployment/query").update(volumeMounts=[]),
+        "Deployment/query has no /tmp for the notes of an audit",
+    ),
+    "copies that can't be made": (
+        lambda m: m.pop("NetworkPolicy/postgresql-copies-to-be"),
+        "Cluster/postgresql: what makes a copy can't reach API",
+    ),
+    "a copy that does not let another be made of it": (
+        lambda m: m["NetworkPolicy/postgresql"]["spec"]["ingress"][1]["from"].pop(1),
+        "Cluster/postgresql does not let in what makes a copy",
+    ),
     "a drill that reaches what it is to stand for": (
         lambda m: m["NetworkPolicy/restore-drill"]["spec"]["egress"].append(
             to_pods({"comanda/store": "postgresql"}, 5432)

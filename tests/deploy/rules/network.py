@@ -2,7 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
-from tests.deploy.cluster import Pod, of_kind, pods, policies_of, policies_of_store, selects
+from tests.deploy.cluster import (
+    OF_CLUSTER,
+    Pod,
+    of_kind,
+    pods,
+    policies_of,
+    policies_of_store,
+    selects,
+)
 from tests.deploy.manifests import Manifest, named
 
 MAY_REACH: dict[tuple[str, str], dict[str, int | tuple[int, ...]]] = {
@@ -161,13 +169,35 @@ def stores_reach_their_copies_alone(manifests: Sequence[Manifest]) -> Iterator[s
                 yield f"{named(policy)} lets {store} reach anything"
             for rule in policy["spec"].get("egress", []):
                 ports = {port["port"] for port in rule.get("ports", [])}
-                reached = "API" if "to" not in rule and ports == API_PORTS else _reached_by(rule)
+                reached = _reached_by_store(rule)
                 if not (
                     (reached == "names" and ports == NAME_PORTS)
                     or (reached == store and ports == among_copies)
                     or (reached == "API" and store in asking)
                 ):
                     yield f"{named(policy)} lets {store} reach more than its copies"
+
+
+def copies_can_be_made(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """By CloudNativePG's Jobs, whose pods have its label and not those that copies inherit."""
+    for each in of_kind(manifests, "Cluster"):
+        labels = {OF_CLUSTER: each["metadata"]["name"]}
+        maker = Pod(each, {"metadata": {"labels": labels}})
+        reached = {
+            _reached_by_store(rule)
+            for policy in policies_of(manifests, maker)
+            for rule in policy["spec"].get("egress", [])
+        }
+        for whom in sorted({"names", "postgresql", "API"} - reached):
+            yield f"{named(each)}: what makes a copy can't reach {whom}"
+        if not _lets_in(manifests, "postgresql", maker):
+            yield f"{named(each)} does not let in what makes a copy"
+
+
+def _reached_by_store(rule: Manifest) -> str | None:
+    """As `_reached_by`, and `API` for Kubernetes' API at any address."""
+    ports = {port["port"] for port in rule.get("ports", [])}
+    return "API" if "to" not in rule and ports == API_PORTS else _reached_by(rule)
 
 
 def every_pod_has_a_network_policy(manifests: Sequence[Manifest]) -> Iterator[str]:

@@ -91,6 +91,17 @@ def pods_are_restricted(manifests: Sequence[Manifest]) -> Iterator[str]:
             yield f"{pod.name} shares its node's namespaces"
 
 
+def audits_have_room_for_their_notes(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """On disk, where the root can't be written to: the commands', and those begun over HTTP."""
+    for pod in (each for each in pods(manifests) if each.service == "query"):
+        if pod.labels["app.kubernetes.io/component"] in ("api", "operator"):
+            mounts = pod.containers[-1].get("volumeMounts", [])
+            there = {each["name"] for each in mounts if each["mountPath"] == "/tmp"}
+            kept = {each["name"]: each for each in pod.spec.get("volumes", [])}
+            if not any("emptyDir" in kept.get(name, {}) for name in there):
+                yield f"{pod.name} has no /tmp for the notes of an audit"
+
+
 def what_is_referred_to_is_there(manifests: Sequence[Manifest]) -> Iterator[str]:
     """Service accounts and configuration; secrets are not in the repository."""
     accounts = {each["metadata"]["name"] for each in of_kind(manifests, "ServiceAccount")}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from tests.deploy.cluster import of_kind, pods, selects, store_selected, stores
+from tests.deploy.cluster import OF_CLUSTER, of_kind, pods, selects, store_selected, stores
 from tests.deploy.manifests import Manifest, named
 
 BY_HELM = "nats"
@@ -19,8 +19,12 @@ def selectors_choose_what_is_there(manifests: Sequence[Manifest]) -> Iterator[st
         if not any(selects(each["spec"]["selector"], pod) for pod in every):
             yield f"{named(each)} selects no pod"
     there = stores(manifests) | {BY_HELM}
+    clusters = {each["metadata"]["name"] for each in of_kind(manifests, "Cluster")}
     for kind, selector in (("PodDisruptionBudget", "selector"), ("NetworkPolicy", "podSelector")):
         for each in (each for each in of_kind(manifests, kind) if each["spec"][selector]):
+            labels = each["spec"][selector].get("matchLabels", {})
+            if labels.keys() == {OF_CLUSTER} and labels[OF_CLUSTER] in clusters:
+                continue
             if store_selected(each, selector) not in there and not any(
                 selects(each["spec"][selector], pod) for pod in every
             ):
