@@ -125,6 +125,11 @@ def test_what_is_signed_is_what_was_built_by_its_digest(
     )
 
 
+def test_the_folder_of_one_release_does_not_keep_the_next_from_being_built() -> None:
+    """It is not committed, and nothing is built while anything is not."""
+    assert "/release/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
 def test_a_list_of_what_is_in_an_image_has_the_locks_versions_and_hashes() -> None:
     lock = (ROOT / "requirements.lock").read_text()
 
