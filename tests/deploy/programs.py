@@ -50,7 +50,7 @@ PROGRAMS: dict[tuple[str, ...], type[BaseSettings]] = {
     ("query", Role.PROJECTOR): QuerySettings,
     ("query", "set-up"): ServiceSettings,
     ("query", "generations"): QueryOperatorSettings,
-    ("query", "audit"): QueryOperatorSettings,
+    ("query", "audit", "--without-values"): QueryOperatorSettings,
     (PAGES,): PagesSettings,
 }
 """Image and arguments: the settings that are read."""

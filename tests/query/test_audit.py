@@ -133,6 +133,14 @@ async def test_planted_drift_of_every_kind_is_found_and_repaired_and_nothing_els
     total = next(each for each in told if each["id"] == ids[3])["fields"]
     assert total == [{"path": "order.total", "published": 1700, "stored": 1}]
 
+    for form in ((), ("--json",)):
+        logged = await run(
+            (nats_server.url, fresh_mongodb_url), "audit", "--without-values", *form, "--patience=0"
+        )
+        assert "order.total" in logged.output
+        assert "timeline.ordering-1.actor" in logged.output
+        assert "Eve" not in logged.output + logged.notes
+
     outcome = await run((nats_server.url, fresh_mongodb_url), "audit", "--repair")
 
     assert outcome.code == 0, outcome.notes

@@ -26,6 +26,12 @@ def audit(
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds that projectors may stand still while we wait.")
     ] = 10.0,
+    values: Annotated[
+        bool,
+        typer.Option(
+            "--values/--without-values", help="Say what differs, guests' names too, or where alone."
+        ),
+    ] = True,
     yes_really: YesReally = 0,
 ) -> None:
     """Compare the views with all that ordering and serving published, document by document.
@@ -35,6 +41,7 @@ def audit(
     Documents that are on no stream, or other than the streams say, are not deleted or replaced if
     the streams are not known to be whole.
     """
+    tell = partial(_print, as_json=as_json, values=values)
 
     async def command(session: OperatorSession) -> bool:
         progress = AuditProgress()
@@ -45,11 +52,11 @@ def audit(
                     session, progress, show, stall_timeout_s=patience, yes_really=yes_really
                 )
                 async for difference, is_repaired in repairing:
-                    _print(difference, is_repaired=is_repaired, as_json=as_json)
+                    tell(difference, is_repaired=is_repaired)
             else:
                 found = find_differences(session, progress, show, stall_timeout_s=patience)
                 async for difference in found:
-                    _print(difference, is_repaired=False, as_json=as_json)
+                    tell(difference, is_repaired=False)
         _sum_up(progress)
         return progress.repaired == progress.differences
 
@@ -60,26 +67,28 @@ def _show_progress(status: Status, progress: AuditProgress) -> None:
     status.update(f"{progress.events:,} events read, {progress.documents:,} documents compared …")
 
 
-def _print(difference: Difference, *, is_repaired: bool, as_json: bool) -> None:
+def _print(difference: Difference, *, is_repaired: bool, as_json: bool, values: bool) -> None:
     if as_json:
-        print(json.dumps(_as_json(difference, is_repaired=is_repaired), default=str), flush=True)
+        told = _as_json(difference, is_repaired=is_repaired, values=values)
+        print(json.dumps(told, default=str), flush=True)
         return
     after = ", repaired" if is_repaired else ""
     out.print(f"{difference.kind.name}/{difference.key}: {difference.defect}{after}", markup=False)
     for path, written, stored in difference.fields[:FIELDS_SHOWN]:
-        out.print(f"    {path}: published {written!r}, stored {stored!r}", markup=False)
+        what = f": published {written!r}, stored {stored!r}" if values else ""
+        out.print(f"    {path}{what}", markup=False)
     if len(difference.fields) > FIELDS_SHOWN:
         out.print(f"    and {len(difference.fields) - FIELDS_SHOWN} fields more")
 
 
-def _as_json(difference: Difference, *, is_repaired: bool) -> dict[str, Any]:
+def _as_json(difference: Difference, *, is_repaired: bool, values: bool) -> dict[str, Any]:
     return {
         "collection": difference.kind.name,
         "id": difference.key,
         "what": difference.defect,
         "mended": is_repaired,
         "fields": [
-            {"path": path, "published": written, "stored": stored}
+            {"path": path} | ({"published": written, "stored": stored} if values else {})
             for path, written, stored in difference.fields
         ],
     }
