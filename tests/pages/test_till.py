@@ -177,6 +177,26 @@ async def test_a_till_that_is_withdrawn_keeps_what_it_could_not_send(
     assert len(await orders_of(restaurant)) == 1
 
 
+async def test_what_a_manager_saves_leaves_what_his_page_does_not_show_as_it_is(
+    screens: Screens, restaurant: Restaurant, stack: Stack
+) -> None:
+    known = restaurant.put(
+        "",
+        {"name": "Roma", "currency": "EUR", "time_zone": "Europe/Rome", "closes_days": True},
+    )
+    manager = await screens.open("manager", Role.MANAGER)
+    await button(manager, "Restaurant").click()
+    await manager.get_by_label("Name").fill("Da Vinci")
+
+    await button(manager, "Save").click()
+
+    await expect(manager.get_by_text("Da Vinci is saved.")).to_be_visible()
+    url = restaurant.url("ordering", "")
+    async with httpx.AsyncClient(trust_env=False, headers=bearer(issuer=stack.issuer)) as http:
+        saved = (await http.get(url)).json()
+    assert saved == known | {"name": "Da Vinci", "version": known["version"] + 1}
+
+
 @pytest.mark.parametrize("page", ["till", "manager"])
 @pytest.mark.parametrize("theme", THEMES)
 async def test_everybody_can_use_it(screens: Screens, axe: str, page: str, theme: str) -> None:

@@ -27,6 +27,7 @@ beginPage('manager', (page) => {
   let t = words(page.settings.lang, managerWords);
   let format = formats(page.settings.locale, place);
   let dayBegins = '00:00';
+  let closesDays = false; // as it is: what is saved replaces all of it
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let quieting;
 
@@ -109,7 +110,7 @@ beginPage('manager', (page) => {
     if (typed.day_begins === '') return store.dispatch({ type: 'place-failed', errors: { day_begins: t('missing') } });
     store.dispatch({ type: 'place-sent' });
     try {
-      const { body } = await client.command('ordering', '', { key: newKey(), method: 'PUT', body: typed });
+      const { body } = await client.command('ordering', '', { key: newKey(), method: 'PUT', body: { ...typed, closes_days: closesDays } });
       dayBegins = body.day_begins;
       place = { ...place, name: body.name, time_zone: body.time_zone, currency: body.currency };
       store.dispatch({ type: 'place-done' });
@@ -192,6 +193,7 @@ beginPage('manager', (page) => {
   void page.loadPlace(() => client.get('ordering', '')).then((found) => {
     place = found;
     dayBegins = found.day_begins;
+    closesDays = found.closes_days;
     store.dispatch({ type: 'place', place: { name: found.name, currency: found.currency, time_zone: found.time_zone, day_begins: found.day_begins } });
     store.dispatch({ type: 'day', day: today() });
     page.change({});
