@@ -206,6 +206,19 @@ test('what another device may have sent is not sent in its stead, and does not h
   assert.equal(nextToSend(later, 'till-1')?.key, 'k1'); // to ask whoever is there
 });
 
+test('what was typed in another tab is refused there, and kept for all to see', () => {
+  const typed = after(...TYPED, { type: 'send', key: 'k', tab: 'a' });
+
+  const refused = onto(typed, { type: 'refused', key: 'k', problem: SOLD_OUT, isOfAnotherTab: true });
+  const there = onto(typed, { type: 'elsewhere', key: 'k', intent: refused.intents[0] ?? null });
+
+  for (const state of [refused, there]) {
+    assert.deepEqual([state.draft, state.screen], [null, 'plan']);
+    assert.deepEqual(state.intents.map(({ tab, refusal }) => [tab, refusal]), [['a', SOLD_OUT]]);
+    assert.equal(nextToSend(state, 'till-1'), null);
+  }
+});
+
 test('what was refused for the token alone was not done: another device sends it', () => {
   const refused = onto(after(...TYPED, { type: 'send', key: 'k1' }), { type: 'sending', key: 'k1', by: 'till-2' }, { type: 'unanswered', key: 'k1', sentBy: null });
 

@@ -25,6 +25,8 @@ beginPage('till', (page) => {
   const { client, clock, root } = page;
   const name = `comanda.till.${page.session.restaurant}`;
   const queue = new Queue(page.session.restaurant);
+  const tab = window.sessionStorage.getItem(`${name}.tab`) ?? newKey();
+  window.sessionStorage.setItem(`${name}.tab`, tab);
   let place = unknownPlace(page.session.restaurant);
   let t = words(page.settings.lang, tillWords);
   let format = formats(page.settings.locale, place);
@@ -67,7 +69,7 @@ beginPage('till', (page) => {
     lineCount = count;
   }
 
-  const send = () => store.dispatch({ type: 'send', key: newKey() });
+  const send = () => store.dispatch({ type: 'send', key: newKey(), tab });
 
   /** @param {'cancel' | 'close'} kind @param {Order} order */
   function want(kind, order) {
@@ -93,7 +95,7 @@ beginPage('till', (page) => {
   async function sendOne(key) {
     const intent = queue.read(key);
     if (intent === null || intent.state === 'done' || intent.refusal) return store.dispatch({ type: 'elsewhere', key, intent });
-    if (isAnothers(intent, page.session.subject)) return store.dispatch({ type: 'refused', key, problem: { code: 'perhaps-sent' } });
+    if (isAnothers(intent, page.session.subject)) return refuse(intent, { code: 'perhaps-sent' });
     store.dispatch({ type: 'sending', key, by: page.session.subject });
     try {
       const { body } = await command(intent);
@@ -108,9 +110,13 @@ beginPage('till', (page) => {
         return;
       }
       if (!(error instanceof Refused)) throw error;
-      store.dispatch({ type: 'refused', key: intent.key, problem: error.problem });
+      refuse(intent, error.problem);
     }
   }
+
+  /** Where it was typed, or else for all tabs to see. @param {Intent} intent @param {import('./state.js').Problem} problem */
+  const refuse = (intent, problem) =>
+    store.dispatch({ type: 'refused', key: intent.key, problem, isOfAnotherTab: intent.lines.length > 0 && intent.tab !== tab });
 
   /** @param {Intent} intent */
   function command({ key, kind, orderId, party, lines, rounds, reason }) {

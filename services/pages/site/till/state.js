@@ -36,7 +36,8 @@ import { CONNECTING, reduceConnection } from '../app/connection.js';
  * @property {'waiting' | 'sending' | 'done'} state
  * @property {string | null} sentBy subject of the token by which it may have been done: its key is that subject's own
  * @property {number} version of the order once it is done, which the view has to reach
- * @property {Problem} [refusal] why it was refused while something else was being typed
+ * @property {string} tab of the browser in which it was typed
+ * @property {Problem} [refusal] why it was refused where it could not be on the screen again
  */
 
 /** @typedef {'plan' | 'order'} Screen */
@@ -91,12 +92,12 @@ import { CONNECTING, reduceConnection } from '../app/connection.js';
  *   | {type: 'cancel-round', round: number}
  *   | {type: 'cancel-reason', reason: string}
  *   | {type: 'receipt', order: Order | null}
- *   | {type: 'send', key: string}
+ *   | {type: 'send', key: string, tab?: string}
  *   | {type: 'want', key: string, kind: 'cancel' | 'close', orderId: string, rounds?: number[] | null, reason?: string}
  *   | {type: 'sending', key: string, by: string}
  *   | {type: 'unanswered', key: string, sentBy?: string | null}
  *   | {type: 'done', key: string, orderId: string, version: number}
- *   | {type: 'refused', key: string, problem: Problem}
+ *   | {type: 'refused', key: string, problem: Problem, isOfAnotherTab?: boolean}
  *   | {type: 'drop', key: string}
  *   | {type: 'edit', key: string}
  *   | {type: 'quiet'}} TillEvent
@@ -190,7 +191,7 @@ export function reduce(state, event) {
     case 'receipt':
       return { ...state, receipt: event.order, panel: event.order ? 'receipt' : null };
     case 'send':
-      return sent(state, event.key);
+      return sent(state, event.key, event.tab ?? '');
     case 'want':
       return wanted(state, event);
     case 'sending':
@@ -200,7 +201,7 @@ export function reduce(state, event) {
     case 'done':
       return settled(withIntent(state, event.key, { state: 'done', orderId: event.orderId, version: event.version }));
     case 'refused':
-      return refused(state, event.key, event.problem);
+      return refused(state, event.key, event.problem, event.isOfAnotherTab);
     case 'drop':
       return { ...state, intents: state.intents.filter(({ key }) => key !== event.key) };
     case 'edit': {
@@ -349,8 +350,8 @@ export function isComplete({ party, lines }) {
   return 'table' in party ? party.table !== '' && party.guests >= 1 : party.customer.trim() !== '';
 }
 
-/** The draft becomes an intent, once: then there is nothing to be sent a second time. @param {Till} state @param {string} key @returns {Till} */
-function sent(state, key) {
+/** The draft becomes an intent, once: then there is nothing to be sent a second time. @param {Till} state @param {string} key @param {string} tab @returns {Till} */
+function sent(state, key, tab) {
   const { draft } = state;
   if (!draft || !isComplete(draft) || state.intents.some((each) => each.key === key)) return state;
   /** @type {Intent} */
@@ -366,6 +367,7 @@ function sent(state, key) {
     state: 'waiting',
     sentBy: null,
     version: 0,
+    tab,
   };
   const after = { ...state, intents: [...state.intents, intent], noteOf: null, search: '' };
   if (draft.orderId === null) return { ...after, screen: 'plan', draft: null, side: 'menu' };
@@ -377,7 +379,7 @@ function wanted(state, { key, kind, orderId, rounds = null, reason = '' }) {
   const isAsked = state.intents.some((each) => each.kind === kind && each.orderId === orderId);
   if (isAsked) return state;
   /** @type {Intent} */
-  const intent = { key, kind, orderId, party: null, lines: [], rounds, reason, at: state.now, state: 'waiting', sentBy: null, version: 0 };
+  const intent = { key, kind, orderId, party: null, lines: [], rounds, reason, at: state.now, state: 'waiting', sentBy: null, version: 0, tab: '' };
   return { ...state, intents: [...state.intents, intent], panel: null, cancelRounds: [], cancelReason: '' };
 }
 
@@ -389,20 +391,22 @@ const withIntent = (state, key, fields) => ({
 
 /**
  * A service said no. What was typed is on the screen again, with what is wrong beside its line; if
- * something else is being typed there, it is not taken away, and the order is told of.
+ * something else is being typed there, it is not taken away, and the order is told of. So it is if it
+ * was typed in another tab: whoever typed it looks there.
  *
  * @param {Till} state
  * @param {string} key
  * @param {Problem} problem
+ * @param {boolean} [isOfAnotherTab]
  * @returns {Till}
  */
-function refused(state, key, problem) {
+function refused(state, key, problem, isOfAnotherTab = false) {
   const intent = state.intents.find((each) => each.key === key);
   if (!intent) return state;
   const intents = state.intents.filter((each) => each.key !== key);
   const values = { code: problem.code, detail: problem.detail ?? '', who: whoseOf(state, intent) };
   if (intent.lines.length === 0) return { ...state, intents, notice: { word: `went.${problem.code}`, values } };
-  const isFree = state.draft === null || (state.draft.lines.length === 0 && state.draft.orderId === intent.orderId);
+  const isFree = !isOfAnotherTab && (state.draft === null || (state.draft.lines.length === 0 && state.draft.orderId === intent.orderId));
   if (!isFree) {
     /** @type {Intent} */
     const kept = { ...intent, state: 'waiting', sentBy: null, refusal: problem };
