@@ -43,6 +43,19 @@ async def test_a_feed_too_many_is_refused_until_another_ends(
     await feeds[1].aclose()
 
 
+async def test_guests_take_no_place_of_their_restaurants_screens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feed_budget, "FEEDS_OF_ONE_RESTAURANT_MAX", 1)
+    budget = FeedBudget()
+
+    with budget.place("full", of_guest=True):
+        with pytest.raises(ProblemError), budget.place("full", of_guest=True):
+            pytest.fail("a guest too many")
+        with budget.place("full"), pytest.raises(ProblemError), budget.place("full"):
+            pytest.fail("a screen too many")
+
+
 def test_a_reader_behind_by_too_many_bytes_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_feed, "READER_LAG_MAX_BYTES", 100)
     registry = CollectorRegistry()

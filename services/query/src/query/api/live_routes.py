@@ -115,10 +115,10 @@ def live_routes(
         request: Request, restaurant: Slug, order_id: OrderId, last_event_id: LastEventId = None
     ) -> Response:
         """The order as it is (`snapshot`), and whenever it has changed (`order`)."""
-        principal = getattr(request.state, PRINCIPAL, None)
-        show = order_json_for_guest if is_guest_of(principal, restaurant, str(order_id)) else None
+        is_guest = is_guest_of(getattr(request.state, PRINCIPAL, None), restaurant, str(order_id))
+        show = order_json_for_guest if is_guest else None
         begin = partial(_order_events, orders, restaurant, order_id, last_event_id, show)
-        return await _stream(feeds, restaurant, begin)
+        return await _stream(feeds, restaurant, begin, of_guest=is_guest)
 
     @router.get(
         "/orders/{order_id}/wait/live",
@@ -135,7 +135,7 @@ def live_routes(
         begin = partial(
             _wait_events, order, cached.boards, restaurant, str(order_id), last_event_id, is_guest
         )
-        return await _stream(feeds, restaurant, begin)
+        return await _stream(feeds, restaurant, begin, of_guest=is_guest)
 
     @router.get(
         "/board/live",
@@ -180,12 +180,15 @@ def live_routes(
     return router
 
 
-async def _stream(feeds: FeedBudget, restaurant: str, begin: Callable[[], Events]) -> Response:
+async def _stream(
+    feeds: FeedBudget, restaurant: str, begin: Callable[[], Events], *, of_guest: bool = False
+) -> Response:
     """The stream, once its first event is there: a refusal comes as a response of its own.
 
     While the store is away the stream begins all the same, and is silent.
     """
-    events = feeds.counted(restaurant, _until_refused(live.once_possible(begin, _is_away)))
+    begun = _until_refused(live.once_possible(begin, _is_away))
+    events = feeds.counted(restaurant, begun, of_guest=of_guest)
     return EventStream(events, await from_store(anext(events, None)))
 
 
