@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -27,7 +27,7 @@ LONGEST_ORDER = 0.5
 LONGEST_ANSWER = 5.0
 PAUSE = 0.1
 """Seconds before a request that was not answered is repeated, to another replica if possible."""
-NEXT_GUEST_AFTER = 2.0
+NEXT_GUEST_AFTER = 1.0
 """Seconds that a till waits for its next guest, once there are as many orders as were asked for."""
 LONGEST_PAUSE = 1.6
 """Seconds to which the pauses of a cook grow while his ticket is not there."""
@@ -55,6 +55,8 @@ class Load:
         """Requests that were sent again, for want of an answer."""
         self.early = 0
         """Those of them that a cook sent before the ticket was there."""
+        self.sent: Counter[str] = Counter()
+        """Requests to each replica, by its URL."""
         self._orders = orders
         self._enough: int | None = None
         self._wire = wire
@@ -162,7 +164,9 @@ class Load:
 
     def _next(self, service: str) -> str:
         replicas = [each for each in self._services if each.name == service]
-        return replicas[next(self._turn) % len(replicas)].url
+        url = replicas[next(self._turn) % len(replicas)].url
+        self.sent[url] += 1
+        return url
 
 
 @contextlib.asynccontextmanager

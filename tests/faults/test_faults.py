@@ -70,7 +70,7 @@ async def test_nothing_is_lost_when_serving_is_killed(stack: Stack) -> None:
 async def test_nothing_is_lost_when_both_relays_are_killed_in_turn(stack: Stack) -> None:
     second = await asyncio.to_thread(stack.replica, "ordering")
 
-    async with under_load([*writers(stack), second], ORDERS, stack.issuer) as load:
+    async with under_load([*writers(stack), second], 2 * ORDERS, stack.issuer) as load:
         await load.reached(1 / 4)
         await killed_and_started(stack.services["ordering"])
         await load.reached(1 / 2)
