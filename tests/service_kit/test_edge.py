@@ -210,7 +210,9 @@ async def test_a_request_without_a_body_needs_no_content_type(
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"{}"), b'{"name":"a"}'])
+@pytest.mark.parametrize(
+    "content", [gzip.compress(b"{}"), b'{"name":"a"}'], ids=["compressed", "as it is"]
+)
 @pytest.mark.parametrize("coding", ["gzip", "identity, br"])
 async def test_a_body_that_is_said_to_be_coded_is_refused_by_that_header(
     http: httpx.AsyncClient, content: bytes, coding: str

@@ -265,7 +265,7 @@ def test_whatever_is_commanded_versions_count_events_and_transitions_are_legal(
     assert (ticket.id, ticket.lines, ticket.ordered_at) == (first.id, first.lines, NOON)
 
 
-@pytest.mark.parametrize("known", [TicketStatus.QUEUED, *SETTLED])
+@pytest.mark.parametrize("known", [TicketStatus.QUEUED, *sorted(SETTLED)])
 @pytest.mark.parametrize("status", [*TicketStatus, "cooling"])
 def test_a_ticket_that_is_restated_stays_as_it_is_unless_ordering_knows_it_settled(
     status: TicketStatus | str, known: TicketStatus
