@@ -34,6 +34,10 @@ async def take(_: RawRequest) -> Response:
 def service(**deprecations: Deprecation) -> Application:
     app = application("service", "", [])
 
+    @app.get("/things/newest", dependencies=[PUBLIC])
+    async def get_newest() -> str:
+        return "tea"
+
     @app.get("/things/{name}", dependencies=[PUBLIC])
     async def get_thing(name: str) -> Thing:
         if name == "lost":
@@ -84,7 +88,9 @@ async def test_every_answer_of_a_deprecated_route_says_so(
     assert found == {"status": status} | HEADERS
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", "/things/cola"), ("GET", "/shelf")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/things/cola"), ("GET", "/shelf"), ("GET", "/things/newest")]
+)
 async def test_no_other_route_does(method: str, path: str) -> None:
     assert await announced(service(getThing=GOING), method, path) == {"status": 200}
 

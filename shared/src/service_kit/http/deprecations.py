@@ -88,15 +88,21 @@ class DeprecationHeaders:
     """ASGI middleware that adds the headers to every answer of what is deprecated.
 
     It goes by method and path, and so it does not matter who answers: the edge, the guard, a lane
-    or the framework.
+    or the framework. Of several paths that fit, as `/orders/live` and `/orders/{order_id}`, the
+    first in the document counts, as with the framework.
     """
 
     def __init__(self, app: ASGIApp, document: Json, deprecations: Deprecations) -> None:
         """Raises UnknownToTheDocument."""
         self.app = app
-        self._announced = [
-            (method.upper(), compile_path(path)[0], deprecation.headers)
+        going = {
+            (path, method): deprecation.headers
             for path, method, _, deprecation in deprecated_operations(document, deprecations)
+        }
+        self._operations = [
+            (method.upper(), compile_path(path)[0], going.get((path, method), ()))
+            for path, methods in document["paths"].items()
+            for method in methods
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,7 +121,7 @@ class DeprecationHeaders:
     def _headers(self, scope: Scope) -> Sequence[tuple[bytes, bytes]]:
         asked = "GET" if scope["method"] == "HEAD" else scope["method"]
         path = get_route_path(scope)
-        for method, pattern, headers in self._announced:
+        for method, pattern, headers in self._operations:
             if method == asked and pattern.match(path):
                 return headers
         return ()
