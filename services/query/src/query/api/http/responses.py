@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import orjson
@@ -63,8 +63,10 @@ def as_json(content: Any) -> bytes:
 def _written(value: Any) -> str:
     """What orjson leaves to us; MongoDB's times have no zone. Raises TypeError."""
     match value:
+        case datetime(tzinfo=None):
+            return f"{value.isoformat(timespec='microseconds')}Z"
         case datetime():
-            return rfc3339(value if value.tzinfo else value.replace(tzinfo=UTC))
+            return rfc3339(value)
         case date():
             return value.isoformat()
         case _:
