@@ -22,8 +22,8 @@ drill: $(INSTALLED)  ## every store is lost in an evening, and what was ordered 
 test: $(INSTALLED)  ## every test, on real servers
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
-test-fast: $(INSTALLED)  ## every test that starts no server and installs nothing
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not servers and not packages"
+test-fast: $(INSTALLED)  ## every test that starts no server and no program; a minute or two
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not servers and not packages and not programs"
 
 check: lint  ## lint, types, import rules, images and manifests
 	$(BIN)/pytest tests/deploy

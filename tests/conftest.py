@@ -22,6 +22,7 @@ from comanda_local.system_urls import SystemUrls
 from pymongo import AsyncMongoClient
 from service_kit.runtime import logs
 
+from tests.support import starting
 from tests.support.forked import ForkingPopen
 from tests.support.rates import HIGH_RATES
 from tests.support.tokens import own_issuer
@@ -38,6 +39,8 @@ os.environ.update(HIGH_RATES)  # a test's load comes from one subject, for one r
 
 NewNatsServer = Callable[[], Nats]
 SERVERS: tuple[type, ...] = (Nats, Postgres, MongoDB, Service)
+MAY_START_PROGRAMS = ("programs", "packages", "servers")
+"""Marks, of which a test that starts any process has one."""
 STACK = "stack"
 """The fixture of the system that tests share, and the group of those tests."""
 LONGEST_FIRST = (
@@ -89,7 +92,7 @@ def _mentions_a_server(annotation: Any) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that starts a server without having the mark: `make test-fast` would run it."""
+    """Fail a test that starts a server or a program, and has no mark: `make test-fast` has it."""
 
     def refuse(server: object) -> typing.NoReturn:
         pytest.fail(f"{type(server).__name__} is started: mark the test with `servers`")
@@ -98,6 +101,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         if item.get_closest_marker("servers") is None:
             for kind in SERVERS:
                 patch.setattr(kind, "start", refuse)
+        if not any(map(item.get_closest_marker, MAY_START_PROGRAMS)):
+            patch.setattr(starting, "is_allowed", False)
         return (yield)
 
 

@@ -274,6 +274,7 @@ async def seen_by_a_browser() -> str:
     return re.sub(r"<.*?>", "", shown)
 
 
+@pytest.mark.programs
 async def test_a_page_of_an_allowed_origin_places_follows_and_reads_in_a_browser() -> None:
     shown = await seen_by_a_browser()
 

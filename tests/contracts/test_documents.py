@@ -280,6 +280,7 @@ def test_a_field_that_may_be_null_has_one_type_that_may_be_null() -> None:
     assert order["table"]["type"] == ["string", "null"]
 
 
+@pytest.mark.packages
 @pytest.mark.timeout(300)
 def test_the_page_is_one_file_with_everything_in_it(tmp_path: Path) -> None:
     page = tmp_path / "index.html"

@@ -48,6 +48,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+@pytest.mark.programs
 def test_the_wheel_works_with_pydantic_and_nothing_else(wheel: Path, tmp_path: Path) -> None:
     site = Path(sys.modules["pydantic"].__file__ or "").parents[1]
     for package in PYDANTIC:
@@ -70,6 +71,7 @@ def test_the_wheel_works_with_pydantic_and_nothing_else(wheel: Path, tmp_path: P
     assert (ran.stdout, ran.stderr) == ("OrderPlaced\n", "")
 
 
+@pytest.mark.programs
 def test_the_wheel_holds_the_package_with_types_and_changelog_and_no_tooling(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
@@ -80,6 +82,7 @@ def test_the_wheel_holds_the_package_with_types_and_changelog_and_no_tooling(whe
     assert re.findall(r"^## (.*)", changelog, re.MULTILINE)[0] == VERSION
 
 
+@pytest.mark.programs
 def test_the_wheel_asks_for_pydantic_alone(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         metadata = archive.read(f"{INFO}/METADATA").decode()

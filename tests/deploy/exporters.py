@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.deploy.manifests import ROOT
+from tests.support.starting import must_be_allowed
 
 EVERY_TARGET = {"namespace", "pod", "container", "endpoint", "job"}
 """Labels that Prometheus's operator gives whatever a PodMonitor has it read."""
@@ -47,9 +48,14 @@ class Metric:
                 raise NotImplementedError(self.type)
 
 
-@cache
 def metrics_of(service: str) -> tuple[Metric, ...]:
     """Every metric of ours that a process of the service exports, by its own word."""
+    must_be_allowed(f"a process of {service}")
+    return _metrics_of(service)
+
+
+@cache
+def _metrics_of(service: str) -> tuple[Metric, ...]:
     command = [sys.executable, "-m", "tests.deploy.exported", service]
     said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     found = json.loads(said.splitlines()[-1])

@@ -13,6 +13,8 @@ import jsonschema
 import yaml
 from referencing import Registry, Resource
 
+from tests.support.starting import must_be_allowed
+
 ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 
@@ -49,6 +51,7 @@ def folders() -> list[Path]:
 
 def render(folder: Path) -> list[Manifest]:
     """What `kubectl apply -k folder` would send: objects of the caller's own."""
+    must_be_allowed("kubectl")
     return deepcopy(_rendered(folder))
 
 

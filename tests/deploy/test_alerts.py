@@ -15,6 +15,8 @@ from tests.deploy.programs import SERVICES
 from tests.deploy.promtool import promtool, rules_file, run_evenings
 from tests.deploy.rules.monitoring import EXPORTED_ELSEWHERE, alerts, expressions
 
+pytestmark = pytest.mark.programs
+
 
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:

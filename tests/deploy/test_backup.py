@@ -11,6 +11,8 @@ from comanda_contracts.streams import ALL_STREAMS, ARCHIVES, COMMANDS
 from tests.deploy.cluster import of_kind
 from tests.deploy.manifests import KUBERNETES, render
 
+pytestmark = pytest.mark.programs
+
 BASE = KUBERNETES / "backup" / "base"
 
 

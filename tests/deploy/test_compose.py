@@ -18,6 +18,8 @@ from tests.deploy.manifests import ROOT
 from tests.deploy.programs import PAGES, PROGRAMS, SERVICES, complaints, version_of
 from tests.deploy.test_nats import passwords
 
+pytestmark = pytest.mark.programs
+
 FILE = ROOT / "docker-compose.yml"
 ONCE = {
     *("ordering-migration", "mongodb-set-up", "nats-volume", "guests-key"),

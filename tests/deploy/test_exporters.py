@@ -15,6 +15,7 @@ from tests.deploy.exporters import (
 from tests.deploy.programs import SERVICES
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("service", SERVICES)
 def test_names_units_and_labels_are_as_prometheus_wants_them(service: str) -> None:
     """A unit is a base unit, and no label is an id, a subject or a restaurant."""
@@ -25,6 +26,7 @@ def test_names_units_and_labels_are_as_prometheus_wants_them(service: str) -> No
         assert each.name.endswith("_total") is (each.type == "counter"), each
 
 
+@pytest.mark.programs
 def test_a_service_exports_its_own_and_the_kits() -> None:
     assert "comanda_query_pending_events" in exported_by("query")
     assert "comanda_query_pending_events" not in exported_by("ordering")

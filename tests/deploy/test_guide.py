@@ -10,6 +10,8 @@ import pytest
 
 from tests.deploy.manifests import ROOT
 
+pytestmark = pytest.mark.programs
+
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "deploy" / "README.md").read_text(), re.DOTALL)
 
 

@@ -15,6 +15,8 @@ from service_kit.runtime.settings import ServiceSettings
 from tests.deploy.cluster import of_kind
 from tests.deploy.manifests import KUBERNETES, Manifest, render
 
+pytestmark = pytest.mark.programs
+
 HOST = "api.comanda.example"
 SERVICES = ("ordering", "serving", "query")
 ANNOTATIONS = "nginx.ingress.kubernetes.io/"

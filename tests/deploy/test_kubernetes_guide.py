@@ -113,6 +113,7 @@ def trial(request: pytest.FixtureRequest, tmp_path: Path) -> Trial:
     return Trial(tmp_path, request.param)
 
 
+@pytest.mark.programs
 def test_an_empty_cluster_is_brought_up_by_the_guide_in_its_order(trial: Trial) -> None:
     for block in blocks():
         done = trial.follow(block)
@@ -130,6 +131,7 @@ def test_an_empty_cluster_is_brought_up_by_the_guide_in_its_order(trial: Trial) 
     assert not (trial.folder / SECRETS_FILE).exists()
 
 
+@pytest.mark.programs
 def test_secrets_that_are_there_are_not_made_anew(trial: Trial) -> None:
     block = next(each for each in blocks() if SECRETS_FILE in each)
     assert trial.follow(block).returncode == 0
@@ -226,6 +228,7 @@ def test_no_password_is_used_twice(size: Size) -> None:
     assert len(values) == len(set(values))
 
 
+@pytest.mark.programs
 def test_the_small_cluster_has_the_superuser_of_postgresql_for_itself() -> None:
     (store,) = pods(render(KUBERNETES / "stores" / "postgresql"))
     environment = {each["name"]: each.get("value") for each in store.containers[0]["env"]}
@@ -238,6 +241,7 @@ def test_the_small_cluster_has_the_superuser_of_postgresql_for_itself() -> None:
     }
 
 
+@pytest.mark.programs
 def test_the_chart_of_nats_is_named_with_its_version(tmp_path: Path) -> None:
     trial = Trial(tmp_path, Size.PRODUCTION)
     for block in blocks():
@@ -248,6 +252,7 @@ def test_the_chart_of_nats_is_named_with_its_version(tmp_path: Path) -> None:
     assert installed.split(" -n ")[0] in VALUES.read_text()
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("service", ["ordering", "serving", "query"])
 def test_an_operators_command_is_run_as_a_job_of_its_own(service: str, tmp_path: Path) -> None:
     trial = Trial(tmp_path, Size.SMALL)

@@ -7,6 +7,8 @@ import pytest
 from tests.deploy.manifests import KUBERNETES, VERSIONS, folders, render, schema_error
 from tests.deploy.rules import broken
 
+pytestmark = pytest.mark.programs
+
 
 def name_of(folder: Path) -> str:
     return str(folder.relative_to(KUBERNETES))

@@ -14,6 +14,8 @@ from tests.deploy.cluster import of_kind, pods, quantity
 from tests.deploy.manifests import KUBERNETES, ROOT, render
 from tests.deploy.programs import SERVICES
 
+pytestmark = pytest.mark.programs
+
 NATS = ROOT / "deploy" / "nats"
 PRODUCTION = KUBERNETES / "overlays" / "production"
 ORDERS_KEPT = "COMANDA_ORDERS_KEPT_MAX"

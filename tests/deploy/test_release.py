@@ -51,6 +51,7 @@ def release(environment: dict[str, str], *arguments: str | Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("size", ["small", "production"])
 def test_every_image_that_is_applied_is_named_by_its_digest(
     size: str, tmp_path: Path, programs: dict[str, str]
@@ -105,6 +106,7 @@ def test_a_base_without_a_digest_is_no_base() -> None:
         with_base_raised("ARG PYTHON=python:3.13-slim\n", lambda _: NEW)
 
 
+@pytest.mark.programs
 def test_what_is_signed_is_what_was_built_by_its_digest(
     tmp_path: Path, programs: dict[str, str]
 ) -> None:

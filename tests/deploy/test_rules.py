@@ -9,6 +9,8 @@ import pytest
 from tests.deploy.manifests import KUBERNETES, VERSIONS, Manifest, named, render, schema_error
 from tests.deploy.rules import broken
 
+pytestmark = pytest.mark.programs
+
 Manifests = dict[str, Manifest]
 """By kind and name."""
 

@@ -8,6 +8,8 @@ import pytest
 from tests.deploy.cluster import of_kind, pods, quantity
 from tests.deploy.manifests import KUBERNETES, ROOT, Manifest, render
 
+pytestmark = pytest.mark.programs
+
 PAGE = (ROOT / "docs" / "scaling.md").read_text()
 RESULTS = (ROOT / "tests" / "benchmarks" / "README.md").read_text()
 NUMBER = r"[\d,.]+"

@@ -8,6 +8,8 @@ from tests.deploy.cluster import of_kind
 from tests.deploy.manifests import KUBERNETES, Manifest, named, render
 from tests.deploy.programs import SERVICES
 
+pytestmark = pytest.mark.programs
+
 SIZES = ("small", "production")
 SERVICE_LABEL = "app.kubernetes.io/name"
 

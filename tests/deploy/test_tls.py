@@ -12,6 +12,8 @@ from tests.deploy.cluster import image_of, of_kind, pods
 from tests.deploy.manifests import KUBERNETES, Manifest, render
 from tests.deploy.programs import SERVICES
 
+pytestmark = pytest.mark.programs
+
 PRODUCTION = KUBERNETES / "overlays" / "production"
 VALUES = yaml.safe_load((PRODUCTION / "nats-values.yaml").read_text())
 STORES = {"COMANDA_NATS": "nats", "COMANDA_DATABASE": "postgresql", "COMANDA_MONGODB": "mongodb"}

@@ -2,9 +2,13 @@
 
 import re
 
+import pytest
+
 from tests.deploy.exporters import metrics_of
 from tests.deploy.programs import SERVICES
 from tests.docs.metrics import PAGE, page
+
+pytestmark = pytest.mark.programs
 
 
 def test_the_page_is_what_the_services_say() -> None:

@@ -17,6 +17,8 @@ from comanda_local.nats_keys import public_half
 from tests.deploy.cluster import pods
 from tests.deploy.manifests import KUBERNETES, ROOT, render
 
+pytestmark = pytest.mark.programs
+
 TEXT = (ROOT / "docs" / "rotation.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

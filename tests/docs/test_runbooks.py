@@ -100,6 +100,7 @@ def fault_of_ours(arguments: list[str]) -> str | None:
     return f"{service}: {command.name} has no {unknown}" if unknown else None
 
 
+@pytest.mark.programs
 def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
     raised = {each["alert"] for each in alerts(render(KUBERNETES / "overlays" / "production"))}
 

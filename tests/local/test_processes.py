@@ -15,6 +15,8 @@ from comanda_local.folders import locked, temporary_folder
 from comanda_local.ports import LOOPBACK, free_port, is_free
 from comanda_local.processes import CannotStart, Child
 
+pytestmark = pytest.mark.programs
+
 WAITS = "import signal; print('here', flush=True); signal.pause()"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {WAITS}"
 

@@ -81,6 +81,7 @@ async def test_a_dump_is_restored_and_says_what_is_in_it(
     assert "1 restaurants, 0 orders" in restored.stdout
 
 
+@pytest.mark.programs
 def test_a_dump_that_fails_leaves_nothing_that_looks_like_one(folder: Path) -> None:
     failed = run("postgresql.sh", folder, COMANDA_DATABASE_URL="postgresql+asyncpg:///no?host=/no")
 
@@ -88,6 +89,7 @@ def test_a_dump_that_fails_leaves_nothing_that_looks_like_one(folder: Path) -> N
     assert not list((folder / "backups" / "postgresql").glob("*.dump"))
 
 
+@pytest.mark.programs
 def test_no_backup_or_one_that_is_broken_fails_the_drill(folder: Path) -> None:
     none = run("drill.sh", folder)
     dumps = folder / "backups" / "postgresql"
@@ -101,6 +103,7 @@ def test_no_backup_or_one_that_is_broken_fails_the_drill(folder: Path) -> None:
     assert broken.returncode != 0
 
 
+@pytest.mark.programs
 def test_the_newest_are_kept(folder: Path) -> None:
     programs, dumps = folder / "programs", folder / "backups" / "postgresql"
     programs.mkdir()

@@ -115,6 +115,7 @@ main(sys.argv[1:])
     return set(outcome.stdout.split())
 
 
+@pytest.mark.programs
 def test_a_service_that_starts_does_not_import_what_only_another_command_needs() -> None:
     modules = imported("service_kit.http.server.serve")
 
@@ -122,6 +123,7 @@ def test_a_service_that_starts_does_not_import_what_only_another_command_needs()
     assert {"alembic", "mako", "typer"} & modules == set()
 
 
+@pytest.mark.programs
 def test_a_migration_does_not_import_what_only_the_service_needs() -> None:
     modules = imported("ordering.outbound.database.migration.migrate", "migrate")
 

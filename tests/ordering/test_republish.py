@@ -159,6 +159,7 @@ async def test_the_command_counts_before_it_changes_anything(database: Database)
     assert await database.rows("SELECT count(*) FROM outbox") == [(8,)]
 
 
+@pytest.mark.servers
 async def test_without_its_database_it_says_so_and_how_to_go_on() -> None:
     ended = await run(
         "ordering", "republish", database_url="postgresql+asyncpg://nobody@localhost:1/none"

@@ -27,5 +27,6 @@ def test_the_types_are_those_of_the_services_documents() -> None:
     run(*npm, "check", folder=PAGES)
 
 
+@pytest.mark.programs
 def test_the_states_are_right_whatever_comes_twice_or_late() -> None:
     run(node(), "--test", *map(str, sorted(TESTS.glob("*.test.js"))), folder=TESTS)

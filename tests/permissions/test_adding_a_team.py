@@ -181,6 +181,7 @@ def test_a_till_has_the_names_of_a_restaurant_and_a_device(
         write_till(restaurant, device, folder)
 
 
+@pytest.mark.programs
 def test_the_server_does_not_start_without_a_key_or_a_password(folder: Path) -> None:
     write_team("loyalty", ["menu.v1.>"], folder)
     passwords = {password_variable(user): "p1" for user in ("operator", "system")}

@@ -58,6 +58,7 @@ async def test_every_file_of_a_page_is_answered_with_its_type_and_kept(path: str
         assert file.text.strip()
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("path", "shown"),
     [("/docs", "/restaurants/{restaurant}/menu"), ("/asyncapi", "commands.v1.{restaurant}")],

@@ -78,6 +78,7 @@ def test_nobody_is_told_of_yesterdays_orders(tmp_path: Path) -> None:
     assert notice.is_too_late(notice.ready_at + timedelta(days=1))
 
 
+@pytest.mark.programs
 def test_the_one_in_javascript_remembers_alike() -> None:
     tests = [node(), "--test", str(EXAMPLES / "javascript" / "notices.test.mjs")]
 

@@ -18,6 +18,8 @@ from tests.node import installed, node
 from tests.subscribers.conftest import EXAMPLES
 from tests.support.certificates import Authority
 
+pytestmark = pytest.mark.servers
+
 WITHIN_S = 120
 CONNECT = """
 import asyncio, nats
@@ -72,6 +74,7 @@ def test_what_lets_the_examples_in_python_in_speaks_tls(settings: dict[str, str]
     assert ran.stdout == "let in twice\n"
 
 
+@pytest.mark.packages
 def test_the_example_in_javascript_speaks_tls(settings: dict[str, str], tmp_path: Path) -> None:
     """It ends, for this server has no streams; one that is not let in tries for ever."""
     ran = subprocess.run(

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.support import starting
 from tests.support.adoption import adopt_orphans
 from tests.support.fork_server import IMPORTED, LENGTH_BYTES, PID_BYTES
 
@@ -66,11 +67,12 @@ SERVERS = {service: ForkServer() for service in IMPORTED}
 
 
 class ForkingPopen(Popen):
-    """Forks a service, and starts any other program."""
+    """Forks a service, and starts any other program, if the test may."""
 
     def _execute_child(self, *given: Any) -> None:
         start = super()._execute_child  # type: ignore[misc]
         asked = inspect.signature(start).bind(*given).arguments
+        starting.must_be_allowed(asked["args"])
         arguments = service_and_arguments(asked["args"])
         if not arguments:
             start(*given)
