@@ -1,10 +1,9 @@
 """End a ticket as its business day is closed: what is queued is voided, what is begun abandoned."""
 
-from datetime import datetime
-
 from serving.application.change_ticket import ChangeTicket, Clock, NewId, change_ticket
 from serving.application.tickets import Tickets
-from serving.domain.ticket import Sender, Ticket, TicketEvent
+from serving.application.void_ticket import while_asked_for
+from serving.domain.ticket import Ticket
 
 
 # decision/0076: a business day is closed by a command
@@ -16,13 +15,6 @@ async def end_ticket(
     Safe to repeat: a request has one effect, and a ticket that has ended stays so; another request
     is answered again. Raises UnknownTicket, CancellationOver, StoreUnavailable.
     """
-
-    def decide(
-        ticket: Ticket, /, *, at: datetime, actor: str | None, by: Sender | None
-    ) -> TicketEvent:
-        if command.order_version is not None:
-            ticket.require_cancellation(command.order_version)
-        return ticket.end(at=at, actor=actor, by=by)
-
+    decide = while_asked_for(command, Ticket.end)
     # by the verb of the release before, which may have carried the same request out
     await change_ticket(command, "void", decide, tickets=tickets, clock=clock, new_id=new_id)

@@ -2,7 +2,13 @@
 
 from datetime import datetime
 
-from serving.application.change_ticket import ChangeTicket, Clock, NewId, change_ticket
+from serving.application.change_ticket import (
+    ChangeTicket,
+    Clock,
+    Decision,
+    NewId,
+    change_ticket,
+)
 from serving.application.tickets import Tickets
 from serving.domain.ticket import Sender, Ticket, TicketEvent
 
@@ -15,12 +21,18 @@ async def void_ticket(
     Safe to repeat: a request has one effect, and a ticket that is voided stays so; another request
     is answered again. Raises UnknownTicket, CancellationOver, StoreUnavailable.
     """
+    decide = while_asked_for(command, Ticket.void)
+    await change_ticket(command, "void", decide, tickets=tickets, clock=clock, new_id=new_id)
 
-    def decide(
+
+def while_asked_for(command: ChangeTicket, decide: Decision) -> Decision:
+    """What is decided as long as the cancellation that is asked for is not over."""
+
+    def decide_then(
         ticket: Ticket, /, *, at: datetime, actor: str | None, by: Sender | None
     ) -> TicketEvent:
         if command.order_version is not None:
             ticket.require_cancellation(command.order_version)
-        return ticket.void(at=at, actor=actor, by=by)
+        return decide(ticket, at=at, actor=actor, by=by)
 
-    await change_ticket(command, "void", decide, tickets=tickets, clock=clock, new_id=new_id)
+    return decide_then
