@@ -1,7 +1,6 @@
 """What was said before a guest was forgotten is erased, in a stream and in its archive."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import pytest
 from comanda_contracts import (
@@ -36,7 +35,7 @@ SCOPE = Scope(
     subjects.order(ORDER.restaurant, ORDER.order_id, "*"),
     subjects.archived_order(ORDER.restaurant, "*"),
     str(ORDER.order_id),
-    ORDER.placed_at - timedelta(hours=1),
+    ORDER.placed_at,
 )
 
 

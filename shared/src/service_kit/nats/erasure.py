@@ -7,7 +7,7 @@ an older copy that was restored, which has what the other is rid of.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import nats.errors
@@ -26,6 +26,7 @@ from service_kit.nats.subscriber import read_event
 ARCHIVE_LAG_MAX_S = 5.0
 """Seconds for which an archive is waited for."""
 LOOK_INTERVAL_S = 0.1
+CLOCKS_DIFFER_BY_MAX = timedelta(hours=1)
 NOT_DELETED = 10057
 """Error code of JetStream: also of a message that is not there."""
 
@@ -44,8 +45,8 @@ class Scope:
     archived_subject: str
     """Of all its restaurant's messages in the archive."""
     order_id: str
-    since: datetime
-    """Its messages are no older."""
+    placed_at: datetime
+    """When, by the clock of the service that took it; its messages are stored by another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,11 @@ async def _in_archive(
 ) -> list[StoredMessage]:
     """What has left the stream; the archive is gone through from the scope's time on."""
     past = archived_messages(
-        client, archive, scope.archived_subject, since=scope.since, until=until - 1
+        client,
+        archive,
+        scope.archived_subject,
+        since=scope.placed_at - CLOCKS_DIFFER_BY_MAX,
+        until=until - 1,
     )
     return [
         StoredMessage(int(_texts(each.headers)[SEQUENCE_HEADER]), _texts(each.headers), each.data)

@@ -1,7 +1,6 @@
 """Erases what TICKETS and its archive have of tickets from before they were forgotten."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
 
 from comanda_contracts import Order, Unreadable, read, subjects
 from comanda_contracts import TicketForgotten as PublishedForgotten
@@ -20,8 +19,6 @@ from service_kit.nats.jetstream import jetstream
 from serving.contract import ticket_from_contract
 from serving.domain.ticket import Ticket
 from serving.outbound.open_tickets import read_ticket
-
-CLOCKS_DIFFER_BY_MAX = timedelta(hours=1)
 
 
 # decision/0077: a guest is forgotten
@@ -64,7 +61,7 @@ async def _messages(client: Client, order: Order) -> list[StoredMessage]:
         subjects.ticket(order.restaurant, order.order_id, "*", "*"),
         subjects.archived_ticket(order.restaurant, "*"),
         str(order.order_id),
-        order.placed_at - CLOCKS_DIFFER_BY_MAX,
+        order.placed_at,
     )
     return await messages_before(client, scope, end + 1)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Self
 
 import orjson
@@ -22,8 +21,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ordering.outbound.database.forgotten import erase_rows, mark_erased
 from ordering.outbound.forgetting.identity import is_same_name, is_same_phone
-
-CLOCKS_DIFFER_BY_MAX = timedelta(hours=1)
 
 
 class OrderErasure:
@@ -112,5 +109,5 @@ def _scope(order: Order) -> Scope:
         subjects.order(order.restaurant, order.order_id, "*"),
         subjects.archived_order(order.restaurant, "*"),
         str(order.order_id),
-        order.placed_at - CLOCKS_DIFFER_BY_MAX,
+        order.placed_at,
     )
