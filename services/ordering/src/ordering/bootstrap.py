@@ -205,13 +205,12 @@ def bootstrap(settings: Settings) -> Application:
 
 async def _watch_day_closings(engine: AsyncEngine, store: Store, ready: Ready) -> None:
     """Close days, each step in a transaction of its own."""
+    run = partial(store.run, comes_again=True)
 
     async def close(restaurant: str, day: date) -> None:
         command = CloseDay(restaurant=restaurant, business_day=day)
-        await store.run(
-            lambda tx: close_day(command, transaction=tx, at=utc_now()),
-            restaurant=restaurant,
-            comes_again=True,
+        await run(
+            lambda tx: close_day(command, transaction=tx, at=utc_now()), restaurant=restaurant
         )
 
     async def end(closing: DayClosing, order_id: UUID) -> None:
@@ -222,18 +221,16 @@ async def _watch_day_closings(engine: AsyncEngine, store: Store, ready: Ready) -
             actor=closing.actor,
             by=closing.by,
         )
-        await store.run(
+        await run(
             lambda tx: end_order(command, transaction=tx, at=utc_now()),
             restaurant=closing.restaurant,
-            comes_again=True,
         )
 
     async def finish(closing: DayClosing) -> None:
         command = FinishDayClosing(restaurant=closing.restaurant, version=closing.version)
-        await store.run(
+        await run(
             lambda tx: finish_day_closing(command, transaction=tx, at=utc_now()),
             restaurant=closing.restaurant,
-            comes_again=True,
         )
 
     await watch_day_closings(engine, ready, DayClosings(close, end, finish), clock=utc_now)

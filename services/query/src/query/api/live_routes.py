@@ -14,14 +14,13 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from prometheus_client import Gauge
-from service_kit.access.needs import PRINCIPAL
 from service_kit.http import live_feed as live
 from service_kit.http.feed_budget import FeedBudget
 from service_kit.http.problems import ProblemError
 from service_kit.http.sse import Event, EventStream, event_of_pieces
 
 from query.api.http import needed
-from query.api.http.guests import is_guest_of
+from query.api.http.guests import is_asked_by_guest
 from query.api.http.known_restaurant import known_restaurant
 from query.api.http.openapi import (
     LIVE_BOARD_RESPONSES,
@@ -115,7 +114,7 @@ def live_routes(
         request: Request, restaurant: Slug, order_id: OrderId, last_event_id: LastEventId = None
     ) -> Response:
         """The order as it is (`snapshot`), and whenever it has changed (`order`)."""
-        is_guest = is_guest_of(getattr(request.state, PRINCIPAL, None), restaurant, str(order_id))
+        is_guest = is_asked_by_guest(request, restaurant, str(order_id))
         show = order_json_for_guest if is_guest else None
         begin = partial(_order_events, orders, restaurant, order_id, last_event_id, show)
         return await _stream(feeds, restaurant, begin, of_guest=is_guest)
@@ -131,7 +130,7 @@ def live_routes(
         request: Request, restaurant: Slug, order_id: OrderId, last_event_id: LastEventId = None
     ) -> Response:
         """How long the order has to wait (`snapshot`), and whenever that has changed (`wait`)."""
-        is_guest = is_guest_of(getattr(request.state, PRINCIPAL, None), restaurant, str(order_id))
+        is_guest = is_asked_by_guest(request, restaurant, str(order_id))
         begin = partial(
             _wait_events, order, cached.boards, restaurant, str(order_id), last_event_id, is_guest
         )

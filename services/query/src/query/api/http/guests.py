@@ -1,5 +1,7 @@
 """Guests, who see their own order and nothing else."""
 
+from fastapi import Request
+from service_kit.access.needs import PRINCIPAL
 from service_kit.access.principal import Principal
 
 from query.api.http.responses import unknown_order
@@ -12,3 +14,8 @@ def is_guest_of(principal: Principal | None, restaurant: str, order_id: str) -> 
     if principal.own_order != (restaurant, order_id):
         raise unknown_order(restaurant, order_id)
     return True
+
+
+def is_asked_by_guest(request: Request, restaurant: str, order_id: str) -> bool:
+    """The same of whoever sent the request. Raises ProblemError (404)."""
+    return is_guest_of(getattr(request.state, PRINCIPAL, None), restaurant, order_id)

@@ -7,10 +7,9 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from service_kit.access.needs import PRINCIPAL
 
 from query.api.http import needed, schema
-from query.api.http.guests import is_guest_of
+from query.api.http.guests import is_asked_by_guest
 from query.api.http.openapi import ORDER_REFUSALS
 from query.api.http.parameters import NOT_MODIFIED, PREFIX, IfNoneMatch, OrderId, Slug
 from query.api.http.response_cache import ResponseCache
@@ -40,7 +39,7 @@ def wait_routes(order: OrderReader, boards: ResponseCache) -> APIRouter:
         Nothing is told of other orders.
         """
         wanted = str(order_id)
-        is_guest = is_guest_of(getattr(request.state, PRINCIPAL, None), restaurant, wanted)
+        is_guest = is_asked_by_guest(request, restaurant, wanted)
         await order.by_id(restaurant, wanted, None, is_guest=is_guest)
         board = await boards.get(restaurant)
         return tagged_response(body_of_json(wait_as_json(wanted, board.body.json)), if_none_match)
